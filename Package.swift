@@ -1,0 +1,96 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+let strict: [SwiftSetting] = [
+  .swiftLanguageMode(.v6),
+  .treatAllWarnings(as: .error),
+  .enableUpcomingFeature("ExistentialAny"),
+  .enableUpcomingFeature("MemberImportVisibility"),
+  .enableUpcomingFeature("InternalImportsByDefault"),
+]
+/// For the modules that touch memory which others can write.
+let memory: [SwiftSetting] = strict + [.strictMemorySafety(), .enableExperimentalFeature("Lifetimes")]
+
+let argumentParser: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
+let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
+
+// Floor first; every module depends only on what stands above it.
+let package = Package(
+  name: "framepath",
+  products: [
+    .executable(name: "framepathd", targets: ["framepathd"]),
+    .executable(name: "framepath-vhost-user-gpu", targets: ["framepath-vhost-user-gpu"]),
+    .executable(name: "framepath", targets: ["framepath"]),
+  ],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
+    .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
+  ],
+  targets: [
+    // C
+    .target(name: "CLinux"),
+    .target(name: "CFramepathABI"),
+    .systemLibrary(name: "CDRM", pkgConfig: "libdrm", providers: [.apt(["libdrm-dev"])]),
+    .systemLibrary(name: "CPNG", pkgConfig: "libpng", providers: [.apt(["libpng-dev"])]),
+
+    // Floor
+    .target(name: "LinuxIO", dependencies: ["CLinux"], swiftSettings: memory),
+    .target(name: "Scanout", swiftSettings: strict),
+
+    // Memory and protocols
+    .target(name: "GraphicsMemory", dependencies: ["CLinux", "LinuxIO", "Scanout"], swiftSettings: memory),
+    .target(name: "GuestMemory", dependencies: ["LinuxIO", "GraphicsMemory"], swiftSettings: memory),
+    .target(name: "Virtio", dependencies: ["GuestMemory"], swiftSettings: memory),
+    .target(name: "VhostUser", dependencies: ["LinuxIO", "GuestMemory", "Virtio"], swiftSettings: memory),
+    .target(
+      name: "PresentProtocol", dependencies: ["CFramepathABI", "LinuxIO", "Scanout", "GraphicsMemory"],
+      swiftSettings: memory),
+
+    // Devices and outputs
+    .target(name: "VirtioGPU", dependencies: ["GuestMemory", "Scanout", "GraphicsMemory"], swiftSettings: memory),
+    .target(name: "Outputs", dependencies: ["LinuxIO", "Scanout", "GraphicsMemory"], swiftSettings: strict),
+    .target(name: "Headless", dependencies: ["LinuxIO", "Scanout", "GraphicsMemory", "Outputs"], swiftSettings: strict),
+    .target(
+      name: "KMS", dependencies: ["CDRM", "LinuxIO", "Scanout", "GraphicsMemory", "Outputs"], swiftSettings: memory),
+
+    // Processes
+    .target(
+      name: "PresentClient", dependencies: ["LinuxIO", "Scanout", "GraphicsMemory", "PresentProtocol"],
+      swiftSettings: strict),
+    .target(
+      name: "PresentServer", dependencies: ["LinuxIO", "Scanout", "GraphicsMemory", "PresentProtocol", "Outputs"],
+      swiftSettings: strict),
+
+    // Executables
+    .executableTarget(
+      name: "framepathd", dependencies: ["PresentServer", "Headless", "KMS", argumentParser, logging],
+      swiftSettings: strict),
+    .executableTarget(
+      name: "framepath-vhost-user-gpu", dependencies: ["VhostUser", "VirtioGPU", "PresentClient", argumentParser, logging],
+      swiftSettings: strict),
+    .executableTarget(
+      name: "framepath", dependencies: ["CPNG", "KMS", "PresentClient", argumentParser], swiftSettings: strict),
+
+    // Tests
+    .target(
+      name: "TestSupport",
+      dependencies: ["LinuxIO", "GuestMemory", "Virtio", "VhostUser", "Scanout", "GraphicsMemory", "Outputs"],
+      path: "Tests/TestSupport", swiftSettings: strict),
+    .testTarget(name: "LinuxIOTests", dependencies: ["LinuxIO", "TestSupport"], swiftSettings: strict),
+    .testTarget(name: "ScanoutTests", dependencies: ["Scanout"], swiftSettings: strict),
+    .testTarget(name: "GraphicsMemoryTests", dependencies: ["GraphicsMemory", "TestSupport"], swiftSettings: strict),
+    .testTarget(name: "GuestMemoryTests", dependencies: ["GuestMemory", "TestSupport"], swiftSettings: strict),
+    .testTarget(name: "VirtioTests", dependencies: ["Virtio", "TestSupport"], swiftSettings: strict),
+    .testTarget(name: "VhostUserTests", dependencies: ["VhostUser", "TestSupport"], swiftSettings: strict),
+    .testTarget(name: "VirtioGPUTests", dependencies: ["VirtioGPU", "TestSupport"], swiftSettings: strict),
+    .testTarget(name: "PresentProtocolTests", dependencies: ["PresentProtocol", "TestSupport"], swiftSettings: strict),
+    .testTarget(
+      name: "PresentServerTests", dependencies: ["PresentServer", "PresentClient", "Headless", "TestSupport"],
+      swiftSettings: strict),
+    .testTarget(name: "OutputTests", dependencies: ["Headless", "KMS", "TestSupport"], swiftSettings: strict),
+    .testTarget(
+      name: "SystemTests", dependencies: ["PresentClient", "VhostUser", "VirtioGPU", "TestSupport"],
+      swiftSettings: strict),
+    .testTarget(name: "LabTests", dependencies: ["TestSupport", "PresentClient"], swiftSettings: strict),
+  ]
+)

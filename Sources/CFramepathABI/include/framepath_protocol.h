@@ -1,0 +1,294 @@
+/* The Framepath client protocol: fixed-size little-endian messages over a SOCK_SEQPACKET Unix socket.
+ *
+ * Every message starts with struct framepath_header and is sent whole, in one packet. Descriptors travel beside a
+ * message by SCM_RIGHTS, where its comment says so. Reserved fields are 0. Docs/Protocol.md tells the rules. */
+#ifndef FRAMEPATH_PROTOCOL_H
+#define FRAMEPATH_PROTOCOL_H
+
+#include <assert.h>
+#include <stdint.h>
+
+#define FRAMEPATH_PROTOCOL_MAGIC 0x48545046u /* "FPTH" */
+#define FRAMEPATH_PROTOCOL_VERSION 1u
+#define FRAMEPATH_NAME_BYTES 64
+#define FRAMEPATH_TEXT_BYTES 256
+#define FRAMEPATH_MAX_SCANOUTS 16
+#define FRAMEPATH_MAX_DAMAGE 16
+#define FRAMEPATH_MAX_EDID_BYTES 1024
+#define FRAMEPATH_MAX_RANGES 4096
+
+enum framepath_type {
+  /* client to daemon */
+  FRAMEPATH_HELLO = 1,
+  FRAMEPATH_CREATE_BUFFER = 2,
+  FRAMEPATH_IMPORT_BUFFER = 3,
+  FRAMEPATH_DESTROY_BUFFER = 4,
+  FRAMEPATH_PRESENT = 5,
+  FRAMEPATH_DISABLE = 6,
+  FRAMEPATH_CURSOR = 7,
+  FRAMEPATH_PATH = 8,
+  FRAMEPATH_STATUS = 9,
+  FRAMEPATH_SNAPSHOT = 10,
+  /* daemon to client */
+  FRAMEPATH_WELCOME = 129,
+  FRAMEPATH_OUTPUT = 130,
+  FRAMEPATH_BUFFER = 131,
+  FRAMEPATH_FRAME_DONE = 132,
+  FRAMEPATH_RELEASED = 133,
+  FRAMEPATH_STATUS_REPLY = 134,
+  FRAMEPATH_SNAPSHOT_REPLY = 135,
+  FRAMEPATH_ERROR = 136,
+};
+
+enum framepath_client_kind {
+  FRAMEPATH_CLIENT_VM = 1,
+  FRAMEPATH_CLIENT_CONTAINER = 2,
+  FRAMEPATH_CLIENT_TOOL = 3,
+};
+
+enum framepath_path_kind {
+  FRAMEPATH_PATH_DIRECT = 1, /* the hardware reads the client's own pages */
+  FRAMEPATH_PATH_COPY = 2,   /* one CPU copy into a host buffer */
+  FRAMEPATH_PATH_BLIT = 3,   /* composed by the daemon */
+};
+
+enum framepath_outcome {
+  FRAMEPATH_FLIPPED = 1,    /* on screen since time_ns */
+  FRAMEPATH_SUPERSEDED = 2, /* a newer frame took its place; nobody reads it for this frame any more */
+  FRAMEPATH_REJECTED = 3,   /* the output refused it; an ERROR says why */
+};
+
+enum framepath_buffer_usage {
+  FRAMEPATH_USAGE_FRAME = 0,
+  FRAMEPATH_USAGE_CURSOR = 1,
+};
+
+enum framepath_memory_kind {
+  FRAMEPATH_MEMORY_MEMFD = 1,  /* map it; no synchronisation needed */
+  FRAMEPATH_MEMORY_DMABUF = 2, /* map it; bracket CPU writes with DMA_BUF_IOCTL_SYNC */
+};
+
+enum framepath_error_code {
+  FRAMEPATH_ERROR_VERSION = 1,
+  FRAMEPATH_ERROR_MALFORMED = 2,
+  FRAMEPATH_ERROR_NAME_TAKEN = 3,
+  FRAMEPATH_ERROR_NO_SUCH_OUTPUT = 4,
+  FRAMEPATH_ERROR_NO_SUCH_VM = 5,
+  FRAMEPATH_ERROR_NO_SUCH_BUFFER = 6,
+  FRAMEPATH_ERROR_NO_MEMORY = 7,
+  FRAMEPATH_ERROR_REFUSED = 8,
+  FRAMEPATH_ERROR_OUTPUT = 9,
+};
+
+struct framepath_rect {
+  int32_t x, y;
+  uint32_t width, height;
+};
+
+struct framepath_header {
+  uint32_t type;    /* enum framepath_type */
+  uint32_t size;    /* bytes of the whole message, this header included */
+  uint64_t request; /* chosen by whoever asks; the answer repeats it */
+};
+
+/* First message of a client. Answered by WELCOME and one OUTPUT per scanout, or by ERROR and the end. */
+struct framepath_hello {
+  struct framepath_header header;
+  uint32_t magic;
+  uint32_t version;
+  uint32_t client_kind;
+  uint32_t scanout_count;                  /* heads wanted, at most 16; 0 for a tool */
+  char name[FRAMEPATH_NAME_BYTES];         /* the VM's name, UTF-8, 0-terminated */
+  char outputs[FRAMEPATH_MAX_SCANOUTS][32]; /* wished output per head; empty: any free one */
+};
+
+/* A host buffer: made by the daemon where the scanout's output can show it. Answered by BUFFER or ERROR. */
+struct framepath_create_buffer {
+  struct framepath_header header;
+  uint32_t buffer_id; /* chosen by the client, not in use */
+  uint32_t scanout;
+  uint32_t width;
+  uint32_t height;
+  uint32_t fourcc;
+  uint32_t usage; /* enum framepath_buffer_usage */
+};
+
+/* A client's own memory as a frame buffer: range_count ranges of the memfds that travel beside the message.
+ * The ranges themselves stand in the first descriptor, a sealed memfd of struct framepath_range entries; the further
+ * descriptors are the memfds (or the one dma-buf) that the entries name by index. Answered by BUFFER or ERROR. */
+struct framepath_import_buffer {
+  struct framepath_header header;
+  uint32_t buffer_id;
+  uint32_t scanout;
+  uint32_t width;
+  uint32_t height;
+  uint32_t fourcc;
+  uint32_t stride;
+  uint64_t offset; /* of the picture's first byte */
+  uint64_t modifier;
+  uint32_t memory_kind; /* enum framepath_memory_kind */
+  uint32_t range_count;
+};
+
+struct framepath_range {
+  uint32_t descriptor; /* index among the descriptors after the first */
+  uint32_t reserved;
+  uint64_t offset;
+  uint64_t size;
+};
+
+struct framepath_destroy_buffer {
+  struct framepath_header header;
+  uint32_t buffer_id; /* freed once it has left the screen */
+  uint32_t reserved;
+};
+
+/* Shows a buffer on a scanout at the next vblank. Answered by one FRAME_DONE, later by one RELEASED for the buffer. */
+struct framepath_present {
+  struct framepath_header header;
+  uint64_t frame; /* rises with every present of a scanout */
+  uint32_t scanout;
+  uint32_t buffer_id;
+  struct framepath_rect source;
+  uint32_t path;         /* enum framepath_path_kind: how the bytes came here */
+  uint32_t copies;       /* whole-frame CPU copies of this frame, by the client's ledger */
+  uint64_t copied_bytes; /* bytes copied by a CPU for this frame */
+  uint64_t ready_ns;     /* CLOCK_MONOTONIC when the guest handed the frame over */
+  uint32_t damage_count; /* 0: everything */
+  uint32_t reserved;
+  struct framepath_rect damage[FRAMEPATH_MAX_DAMAGE];
+};
+
+struct framepath_disable {
+  struct framepath_header header;
+  uint32_t scanout;
+  uint32_t reserved;
+};
+
+struct framepath_cursor {
+  struct framepath_header header;
+  uint32_t scanout;
+  uint32_t buffer_id; /* of usage CURSOR; 0 hides the cursor */
+  int32_t x, y;       /* of the picture's corner (the hotspot is subtracted already) */
+  uint32_t hot_x, hot_y;
+};
+
+/* Which path a scanout takes from now on, and why no better one. */
+struct framepath_path {
+  struct framepath_header header;
+  uint32_t scanout;
+  uint32_t path; /* enum framepath_path_kind */
+  char reason[FRAMEPATH_TEXT_BYTES];
+};
+
+/* Answered by STATUS_REPLY. */
+struct framepath_status {
+  struct framepath_header header;
+};
+
+/* Answered by SNAPSHOT_REPLY or ERROR. */
+struct framepath_snapshot {
+  struct framepath_header header;
+  uint32_t of_output; /* 1: `name` is an output; 0: `name` is a VM */
+  uint32_t scanout;   /* of the VM */
+  char name[FRAMEPATH_NAME_BYTES];
+};
+
+struct framepath_welcome {
+  struct framepath_header header;
+  uint32_t version;
+  uint32_t scanout_count; /* heads granted */
+  uint64_t memory_limit;  /* bytes of host buffers that this client may hold */
+};
+
+/* A head's output: sent after WELCOME and again whenever it changes. */
+struct framepath_output {
+  struct framepath_header header;
+  uint32_t scanout;
+  uint32_t connected; /* 0: no monitor now */
+  uint32_t width;     /* of the current mode, pixels */
+  uint32_t height;
+  uint32_t refresh_mhz; /* millihertz */
+  uint32_t width_mm;
+  uint32_t height_mm;
+  uint32_t cursor_size; /* width and height of a hardware cursor; 0: the daemon composes it */
+  uint32_t edid_size;   /* 0: the output has none of its own */
+  uint32_t memory_kind; /* of buffers made for it */
+  char name[FRAMEPATH_NAME_BYTES];
+  uint8_t edid[FRAMEPATH_MAX_EDID_BYTES];
+};
+
+/* A buffer is ready for use. One descriptor beside it for a host buffer, none for an imported one. */
+struct framepath_buffer {
+  struct framepath_header header;
+  uint32_t buffer_id;
+  uint32_t memory_kind; /* enum framepath_memory_kind */
+  uint32_t stride;      /* bytes */
+  uint32_t reserved;
+  uint64_t size; /* bytes to map */
+};
+
+struct framepath_frame_done {
+  struct framepath_header header;
+  uint64_t frame;
+  uint32_t scanout;
+  uint32_t outcome;  /* enum framepath_outcome */
+  uint64_t time_ns;  /* CLOCK_MONOTONIC of the flip; 0 where there was none */
+  uint64_t sequence; /* vblank counter of the output at the flip */
+};
+
+/* The daemon and the hardware are done with a buffer: it may be drawn into. */
+struct framepath_released {
+  struct framepath_header header;
+  uint32_t buffer_id;
+  uint32_t reserved;
+};
+
+/* One descriptor: a memfd of `size` bytes of JSON. */
+struct framepath_status_reply {
+  struct framepath_header header;
+  uint64_t size;
+};
+
+/* One descriptor: a memfd with the picture, XRGB8888. */
+struct framepath_snapshot_reply {
+  struct framepath_header header;
+  uint32_t width;
+  uint32_t height;
+  uint32_t stride;
+  uint32_t fourcc;
+  uint32_t from_writeback; /* 1: the hardware's own output; 0: composed from the buffers on screen */
+  uint32_t reserved;
+};
+
+struct framepath_error {
+  struct framepath_header header;
+  uint32_t code; /* enum framepath_error_code */
+  uint32_t scanout;
+  char text[FRAMEPATH_TEXT_BYTES];
+};
+
+#define FRAMEPATH_ASSERT_SIZE(type, bytes) static_assert(sizeof(struct type) == (bytes), #type)
+FRAMEPATH_ASSERT_SIZE(framepath_rect, 16);
+FRAMEPATH_ASSERT_SIZE(framepath_header, 16);
+FRAMEPATH_ASSERT_SIZE(framepath_hello, 608);
+FRAMEPATH_ASSERT_SIZE(framepath_create_buffer, 40);
+FRAMEPATH_ASSERT_SIZE(framepath_import_buffer, 64);
+FRAMEPATH_ASSERT_SIZE(framepath_range, 24);
+FRAMEPATH_ASSERT_SIZE(framepath_destroy_buffer, 24);
+FRAMEPATH_ASSERT_SIZE(framepath_present, 336);
+FRAMEPATH_ASSERT_SIZE(framepath_disable, 24);
+FRAMEPATH_ASSERT_SIZE(framepath_cursor, 40);
+FRAMEPATH_ASSERT_SIZE(framepath_path, 280);
+FRAMEPATH_ASSERT_SIZE(framepath_status, 16);
+FRAMEPATH_ASSERT_SIZE(framepath_snapshot, 88);
+FRAMEPATH_ASSERT_SIZE(framepath_welcome, 32);
+FRAMEPATH_ASSERT_SIZE(framepath_output, 1144);
+FRAMEPATH_ASSERT_SIZE(framepath_buffer, 40);
+FRAMEPATH_ASSERT_SIZE(framepath_frame_done, 48);
+FRAMEPATH_ASSERT_SIZE(framepath_released, 24);
+FRAMEPATH_ASSERT_SIZE(framepath_status_reply, 24);
+FRAMEPATH_ASSERT_SIZE(framepath_snapshot_reply, 40);
+FRAMEPATH_ASSERT_SIZE(framepath_error, 280);
+
+#endif

@@ -1,0 +1,127 @@
+#define _GNU_SOURCE
+#include "CLinux.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/dma-buf.h>
+#include <linux/memfd.h>
+#include <linux/udmabuf.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+_Static_assert(CLINUX_MFD_CLOEXEC == MFD_CLOEXEC, "MFD_CLOEXEC");
+_Static_assert(CLINUX_MFD_ALLOW_SEALING == MFD_ALLOW_SEALING, "MFD_ALLOW_SEALING");
+_Static_assert(CLINUX_F_SEAL_SEAL == F_SEAL_SEAL, "F_SEAL_SEAL");
+_Static_assert(CLINUX_F_SEAL_SHRINK == F_SEAL_SHRINK, "F_SEAL_SHRINK");
+_Static_assert(CLINUX_F_SEAL_GROW == F_SEAL_GROW, "F_SEAL_GROW");
+_Static_assert(CLINUX_F_SEAL_WRITE == F_SEAL_WRITE, "F_SEAL_WRITE");
+_Static_assert(CLINUX_F_SEAL_FUTURE_WRITE == F_SEAL_FUTURE_WRITE, "F_SEAL_FUTURE_WRITE");
+
+int clinux_memfd_create(const char *name, unsigned int flags) { return memfd_create(name, flags); }
+int clinux_add_seals(int fd, int seals) { return fcntl(fd, F_ADD_SEALS, seals); }
+int clinux_get_seals(int fd) { return fcntl(fd, F_GET_SEALS); }
+int clinux_accept4(int fd, int flags) { return accept4(fd, NULL, NULL, flags); }
+int clinux_fallocate(int fd, int64_t offset, int64_t length) { return fallocate(fd, 0, offset, length); }
+
+int clinux_set_thread_name(const char *name) {
+  char shortName[16];
+  strncpy(shortName, name, sizeof shortName - 1);
+  shortName[sizeof shortName - 1] = 0;
+  return pthread_setname_np(pthread_self(), shortName);
+}
+
+ptrdiff_t clinux_send(int socket, const void *bytes, size_t length, const int *fds, size_t fdCount, int flags) {
+  union {
+    struct cmsghdr align;
+    char bytes[CMSG_SPACE(sizeof(int) * CLINUX_MAX_FDS)];
+  } control;
+  struct iovec part = {.iov_base = (void *)bytes, .iov_len = length};
+  struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
+  if (fdCount > CLINUX_MAX_FDS) {
+    errno = EINVAL;
+    return -1;
+  }
+  if (fdCount > 0) {
+    memset(&control, 0, sizeof control);
+    message.msg_control = control.bytes;
+    message.msg_controllen = CMSG_SPACE(sizeof(int) * fdCount);
+    struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+    header->cmsg_level = SOL_SOCKET;
+    header->cmsg_type = SCM_RIGHTS;
+    header->cmsg_len = CMSG_LEN(sizeof(int) * fdCount);
+    memcpy(CMSG_DATA(header), fds, sizeof(int) * fdCount);
+  }
+  return sendmsg(socket, &message, flags | MSG_NOSIGNAL);
+}
+
+ptrdiff_t clinux_receive(int socket, void *bytes, size_t capacity, int *fds, size_t *fdCount, int *truncated,
+                         int flags) {
+  union {
+    struct cmsghdr align;
+    char bytes[CMSG_SPACE(sizeof(int) * CLINUX_MAX_FDS)];
+  } control;
+  struct iovec part = {.iov_base = bytes, .iov_len = capacity};
+  struct msghdr message = {
+      .msg_iov = &part, .msg_iovlen = 1, .msg_control = control.bytes, .msg_controllen = sizeof control.bytes};
+  size_t room = *fdCount;
+  *fdCount = 0;
+  *truncated = 0;
+  ptrdiff_t received = recvmsg(socket, &message, flags | MSG_CMSG_CLOEXEC);
+  if (received < 0) return received;
+  if (message.msg_flags & (MSG_CTRUNC | MSG_TRUNC)) *truncated = 1;
+  for (struct cmsghdr *header = CMSG_FIRSTHDR(&message); header; header = CMSG_NXTHDR(&message, header)) {
+    if (header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS) continue;
+    size_t count = (header->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+    for (size_t i = 0; i < count; i++) {
+      int fd;
+      memcpy(&fd, CMSG_DATA(header) + i * sizeof(int), sizeof fd);
+      if (*fdCount < room) {
+        fds[(*fdCount)++] = fd;
+      } else {
+        close(fd);
+        *truncated = 1;
+      }
+    }
+  }
+  return received;
+}
+
+int clinux_peer_credentials(int socket, int *pid, unsigned int *uid, unsigned int *gid) {
+  struct ucred credentials;
+  socklen_t length = sizeof credentials;
+  if (getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &credentials, &length) < 0) return -1;
+  *pid = credentials.pid;
+  *uid = credentials.uid;
+  *gid = credentials.gid;
+  return 0;
+}
+
+int clinux_dma_buf_sync(int fd, uint64_t flags) {
+  struct dma_buf_sync sync = {.flags = flags};
+  return ioctl(fd, DMA_BUF_IOCTL_SYNC, &sync);
+}
+
+int clinux_udmabuf_create(int device, const struct clinux_memory_range *ranges, uint32_t count) {
+  if (count == 0 || count > 1u << 20) {
+    errno = EINVAL;
+    return -1;
+  }
+  struct udmabuf_create_list *list = calloc(1, sizeof *list + count * sizeof list->list[0]);
+  if (!list) return -1;
+  list->flags = UDMABUF_FLAGS_CLOEXEC;
+  list->count = count;
+  for (uint32_t i = 0; i < count; i++) {
+    list->list[i].memfd = (uint32_t)ranges[i].memfd;
+    list->list[i].offset = ranges[i].offset;
+    list->list[i].size = ranges[i].size;
+  }
+  int fd = ioctl(device, UDMABUF_CREATE_LIST, list);
+  int code = errno;
+  free(list);
+  errno = code;
+  return fd;
+}

@@ -1,0 +1,58 @@
+/* What glibc does not show Swift: GNU-only calls, CMSG_* macros and ioctl numbers.
+ * Every function returns what the call returns and leaves errno as the call set it. */
+#ifndef FRAMEPATH_CLINUX_H
+#define FRAMEPATH_CLINUX_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/timerfd.h>
+#include <sys/un.h>
+
+/* The most file descriptors that one message may carry here. */
+#define CLINUX_MAX_FDS 64
+
+int clinux_memfd_create(const char *name, unsigned int flags);
+int clinux_add_seals(int fd, int seals);
+int clinux_get_seals(int fd);
+int clinux_accept4(int fd, int flags);
+int clinux_fallocate(int fd, int64_t offset, int64_t length);
+int clinux_set_thread_name(const char *name);
+
+/* Sends `length` bytes and `fdCount` descriptors as one message; never raises SIGPIPE. */
+ptrdiff_t clinux_send(int socket, const void *bytes, size_t length, const int *fds, size_t fdCount, int flags);
+
+/* Receives one message. `*fdCount` is the capacity of `fds` on entry, the number received on return.
+ * `*truncated` is 1 when bytes or descriptors did not fit; received descriptors are close-on-exec. */
+ptrdiff_t clinux_receive(int socket, void *bytes, size_t capacity, int *fds, size_t *fdCount, int *truncated,
+                         int flags);
+
+/* SO_PEERCRED. */
+int clinux_peer_credentials(int socket, int *pid, unsigned int *uid, unsigned int *gid);
+
+/* DMA_BUF_IOCTL_SYNC on a CPU mapping of a dma-buf. `flags`: bit 0 read, bit 1 write, bit 2 end. */
+int clinux_dma_buf_sync(int fd, uint64_t flags);
+
+/* UDMABUF_CREATE_LIST over page-aligned ranges of sealed memfds; returns the dma-buf descriptor. */
+struct clinux_memory_range {
+  int32_t memfd;
+  uint32_t reserved;
+  uint64_t offset;
+  uint64_t size;
+};
+int clinux_udmabuf_create(int device, const struct clinux_memory_range *ranges, uint32_t count);
+
+enum {
+  CLINUX_MFD_CLOEXEC = 0x1,
+  CLINUX_MFD_ALLOW_SEALING = 0x2,
+  CLINUX_F_SEAL_SEAL = 0x1,
+  CLINUX_F_SEAL_SHRINK = 0x2,
+  CLINUX_F_SEAL_GROW = 0x4,
+  CLINUX_F_SEAL_WRITE = 0x8,
+  CLINUX_F_SEAL_FUTURE_WRITE = 0x10,
+};
+
+#endif

@@ -1,0 +1,70 @@
+public import Glibc
+
+/// A file descriptor with one owner, closed once.
+public struct OwnedFD: ~Copyable, Sendable {
+  /// The descriptor's number; valid only while this value lives.
+  public let raw: Int32
+
+  /// Takes over `raw`, which nobody else may close from now on.
+  public init(taking raw: Int32) {
+    precondition(raw >= 0, "a descriptor is not negative")
+    self.raw = raw
+  }
+
+  deinit { close(raw) }
+
+  /// Gives the descriptor away: the caller closes it.
+  public consuming func release() -> Int32 {
+    let number = raw
+    discard self
+    return number
+  }
+
+  /// A second descriptor of the same open file, close-on-exec.
+  ///
+  /// The corresponding C function is `fcntl(F_DUPFD_CLOEXEC)`.
+  public borrowing func duplicate() throws(SystemError) -> OwnedFD {
+    let number = raw
+    return OwnedFD(taking: try check("fcntl(F_DUPFD_CLOEXEC)") { fcntl(number, F_DUPFD_CLOEXEC, 0) })
+  }
+
+  /// Opens a file, close-on-exec.
+  ///
+  /// The corresponding C function is `open`.
+  /// - Parameter flags: `O_RDWR` and the like.
+  public static func open(_ path: String, flags: Int32, mode: mode_t = 0o600) throws(SystemError) -> OwnedFD {
+    OwnedFD(taking: try check("open", path) { unsafe Glibc.open(path, flags | O_CLOEXEC, mode) })
+  }
+
+  /// Adds `O_NONBLOCK`, keeping the other status flags.
+  public borrowing func setNonblocking() throws(SystemError) {
+    let number = raw
+    let flags = try check("fcntl(F_GETFL)") { fcntl(number, F_GETFL) }
+    try check("fcntl(F_SETFL)") { fcntl(number, F_SETFL, flags | O_NONBLOCK) }
+  }
+
+  /// The file's size in bytes.
+  ///
+  /// The corresponding C function is `lseek(SEEK_END)`, which works on memfds and dma-bufs alike.
+  public borrowing func byteCount() throws(SystemError) -> Int {
+    let number = raw
+    return try check("lseek") { lseek(number, 0, SEEK_END) }
+  }
+}
+
+/// A descriptor that several owners share; closed with the last of them.
+public final class SharedFD: Sendable {
+  private let owned: OwnedFD
+
+  /// Takes over a descriptor.
+  public init(_ fd: consuming OwnedFD) { owned = fd }
+
+  /// The descriptor's number; valid while this object lives.
+  public var raw: Int32 { owned.raw }
+
+  /// A second descriptor of the same open file.
+  public func duplicate() throws(SystemError) -> OwnedFD { try owned.duplicate() }
+
+  /// The file's size in bytes.
+  public func byteCount() throws(SystemError) -> Int { try owned.byteCount() }
+}

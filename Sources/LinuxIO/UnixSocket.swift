@@ -1,0 +1,230 @@
+import CLinux
+public import Glibc
+
+/// Who is at the other end of a Unix socket, by the kernel's word (SO_PEERCRED).
+public struct PeerCredentials: Equatable, Sendable {
+  /// Process id at the time of connecting.
+  public let pid: Int32
+  /// Effective user id.
+  public let uid: UInt32
+  /// Effective group id.
+  public let gid: UInt32
+}
+
+/// The descriptors of one received message; what nobody takes is closed.
+public struct ReceivedFDs: ~Copyable {
+  private var numbers: InlineArray<64, Int32> = .init(repeating: -1)
+  /// How many came.
+  public private(set) var count = 0
+
+  /// No descriptors.
+  public init() {}
+
+  deinit {
+    for index in 0..<count where numbers[index] >= 0 { close(numbers[index]) }
+  }
+
+  /// Gives out the descriptor at `index`, once; nil where there is none (any more).
+  public mutating func take(_ index: Int) -> OwnedFD? {
+    guard index >= 0, index < count, numbers[index] >= 0 else { return nil }
+    let number = numbers[index]
+    numbers[index] = -1
+    return OwnedFD(taking: number)
+  }
+
+  fileprivate mutating func append(_ number: Int32) {
+    numbers[count] = number
+    count += 1
+  }
+}
+
+/// What one receive call brought.
+public enum ReceiveResult: Equatable, Sendable {
+  /// So many bytes.
+  case bytes(Int)
+  /// Nothing now; a nonblocking socket.
+  case wouldBlock
+  /// The other end has closed.
+  case closed
+  /// The message was longer than the buffer, or carried too many descriptors: its rest is lost.
+  case truncated
+}
+
+/// A Unix-domain socket.
+public struct UnixSocket: ~Copyable {
+  /// SOCK_STREAM or SOCK_SEQPACKET.
+  public enum Kind: Sendable {
+    /// A byte stream (SOCK_STREAM).
+    case stream
+    /// Messages with kept boundaries (SOCK_SEQPACKET).
+    case seqpacket
+    fileprivate var rawValue: Int32 {
+      switch self {
+      case .stream: Int32(SOCK_STREAM.rawValue)
+      case .seqpacket: Int32(SOCK_SEQPACKET.rawValue)
+      }
+    }
+  }
+
+  /// The descriptor.
+  public let fd: OwnedFD
+
+  /// Takes over a connected or listening socket.
+  public init(taking fd: consuming OwnedFD) { self.fd = fd }
+
+  /// Binds and listens at `path`. An existing socket file at `path` is not removed.
+  ///
+  /// The corresponding C functions are `socket`, `bind` and `listen`.
+  public static func listen(_ path: String, _ kind: Kind, mode: mode_t = 0o600) throws(SystemError) -> UnixSocket {
+    let fd = try make(kind)
+    let raw = fd.raw
+    try unsafe withAddress(path) { (address, length) throws(SystemError) in
+      try check("bind", path) { unsafe bind(raw, address, length) }
+    }
+    try check("chmod", path) { unsafe chmod(path, mode) }
+    try check("listen", path) { Glibc.listen(raw, 64) }
+    return UnixSocket(taking: fd)
+  }
+
+  /// Connects to a listening socket; the result is blocking.
+  ///
+  /// The corresponding C function is `connect`.
+  public static func connect(_ path: String, _ kind: Kind) throws(SystemError) -> UnixSocket {
+    let fd = try make(kind)
+    let raw = fd.raw
+    try unsafe withAddress(path) { (address, length) throws(SystemError) in
+      try check("connect", path) { unsafe Glibc.connect(raw, address, length) }
+    }
+    return UnixSocket(taking: fd)
+  }
+
+  /// Two connected sockets.
+  ///
+  /// The corresponding C function is `socketpair`. The first end is `pair.0` of the closure.
+  public static func pair(_ kind: Kind) throws(SystemError) -> SocketPair {
+    var numbers: (Int32, Int32) = (-1, -1)
+    let type = kind.rawValue | Int32(SOCK_CLOEXEC.rawValue)
+    let result = unsafe withUnsafeMutableBytes(of: &numbers) { bytes in
+      unsafe socketpair(AF_UNIX, type, 0, bytes.bindMemory(to: Int32.self).baseAddress)
+    }
+    guard result == 0 else { throw SystemError(call: "socketpair", code: errno) }
+    return SocketPair(
+      first: UnixSocket(taking: OwnedFD(taking: numbers.0)), second: UnixSocket(taking: OwnedFD(taking: numbers.1)))
+  }
+
+  /// The next waiting connection, or nil where none waits on a nonblocking listener.
+  ///
+  /// The corresponding C function is `accept4`.
+  public borrowing func accept() throws(SystemError) -> UnixSocket? {
+    let raw = fd.raw
+    do throws(SystemError) {
+      let number = try check("accept4") { clinux_accept4(raw, Int32(SOCK_CLOEXEC.rawValue)) }
+      return UnixSocket(taking: OwnedFD(taking: number))
+    } catch {
+      if error.code == EAGAIN || error.code == ECONNABORTED { return nil }
+      throw error
+    }
+  }
+
+  /// Who connected.
+  public borrowing func peerCredentials() throws(SystemError) -> PeerCredentials {
+    var pid: Int32 = 0
+    var uid: UInt32 = 0
+    var gid: UInt32 = 0
+    let raw = fd.raw
+    try check("getsockopt(SO_PEERCRED)") { unsafe clinux_peer_credentials(raw, &pid, &uid, &gid) }
+    return PeerCredentials(pid: pid, uid: uid, gid: gid)
+  }
+
+  /// Sends bytes, with up to 64 descriptors that stay the caller's.
+  ///
+  /// The corresponding C function is `sendmsg`; SIGPIPE is never raised.
+  /// - Returns: bytes sent, or nil where a nonblocking socket is full.
+  public borrowing func send(
+    _ bytes: UnsafeRawBufferPointer, fds: [Int32] = []
+  ) throws(SystemError) -> Int? {
+    let raw = fd.raw
+    while true {
+      let sent = unsafe clinux_send(raw, bytes.baseAddress, bytes.count, fds, fds.count, 0)
+      if sent >= 0 { return sent }
+      switch errno {
+      case EINTR: continue
+      case EAGAIN: return nil
+      default: throw SystemError(call: "sendmsg", code: errno)
+      }
+    }
+  }
+
+  /// Receives one message (or what a stream holds, up to the buffer's size).
+  ///
+  /// The corresponding C function is `recvmsg`.
+  /// - Parameters:
+  ///   - buffer: where the bytes go.
+  ///   - fds: where the descriptors go, close-on-exec; its former content is closed.
+  ///   - wait: false returns `.wouldBlock` even on a blocking socket.
+  public borrowing func receive(
+    into buffer: UnsafeMutableRawBufferPointer, fds: inout ReceivedFDs, wait: Bool = true
+  ) throws(SystemError) -> ReceiveResult {
+    var numbers: InlineArray<64, Int32> = .init(repeating: -1)
+    var count = 64
+    var truncated: Int32 = 0
+    let raw = fd.raw
+    fds = ReceivedFDs()
+    while true {
+      let received = unsafe withUnsafeMutableBytes(of: &numbers) { space in
+        unsafe clinux_receive(
+          raw, buffer.baseAddress, buffer.count, space.bindMemory(to: Int32.self).baseAddress, &count, &truncated,
+          wait ? 0 : Int32(MSG_DONTWAIT))
+      }
+      if received < 0 {
+        switch errno {
+        case EINTR:
+          count = 64
+          continue
+        case EAGAIN: return .wouldBlock
+        case ECONNRESET: return .closed
+        default: throw SystemError(call: "recvmsg", code: errno)
+        }
+      }
+      for index in 0..<count { fds.append(numbers[index]) }
+      if truncated != 0 { return .truncated }
+      return received == 0 ? .closed : .bytes(received)
+    }
+  }
+
+  private static func make(_ kind: Kind) throws(SystemError) -> OwnedFD {
+    let type = kind.rawValue | Int32(SOCK_CLOEXEC.rawValue)
+    return OwnedFD(taking: try check("socket") { socket(AF_UNIX, type, 0) })
+  }
+
+  private static func withAddress(
+    _ path: String, _ body: (UnsafePointer<sockaddr>, socklen_t) throws(SystemError) -> Void
+  ) throws(SystemError) {
+    var address = sockaddr_un()
+    address.sun_family = sa_family_t(AF_UNIX)
+    let bytes = Array(path.utf8)
+    let capacity = MemoryLayout.size(ofValue: address.sun_path)
+    guard !bytes.isEmpty, bytes.count < capacity else {
+      throw SystemError(call: "socket path", code: ENAMETOOLONG, subject: "\(path) (\(capacity - 1) bytes at most)")
+    }
+    unsafe withUnsafeMutableBytes(of: &address.sun_path) { space in unsafe space.copyBytes(from: bytes) }
+    let result: Result<Void, SystemError> = unsafe withUnsafePointer(to: &address) { pointer in
+      unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { generic in
+        do throws(SystemError) {
+          return .success(try unsafe body(generic, socklen_t(MemoryLayout<sockaddr_un>.size)))
+        } catch {
+          return .failure(error)
+        }
+      }
+    }
+    try result.get()
+  }
+}
+
+/// The two ends of `UnixSocket.pair`.
+public struct SocketPair: ~Copyable {
+  /// One end.
+  public var first: UnixSocket
+  /// The other end.
+  public var second: UnixSocket
+}

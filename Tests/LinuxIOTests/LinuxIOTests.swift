@@ -1,0 +1,1 @@
+// The files of LinuxIOTests come next.

@@ -1,0 +1,1 @@
+// The files of ScanoutTests come next.
