@@ -49,7 +49,8 @@ let package = Package(
     // Devices and outputs
     .target(name: "VirtioGPU", dependencies: ["GuestMemory", "Scanout", "GraphicsMemory"], swiftSettings: memory),
     .target(name: "Outputs", dependencies: ["LinuxIO", "Scanout", "GraphicsMemory"], swiftSettings: strict),
-    .target(name: "Headless", dependencies: ["LinuxIO", "Scanout", "GraphicsMemory", "Outputs"], swiftSettings: strict),
+    .target(
+      name: "Headless", dependencies: ["LinuxIO", "Scanout", "GraphicsMemory", "Outputs"], swiftSettings: strict),
     .target(
       name: "KMS", dependencies: ["CDRM", "LinuxIO", "Scanout", "GraphicsMemory", "Outputs"], swiftSettings: memory),
 
@@ -66,7 +67,8 @@ let package = Package(
       name: "framepathd", dependencies: ["PresentServer", "Headless", "KMS", argumentParser, logging],
       swiftSettings: strict),
     .executableTarget(
-      name: "framepath-vhost-user-gpu", dependencies: ["VhostUser", "VirtioGPU", "PresentClient", argumentParser, logging],
+      name: "framepath-vhost-user-gpu",
+      dependencies: ["VhostUser", "VirtioGPU", "PresentClient", argumentParser, logging],
       swiftSettings: strict),
     .executableTarget(
       name: "framepath", dependencies: ["CPNG", "KMS", "PresentClient", argumentParser], swiftSettings: strict),

@@ -30,7 +30,9 @@ import Glibc
   deinit { unsafe munmap(base, byteCount) }
 
   /// All of it as a buffer pointer; valid while this value lives.
-  public var bytes: UnsafeMutableRawBufferPointer { unsafe UnsafeMutableRawBufferPointer(start: base, count: byteCount) }
+  public var bytes: UnsafeMutableRawBufferPointer {
+    unsafe UnsafeMutableRawBufferPointer(start: base, count: byteCount)
+  }
 }
 
 /// The size of a memory page in bytes.

@@ -1,0 +1,21 @@
+import Glibc
+
+/// Removes a file; one that is not there is no error.
+///
+/// The corresponding C function is `unlink`.
+public func removeFile(_ path: String) {
+  _ = unsafe unlink(path)
+}
+
+/// This process's id.
+public func currentProcessID() -> Int32 { getpid() }
+
+/// The effective user id.
+public func currentUserID() -> UInt32 { geteuid() }
+
+/// The value of an environment variable, or nil where it is unset or empty.
+public func environmentVariable(_ name: String) -> String? {
+  guard let value = unsafe getenv(name) else { return nil }
+  let text = unsafe String(cString: value)
+  return text.isEmpty ? nil : text
+}

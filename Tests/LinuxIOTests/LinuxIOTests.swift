@@ -1,1 +1,0 @@
-// The files of LinuxIOTests come next.

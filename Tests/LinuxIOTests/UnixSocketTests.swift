@@ -1,0 +1,88 @@
+import LinuxIO
+import Testing
+
+@Suite("Unix sockets")
+struct UnixSocketTests {
+  @Test("a message keeps its boundaries and brings its descriptors, close-on-exec")
+  func messageWithDescriptors() throws {
+    let pair = try UnixSocket.pair(.seqpacket)
+    let memfd = try MemFD.create(name: "test", byteCount: 4096)
+    let message: [UInt8] = [1, 2, 3, 4, 5]
+    _ = try message.withUnsafeBytes { try pair.first.send($0, fds: [memfd.raw, memfd.raw]) }
+    _ = try message.withUnsafeBytes { try pair.first.send($0) }
+
+    var buffer = [UInt8](repeating: 0, count: 16)
+    var fds = ReceivedFDs()
+    let first = try buffer.withUnsafeMutableBytes { try pair.second.receive(into: $0, fds: &fds) }
+
+    #expect(first == .bytes(5))
+    #expect(Array(buffer[0..<5]) == message)
+    #expect(fds.count == 2)
+    #expect(try fds.take(0)?.byteCount() == 4096)
+    #expect(fds.take(0)?.raw == nil)
+
+    let second = try buffer.withUnsafeMutableBytes { try pair.second.receive(into: $0, fds: &fds) }
+    #expect(second == .bytes(5))
+    #expect(fds.count == 0)
+  }
+
+  @Test("a message longer than the buffer is reported as truncated")
+  func truncated() throws {
+    let pair = try UnixSocket.pair(.seqpacket)
+    _ = try [UInt8](repeating: 7, count: 32).withUnsafeBytes { try pair.first.send($0) }
+    var buffer = [UInt8](repeating: 0, count: 16)
+    var fds = ReceivedFDs()
+    let result = try buffer.withUnsafeMutableBytes { try pair.second.receive(into: $0, fds: &fds) }
+    #expect(result == .truncated)
+  }
+
+  @Test("an empty socket would block, a closed one says so")
+  func wouldBlockAndClosed() throws {
+    let pair = try UnixSocket.pair(.seqpacket)
+    let widow = try widowed(.seqpacket)
+    var buffer = [UInt8](repeating: 0, count: 16)
+    var fds = ReceivedFDs()
+
+    let nothing = try buffer.withUnsafeMutableBytes { try pair.second.receive(into: $0, fds: &fds, wait: false) }
+    let closed = try buffer.withUnsafeMutableBytes { try widow.receive(into: $0, fds: &fds, wait: false) }
+
+    #expect(nothing == .wouldBlock)
+    #expect(closed == .closed)
+  }
+
+  @Test("sending to a closed peer is an error, not a signal")
+  func brokenPipe() throws {
+    let widow = try widowed(.stream)
+    let error = #expect(throws: SystemError.self) {
+      try [UInt8](repeating: 0, count: 8).withUnsafeBytes { _ = try widow.send($0) }
+    }
+    #expect(error?.code == 32)
+  }
+
+  @Test("a listener accepts and knows its peer by the kernel's word")
+  func listenAndConnect() throws {
+    let path = "/tmp/framepath-test-\(monotonicNanoseconds()).sock"
+    let listener = try UnixSocket.listen(path, .seqpacket)
+    defer { removeFile(path) }
+    try listener.fd.setNonblocking()
+    #expect(try listener.accept()?.fd.raw == nil)
+    let client = try UnixSocket.connect(path, .seqpacket)
+    #expect(try listener.accept()?.peerCredentials().pid == currentProcessID())
+    #expect(client.fd.raw >= 0)
+    #expect(throws: SystemError.self) { _ = try UnixSocket.listen(path, .seqpacket) }
+  }
+
+  @Test("a path too long for a socket address is refused with its limit")
+  func longPath() {
+    let path = "/tmp/" + String(repeating: "x", count: 200)
+    #expect(throws: SystemError(call: "socket path", code: 36, subject: "\(path) (107 bytes at most)")) {
+      _ = try UnixSocket.connect(path, .stream)
+    }
+  }
+
+  /// A socket whose other end is closed.
+  private func widowed(_ kind: UnixSocket.Kind) throws -> UnixSocket {
+    let pair = try UnixSocket.pair(kind)
+    return UnixSocket(taking: try pair.first.fd.duplicate())
+  }
+}
