@@ -27,6 +27,55 @@ import Glibc
     self.byteCount = byteCount
   }
 
+  /// A piece of a file that becomes part of one mapping.
+  public struct Piece {
+    /// The file.
+    public var fd: Int32
+    /// Bytes into it, page-aligned.
+    public var offset: Int
+    /// Bytes, whole pages.
+    public var byteCount: Int
+
+    /// `byteCount` bytes at `offset` of `fd`.
+    public init(fd: Int32, offset: Int, byteCount: Int) {
+      self.fd = fd
+      self.offset = offset
+      self.byteCount = byteCount
+    }
+  }
+
+  /// Maps pieces of files shared, one directly behind the other.
+  ///
+  /// The corresponding C function is `mmap(MAP_SHARED | MAP_FIXED)` into a reserved range.
+  public init(pieces: [Piece], writable: Bool = true) throws(SystemError) {
+    var total = 0
+    for piece in pieces {
+      let (sum, overflow) = total.addingReportingOverflow(piece.byteCount)
+      guard piece.byteCount > 0, piece.byteCount % pageByteCount == 0, !overflow else {
+        throw SystemError(call: "mmap", code: EINVAL, subject: "\(piece.byteCount) bytes at \(piece.offset)")
+      }
+      total = sum
+    }
+    guard total > 0, let address = unsafe mmap(nil, total, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0),
+      unsafe address != MAP_FAILED
+    else { throw SystemError(call: "mmap", code: total > 0 ? errno : EINVAL, subject: "\(total) bytes") }
+    let protection = writable ? PROT_READ | PROT_WRITE : PROT_READ
+    var filled = 0
+    for piece in pieces {
+      // SAFETY: filled + piece.byteCount <= total, so only the range reserved above is replaced.
+      let placed = unsafe mmap(
+        address + filled, piece.byteCount, protection, MAP_SHARED | MAP_FIXED, piece.fd, piece.offset)
+      guard unsafe placed != MAP_FAILED else {
+        let code = errno
+        unsafe munmap(address, total)
+        throw SystemError(call: "mmap", code: code, subject: "\(piece.byteCount) bytes at \(piece.offset)")
+      }
+      filled += piece.byteCount
+    }
+    unsafe base = address
+    byteCount = total
+  }
+
   deinit { unsafe munmap(base, byteCount) }
 
   /// All of it as a buffer pointer; valid while this value lives.
