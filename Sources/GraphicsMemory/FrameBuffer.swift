@@ -60,14 +60,38 @@ public enum MemoryKind: UInt32, Sendable {
   private let mapping: Mapping
 
   /// Maps `byteCount` bytes of `fd`, which must hold the layout.
-  public init(fd: SharedFD, kind: MemoryKind, layout: FrameLayout, byteCount: Int) throws(SystemError) {
+  ///
+  /// - Parameter writable: false for memory that is only read, which may be sealed or opened against writes.
+  public init(
+    fd: SharedFD, kind: MemoryKind, layout: FrameLayout, byteCount: Int, writable: Bool = true
+  ) throws(SystemError) {
     guard byteCount >= layout.byteCount else {
       throw SystemError(
         call: "buffer", code: 22, subject: "\(byteCount) bytes are fewer than the layout's \(layout.byteCount)")
     }
-    mapping = try Mapping(fd: fd.raw, byteCount: byteCount)
+    mapping = try Mapping(fd: fd.raw, byteCount: byteCount, writable: writable)
     self.fd = fd
     self.kind = kind
+    self.layout = layout
+  }
+
+  /// Maps memfd ranges for reading, one directly behind the other.
+  ///
+  /// - Parameters:
+  ///   - ranges: as `MemoryRange.checked` returned them.
+  ///   - owners: the descriptors that the ranges name.
+  public init(reading ranges: [MemoryRange], owners: [SharedFD], layout: FrameLayout) throws(SystemError) {
+    guard let owner = owners.first(where: { $0.raw == ranges.first?.fd }) else {
+      throw SystemError(call: "buffer", code: 9, subject: "a range names a descriptor that is not there")
+    }
+    mapping = try Mapping(
+      pieces: ranges.map { Mapping.Piece(fd: $0.fd, offset: $0.offset, byteCount: $0.byteCount) }, writable: false)
+    guard mapping.byteCount >= layout.byteCount else {
+      throw SystemError(
+        call: "buffer", code: 22, subject: "\(mapping.byteCount) bytes are fewer than the layout's \(layout.byteCount)")
+    }
+    fd = owner
+    kind = .memfd
     self.layout = layout
   }
 
