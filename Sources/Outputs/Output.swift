@@ -111,7 +111,7 @@ public struct OutputPicture {
 public enum OutputEvent: Sendable {
   /// The last commit is on screen.
   case flipped(timeNanoseconds: UInt64, sequence: UInt64)
-  /// `info` has changed: plugged, unplugged, another mode.
+  /// `info` has changed, other than by a commit of the owner: plugged, unplugged, other modes.
   case changed
 }
 

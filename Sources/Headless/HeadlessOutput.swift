@@ -1,0 +1,146 @@
+public import GraphicsMemory
+public import LinuxIO
+public import Outputs
+public import Scanout
+
+/// An output without a monitor: an absolute timer stands for vblank.
+///
+/// A commit latches at once and is on screen at the next vblank of the mode's grid. It takes any picture size by
+/// changing its mode to it, so nothing is ever scaled or composed. The timer runs only while a commit is pending;
+/// sequence numbers count the vblanks of idle times as well.
+public final class HeadlessOutput: Output {
+  /// Width and height in pixels of cursor pictures; the daemon draws them into snapshots.
+  public static let cursorSize = 64
+
+  private let name: String
+  private let configured: DisplayMode
+  private var mode: DisplayMode
+  private var grid: VblankGrid
+  private let loop: EventLoop
+  private let timer: TimerFD
+  private var source: EventLoop.Source?
+  private var pending: OutputFrame?
+  private var pendingSequence: UInt64 = 0
+  private var shown: OutputFrame?
+  private var isClosed = false
+
+  /// Counters since it was opened. A timer reaches every vblank: none is ever missed.
+  public private(set) var counters = OutputCounters()
+  /// Called on the loop's thread; set once by the owner.
+  public var onEvent: ((OutputEvent) -> Void)?
+
+  /// An output of that mode, whose vblank grid starts now.
+  ///
+  /// - Parameter loop: the loop that will tell of flips; all use is on its thread.
+  public init(name: String, mode: DisplayMode, loop: EventLoop) throws(OutputError) {
+    guard HeadlessOutput.accepts(mode) else { throw .rejected("\(mode) is no mode of a headless output") }
+    self.name = name
+    self.mode = mode
+    self.loop = loop
+    configured = mode
+    grid = VblankGrid(
+      epochNanoseconds: monotonicNanoseconds(), firstSequence: 0, refreshMillihertz: UInt64(mode.refreshMillihertz))
+    do {
+      timer = try TimerFD()
+      source = try loop.add(timer.fd.raw) { [weak self] _ in self?.vblank() }
+    } catch {
+      throw .system(error)
+    }
+  }
+
+  deinit { if let source { loop.remove(source) } }
+
+  /// What is known of it now.
+  public var info: OutputInfo {
+    OutputInfo(
+      name: name, kind: .headless, connected: !isClosed, mode: mode, modes: [configured], widthMillimetres: 0,
+      heightMillimetres: 0, edid: [], cursorSize: HeadlessOutput.cursorSize, memoryKind: .memfd)
+  }
+
+  /// Whether a commit has not yet reached the screen.
+  public var isCommitPending: Bool { pending != nil }
+
+  /// A sealed memfd whose stride is the row's bytes, so that a whole frame is copied in one piece.
+  public func makeBuffer(width: Int, height: Int, format: PixelFormat) throws(OutputError) -> any ScanoutBuffer {
+    let (stride, overflow) = width.multipliedReportingOverflow(by: PixelFormat.bytesPerPixel)
+    guard !overflow, let layout = FrameLayout(width: width, height: height, strideBytes: stride, format: format) else {
+      throw .rejected("\(width)x\(height) is no picture size")
+    }
+    return try MemfdBuffer(layout: layout)
+  }
+
+  /// A memfd of 64 × 64 pixels.
+  public func makeCursorBuffer() throws(OutputError) -> any ScanoutBuffer {
+    try makeBuffer(width: HeadlessOutput.cursorSize, height: HeadlessOutput.cursorSize, format: .argb8888)
+  }
+
+  /// References a client's memory; nothing moves, and it is mapped only when somebody reads it.
+  public func importBuffer(
+    _ memory: ImportedMemory, layout: FrameLayout, modifier: UInt64
+  ) throws(OutputError) -> any ScanoutBuffer {
+    guard modifier == 0 || modifier == HeadlessOutput.invalidModifier else {
+      throw .rejected("a headless output reads linear buffers only, not modifier 0x\(String(modifier, radix: 16))")
+    }
+    return try ReferencedBuffer(memory, layout: layout)
+  }
+
+  /// Always a mode of the picture's size, at the current rate.
+  public func fit(_ buffer: any ScanoutBuffer, source: Rect) -> FitMethod {
+    if source.isEmpty { return .compose("the picture is empty") }
+    return .mode(
+      DisplayMode(width: source.width, height: source.height, refreshMillihertz: mode.refreshMillihertz))
+  }
+
+  /// Latches the frame at once; it is on screen at the next vblank.
+  public func commit(_ frame: OutputFrame, fit: FitMethod) throws(OutputError) {
+    if isClosed { throw .gone("\(name) is closed") }
+    if pending != nil { throw .busy }
+    if let buffer = frame.buffer {
+      guard buffer.layout.bounds.contains(frame.source), !frame.source.isEmpty else {
+        throw .rejected("the source lies outside the buffer")
+      }
+      guard case .mode(let wanted) = fit, wanted.width == frame.source.width, wanted.height == frame.source.height,
+        HeadlessOutput.accepts(wanted)
+      else { throw .rejected("a headless output shows a picture only in a mode of its size") }
+      adopt(wanted)
+    }
+    pending = frame
+    pendingSequence = grid.sequence(at: monotonicNanoseconds()) + 1
+    counters.commits &+= 1
+    timer.arm(deadlineNanoseconds: grid.time(of: pendingSequence))
+  }
+
+  /// Nothing: no hardware puts anything out.
+  public func capture() throws(OutputError) -> MappedBuffer? { nil }
+
+  /// Lets go of the buffers; later commits fail.
+  public func close() {
+    isClosed = true
+    timer.disarm()
+    if let source { loop.remove(source) }
+    source = nil
+    pending = nil
+    shown = nil
+  }
+
+  private static let invalidModifier: UInt64 = 0x00ff_ffff_ffff_ffff
+
+  private static func accepts(_ mode: DisplayMode) -> Bool {
+    (1...FrameLayout.maxDimension).contains(mode.width) && (1...FrameLayout.maxDimension).contains(mode.height)
+      && (1...1_000_000).contains(mode.refreshMillihertz)
+  }
+
+  private func adopt(_ wanted: DisplayMode) {
+    if wanted.refreshMillihertz != mode.refreshMillihertz {
+      grid = grid.changed(toMillihertz: UInt64(wanted.refreshMillihertz), at: monotonicNanoseconds())
+    }
+    mode = wanted
+  }
+
+  private func vblank() {
+    guard timer.drain() > 0, let frame = pending else { return }
+    shown = frame
+    pending = nil
+    onEvent?(.flipped(timeNanoseconds: grid.time(of: pendingSequence), sequence: pendingSequence))
+  }
+}

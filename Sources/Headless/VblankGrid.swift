@@ -1,0 +1,39 @@
+/// The vblanks of a mode as points of an absolute time grid.
+///
+/// Vblank n lies at `epoch + n × 10¹² / refresh in millihertz` nanoseconds exactly, so that a rate such as 60 Hz,
+/// whose period is no whole number of nanoseconds, does not drift. Vblanks count whether anyone watches or not.
+struct VblankGrid: Equatable, Sendable {
+  /// Time of vblank `firstSequence` in nanoseconds of CLOCK_MONOTONIC.
+  let epochNanoseconds: UInt64
+  /// The number of the vblank at the epoch.
+  let firstSequence: UInt64
+  /// Frames per 1000 seconds, at least 1.
+  let refreshMillihertz: UInt64
+
+  private static let nanosecondsPerMillihertz: UInt64 = 1_000_000_000_000
+
+  /// The last vblank at or before `nanoseconds`; the first one for a time before the epoch.
+  func sequence(at nanoseconds: UInt64) -> UInt64 {
+    if nanoseconds <= epochNanoseconds { return firstSequence }
+    let wide = (nanoseconds - epochNanoseconds).multipliedFullWidth(by: refreshMillihertz)
+    // A quotient that overflows would take 584 years at 1 GHz.
+    let periods = Self.nanosecondsPerMillihertz.dividingFullWidth(wide).quotient
+    // The point's time is rounded down, so a time that equals it may lie a fraction before it.
+    let next = firstSequence + periods + 1
+    return time(of: next) <= nanoseconds ? next : next - 1
+  }
+
+  /// The time of a vblank in nanoseconds, rounded down; the epoch for one before `firstSequence`.
+  func time(of sequence: UInt64) -> UInt64 {
+    if sequence <= firstSequence { return epochNanoseconds }
+    let wide = (sequence - firstSequence).multipliedFullWidth(by: Self.nanosecondsPerMillihertz)
+    return epochNanoseconds + refreshMillihertz.dividingFullWidth(wide).quotient
+  }
+
+  /// The grid of another rate from the last vblank before `nanoseconds` on; numbers keep rising.
+  func changed(toMillihertz millihertz: UInt64, at nanoseconds: UInt64) -> VblankGrid {
+    let current = sequence(at: nanoseconds)
+    return VblankGrid(
+      epochNanoseconds: time(of: current), firstSequence: current, refreshMillihertz: millihertz)
+  }
+}

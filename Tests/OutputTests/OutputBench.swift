@@ -1,0 +1,109 @@
+import GraphicsMemory
+import Headless
+import LinuxIO
+import Outputs
+import Scanout
+
+/// An output under test with its loop and all events that it told of.
+final class OutputBench {
+  struct Flip: Equatable {
+    var timeNanoseconds: UInt64
+    var sequence: UInt64
+  }
+
+  struct TimedOut: Error, CustomStringConvertible {
+    var description: String
+  }
+
+  let loop: EventLoop
+  let output: any Output
+  private(set) var flips: [Flip] = []
+  private(set) var changes = 0
+
+  init(_ output: any Output, loop: EventLoop) {
+    self.output = output
+    self.loop = loop
+    output.onEvent = { [unowned self] event in
+      switch event {
+      case .flipped(let time, let sequence): flips.append(Flip(timeNanoseconds: time, sequence: sequence))
+      case .changed: changes += 1
+      }
+    }
+  }
+
+  /// Runs the loop until `condition` holds.
+  func wait(for what: String, milliseconds: UInt64 = 2000, until condition: () -> Bool) throws {
+    let deadline = monotonicNanoseconds() + milliseconds * 1_000_000
+    while !condition() {
+      guard monotonicNanoseconds() < deadline else { throw TimedOut(description: "waited too long for \(what)") }
+      try loop.runOnce(timeoutMilliseconds: 10)
+    }
+  }
+
+  /// Runs the loop for that long, whatever happens.
+  func idle(milliseconds: UInt64) throws {
+    let deadline = monotonicNanoseconds() + milliseconds * 1_000_000
+    while monotonicNanoseconds() < deadline { try loop.runOnce(timeoutMilliseconds: 5) }
+  }
+
+  /// Commits and waits for the flip.
+  @discardableResult
+  func show(
+    _ buffer: (any ScanoutBuffer)?, damage: DamageRegion? = nil, cursor: CursorState? = nil, fit: FitMethod? = nil
+  ) throws -> Flip {
+    let before = flips.count
+    try commit(buffer, damage: damage, cursor: cursor, fit: fit)
+    try wait(for: "a flip") { flips.count > before }
+    return flips[flips.count - 1]
+  }
+
+  /// Commits all of a buffer, everything damaged unless said otherwise.
+  func commit(
+    _ buffer: (any ScanoutBuffer)?, damage: DamageRegion? = nil, cursor: CursorState? = nil, fit: FitMethod? = nil
+  ) throws {
+    let bounds = buffer?.layout.bounds ?? .empty
+    let frame = OutputFrame(
+      buffer: buffer, source: bounds, damage: damage ?? DamageRegion(bounds), cursor: cursor)
+    try output.commit(frame, fit: fit ?? buffer.map { output.fit($0, source: bounds) } ?? .mode(output.info.mode))
+  }
+
+  /// A buffer of the current mode, every pixel the same.
+  func uniform(_ pixel: UInt32, format: PixelFormat = .xrgb8888) throws -> any ScanoutBuffer {
+    let mode = output.info.mode
+    let buffer = try output.makeBuffer(width: mode.width, height: mode.height, format: format)
+    try fill(buffer) { _, _ in pixel }
+    return buffer
+  }
+}
+
+/// Writes every pixel of a buffer.
+func fill(_ buffer: any ScanoutBuffer, _ pixel: (_ x: Int, _ y: Int) -> UInt32) throws {
+  let mapped = try buffer.mapped()
+  mapped.beginAccess()
+  for y in 0..<mapped.layout.height {
+    let row = mapped.pixels + y * mapped.layout.strideBytes
+    for x in 0..<mapped.layout.width { row.storeBytes(of: pixel(x, y), toByteOffset: x * 4, as: UInt32.self) }
+  }
+  mapped.endAccess()
+}
+
+/// The colour bits of a pixel.
+func colour(_ mapped: MappedBuffer, _ x: Int, _ y: Int) -> UInt32 {
+  mapped.pixels.load(fromByteOffset: y * mapped.layout.strideBytes + x * 4, as: UInt32.self) & 0xff_ffff
+}
+
+/// A pattern with another value in every pixel of a small picture, so that any shift or mix-up shows.
+func pattern(_ x: Int, _ y: Int) -> UInt32 {
+  UInt32(truncatingIfNeeded: x &* 0x01_0203 ^ y &* 0x0d_0507 ^ (x &* y)) & 0xff_ffff
+}
+
+/// A sealed memfd of `byteCount` bytes, filled as a picture of `layout`.
+func filledMemfd(_ layout: FrameLayout, byteCount: Int, _ pixel: (_ x: Int, _ y: Int) -> UInt32) throws -> SharedFD {
+  let memory = SharedFD(try MemFD.create(name: "picture", byteCount: byteCount))
+  let mapped = try MappedBuffer(fd: memory, kind: .memfd, layout: layout, byteCount: byteCount)
+  for y in 0..<layout.height {
+    let row = mapped.pixels + y * layout.strideBytes
+    for x in 0..<layout.width { row.storeBytes(of: pixel(x, y), toByteOffset: x * 4, as: UInt32.self) }
+  }
+  return memory
+}
