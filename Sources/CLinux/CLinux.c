@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 _Static_assert(CLINUX_MFD_CLOEXEC == MFD_CLOEXEC, "MFD_CLOEXEC");
@@ -33,6 +34,10 @@ int clinux_set_thread_name(const char *name) {
   shortName[sizeof shortName - 1] = 0;
   return pthread_setname_np(pthread_self(), shortName);
 }
+
+int clinux_pipe2(int ends[2], int flags) { return pipe2(ends, flags); }
+int clinux_pidfd_open(int pid) { return (int)syscall(SYS_pidfd_open, pid, 0); }
+char *const *clinux_environment(void) { return environ; }
 
 ptrdiff_t clinux_send(int socket, const void *bytes, size_t length, const int *fds, size_t fdCount, int flags) {
   union {

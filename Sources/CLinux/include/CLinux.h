@@ -21,6 +21,10 @@ int clinux_get_seals(int fd);
 int clinux_accept4(int fd, int flags);
 int clinux_fallocate(int fd, int64_t offset, int64_t length);
 int clinux_set_thread_name(const char *name);
+int clinux_pipe2(int ends[2], int flags);
+int clinux_pidfd_open(int pid);
+/* The calling process's environment, which nothing here changes. */
+char *const *clinux_environment(void);
 
 /* Sends `length` bytes and `fdCount` descriptors as one message; never raises SIGPIPE. */
 ptrdiff_t clinux_send(int socket, const void *bytes, size_t length, const int *fds, size_t fdCount, int flags);
