@@ -1,7 +1,7 @@
 # Everything a user or CI runs: `make help` lists it.
 SHELL := /bin/bash
 
-.PHONY: help deps build test unit lint
+.PHONY: help deps build test unit lint install
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
@@ -19,5 +19,16 @@ unit: ## the tests that need no virtual machine
 
 lint: ## format and documentation rules
 	swift format lint --strict -r -p Sources Tests Package.swift
+
+PREFIX ?= /usr/local
+# Where QEMU and libvirt look for an administrator's backends (vhost-user.json).
+DISCOVERY ?= /etc/qemu/vhost-user
+
+install: build ## install the programs (PREFIX, DESTDIR) and the file by which libvirt finds the backend
+	install -D -t $(DESTDIR)$(PREFIX)/bin .build/release/framepathd .build/release/framepath
+	install -D -t $(DESTDIR)$(PREFIX)/libexec .build/release/framepath-vhost-user-gpu
+	install -d $(DESTDIR)$(DISCOVERY)
+	sed 's#@BINARY@#$(PREFIX)/libexec/framepath-vhost-user-gpu#' \
+	  Sources/framepath-vhost-user-gpu/Discovery/50-framepath-gpu.json.in > $(DESTDIR)$(DISCOVERY)/50-framepath-gpu.json
 
 -include Tests/Lab/lab.mk

@@ -69,7 +69,7 @@ let package = Package(
     .executableTarget(
       name: "framepath-vhost-user-gpu",
       dependencies: ["VhostUser", "VirtioGPU", "PresentClient", argumentParser, logging],
-      swiftSettings: strict),
+      exclude: ["Discovery"], swiftSettings: strict),
     .executableTarget(
       name: "framepath", dependencies: ["CPNG", "KMS", "PresentClient", argumentParser], swiftSettings: strict),
 
@@ -93,6 +93,6 @@ let package = Package(
     .testTarget(
       name: "SystemTests", dependencies: ["PresentClient", "VhostUser", "VirtioGPU", "TestSupport"],
       swiftSettings: strict),
-    .testTarget(name: "LabTests", dependencies: ["TestSupport", "PresentClient"], swiftSettings: strict),
+    .testTarget(name: "LabTests", dependencies: ["CPNG", "LinuxIO"], swiftSettings: strict),
   ]
 )

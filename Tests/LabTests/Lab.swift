@@ -1,0 +1,118 @@
+import LinuxIO
+import Testing
+
+/// Where things are: the checkout, the programs under test and the lab's scripts.
+enum Lab {
+  /// The checkout's top folder.
+  static let root: String = {
+    let parts = #filePath.split(separator: "/", omittingEmptySubsequences: false)
+    return parts.dropLast(3).joined(separator: "/")
+  }()
+  /// Where the built programs are: `FRAMEPATH_BIN`, else the release build.
+  static let programs = environmentVariable("FRAMEPATH_BIN") ?? "\(root)/.build/release"
+
+  static func program(_ name: String) -> String { "\(programs)/\(name)" }
+  static func script(_ name: String) -> String { "\(root)/Tests/Lab/\(name)" }
+
+  /// A short-lived folder for sockets and pictures.
+  static func temporaryFolder() throws -> String {
+    let result = try ChildProcess.run(ChildCommand("mktemp", ["-d", "/tmp/framepath-lab.XXXXXX"]))
+    return result.output.split(separator: "\n").joined()
+  }
+}
+
+/// An error that a test reports as it stands.
+struct LabError: Error, CustomStringConvertible {
+  let description: String
+  init(_ description: String) { self.description = description }
+}
+
+/// A daemon under test with its folder, and what runs beside it.
+final class LabHost {
+  let folder: String
+  let socket: String
+  private(set) var daemon: ChildProcess
+  private let arguments: [String]
+
+  /// Starts a daemon with these `--output` values and waits until it is ready.
+  init(outputs: [String]) throws {
+    folder = try Lab.temporaryFolder()
+    socket = "\(folder)/framepathd.sock"
+    arguments = outputs.flatMap { ["--output", $0] } + ["--socket", "\(folder)/framepathd.sock"]
+    daemon = try LabHost.start(arguments)
+  }
+
+  deinit {
+    daemon.stop()
+    _ = try? ChildProcess.run(ChildCommand("rm", ["-rf", folder]))
+  }
+
+  /// Kills the daemon as a crash would, and starts another.
+  func restartDaemon() throws {
+    daemon.kill()
+    daemon.waitForExit()
+    daemon = try LabHost.start(arguments)
+  }
+
+  private static func start(_ arguments: [String]) throws -> ChildProcess {
+    let daemon = try ChildProcess(ChildCommand(Lab.program("framepathd"), arguments))
+    guard daemon.waitForLine(containing: "ready") != nil else {
+      throw LabError("framepathd did not get ready:\n\(daemon.text(.error))")
+    }
+    return daemon
+  }
+
+  /// Starts a VM's backend and waits for its socket.
+  func backend(vm: String, arguments: [String] = []) throws -> ChildProcess {
+    let path = backendSocket(vm: vm)
+    var command = ChildCommand(
+      Lab.program("framepath-vhost-user-gpu"), ["--vm", vm, "--socket-path", path, "--daemon", socket] + arguments)
+    command.error = .file("\(folder)/\(vm).log")
+    let backend = try ChildProcess(command)
+    try LabHost.wait(for: path)
+    return backend
+  }
+
+  func backendSocket(vm: String) -> String { "\(folder)/\(vm).sock" }
+
+  /// What a backend has said.
+  func log(vm: String) -> String {
+    (try? ChildProcess.run(ChildCommand("cat", ["\(folder)/\(vm).log"])).output) ?? ""
+  }
+
+  /// The picture of a VM's first scanout, by the product's own tool.
+  func snapshot(vm: String) throws -> Picture {
+    let file = "\(folder)/\(vm).png"
+    try framepath(["snapshot", "--vm", vm, "-o", file])
+    return try Picture(png: file)
+  }
+
+  /// The picture of an output.
+  func snapshot(output: String) throws -> Picture {
+    let file = "\(folder)/\(output).png"
+    try framepath(["snapshot", "--output", output, "-o", file])
+    return try Picture(png: file)
+  }
+
+  /// Runs the tool against this daemon.
+  @discardableResult
+  func framepath(_ arguments: [String]) throws -> String {
+    let result = try ChildProcess.run(ChildCommand(Lab.program("framepath"), arguments + ["--socket", socket]))
+    guard result.exit.isSuccess else { throw LabError("framepath \(arguments): \(result.exit)\n\(result.error)") }
+    return result.output
+  }
+
+  /// Waits for a file to appear.
+  static func wait(for path: String, seconds: Int = 10) throws {
+    for _ in 0..<seconds * 50 {
+      if try ChildProcess.run(ChildCommand("test", ["-e", path])).exit.isSuccess { return }
+      try pause(milliseconds: 20)
+    }
+    throw LabError("\(path) did not appear within \(seconds) s")
+  }
+
+  static func pause(milliseconds: Int) throws {
+    let loop = try EventLoop()
+    try loop.runOnce(timeoutMilliseconds: Int32(milliseconds))
+  }
+}

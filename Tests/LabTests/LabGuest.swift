@@ -1,0 +1,131 @@
+import LinuxIO
+
+/// A stock Linux guest in QEMU, driven by shell commands and QMP.
+final class LabGuest {
+  /// Which graphics device QEMU gives it.
+  enum Shape: String, CaseIterable {
+    case complete
+    case vhostUserGPU = "vhost-user-gpu"
+  }
+
+  let process: ChildProcess
+  private let control: LineChannel
+  private let qmp: LineChannel
+
+  /// Boots a guest on `host`'s backend for `vm` and waits until it takes commands.
+  init(host: LabHost, vm: String, shape: Shape, qemu: Int = 11, arguments: [String] = []) throws {
+    let stem = "\(host.folder)/\(vm)"
+    var command = ChildCommand(
+      Lab.script("guest"),
+      [
+        "--vm-socket", host.backendSocket(vm: vm), "--shape", shape.rawValue, "--qemu", "\(qemu)", "--control",
+        "\(stem).control", "--qmp", "\(stem).qmp", "--serial", "\(stem).console",
+      ] + arguments)
+    command.leadsGroup = true
+    let started = monotonicNanoseconds()
+    process = try ChildProcess(command)
+    control = try LineChannel(path: "\(stem).control", of: process)
+    qmp = try LineChannel(path: "\(stem).qmp", of: process)
+    _ = try qmp.ask(#"{"execute":"qmp_capabilities"}"#) { $0.contains("\"return\"") }
+    if !arguments.contains("--ovmf") {
+      try run("true", seconds: 120)
+      let milliseconds = (monotonicNanoseconds() - started) / 1_000_000
+      print("lab: guest \(vm) (\(shape.rawValue), QEMU \(qemu)) took commands after \(milliseconds) ms")
+    }
+  }
+
+  deinit {
+    process.kill()
+    process.waitForExit()
+  }
+
+  /// Runs a shell command in the guest and returns what it printed; a status other than 0 is an error.
+  @discardableResult
+  func run(_ command: String, seconds: Int = 60) throws -> String {
+    let reply = try control.ask(command, seconds: seconds) { $0.contains("\n%%fp-end ") && $0.hasSuffix("\n") }
+    // The last line is "%%fp-end STATUS"; the line break before it is not the command's.
+    let lines = reply.split(separator: "\n", omittingEmptySubsequences: false).dropLast()
+    let status = lines.last?.split(separator: " ").last ?? ""
+    let output = lines.dropLast().joined(separator: "\n")
+    guard status == "0" else { throw LabError("`\(command)` in the guest ended with \(status):\n\(output)") }
+    return output
+  }
+
+  /// Draws with the guest's drawing server.
+  @discardableResult
+  func draw(_ words: String, seconds: Int = 60) throws -> String { try run("fpdraw \(words)", seconds: seconds) }
+
+  /// Sends a shell command without waiting for its end: `reboot -f`, for example.
+  func send(_ command: String) throws { try control.send(command) }
+
+  /// Waits until the guest takes commands again after a reboot.
+  func waitUntilReady(seconds: Int = 120) throws {
+    control.forget()
+    try run("true", seconds: seconds)
+  }
+
+  /// Runs a QMP command such as `stop` or `cont`.
+  @discardableResult
+  func qmp(_ command: String, arguments: String = "{}") throws -> String {
+    let reply = try qmp.ask(#"{"execute":"\#(command)","arguments":\#(arguments)}"#) {
+      $0.contains("\"return\"") || $0.contains("\"error\"")
+    }
+    guard !reply.contains("\"error\"") else { throw LabError("QMP \(command): \(reply)") }
+    return reply
+  }
+}
+
+/// A Unix stream socket on which questions and answers take turns.
+final class LineChannel {
+  private let socket: UnixSocket
+  private let loop: EventLoop
+  private var received: [UInt8] = []
+
+  /// Connects, trying again until QEMU has made the socket.
+  init(path: String, of process: ChildProcess, seconds: Int = 30) throws {
+    var connected: UnixSocket?
+    for _ in 0..<seconds * 20 {
+      do throws(SystemError) {
+        connected = try UnixSocket.connect(path, .stream)
+        break
+      } catch {
+        if let exit = process.waitForExit(timeoutMilliseconds: 50) {
+          throw LabError("QEMU ended with \(exit) before it made \(path):\n\(process.text(.error))")
+        }
+      }
+    }
+    guard let socket = connected.take() else { throw LabError("\(path) did not appear within \(seconds) s") }
+    self.socket = socket
+    loop = try EventLoop()
+    _ = try loop.add(self.socket.fd.raw) { _ in }
+  }
+
+  func send(_ line: String) throws {
+    try Array("\(line)\n".utf8).withUnsafeBytes { bytes in _ = try socket.send(bytes) }
+  }
+
+  /// Drops what has been received.
+  func forget() { received = [] }
+
+  /// Sends a line and returns everything received until `isWhole` says so.
+  func ask(_ line: String, seconds: Int = 30, until isWhole: (String) -> Bool) throws -> String {
+    received = []
+    try send(line)
+    let deadline = monotonicNanoseconds() + UInt64(seconds) * 1_000_000_000
+    var buffer = [UInt8](repeating: 0, count: 65536)
+    var fds = ReceivedFDs()
+    while monotonicNanoseconds() < deadline {
+      try loop.runOnce(timeoutMilliseconds: 200)
+      let result = try buffer.withUnsafeMutableBytes { try socket.receive(into: $0, fds: &fds, wait: false) }
+      switch result {
+      case .bytes(let count): received += buffer[..<count]
+      case .wouldBlock: continue
+      case .closed, .truncated: throw LabError("the other end of `\(line)` has gone: \(text)")
+      }
+      if isWhole(text) { return text }
+    }
+    throw LabError("no answer to `\(line)` within \(seconds) s; so far: \(text)")
+  }
+
+  private var text: String { String(decoding: received, as: UTF8.self) }
+}
