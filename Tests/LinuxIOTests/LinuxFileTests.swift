@@ -1,0 +1,91 @@
+import LinuxIO
+import Testing
+
+/// Whether this process may mount: tried in a name space of its own.
+private let mayMount: Bool = {
+  let script = ChildCommand("unshare", ["-m", "mount", "-t", "tmpfs", "none", "/mnt"])
+  return (try? ChildProcess.run(script))?.exit.isSuccess ?? false
+}()
+
+@Suite("Files")
+struct LinuxFileTests {
+  private func withDirectory(_ body: (String) throws -> Void) throws {
+    let directory = try ChildProcess.run(ChildCommand("mktemp", ["-d"])).output.filter { $0 != "\n" }
+    defer { _ = try? ChildProcess.run(ChildCommand("rm", ["-r", directory])) }
+    try body(directory)
+  }
+
+  @Test("of /proc are read though they report no size")
+  func proc() throws {
+    #expect(LinuxFile.status("/proc/self/status")?.byteCount == 0)
+    #expect(LinuxFile.text("/proc/sys/kernel/ostype") == "Linux")
+    #expect(try LinuxFile.read("/proc/self/status", limit: 5) == Array("Name:".utf8))
+  }
+
+  @Test("are replaced as a whole, and nothing else is left beside them")
+  func replace() throws {
+    try withDirectory { directory in
+      try LinuxFile.replace("\(directory)/a", with: [1, 2, 3])
+      try LinuxFile.replace("\(directory)/a", with: [4])
+      #expect(try LinuxFile.read("\(directory)/a") == [4])
+      #expect(try LinuxFile.list(directory) == ["a"])
+    }
+  }
+
+  @Test("on a full device fail, and the device stays what it is")
+  func fullDevice() throws {
+    let error = #expect(throws: SystemError.self) { try LinuxFile.replace("/dev/full", with: [1]) }
+    #expect(error == SystemError(call: "write", code: 28, subject: "/dev/full"))
+    #expect(LinuxFile.status("/dev/full")?.kind == .characterDevice)
+  }
+
+  @Test("on a full disk stay as they were", .enabled(if: mayMount))
+  func fullDisk() throws {
+    try withDirectory { directory in
+      let mount = ["-t", "tmpfs", "-o", "size=64k", "none", directory]
+      let mounted = try ChildProcess.run(ChildCommand("mount", mount))
+      #expect(mounted.exit.isSuccess)
+      defer { _ = try? ChildProcess.run(ChildCommand("umount", [directory])) }
+      try LinuxFile.replace("\(directory)/a", with: [7])
+      let large = [UInt8](repeating: 1, count: 1 << 20)
+      let error = #expect(throws: SystemError.self) { try LinuxFile.replace("\(directory)/a", with: large) }
+      #expect(error?.description == "write \(directory)/a: No space left on device (errno 28)")
+      #expect(try LinuxFile.read("\(directory)/a") == [7])
+      #expect(try LinuxFile.list(directory) == ["a"])
+    }
+  }
+
+  @Test("in a directory that is not there name the path that was asked for")
+  func missingDirectory() throws {
+    try withDirectory { directory in
+      let path = "\(directory)/no/such.png"
+      let error = #expect(throws: SystemError.self) { try LinuxFile.replace(path, with: [1]) }
+      #expect(error?.description == "open \(path): No such file or directory (errno 2)")
+      let onDirectory = #expect(throws: SystemError.self) { try LinuxFile.replace(directory, with: [1]) }
+      #expect(onDirectory?.code == 21)
+      let names = try LinuxFile.list(directory)
+      #expect(names.isEmpty)
+    }
+  }
+
+  @Test("tell what they are")
+  func status() throws {
+    #expect(LinuxFile.status("/dev/null")?.kind == .characterDevice)
+    #expect(LinuxFile.status("/dev/null")?.permissions == 0o666)
+    #expect(LinuxFile.status("/")?.kind == .directory)
+    #expect(LinuxFile.status("/no-such-file") == nil)
+    #expect(LinuxFile.linkTarget("/proc/self/exe") != nil)
+    #expect(LinuxFile.linkTarget("/") == nil)
+    #expect(LinuxFile.isAccessible("/bin/sh", [.read, .execute]))
+    #expect(!LinuxFile.isAccessible("/proc/self/status", .execute))
+    #expect(throws: SystemError.self) { try LinuxFile.list("/no-such-directory") }
+  }
+
+  @Test("of KVM are tried, not only looked at")
+  func kvm() {
+    let error = #expect(throws: SystemError.self) { try KVM.tryOut("/dev/null") }
+    #expect(error?.call == "ioctl(KVM_GET_API_VERSION)")
+    #expect(HostProcess.userName(0) == "root")
+    #expect(HostProcess.groupName(0) == "root")
+  }
+}
