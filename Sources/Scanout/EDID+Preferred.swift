@@ -1,0 +1,93 @@
+extension EDID {
+  /// The most bytes that a virtio-gpu device can hand over.
+  public static let maxByteCount = 1024
+
+  /// How many pixels a preferred mode may be smaller than the display's rectangle before Linux drops it
+  /// (`virtio_gpu_conn_mode_valid`).
+  public static let preferredModeTolerance = 16
+
+  /// Whether the bytes are whole blocks with right checksums, as many as the base block says.
+  public static func isValid(_ bytes: [UInt8]) -> Bool {
+    guard bytes.count >= blockByteCount, bytes.count % blockByteCount == 0,
+      bytes.starts(with: [0x00, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0x00]),
+      bytes.count == (Int(bytes[126]) + 1) * blockByteCount
+    else { return false }
+    return stride(from: 0, to: bytes.count, by: blockByteCount).allSatisfy {
+      checksum(bytes[$0..<$0 + blockByteCount]) == 0
+    }
+  }
+
+  /// The mode that a monitor prefers: a DisplayID timing marked so, or else the base block's first detailed timing.
+  ///
+  /// Nil where the EDID is broken or names none.
+  public static func preferredMode(of bytes: [UInt8]) -> DisplayMode? {
+    isValid(bytes) ? (displayIDPreferredMode(bytes) ?? basePreferredMode(bytes)) : nil
+  }
+
+  /// Whether a Linux guest that is told a display of `mode` keeps a preferred mode of this EDID.
+  public static func agrees(_ bytes: [UInt8], with mode: DisplayMode) -> Bool {
+    guard isValid(bytes) else { return false }
+    return [displayIDPreferredMode(bytes), basePreferredMode(bytes)].contains { preferred in
+      guard let preferred else { return false }
+      return (mode.width - preferredModeTolerance...mode.width).contains(preferred.width)
+        && (mode.height - preferredModeTolerance...mode.height).contains(preferred.height)
+    }
+  }
+
+  /// The same monitor with `mode` as its preferred one: first detailed timing and checksum rewritten, the rest kept.
+  ///
+  /// Nil where the EDID is broken, or the mode is too large or too fast for a detailed timing; generate one then.
+  public static func rewritingPreferredMode(of bytes: [UInt8], to mode: DisplayMode) -> [UInt8]? {
+    let timing = VideoTiming(mode)
+    guard isValid(bytes), timing.fitsDescriptor else { return nil }
+    // The old timing's picture size in millimetres stays the monitor's.
+    let isTiming = bytes[54] | bytes[55] != 0
+    let width = isTiming ? Int(bytes[66]) | Int(bytes[68] >> 4) << 8 : Int(bytes[21]) * 10
+    let height = isTiming ? Int(bytes[67]) | Int(bytes[68] & 15) << 8 : Int(bytes[22]) * 10
+    var result = bytes
+    result.replaceSubrange(54..<72, with: timing.descriptor(widthMillimetres: width, heightMillimetres: height))
+    // EDID 1.3 says by this bit that the first timing is the preferred one; 1.4 that it is the native one.
+    result[24] |= 0x02
+    result[127] = checksum(result[0..<127])
+    return result
+  }
+
+  /// The EDID to give a guest whose display has that mode: the monitor's own where it agrees, else rewritten, else a
+  /// generated one.
+  public static func forGuest(monitor: [UInt8], description: Description) -> [UInt8] {
+    if monitor.count <= maxByteCount {
+      if agrees(monitor, with: description.mode) { return monitor }
+      if let rewritten = rewritingPreferredMode(of: monitor, to: description.mode) { return rewritten }
+    }
+    return generate(description)
+  }
+
+  private static func basePreferredMode(_ bytes: [UInt8]) -> DisplayMode? {
+    VideoTiming(descriptor: bytes[54..<72]).map(mode)
+  }
+
+  /// The first type I timing marked as preferred in a DisplayID 1.x extension.
+  private static func displayIDPreferredMode(_ bytes: [UInt8]) -> DisplayMode? {
+    for start in stride(from: blockByteCount, to: bytes.count, by: blockByteCount) where bytes[start] == 0x70 {
+      // The section's payload: after its four bytes of header, before its checksum and the block's.
+      let end = min(start + 5 + Int(bytes[start + 2]), start + blockByteCount - 2)
+      var offset = start + 5
+      while offset + 3 <= end {
+        let tag = bytes[offset]
+        let next = offset + 3 + Int(bytes[offset + 2])
+        if tag == 0x03 && next <= end {
+          for timing in stride(from: offset + 3, through: next - 20, by: 20) where bytes[timing + 3] & 0x80 != 0 {
+            if let found = VideoTiming(displayIDTypeI: bytes[timing..<timing + 20]) { return mode(found) }
+          }
+        }
+        if tag == 0 && bytes[offset + 2] == 0 { break }
+        offset = next
+      }
+    }
+    return nil
+  }
+
+  private static func mode(_ timing: VideoTiming) -> DisplayMode {
+    DisplayMode(width: timing.width, height: timing.height, refreshMillihertz: timing.refreshMillihertz)
+  }
+}

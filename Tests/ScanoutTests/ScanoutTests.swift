@@ -1,1 +1,0 @@
-// The files of ScanoutTests come next.
