@@ -1,0 +1,31 @@
+import Glibc
+
+/// Waits until a descriptor is ready, outside any event loop.
+///
+/// The corresponding C function is `poll`.
+/// - Parameter timeoutMilliseconds: -1 waits for ever, 0 not at all.
+/// - Returns: what it is ready for; empty at the time's end.
+public func waitUntilReady(
+  _ fd: Int32, _ interest: Readiness, timeoutMilliseconds: Int32
+) throws(SystemError) -> Readiness {
+  // The POLL* bits used here have the values of the EPOLL* ones.
+  let deadline = monotonicNanoseconds() + UInt64(max(timeoutMilliseconds, 0)) * 1_000_000
+  var remaining = timeoutMilliseconds
+  while true {
+    var entry = pollfd(fd: fd, events: Int16(truncatingIfNeeded: interest.rawValue), revents: 0)
+    let count = unsafe poll(&entry, 1, remaining)
+    if count >= 0 { return Readiness(rawValue: UInt32(UInt16(bitPattern: entry.revents))) }
+    if errno != EINTR { throw SystemError(call: "poll", code: errno) }
+    if timeoutMilliseconds > 0 {
+      let now = monotonicNanoseconds()
+      remaining = now >= deadline ? 0 : Int32(clamping: (deadline - now + 999_999) / 1_000_000)
+    }
+  }
+}
+
+extension SystemError {
+  /// Whether it says that the other end of a socket is gone: EPIPE, ECONNRESET or ENOTCONN.
+  public var isDisconnection: Bool { code == EPIPE || code == ECONNRESET || code == ENOTCONN }
+  /// Whether it says that nobody listens at a socket's path: ENOENT or ECONNREFUSED.
+  public var isNobodyListening: Bool { code == ENOENT || code == ECONNREFUSED }
+}
