@@ -1,1 +1,262 @@
-// The files of PresentProtocolTests come next.
+import GraphicsMemory
+import LinuxIO
+import PresentProtocol
+import Scanout
+import Testing
+
+/// Little-endian bytes of 32-bit words, 0-padded to `byteCount`.
+func words(_ words: [UInt32], byteCount: Int? = nil) -> [UInt8] {
+  var bytes: [UInt8] = []
+  for word in words { for shift in [0, 8, 16, 24] { bytes.append(UInt8(truncatingIfNeeded: word >> UInt32(shift))) } }
+  return bytes + Array(repeating: 0, count: max(0, (byteCount ?? 0) - bytes.count))
+}
+
+/// UTF-8 bytes, 0-padded to `byteCount`.
+func text(_ text: String, _ byteCount: Int) -> [UInt8] {
+  Array(text.utf8) + Array(repeating: 0, count: byteCount - text.utf8.count)
+}
+
+func encoded(_ body: (UnsafeMutableRawBufferPointer) -> Int) -> [UInt8] {
+  let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: PresentLimits.messageByteCount, alignment: 16)
+  defer { buffer.deallocate() }
+  return Array(buffer[..<body(buffer)])
+}
+
+func decodeClient(_ bytes: [UInt8]) throws -> ClientMessage {
+  var result: Result<ClientMessage, PresentProtocolError> = .failure(.closed)
+  bytes.withUnsafeBytes { raw in
+    do throws(PresentProtocolError) {
+      result = .success(try ClientMessage.decode(raw))
+    } catch {
+      result = .failure(error)
+    }
+  }
+  return try result.get()
+}
+
+func decodeServer(_ bytes: [UInt8]) throws -> ServerMessage {
+  var result: Result<ServerMessage, PresentProtocolError> = .failure(.closed)
+  bytes.withUnsafeBytes { raw in
+    do throws(PresentProtocolError) {
+      result = .success(try ServerMessage.decode(raw))
+    } catch {
+      result = .failure(error)
+    }
+  }
+  return try result.get()
+}
+
+/// Encoding gives the bytes, and decoding them gives a message with the same bytes again.
+func expectBothWays(
+  _ message: ClientMessage, _ bytes: [UInt8], sourceLocation: SourceLocation = #_sourceLocation
+) throws {
+  #expect(encoded { message.encode(into: $0) } == bytes, sourceLocation: sourceLocation)
+  let decoded = try decodeClient(bytes)
+  #expect(encoded { decoded.encode(into: $0) } == bytes, sourceLocation: sourceLocation)
+}
+
+func expectBothWays(
+  _ message: ServerMessage, _ bytes: [UInt8], sourceLocation: SourceLocation = #_sourceLocation
+) throws {
+  #expect(encoded { message.encode(into: $0) } == bytes, sourceLocation: sourceLocation)
+  #expect(try decodeServer(bytes) == message, sourceLocation: sourceLocation)
+}
+
+let xr24: UInt32 = 0x3432_5258
+
+@Suite("Client messages, literally")
+struct ClientMessageTests {
+  @Test("HELLO (1)")
+  func hello() throws {
+    // type, size, request (2), magic, version, client_kind, scanout_count, name[64], outputs[16][32]
+    let bytes =
+      words([1, 608, 0, 0, 0x4854_5046, 1, 1, 2]) + text("web", 64) + text("HDMI-A-1", 32)
+      + Array(repeating: 0, count: 480)
+    try expectBothWays(.hello(Hello(kind: .vm, name: "web", scanoutCount: 2, outputs: ["HDMI-A-1", ""])), bytes)
+  }
+
+  @Test("CREATE_BUFFER (2)")
+  func createBuffer() throws {
+    let create = CreateBuffer(
+      bufferID: 7, scanout: 1, generation: 3, width: 640, height: 480, format: .xrgb8888, usage: .cursor)
+    // type, size, request (2), buffer_id, scanout, width, height, fourcc, usage, generation, reserved
+    try expectBothWays(
+      .createBuffer(create, request: 9), words([2, 48, 9, 0, 7, 1, 640, 480, xr24, 1, 3, 0]))
+  }
+
+  @Test("IMPORT_BUFFER (3)")
+  func importBuffer() throws {
+    let layout = try #require(FrameLayout(width: 2, height: 2, strideBytes: 8, offset: 4096, format: .xrgb8888))
+    let imported = ImportBuffer(
+      bufferID: 7, scanout: 1, generation: 3, layout: layout, modifier: 0x5_0000_0006, memoryKind: .memfd,
+      rangeCount: 12)
+    // … fourcc, stride, offset (2), modifier (2), memory_kind, range_count, generation, reserved
+    try expectBothWays(
+      .importBuffer(imported, request: 9),
+      words([3, 72, 9, 0, 7, 1, 2, 2, xr24, 8, 4096, 0, 6, 5, 1, 12, 3, 0]))
+  }
+
+  @Test("DESTROY_BUFFER (4), DISABLE (6), STATUS (9)")
+  func short() throws {
+    try expectBothWays(.destroyBuffer(5), words([4, 24, 0, 0, 5, 0]))
+    try expectBothWays(.disable(scanout: 2), words([6, 24, 0, 0, 2, 0]))
+    try expectBothWays(.status(request: 0x1_0000_0002), words([9, 16, 2, 1]))
+  }
+
+  @Test("PRESENT (5)")
+  func present() throws {
+    var damage = DamageRegion(Rect(x: 1, y: 2, width: 3, height: 4))
+    damage.add(Rect(x: 10, y: 10, width: 5, height: 5))
+    let present = Present(
+      scanout: 1, generation: 3, frame: 0x2_0000_0001, bufferID: 7, source: Rect(x: 0, y: 0, width: 640, height: 480),
+      damage: damage, path: .copy, copies: 1, copiedBytes: 0x100, readyNanoseconds: 0x1_0000_0000)
+    // header, frame (2), scanout, buffer_id, source (4), path, copies, copied_bytes (2), ready_ns (2),
+    // damage_count, generation, damage[16]
+    try expectBothWays(
+      .present(present),
+      words(
+        [5, 336, 0, 0, 1, 2, 1, 7, 0, 0, 640, 480, 2, 1, 0x100, 0, 0, 1, 2, 3, 1, 2, 3, 4, 10, 10, 5, 5],
+        byteCount: 336))
+  }
+
+  @Test("CURSOR (7), hidden and with negative place")
+  func cursor() throws {
+    let cursor = SetCursor(scanout: 1, generation: 3, bufferID: 8, x: -1, y: 2, hotX: 4, hotY: 5)
+    // header, scanout, buffer_id, x, y, hot_x, hot_y, generation, reserved
+    try expectBothWays(.cursor(cursor), words([7, 48, 0, 0, 1, 8, 0xffff_ffff, 2, 4, 5, 3, 0]))
+    let hidden = SetCursor(scanout: 0, generation: 1, bufferID: nil, x: 0, y: 0)
+    try expectBothWays(.cursor(hidden), words([7, 48, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0]))
+  }
+
+  @Test("PATH (8) cuts a long reason at a character")
+  func path() throws {
+    try expectBothWays(
+      .path(scanout: 1, .direct, reason: "é"), words([8, 280, 0, 0, 1, 1]) + text("é", 256))
+    let long = encoded {
+      ClientMessage.path(scanout: 1, .copy, reason: String(repeating: "é", count: 200)).encode(into: $0)
+    }
+    guard case .path(_, _, let reason) = try decodeClient(long) else {
+      Issue.record("no PATH")
+      return
+    }
+    #expect(reason == String(repeating: "é", count: 127))
+  }
+
+  @Test("SNAPSHOT (10)")
+  func snapshot() throws {
+    try expectBothWays(
+      .snapshot(.vm(name: "web", scanout: 1), request: 4), words([10, 88, 4, 0, 0, 1]) + text("web", 64))
+    try expectBothWays(
+      .snapshot(.output(name: "DP-1"), request: 4), words([10, 88, 4, 0, 1, 0]) + text("DP-1", 64))
+  }
+}
+
+@Suite("Daemon messages, literally")
+struct ServerMessageTests {
+  @Test("WELCOME (129)")
+  func welcome() throws {
+    try expectBothWays(
+      .welcome(Welcome(scanoutCount: 2, memoryLimitBytes: 0x1_0000_0000)), words([129, 32, 0, 0, 1, 2, 0, 1]))
+  }
+
+  @Test("OUTPUT (130)")
+  func output() throws {
+    let output = OutputDescription(
+      scanout: 1, generation: 4, connected: true, parked: true,
+      mode: DisplayMode(width: 1920, height: 1080, refreshMillihertz: 60_000), widthMillimetres: 500,
+      heightMillimetres: 300, cursorSize: 64, memoryKind: .dmaBuf, name: "DP-1", edid: [0, 255, 254])
+    // header, scanout, connected, width, height, refresh_mhz, width_mm, height_mm, cursor_size, edid_size,
+    // memory_kind, generation, parked, name[64], edid[1024]
+    let bytes =
+      words([130, 1152, 0, 0, 1, 1, 1920, 1080, 60_000, 500, 300, 64, 3, 2, 4, 1]) + text("DP-1", 64)
+      + [0, 255, 254] + Array(repeating: 0, count: 1021)
+    try expectBothWays(.output(output), bytes)
+  }
+
+  @Test("BUFFER (131)")
+  func buffer() throws {
+    let reply = BufferReply(
+      bufferID: 7, memoryKind: .memfd, width: 640, height: 480, strideBytes: 2560, byteCount: 0x12_c000)
+    // header, buffer_id, memory_kind, stride, width, height, reserved, size (2)
+    try expectBothWays(
+      .buffer(reply, request: 9), words([131, 48, 9, 0, 7, 1, 2560, 640, 480, 0, 0x12_c000, 0]))
+  }
+
+  @Test("FRAME_DONE (132) and RELEASED (133)")
+  func frames() throws {
+    let done = FrameDone(scanout: 1, frame: 6, outcome: .superseded, timeNanoseconds: 0x1_0000_0002, sequence: 77)
+    try expectBothWays(.frameDone(done), words([132, 48, 0, 0, 6, 0, 1, 2, 2, 1, 77, 0]))
+    try expectBothWays(
+      .released(Released(bufferID: 3, scanout: 1, frame: 9)), words([133, 32, 0, 0, 3, 1, 9, 0]))
+  }
+
+  @Test("STATUS_REPLY (134) and SNAPSHOT_REPLY (135)")
+  func replies() throws {
+    try expectBothWays(.statusReply(byteCount: 100, request: 5), words([134, 24, 5, 0, 100, 0]))
+    let layout = try #require(FrameLayout(width: 4, height: 2, strideBytes: 16, format: .xrgb8888))
+    let reply = SnapshotReply(layout: layout, fromWriteback: true, memoryKind: .memfd, byteCount: 32)
+    try expectBothWays(
+      .snapshotReply(reply, request: 5), words([135, 48, 5, 0, 4, 2, 16, xr24, 1, 1, 32, 0]))
+  }
+
+  @Test("ERROR (136)")
+  func error() throws {
+    try expectBothWays(
+      .error(ErrorMessage(code: .nameTaken, scanout: 2, text: "taken"), request: 5),
+      words([136, 280, 5, 0, 3, 2]) + text("taken", 256))
+  }
+}
+
+@Suite("What breaks the protocol")
+struct MalformedTests {
+  @Test(
+    "a client's message of the wrong size, type or value is refused",
+    arguments: [
+      [], [1], words([1, 16, 0]),  // shorter than the header
+      words([4, 24, 0, 0, 5]),  // the header says 24, 20 bytes came
+      words([4, 28, 0, 0, 5, 0, 0]),  // longer than DESTROY_BUFFER
+      words([0, 16, 0, 0]), words([11, 16, 0, 0]), words([129, 32, 0, 0, 1, 2, 0, 1]),  // unknown types
+      words([1, 608, 0, 0, 0x4854_5047, 1, 1, 2], byteCount: 608),  // wrong magic
+      words([1, 608, 0, 0, 0x4854_5046, 1, 9, 2], byteCount: 608),  // client kind 9
+      words([1, 608, 0, 0, 0x4854_5046, 1, 1, 17], byteCount: 608),  // 17 scanouts
+      words([1, 608, 0, 0, 0x4854_5046, 1, 1, 1], byteCount: 608),  // no name
+      words([1, 608, 0, 0, 0x4854_5046, 1, 1, 1]) + Array(repeating: 65, count: 576),  // a name without end
+      words([2, 48, 0, 0, 7, 1, 640, 480, 1, 0, 1, 0]),  // format 1
+      words([2, 48, 0, 0, 0, 1, 640, 480, xr24, 0, 1, 0]),  // buffer 0
+      words([2, 48, 0, 0, 7, 1, 640, 480, xr24, 2, 1, 0]),  // usage 2
+      words([3, 72, 9, 0, 7, 1, 2, 2, xr24, 7, 0, 0, 0, 0, 1, 1, 3, 0]),  // stride 7 for 2 pixels
+      words([3, 72, 9, 0, 7, 1, 2, 2, xr24, 8, 0, 0xffff_ffff, 0, 0, 1, 1, 3, 0]),  // offset 2⁶³ and more
+      words([3, 72, 9, 0, 7, 1, 2, 2, xr24, 8, 0, 0, 0, 0, 1, 4097, 3, 0]),  // 4097 ranges
+      words([3, 72, 9, 0, 7, 1, 2, 2, xr24, 8, 0, 0, 0, 0, 2, 1, 3, 0]),  // a dma-buf with ranges
+      words([5, 336, 0, 0, 1, 0, 0, 7, 0, 0, 640, 480, 4], byteCount: 336),  // path 4
+      words([5, 336, 0, 0, 1, 0, 0, 7, 0, 0, 0, 480, 1], byteCount: 336),  // nothing of the buffer
+      words([5, 336, 0, 0, 1, 0, 0, 7, 0xffff_ffff, 0, 1, 1, 1], byteCount: 336),  // left of the buffer
+      words([5, 336, 0, 0, 1, 0, 0, 7, 0, 0, 640, 480, 1, 0, 0, 0, 0, 0, 17], byteCount: 336),  // 17 rectangles
+      words([8, 280, 0, 0, 1, 0], byteCount: 280),  // path 0
+    ])
+  func refused(bytes: [UInt8]) {
+    #expect(throws: PresentProtocolError.self) { try decodeClient(bytes) }
+  }
+
+  @Test("a HELLO of another version is told by its number, whatever its size")
+  func otherVersion() {
+    #expect(throws: PresentProtocolError.otherVersion(2)) {
+      try decodeClient(words([1, 32, 0, 0, 0x4854_5046, 2, 0, 0]))
+    }
+  }
+
+  @Test("damage outside of the source is clipped")
+  func damageIsClipped() throws {
+    // Two rectangles: (-5, -5) 10x10, and one of 2³² - 1 pixels.
+    let bytes = words(
+      [5, 336, 0, 0, 1, 0, 0, 7, 0, 0, 640, 480, 1, 0, 0, 0, 0, 0, 2, 1]
+        + [0xffff_fffb, 0xffff_fffb, 10, 10, 630, 470, 0xffff_ffff, 0xffff_ffff], byteCount: 336)
+    guard case .present(let present) = try decodeClient(bytes) else {
+      Issue.record("no PRESENT")
+      return
+    }
+    #expect(present.damage.count == 2)
+    #expect(present.damage[0] == Rect(x: 0, y: 0, width: 5, height: 5))
+    #expect(present.damage[1] == Rect(x: 630, y: 470, width: 10, height: 10))
+  }
+}

@@ -1,17 +1,25 @@
 /* The Framepath client protocol: fixed-size little-endian messages over a SOCK_SEQPACKET Unix socket.
  *
  * Every message starts with struct framepath_header and is sent whole, in one packet. Descriptors travel beside a
- * message by SCM_RIGHTS, where its comment says so. Reserved fields are 0. Docs/Protocol.md tells the rules. */
+ * message by SCM_RIGHTS, where its comment says so. Reserved fields are 0. Docs/Protocol.md tells the rules.
+ *
+ * A scanout has a *generation*. It rises when the scanout moves to another output: all its buffers are gone then, and
+ * what a client still sends with the former generation is answered as stale and does no harm. */
 #ifndef FRAMEPATH_PROTOCOL_H
 #define FRAMEPATH_PROTOCOL_H
 
 #include <assert.h>
 #include <stdint.h>
 
+#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
+#error "the protocol's structs are little-endian"
+#endif
+
 #define FRAMEPATH_PROTOCOL_MAGIC 0x48545046u /* "FPTH" */
 #define FRAMEPATH_PROTOCOL_VERSION 1u
 #define FRAMEPATH_NAME_BYTES 64
 #define FRAMEPATH_TEXT_BYTES 256
+#define FRAMEPATH_OUTPUT_NAME_BYTES 32
 #define FRAMEPATH_MAX_SCANOUTS 16
 #define FRAMEPATH_MAX_DAMAGE 16
 #define FRAMEPATH_MAX_EDID_BYTES 1024
@@ -69,15 +77,16 @@ enum framepath_memory_kind {
 };
 
 enum framepath_error_code {
-  FRAMEPATH_ERROR_VERSION = 1,
-  FRAMEPATH_ERROR_MALFORMED = 2,
-  FRAMEPATH_ERROR_NAME_TAKEN = 3,
-  FRAMEPATH_ERROR_NO_SUCH_OUTPUT = 4,
-  FRAMEPATH_ERROR_NO_SUCH_VM = 5,
-  FRAMEPATH_ERROR_NO_SUCH_BUFFER = 6,
-  FRAMEPATH_ERROR_NO_MEMORY = 7,
-  FRAMEPATH_ERROR_REFUSED = 8,
-  FRAMEPATH_ERROR_OUTPUT = 9,
+  FRAMEPATH_ERROR_VERSION = 1,        /* the daemon speaks another version; the end */
+  FRAMEPATH_ERROR_MALFORMED = 2,      /* a message that breaks the rules; the end */
+  FRAMEPATH_ERROR_NAME_TAKEN = 3,     /* a live client has that name; the end */
+  FRAMEPATH_ERROR_NO_SUCH_OUTPUT = 4, /* HELLO wishes an output that is not there; the end */
+  FRAMEPATH_ERROR_NO_SUCH_VM = 5,     /* SNAPSHOT of an unknown VM, scanout or output */
+  FRAMEPATH_ERROR_NO_SUCH_BUFFER = 6, /* a buffer that was never made; the end */
+  FRAMEPATH_ERROR_NO_MEMORY = 7,      /* the limit is reached, or the system has no more */
+  FRAMEPATH_ERROR_REFUSED = 8,        /* the output cannot do that; the text says why */
+  FRAMEPATH_ERROR_OUTPUT = 9,         /* a commit failed; its frame is REJECTED */
+  FRAMEPATH_ERROR_STALE = 10,         /* a buffer for a generation that is over */
 };
 
 struct framepath_rect {
@@ -91,7 +100,8 @@ struct framepath_header {
   uint64_t request; /* chosen by whoever asks; the answer repeats it */
 };
 
-/* First message of a client. Answered by WELCOME and one OUTPUT per scanout, or by ERROR and the end. */
+/* First message of a client. Answered by WELCOME and one OUTPUT per scanout, or by ERROR and the end.
+ * The first 24 bytes of HELLO, and all of ERROR, are the same in every version. */
 struct framepath_hello {
   struct framepath_header header;
   uint32_t magic;
@@ -99,10 +109,11 @@ struct framepath_hello {
   uint32_t client_kind;
   uint32_t scanout_count;                  /* heads wanted, at most 16; 0 for a tool */
   char name[FRAMEPATH_NAME_BYTES];         /* the VM's name, UTF-8, 0-terminated */
-  char outputs[FRAMEPATH_MAX_SCANOUTS][32]; /* wished output per head; empty: any free one */
+  char outputs[FRAMEPATH_MAX_SCANOUTS][FRAMEPATH_OUTPUT_NAME_BYTES]; /* wished output per head; empty: any free one */
 };
 
-/* A host buffer: made by the daemon where the scanout's output can show it. Answered by BUFFER or ERROR. */
+/* A host buffer: made by the daemon where the scanout's output can show it. Answered by BUFFER or ERROR.
+ * A cursor's buffer has the output's cursor size (BUFFER tells it), whatever width and height say. */
 struct framepath_create_buffer {
   struct framepath_header header;
   uint32_t buffer_id; /* chosen by the client, not in use */
@@ -111,6 +122,8 @@ struct framepath_create_buffer {
   uint32_t height;
   uint32_t fourcc;
   uint32_t usage; /* enum framepath_buffer_usage */
+  uint32_t generation;
+  uint32_t reserved;
 };
 
 /* A client's own memory as a frame buffer: range_count ranges of the memfds that travel beside the message.
@@ -127,7 +140,9 @@ struct framepath_import_buffer {
   uint64_t offset; /* of the picture's first byte */
   uint64_t modifier;
   uint32_t memory_kind; /* enum framepath_memory_kind */
-  uint32_t range_count;
+  uint32_t range_count; /* 0 for a dma-buf: it is the only descriptor then */
+  uint32_t generation;
+  uint32_t reserved;
 };
 
 struct framepath_range {
@@ -139,11 +154,12 @@ struct framepath_range {
 
 struct framepath_destroy_buffer {
   struct framepath_header header;
-  uint32_t buffer_id; /* freed once it has left the screen */
+  uint32_t buffer_id; /* freed once it has left the screen; an unknown one is ignored. No RELEASED follows */
   uint32_t reserved;
 };
 
-/* Shows a buffer on a scanout at the next vblank. Answered by one FRAME_DONE, later by one RELEASED for the buffer. */
+/* Shows a buffer on a scanout at the next vblank. Answered by one FRAME_DONE, and by RELEASED once the buffer has left
+ * the screen. A frame of a former generation is answered by FRAME_DONE(SUPERSEDED). */
 struct framepath_present {
   struct framepath_header header;
   uint64_t frame; /* rises with every present of a scanout */
@@ -151,26 +167,30 @@ struct framepath_present {
   uint32_t buffer_id;
   struct framepath_rect source;
   uint32_t path;         /* enum framepath_path_kind: how the bytes came here */
-  uint32_t copies;       /* whole-frame CPU copies of this frame, by the client's ledger */
+  uint32_t copies;       /* how often a CPU has moved this frame (or its damage) on the way here */
   uint64_t copied_bytes; /* bytes copied by a CPU for this frame */
   uint64_t ready_ns;     /* CLOCK_MONOTONIC when the guest handed the frame over */
   uint32_t damage_count; /* 0: everything */
-  uint32_t reserved;
+  uint32_t generation;
   struct framepath_rect damage[FRAMEPATH_MAX_DAMAGE];
 };
 
+/* Blanks a scanout. A frame that waits is SUPERSEDED. */
 struct framepath_disable {
   struct framepath_header header;
   uint32_t scanout;
   uint32_t reserved;
 };
 
+/* Sets picture and place of a scanout's cursor; shown at the next vblank, without a new frame. */
 struct framepath_cursor {
   struct framepath_header header;
   uint32_t scanout;
   uint32_t buffer_id; /* of usage CURSOR; 0 hides the cursor */
   int32_t x, y;       /* of the picture's corner (the hotspot is subtracted already) */
   uint32_t hot_x, hot_y;
+  uint32_t generation;
+  uint32_t reserved;
 };
 
 /* Which path a scanout takes from now on, and why no better one. */
@@ -201,7 +221,7 @@ struct framepath_welcome {
   uint64_t memory_limit;  /* bytes of host buffers that this client may hold */
 };
 
-/* A head's output: sent after WELCOME and again whenever it changes. */
+/* A head's output: sent after WELCOME and again whenever it changes. A new generation: make all buffers anew. */
 struct framepath_output {
   struct framepath_header header;
   uint32_t scanout;
@@ -214,6 +234,8 @@ struct framepath_output {
   uint32_t cursor_size; /* width and height of a hardware cursor; 0: the daemon composes it */
   uint32_t edid_size;   /* 0: the output has none of its own */
   uint32_t memory_kind; /* of buffers made for it */
+  uint32_t generation;  /* at least 1 */
+  uint32_t parked;      /* 1: no output is free; frames are paced at the refresh rate and seen by snapshots only */
   char name[FRAMEPATH_NAME_BYTES];
   uint8_t edid[FRAMEPATH_MAX_EDID_BYTES];
 };
@@ -224,8 +246,10 @@ struct framepath_buffer {
   uint32_t buffer_id;
   uint32_t memory_kind; /* enum framepath_memory_kind */
   uint32_t stride;      /* bytes */
+  uint32_t width;       /* pixels */
+  uint32_t height;
   uint32_t reserved;
-  uint64_t size; /* bytes to map */
+  uint64_t size; /* bytes to map; 0 for an imported buffer */
 };
 
 struct framepath_frame_done {
@@ -237,11 +261,12 @@ struct framepath_frame_done {
   uint64_t sequence; /* vblank counter of the output at the flip */
 };
 
-/* The daemon and the hardware are done with a buffer: it may be drawn into. */
+/* The daemon and the hardware are done with a buffer: it may be drawn into, unless it was presented again since. */
 struct framepath_released {
   struct framepath_header header;
   uint32_t buffer_id;
-  uint32_t reserved;
+  uint32_t scanout;
+  uint64_t frame; /* the last frame that showed it; 0 for a cursor's buffer */
 };
 
 /* One descriptor: a memfd of `size` bytes of JSON. */
@@ -250,7 +275,7 @@ struct framepath_status_reply {
   uint64_t size;
 };
 
-/* One descriptor: a memfd with the picture, XRGB8888. */
+/* One descriptor: the picture, XRGB8888. */
 struct framepath_snapshot_reply {
   struct framepath_header header;
   uint32_t width;
@@ -258,7 +283,8 @@ struct framepath_snapshot_reply {
   uint32_t stride;
   uint32_t fourcc;
   uint32_t from_writeback; /* 1: the hardware's own output; 0: composed from the buffers on screen */
-  uint32_t reserved;
+  uint32_t memory_kind;
+  uint64_t size; /* bytes to map */
 };
 
 struct framepath_error {
@@ -272,23 +298,23 @@ struct framepath_error {
 FRAMEPATH_ASSERT_SIZE(framepath_rect, 16);
 FRAMEPATH_ASSERT_SIZE(framepath_header, 16);
 FRAMEPATH_ASSERT_SIZE(framepath_hello, 608);
-FRAMEPATH_ASSERT_SIZE(framepath_create_buffer, 40);
-FRAMEPATH_ASSERT_SIZE(framepath_import_buffer, 64);
+FRAMEPATH_ASSERT_SIZE(framepath_create_buffer, 48);
+FRAMEPATH_ASSERT_SIZE(framepath_import_buffer, 72);
 FRAMEPATH_ASSERT_SIZE(framepath_range, 24);
 FRAMEPATH_ASSERT_SIZE(framepath_destroy_buffer, 24);
 FRAMEPATH_ASSERT_SIZE(framepath_present, 336);
 FRAMEPATH_ASSERT_SIZE(framepath_disable, 24);
-FRAMEPATH_ASSERT_SIZE(framepath_cursor, 40);
+FRAMEPATH_ASSERT_SIZE(framepath_cursor, 48);
 FRAMEPATH_ASSERT_SIZE(framepath_path, 280);
 FRAMEPATH_ASSERT_SIZE(framepath_status, 16);
 FRAMEPATH_ASSERT_SIZE(framepath_snapshot, 88);
 FRAMEPATH_ASSERT_SIZE(framepath_welcome, 32);
-FRAMEPATH_ASSERT_SIZE(framepath_output, 1144);
-FRAMEPATH_ASSERT_SIZE(framepath_buffer, 40);
+FRAMEPATH_ASSERT_SIZE(framepath_output, 1152);
+FRAMEPATH_ASSERT_SIZE(framepath_buffer, 48);
 FRAMEPATH_ASSERT_SIZE(framepath_frame_done, 48);
-FRAMEPATH_ASSERT_SIZE(framepath_released, 24);
+FRAMEPATH_ASSERT_SIZE(framepath_released, 32);
 FRAMEPATH_ASSERT_SIZE(framepath_status_reply, 24);
-FRAMEPATH_ASSERT_SIZE(framepath_snapshot_reply, 40);
+FRAMEPATH_ASSERT_SIZE(framepath_snapshot_reply, 48);
 FRAMEPATH_ASSERT_SIZE(framepath_error, 280);
 
 #endif

@@ -1,0 +1,287 @@
+import CFramepathABI
+import GraphicsMemory
+import Scanout
+
+extension ClientMessage {
+  /// Writes the message as the C struct that `framepath_protocol.h` declares.
+  ///
+  /// - Parameter buffer: at least `PresentLimits.messageByteCount` bytes, 8-byte aligned.
+  /// - Returns: the message's size in bytes.
+  public func encode(into buffer: UnsafeMutableRawBufferPointer) -> Int {
+    switch self {
+    case .hello(let hello): unsafe store(framepath_hello(hello), into: buffer)
+    case .createBuffer(let create, let request): unsafe store(framepath_create_buffer(create, request), into: buffer)
+    case .importBuffer(let imported, let request):
+      unsafe store(framepath_import_buffer(imported, request), into: buffer)
+    case .destroyBuffer(let id):
+      unsafe store(
+        framepath_destroy_buffer(
+          header: header(FRAMEPATH_DESTROY_BUFFER, framepath_destroy_buffer.self), buffer_id: id, reserved: 0),
+        into: buffer)
+    case .present(let present): unsafe store(framepath_present(present), into: buffer)
+    case .disable(let scanout):
+      unsafe store(
+        framepath_disable(header: header(FRAMEPATH_DISABLE, framepath_disable.self), scanout: scanout, reserved: 0),
+        into: buffer)
+    case .cursor(let cursor): unsafe store(framepath_cursor(cursor), into: buffer)
+    case .path(let scanout, let path, let reason):
+      unsafe store(framepath_path(scanout: scanout, path: path, reason: reason), into: buffer)
+    case .status(let request):
+      unsafe store(
+        framepath_status(header: header(FRAMEPATH_STATUS, framepath_status.self, request: request)), into: buffer)
+    case .snapshot(let subject, let request): unsafe store(framepath_snapshot(subject, request), into: buffer)
+    }
+  }
+
+  /// Reads one received message.
+  ///
+  /// - Throws: `.malformed` for one that breaks the rules, `.otherVersion` for a HELLO of another version.
+  public static func decode(_ bytes: UnsafeRawBufferPointer) throws(PresentProtocolError) -> ClientMessage {
+    let head = try unsafe decodeHeader(bytes)
+    switch framepath_type(rawValue: head.type) {
+    case FRAMEPATH_HELLO: return .hello(try unsafe Hello(bytes))
+    case FRAMEPATH_CREATE_BUFFER:
+      return .createBuffer(
+        try CreateBuffer(unsafe load(bytes, as: framepath_create_buffer.self)), request: head.request)
+    case FRAMEPATH_IMPORT_BUFFER:
+      return .importBuffer(
+        try ImportBuffer(unsafe load(bytes, as: framepath_import_buffer.self)), request: head.request)
+    case FRAMEPATH_DESTROY_BUFFER:
+      return .destroyBuffer(try unsafe load(bytes, as: framepath_destroy_buffer.self).buffer_id)
+    case FRAMEPATH_PRESENT: return .present(try Present(unsafe load(bytes, as: framepath_present.self)))
+    case FRAMEPATH_DISABLE: return .disable(scanout: try unsafe load(bytes, as: framepath_disable.self).scanout)
+    case FRAMEPATH_CURSOR: return .cursor(SetCursor(try unsafe load(bytes, as: framepath_cursor.self)))
+    case FRAMEPATH_PATH:
+      let wire = try unsafe load(bytes, as: framepath_path.self)
+      guard let path = PresentPath(rawValue: wire.path) else { throw .malformed("PATH has path \(wire.path)") }
+      return .path(scanout: wire.scanout, path, reason: try loadText(wire.reason, "PATH's reason"))
+    case FRAMEPATH_STATUS:
+      _ = try unsafe load(bytes, as: framepath_status.self)
+      return .status(request: head.request)
+    case FRAMEPATH_SNAPSHOT:
+      return .snapshot(try SnapshotSubject(unsafe load(bytes, as: framepath_snapshot.self)), request: head.request)
+    default: throw .malformed("message of unknown type \(head.type)")
+    }
+  }
+}
+
+/// Checks the part that all messages have in common.
+func decodeHeader(_ bytes: UnsafeRawBufferPointer) throws(PresentProtocolError) -> framepath_header {
+  let size = MemoryLayout<framepath_header>.size
+  guard bytes.count >= size else { throw .malformed("a message of \(bytes.count) bytes, shorter than its header") }
+  let head = unsafe bytes.loadUnaligned(as: framepath_header.self)
+  guard Int(head.size) == bytes.count else {
+    throw .malformed("a message of \(bytes.count) bytes whose header says \(head.size)")
+  }
+  return head
+}
+
+extension framepath_hello {
+  init(_ hello: Hello) {
+    self.init()
+    header = PresentProtocol.header(FRAMEPATH_HELLO, framepath_hello.self)
+    magic = FRAMEPATH_PROTOCOL_MAGIC
+    version = FRAMEPATH_PROTOCOL_VERSION
+    client_kind = hello.kind.rawValue
+    scanout_count = UInt32(clamping: hello.scanoutCount)
+    storeText(hello.name, in: &name)
+    unsafe withUnsafeMutableBytes(of: &outputs) { space in
+      let length = Int(FRAMEPATH_OUTPUT_NAME_BYTES)
+      for (index, output) in hello.outputs.prefix(PresentLimits.scanoutCount).enumerated() {
+        for (place, byte) in output.utf8.prefix(length - 1).enumerated() {
+          unsafe space[index * length + place] = byte
+        }
+      }
+    }
+  }
+}
+
+extension Hello {
+  init(_ bytes: UnsafeRawBufferPointer) throws(PresentProtocolError) {
+    guard bytes.count >= 24, unsafe bytes.loadUnaligned(fromByteOffset: 16, as: UInt32.self) == FRAMEPATH_PROTOCOL_MAGIC
+    else { throw .malformed("HELLO without the protocol's magic number") }
+    let version = unsafe bytes.loadUnaligned(fromByteOffset: 20, as: UInt32.self)
+    guard version == FRAMEPATH_PROTOCOL_VERSION else { throw .otherVersion(version) }
+    var wire = try unsafe load(bytes, as: framepath_hello.self)
+    guard let kind = ClientKind(rawValue: wire.client_kind) else {
+      throw .malformed("HELLO has client kind \(wire.client_kind)")
+    }
+    guard wire.scanout_count <= UInt32(FRAMEPATH_MAX_SCANOUTS) else {
+      throw .malformed("HELLO wants \(wire.scanout_count) scanouts, more than \(FRAMEPATH_MAX_SCANOUTS)")
+    }
+    let name = try loadText(wire.name, "HELLO's name")
+    guard PresentLimits.isValidName(name) else {
+      throw .malformed("HELLO's name is empty or has control characters or a slash")
+    }
+    let texts = unsafe withUnsafeBytes(of: &wire.outputs) { unsafe Array($0) }
+    let length = Int(FRAMEPATH_OUTPUT_NAME_BYTES)
+    var outputs: [String] = []
+    for index in 0..<Int(wire.scanout_count) {
+      let field = texts[(index * length)..<((index + 1) * length)]
+      guard let end = field.firstIndex(of: 0), let text = String(validating: field[..<end], as: UTF8.self) else {
+        throw .malformed("HELLO's output \(index) is no 0-terminated UTF-8 text")
+      }
+      outputs.append(text)
+    }
+    self.init(kind: kind, name: name, scanoutCount: Int(wire.scanout_count), outputs: outputs)
+  }
+}
+
+extension framepath_create_buffer {
+  init(_ create: CreateBuffer, _ request: UInt64) {
+    self.init(
+      header: PresentProtocol.header(FRAMEPATH_CREATE_BUFFER, framepath_create_buffer.self, request: request),
+      buffer_id: create.bufferID, scanout: create.scanout, width: create.width, height: create.height,
+      fourcc: create.format.fourcc, usage: create.usage.rawValue, generation: create.generation, reserved: 0)
+  }
+}
+
+extension CreateBuffer {
+  init(_ wire: framepath_create_buffer) throws(PresentProtocolError) {
+    guard let format = PixelFormat(fourcc: wire.fourcc) else {
+      throw .malformed("CREATE_BUFFER of unknown format \(wire.fourcc)")
+    }
+    guard let usage = BufferUsage(rawValue: wire.usage) else {
+      throw .malformed("CREATE_BUFFER of unknown usage \(wire.usage)")
+    }
+    guard wire.buffer_id != 0 else { throw .malformed("CREATE_BUFFER with buffer id 0") }
+    self.init(
+      bufferID: wire.buffer_id, scanout: wire.scanout, generation: wire.generation, width: wire.width,
+      height: wire.height, format: format, usage: usage)
+  }
+}
+
+extension framepath_import_buffer {
+  init(_ imported: ImportBuffer, _ request: UInt64) {
+    self.init(
+      header: PresentProtocol.header(FRAMEPATH_IMPORT_BUFFER, framepath_import_buffer.self, request: request),
+      buffer_id: imported.bufferID, scanout: imported.scanout, width: UInt32(imported.layout.width),
+      height: UInt32(imported.layout.height), fourcc: imported.layout.format.fourcc,
+      stride: UInt32(imported.layout.strideBytes), offset: UInt64(imported.layout.offset), modifier: imported.modifier,
+      memory_kind: imported.memoryKind.rawValue, range_count: UInt32(clamping: imported.rangeCount),
+      generation: imported.generation, reserved: 0)
+  }
+}
+
+extension ImportBuffer {
+  init(_ wire: framepath_import_buffer) throws(PresentProtocolError) {
+    guard let format = PixelFormat(fourcc: wire.fourcc) else {
+      throw .malformed("IMPORT_BUFFER of unknown format \(wire.fourcc)")
+    }
+    guard wire.buffer_id != 0 else { throw .malformed("IMPORT_BUFFER with buffer id 0") }
+    guard let kind = MemoryKind(rawValue: wire.memory_kind) else {
+      throw .malformed("IMPORT_BUFFER of unknown memory kind \(wire.memory_kind)")
+    }
+    guard wire.offset <= UInt64(Int.max),
+      let layout = FrameLayout(
+        width: Int(wire.width), height: Int(wire.height), strideBytes: Int(wire.stride), offset: Int(wire.offset),
+        format: format)
+    else {
+      throw .malformed("IMPORT_BUFFER of \(wire.width)x\(wire.height), stride \(wire.stride), offset \(wire.offset)")
+    }
+    let counts = kind == .memfd ? 1...UInt32(FRAMEPATH_MAX_RANGES) : 0...0
+    guard counts.contains(wire.range_count) else { throw .malformed("IMPORT_BUFFER with \(wire.range_count) ranges") }
+    self.init(
+      bufferID: wire.buffer_id, scanout: wire.scanout, generation: wire.generation, layout: layout,
+      modifier: wire.modifier, memoryKind: kind, rangeCount: Int(wire.range_count))
+  }
+}
+
+extension framepath_present {
+  init(_ present: Present) {
+    self.init()
+    header = PresentProtocol.header(FRAMEPATH_PRESENT, framepath_present.self)
+    frame = present.frame
+    scanout = present.scanout
+    buffer_id = present.bufferID
+    source = framepath_rect(present.source)
+    path = present.path.rawValue
+    copies = present.copies
+    copied_bytes = present.copiedBytes
+    ready_ns = present.readyNanoseconds
+    damage_count = UInt32(present.damage.count)
+    generation = present.generation
+    unsafe withUnsafeMutableBytes(of: &damage) { space in
+      let rects = unsafe space.bindMemory(to: framepath_rect.self)
+      for index in 0..<min(present.damage.count, rects.count) {
+        unsafe rects[index] = framepath_rect(present.damage[index])
+      }
+    }
+  }
+}
+
+extension Present {
+  init(_ received: framepath_present) throws(PresentProtocolError) {
+    var wire = received
+    guard let path = PresentPath(rawValue: wire.path) else { throw .malformed("PRESENT has path \(wire.path)") }
+    guard wire.damage_count <= UInt32(FRAMEPATH_MAX_DAMAGE) else {
+      throw .malformed("PRESENT has \(wire.damage_count) damage rectangles")
+    }
+    let source = wire.source.rect
+    guard source.x >= 0, source.y >= 0, !source.isEmpty else {
+      throw .malformed("PRESENT of (\(source.x), \(source.y)) \(source.width)x\(source.height)")
+    }
+    let count = Int(wire.damage_count)
+    // Rectangles may reach out of the picture: whoever uses them clips them.
+    let damage = unsafe withUnsafeBytes(of: &wire.damage) { space in
+      let rects = unsafe space.bindMemory(to: framepath_rect.self)
+      var region = DamageRegion()
+      for index in 0..<count { region.add(unsafe rects[index].rect.intersection(source)) }
+      return region
+    }
+    // Only rectangles outside: nothing changed where it can be seen. One pixel keeps that apart from "everything".
+    let shown = count > 0 && damage.isEmpty ? DamageRegion(Rect(x: source.x, y: source.y, width: 1, height: 1)) : damage
+    self.init(
+      scanout: wire.scanout, generation: wire.generation, frame: wire.frame, bufferID: wire.buffer_id, source: source,
+      damage: shown, path: path, copies: wire.copies, copiedBytes: wire.copied_bytes, readyNanoseconds: wire.ready_ns)
+  }
+}
+
+extension framepath_cursor {
+  init(_ cursor: SetCursor) {
+    self.init(
+      header: PresentProtocol.header(FRAMEPATH_CURSOR, framepath_cursor.self), scanout: cursor.scanout,
+      buffer_id: cursor.bufferID ?? 0, x: cursor.x, y: cursor.y, hot_x: cursor.hotX, hot_y: cursor.hotY,
+      generation: cursor.generation, reserved: 0)
+  }
+}
+
+extension SetCursor {
+  init(_ wire: framepath_cursor) {
+    self.init(
+      scanout: wire.scanout, generation: wire.generation, bufferID: wire.buffer_id == 0 ? nil : wire.buffer_id,
+      x: wire.x, y: wire.y, hotX: wire.hot_x, hotY: wire.hot_y)
+  }
+}
+
+extension framepath_path {
+  init(scanout: UInt32, path: PresentPath, reason text: String) {
+    self.init()
+    header = PresentProtocol.header(FRAMEPATH_PATH, framepath_path.self)
+    self.scanout = scanout
+    self.path = path.rawValue
+    storeText(text, in: &reason)
+  }
+}
+
+extension framepath_snapshot {
+  init(_ subject: SnapshotSubject, _ request: UInt64) {
+    self.init()
+    header = PresentProtocol.header(FRAMEPATH_SNAPSHOT, framepath_snapshot.self, request: request)
+    switch subject {
+    case .vm(let vm, let index):
+      scanout = index
+      storeText(vm, in: &name)
+    case .output(let output):
+      of_output = 1
+      storeText(output, in: &name)
+    }
+  }
+}
+
+extension SnapshotSubject {
+  init(_ wire: framepath_snapshot) throws(PresentProtocolError) {
+    let name = try loadText(wire.name, "SNAPSHOT's name")
+    self = wire.of_output == 0 ? .vm(name: name, scanout: wire.scanout) : .output(name: name)
+  }
+}

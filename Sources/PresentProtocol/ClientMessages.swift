@@ -1,0 +1,219 @@
+public import GraphicsMemory
+public import Scanout
+
+/// What a client is.
+public enum ClientKind: UInt32, Sendable {
+  /// A virtual machine's backend.
+  case vm = 1
+  /// A container or a process of the host.
+  case container = 2
+  /// A tool without scanouts.
+  case tool = 3
+}
+
+/// What a buffer is for.
+public enum BufferUsage: UInt32, Sendable {
+  /// A scanout's picture.
+  case frame = 0
+  /// A cursor's picture, ARGB8888 premultiplied.
+  case cursor = 1
+}
+
+/// How a frame's bytes reached the scan-out buffer.
+public enum PresentPath: UInt32, Sendable {
+  /// The hardware reads the client's own pages.
+  case direct = 1
+  /// One CPU copy into a host buffer.
+  case copy = 2
+  /// Composed by the daemon.
+  case blit = 3
+}
+
+/// HELLO: a client names itself.
+public struct Hello: Equatable, Sendable {
+  /// What it is.
+  public var kind: ClientKind
+  /// Its name, unique among living clients that have scanouts; 1 to 63 bytes.
+  public var name: String
+  /// Heads wanted, at most 16; 0 for a tool.
+  public var scanoutCount: Int
+  /// Wished output per head; an empty name, or none, takes any free one.
+  public var outputs: [String]
+
+  /// A client of that kind and name.
+  public init(kind: ClientKind, name: String, scanoutCount: Int, outputs: [String] = []) {
+    self.kind = kind
+    self.name = name
+    self.scanoutCount = scanoutCount
+    self.outputs = outputs
+  }
+}
+
+/// CREATE_BUFFER: asks for a host buffer.
+public struct CreateBuffer: Equatable, Sendable {
+  /// Chosen by the client; not 0, not in use.
+  public var bufferID: UInt32
+  /// The scanout that will show it.
+  public var scanout: UInt32
+  /// The scanout's generation.
+  public var generation: UInt32
+  /// Pixels across; of no meaning for a cursor.
+  public var width: UInt32
+  /// Pixels down; of no meaning for a cursor.
+  public var height: UInt32
+  /// The pixels' layout.
+  public var format: PixelFormat
+  /// Frame or cursor.
+  public var usage: BufferUsage
+
+  /// A request.
+  public init(
+    bufferID: UInt32, scanout: UInt32, generation: UInt32, width: UInt32, height: UInt32, format: PixelFormat,
+    usage: BufferUsage
+  ) {
+    self.bufferID = bufferID
+    self.scanout = scanout
+    self.generation = generation
+    self.width = width
+    self.height = height
+    self.format = format
+    self.usage = usage
+  }
+}
+
+/// IMPORT_BUFFER: gives the client's own memory as a frame buffer. Descriptors: see `ImportRanges`.
+public struct ImportBuffer: Equatable, Sendable {
+  /// Chosen by the client; not 0, not in use.
+  public var bufferID: UInt32
+  /// The scanout that will show it.
+  public var scanout: UInt32
+  /// The scanout's generation.
+  public var generation: UInt32
+  /// The picture in the memory.
+  public var layout: FrameLayout
+  /// The DRM format modifier; 0 is linear.
+  public var modifier: UInt64
+  /// Ranges of memfds, or one dma-buf.
+  public var memoryKind: MemoryKind
+  /// Entries of the range list; 0 for a dma-buf.
+  public var rangeCount: Int
+
+  /// A request.
+  public init(
+    bufferID: UInt32, scanout: UInt32, generation: UInt32, layout: FrameLayout, modifier: UInt64,
+    memoryKind: MemoryKind, rangeCount: Int
+  ) {
+    self.bufferID = bufferID
+    self.scanout = scanout
+    self.generation = generation
+    self.layout = layout
+    self.modifier = modifier
+    self.memoryKind = memoryKind
+    self.rangeCount = rangeCount
+  }
+}
+
+/// PRESENT: shows a buffer at the next vblank.
+public struct Present: Sendable {
+  /// The scanout.
+  public var scanout: UInt32
+  /// The scanout's generation.
+  public var generation: UInt32
+  /// Rises with every present of a scanout.
+  public var frame: UInt64
+  /// The buffer.
+  public var bufferID: UInt32
+  /// The part of the buffer that is shown, in its pixels.
+  public var source: Rect
+  /// What changed since the scanout's last frame; empty means everything.
+  public var damage: DamageRegion
+  /// How the bytes came here.
+  public var path: PresentPath
+  /// How often a CPU has moved this frame on the way here.
+  public var copies: UInt32
+  /// Bytes that a CPU copied for it.
+  public var copiedBytes: UInt64
+  /// CLOCK_MONOTONIC when the guest handed the frame over.
+  public var readyNanoseconds: UInt64
+
+  /// A frame.
+  public init(
+    scanout: UInt32, generation: UInt32, frame: UInt64, bufferID: UInt32, source: Rect,
+    damage: DamageRegion = DamageRegion(), path: PresentPath, copies: UInt32 = 0, copiedBytes: UInt64 = 0,
+    readyNanoseconds: UInt64 = 0
+  ) {
+    self.scanout = scanout
+    self.generation = generation
+    self.frame = frame
+    self.bufferID = bufferID
+    self.source = source
+    self.damage = damage
+    self.path = path
+    self.copies = copies
+    self.copiedBytes = copiedBytes
+    self.readyNanoseconds = readyNanoseconds
+  }
+}
+
+/// CURSOR: picture and place of a scanout's cursor.
+public struct SetCursor: Equatable, Sendable {
+  /// The scanout.
+  public var scanout: UInt32
+  /// The scanout's generation.
+  public var generation: UInt32
+  /// A buffer of usage `cursor`; nil hides the cursor.
+  public var bufferID: UInt32?
+  /// Pixels from the picture's left to the cursor's; may be negative.
+  public var x: Int32
+  /// Pixels from the picture's top to the cursor's; may be negative.
+  public var y: Int32
+  /// The hotspot in the cursor's picture.
+  public var hotX: UInt32
+  /// The hotspot in the cursor's picture.
+  public var hotY: UInt32
+
+  /// A cursor.
+  public init(
+    scanout: UInt32, generation: UInt32, bufferID: UInt32?, x: Int32, y: Int32, hotX: UInt32 = 0, hotY: UInt32 = 0
+  ) {
+    self.scanout = scanout
+    self.generation = generation
+    self.bufferID = bufferID
+    self.x = x
+    self.y = y
+    self.hotX = hotX
+    self.hotY = hotY
+  }
+}
+
+/// Whose picture SNAPSHOT asks for.
+public enum SnapshotSubject: Equatable, Sendable {
+  /// A VM's scanout, with its cursor.
+  case vm(name: String, scanout: UInt32)
+  /// An output.
+  case output(name: String)
+}
+
+/// A message from a client to the daemon.
+public enum ClientMessage: Sendable {
+  /// HELLO (1).
+  case hello(Hello)
+  /// CREATE_BUFFER (2); `request` is repeated by the answer.
+  case createBuffer(CreateBuffer, request: UInt64)
+  /// IMPORT_BUFFER (3); `request` is repeated by the answer.
+  case importBuffer(ImportBuffer, request: UInt64)
+  /// DESTROY_BUFFER (4).
+  case destroyBuffer(UInt32)
+  /// PRESENT (5).
+  case present(Present)
+  /// DISABLE (6) of a scanout.
+  case disable(scanout: UInt32)
+  /// CURSOR (7).
+  case cursor(SetCursor)
+  /// PATH (8): which path a scanout takes, and why no better one; up to 255 bytes of text.
+  case path(scanout: UInt32, PresentPath, reason: String)
+  /// STATUS (9); `request` is repeated by the answer.
+  case status(request: UInt64)
+  /// SNAPSHOT (10); `request` is repeated by the answer.
+  case snapshot(SnapshotSubject, request: UInt64)
+}

@@ -1,0 +1,83 @@
+import CFramepathABI
+import Scanout
+
+/// The version of the protocol that is spoken here.
+public enum PresentProtocolVersion {
+  /// FRAMEPATH_PROTOCOL_VERSION.
+  public static let current: UInt32 = FRAMEPATH_PROTOCOL_VERSION
+}
+
+/// Sizes that both ends agree on.
+public enum PresentLimits {
+  /// The longest message in bytes, with room for a version that grows.
+  public static let messageByteCount = 2048
+  /// The most scanouts of one client.
+  public static let scanoutCount = Int(FRAMEPATH_MAX_SCANOUTS)
+  /// The longest name of a client in bytes of UTF-8.
+  public static let nameByteCount = Int(FRAMEPATH_NAME_BYTES) - 1
+  /// The longest name of an output in bytes of UTF-8.
+  public static let outputNameByteCount = Int(FRAMEPATH_OUTPUT_NAME_BYTES) - 1
+  /// The most ranges of one imported buffer.
+  public static let rangeCount = Int(FRAMEPATH_MAX_RANGES)
+  /// The most descriptors beside one message.
+  public static let descriptorCount = 64
+
+  /// Whether a client may be called so: 1 to 63 bytes, no control characters, no `/`.
+  public static func isValidName(_ name: String) -> Bool {
+    !name.isEmpty && name.utf8.count <= nameByteCount && name.utf8.allSatisfy { $0 >= 0x20 && $0 != 0x7f && $0 != 0x2f }
+  }
+}
+
+/// Writes `text` 0-terminated into a C array of chars, cut at a character's boundary where it is too long.
+func storeText<Field>(_ text: String, in field: inout Field) {
+  unsafe withUnsafeMutableBytes(of: &field) { space in
+    var end = 0
+    for character in text {
+      let length = character.utf8.count
+      if end + length >= space.count { break }
+      end += length
+    }
+    for (index, byte) in text.utf8.prefix(end).enumerated() { unsafe space[index] = byte }
+  }
+}
+
+/// Reads a 0-terminated text out of a C array of chars.
+func loadText<Field>(_ field: Field, _ what: StaticString) throws(PresentProtocolError) -> String {
+  var copy = field
+  let bytes = unsafe withUnsafeBytes(of: &copy) { unsafe Array($0) }
+  guard let end = bytes.firstIndex(of: 0), let text = String(validating: bytes[..<end], as: UTF8.self) else {
+    throw .malformed("\(what) is no 0-terminated UTF-8 text")
+  }
+  return text
+}
+
+/// Makes a message of a C struct's size out of received bytes.
+func load<Wire: BitwiseCopyable>(
+  _ bytes: UnsafeRawBufferPointer, as type: Wire.Type
+) throws(PresentProtocolError) -> Wire {
+  guard bytes.count == MemoryLayout<Wire>.size else {
+    throw .malformed("\(bytes.count) bytes where \(type) has \(MemoryLayout<Wire>.size)")
+  }
+  return unsafe bytes.loadUnaligned(as: Wire.self)
+}
+
+/// A C struct with a header, ready to be sent.
+func store<Wire: BitwiseCopyable>(_ wire: Wire, into buffer: UnsafeMutableRawBufferPointer) -> Int {
+  unsafe buffer.storeBytes(of: wire, as: Wire.self)
+  return MemoryLayout<Wire>.size
+}
+
+/// The header of a message whose C struct is `type`.
+func header<Wire>(_ kind: framepath_type, _ type: Wire.Type, request: UInt64 = 0) -> framepath_header {
+  framepath_header(type: kind.rawValue, size: UInt32(MemoryLayout<Wire>.size), request: request)
+}
+
+extension framepath_rect {
+  init(_ rect: Rect) {
+    self.init(
+      x: Int32(clamping: rect.x), y: Int32(clamping: rect.y), width: UInt32(clamping: rect.width),
+      height: UInt32(clamping: rect.height))
+  }
+
+  var rect: Rect { Rect(x: Int(x), y: Int(y), width: Int(width), height: Int(height)) }
+}

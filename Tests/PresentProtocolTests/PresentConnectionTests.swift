@@ -1,0 +1,102 @@
+import GraphicsMemory
+import LinuxIO
+import PresentProtocol
+import Scanout
+import Testing
+
+@Suite("A connection")
+struct PresentConnectionTests {
+  private func connections() throws -> (PresentConnection, PresentConnection) {
+    let pair = try UnixSocket.pair(.seqpacket)
+    return (
+      try PresentConnection(UnixSocket(taking: pair.first.fd.duplicate())),
+      try PresentConnection(UnixSocket(taking: pair.second.fd.duplicate()))
+    )
+  }
+
+  @Test("carries messages with descriptors, in order")
+  func carries() throws {
+    let (client, daemon) = try connections()
+    var fds = ReceivedFDs()
+    #expect(try daemon.receiveClientMessage(fds: &fds).map { _ in true } == nil)
+    let file = try MemFD.create(name: "test", byteCount: 4096)
+    #expect(try client.send(.status(request: 1)))
+    #expect(try client.send(.status(request: 2), fds: [file.raw, file.raw]))
+    guard case .status(request: 1)? = try daemon.receiveClientMessage(fds: &fds) else {
+      Issue.record("not the first message")
+      return
+    }
+    #expect(fds.count == 0)
+    guard case .status(request: 2)? = try daemon.receiveClientMessage(fds: &fds) else {
+      Issue.record("not the second message")
+      return
+    }
+    #expect(fds.count == 2)
+  }
+
+  @Test("tells the end, and a full socket by a value")
+  func ends() throws {
+    let (client, daemon) = try connections()
+    var sent = 0
+    while try client.send(.status(request: 1)) { sent += 1 }
+    #expect(sent > 0)
+    var fds = ReceivedFDs()
+    for _ in 0..<sent { _ = try daemon.receiveClientMessage(fds: &fds) }
+    #expect(try client.send(.status(request: 1)))
+  }
+
+  @Test("throws closed once the other end is gone")
+  func closed() throws {
+    let daemon = try connections().1
+    var fds = ReceivedFDs()
+    #expect(throws: PresentProtocolError.closed) { try daemon.receiveClientMessage(fds: &fds) }
+    #expect(throws: PresentProtocolError.closed) { try daemon.send(.statusReply(byteCount: 1, request: 1)) }
+  }
+}
+
+@Suite("The range list of an import")
+struct ImportRangesTests {
+  private func roundTrip(
+    _ entries: [ImportRanges.Entry], count: Int? = nil
+  ) throws -> [MemoryRange] {
+    let pair = try UnixSocket.pair(.seqpacket)
+    let list = try ImportRanges.list(entries)
+    let memory = try MemFD.create(name: "pages", byteCount: 16 * pageByteCount)
+    var byte: UInt8 = 1
+    _ = try withUnsafeBytes(of: &byte) { try pair.first.send($0, fds: [list.raw, memory.raw]) }
+    var fds = ReceivedFDs()
+    _ = try withUnsafeMutableBytes(of: &byte) { try pair.second.receive(into: $0, fds: &fds) }
+    return try ImportRanges.read(count: count ?? entries.count, fds: &fds).0
+  }
+
+  private func entry(_ descriptor: Int, _ offset: Int, _ byteCount: Int) -> ImportRanges.Entry {
+    ImportRanges.Entry(descriptor: descriptor, offset: offset, byteCount: byteCount)
+  }
+
+  @Test("gives back what was listed")
+  func good() throws {
+    let page = pageByteCount
+    let ranges = try roundTrip([entry(0, 2 * page, page), entry(0, 0, 2 * page)])
+    #expect(ranges.map(\.offset) == [2 * page, 0])
+    #expect(ranges.map(\.byteCount) == [page, 2 * page])
+  }
+
+  @Test("refuses a list that is too short, and unknown descriptors")
+  func bad() {
+    let page = pageByteCount
+    #expect(throws: PresentProtocolError.self) { try roundTrip([entry(1, 0, page)]) }
+    #expect(throws: PresentProtocolError.self) { try roundTrip([entry(64, 0, page)]) }
+    #expect(throws: PresentProtocolError.self) { try roundTrip([entry(0, 0, page)], count: 2) }
+  }
+
+  @Test("refuses a list that can shrink under the reader")
+  func unsealed() throws {
+    let pair = try UnixSocket.pair(.seqpacket)
+    let file = try OwnedFD.open("/dev/zero", flags: 0)
+    var byte: UInt8 = 1
+    _ = try withUnsafeBytes(of: &byte) { try pair.first.send($0, fds: [file.raw, file.raw]) }
+    var fds = ReceivedFDs()
+    _ = try withUnsafeMutableBytes(of: &byte) { try pair.second.receive(into: $0, fds: &fds) }
+    #expect(throws: PresentProtocolError.self) { try ImportRanges.read(count: 1, fds: &fds) }
+  }
+}
