@@ -1,1 +1,243 @@
-// The files of PresentClient come next.
+public import LinuxIO
+public import PresentProtocol
+
+/// A client of framepathd on the caller's event loop: a VM's backend, a container.
+///
+/// Owned by the loop's thread. Without a daemon it tries to connect ten times a second, later twice; connected and
+/// without traffic it costs nothing. No call blocks but `createBuffer` and `importBuffer`, which wait 250 ms at most.
+/// Events reach `onEvent` from the loop only, never from inside a call.
+public final class PresentClient {
+  /// Called on the loop's thread.
+  public var onEvent: ((PresentEvent) -> Void)?
+  /// Where the daemon listens.
+  public let path: String
+
+  let hello: Hello
+  let loop: EventLoop
+  private(set) var connection: PresentConnection?
+  private var source: EventLoop.Source?
+  private var isWelcomed = false
+  private var isRunning = false
+  var lastRequest: UInt64 = 0
+
+  /// By scanout; nil until the daemon has told of it.
+  var heads: [OutputDescription?]
+  var buffers: [UInt32: BufferRecord] = [:]
+  private var lastBufferID: UInt32 = 0
+  var queue = SendQueue()
+
+  /// Events that arose inside a call, for the loop to deliver.
+  private var deferred: [PresentEvent] = []
+  private var delivering: [PresentEvent] = []
+  private let wake: EventFD
+  private var wakeSource: EventLoop.Source?
+
+  private let retry: TimerFD
+  private var retrySource: EventLoop.Source?
+  private var attempts = 0
+
+  /// A client of the daemon at `path`; `start` connects it.
+  public init(loop: EventLoop, path: String = PresentSocket.defaultPath(), hello: Hello) throws(SystemError) {
+    self.loop = loop
+    self.path = path
+    self.hello = hello
+    heads = Array(repeating: nil, count: hello.scanoutCount)
+    wake = try EventFD()
+    retry = try TimerFD()
+    deferred.reserveCapacity(64)
+    delivering.reserveCapacity(64)
+    buffers.reserveCapacity(64)
+  }
+
+  deinit { stop() }
+
+  /// Connects now or, where no daemon listens, as soon as one does.
+  public func start() throws(SystemError) {
+    guard !isRunning else { return }
+    isRunning = true
+    wakeSource = try loop.add(wake.fd.raw) { [weak self] _ in self?.deliverDeferred() }
+    retrySource = try loop.add(retry.fd.raw) { [weak self] _ in
+      self?.retry.drain()
+      self?.tryConnect()
+    }
+    tryConnect()
+  }
+
+  /// Disconnects for good; the daemon frees everything. No event follows.
+  public func stop() {
+    isRunning = false
+    retry.disarm()
+    if let source = wakeSource.take() { loop.remove(source) }
+    if let source = retrySource.take() { loop.remove(source) }
+    disconnect()
+    deferred.removeAll(keepingCapacity: true)
+  }
+
+  /// Whether the daemon has welcomed this client.
+  public var isConnected: Bool { isWelcomed }
+
+  /// The output behind a scanout, or nil where the daemon has told of none.
+  public func output(_ scanout: Int) -> OutputDescription? { heads.indices.contains(scanout) ? heads[scanout] : nil }
+
+  /// A name for a new buffer.
+  func nextBufferID() -> UInt32 {
+    repeat { lastBufferID &+= 1 } while lastBufferID == 0 || buffers[lastBufferID] != nil
+    return lastBufferID
+  }
+
+  // MARK: - Connecting
+
+  private func tryConnect() {
+    guard isRunning, connection == nil else { return }
+    do {
+      let fresh = try PresentConnection.connect(path)
+      guard try fresh.send(.hello(hello)) else { return scheduleRetry() }
+      source = try loop.add(fresh.descriptor) { [weak self] ready in self?.handle(ready) }
+      connection = fresh
+    } catch {
+      scheduleRetry()
+    }
+  }
+
+  private func scheduleRetry() {
+    guard isRunning else { return }
+    attempts += 1
+    let delay: UInt64 = attempts <= 50 ? 100_000_000 : 500_000_000
+    retry.arm(deadlineNanoseconds: monotonicNanoseconds() + delay)
+  }
+
+  private func disconnect() {
+    if let source = source.take() { loop.remove(source) }
+    connection = nil
+    isWelcomed = false
+    queue.removeAll()
+    buffers.removeAll(keepingCapacity: true)
+    for index in heads.indices { heads[index] = nil }
+  }
+
+  /// Ends the connection; the event follows from the loop, behind those that wait.
+  func lose(_ why: String) {
+    guard connection != nil else { return }
+    disconnect()
+    post(.lost(why))
+    scheduleRetry()
+  }
+
+  // MARK: - Receiving
+
+  private func handle(_ ready: Readiness) {
+    deliverDeferred()
+    if ready.contains(.writable) { flush() }
+    // A bounded number, so that the loop's other descriptors get their turn.
+    for _ in 0..<64 {
+      guard let connection else { break }
+      var fds = ReceivedFDs()
+      do throws(PresentProtocolError) {
+        guard let message = try connection.receiveServerMessage(fds: &fds) else { break }
+        guard let event = accept(message) else { continue }
+        // What arose inside the last event's handling came before this one.
+        deliverDeferred()
+        onEvent?(event)
+      } catch {
+        lose(error.description)
+      }
+    }
+    deliverDeferred()
+  }
+
+  /// Takes note of a message; the event for the owner, if it is one.
+  func accept(_ message: ServerMessage) -> PresentEvent? {
+    switch message {
+    case .welcome(let welcome):
+      isWelcomed = true
+      attempts = 0
+      return .welcomed(welcome)
+    case .output(let output):
+      let index = Int(output.scanout)
+      guard heads.indices.contains(index) else { return nil }
+      let isNew = heads[index]?.generation != output.generation
+      heads[index] = output
+      if isNew { for (id, record) in buffers where record.scanout == index { buffers[id] = nil } }
+      return .output(output, buffersLost: isNew)
+    case .frameDone(let done): return .frameDone(done)
+    case .released(let released):
+      // A release that crossed a newer present of the same buffer is void.
+      guard let record = buffers[released.bufferID], released.frame >= record.lastFrame else { return nil }
+      return .released(bufferID: released.bufferID, scanout: record.scanout)
+    case .error(let message, request: 0): return .error(message)
+    case .buffer(let late, request: _):
+      // The answer to a request that was given up.
+      enqueue(.destroyBuffer(late.bufferID))
+      return nil
+    case .error, .statusReply, .snapshotReply: return nil
+    }
+  }
+
+  // MARK: - Delivering
+
+  /// Hands an event to the loop.
+  func post(_ event: PresentEvent) {
+    deferred.append(event)
+    wake.signal()
+  }
+
+  private func deliverDeferred() {
+    wake.drain()
+    while !deferred.isEmpty {
+      swap(&deferred, &delivering)
+      for event in delivering { onEvent?(event) }
+      delivering.removeAll(keepingCapacity: true)
+    }
+  }
+
+  // MARK: - Sending
+
+  /// Sends a message, or keeps it until the socket has room; never blocks.
+  func enqueue(_ message: ClientMessage) {
+    guard let connection else { return }
+    do throws(PresentProtocolError) {
+      if queue.isEmpty, try connection.send(message) { return }
+    } catch {
+      return lose(error.description)
+    }
+    let wasEmpty = queue.isEmpty
+    switch queue.add(message) {
+    case .queued: break
+    case .superseded(let old):
+      post(.frameDone(FrameDone(scanout: old.scanout, frame: old.frame, outcome: .superseded)))
+      if case .present(let new) = message, old.bufferID != new.bufferID, let record = buffers[old.bufferID],
+        record.lastFrame == old.frame
+      {
+        post(.released(bufferID: old.bufferID, scanout: record.scanout))
+      }
+    case .full: return lose("framepathd does not read its messages")
+    }
+    if wasEmpty { watchWritable(true) }
+  }
+
+  /// Sends what waits, as far as the socket takes it.
+  func flush() {
+    guard let connection else { return }
+    do throws(PresentProtocolError) {
+      while let message = queue.first {
+        guard try connection.send(message) else { return }
+        queue.removeFirst()
+      }
+    } catch {
+      return lose(error.description)
+    }
+    watchWritable(false)
+  }
+
+  private func watchWritable(_ on: Bool) {
+    guard let source else { return }
+    do { try loop.modify(source, on ? [.readable, .writable] : .readable) } catch { lose(error.description) }
+  }
+}
+
+/// What the client knows of one of its buffers.
+struct BufferRecord {
+  var scanout: Int
+  /// The last frame that was presented with it.
+  var lastFrame: UInt64 = 0
+}

@@ -1,0 +1,88 @@
+public import PresentProtocol
+public import Scanout
+
+/// A frame for `PresentClient.present`.
+public struct PresentFrame: Sendable {
+  /// The scanout.
+  public var scanout: Int
+  /// Rises with every present of a scanout; at least 1.
+  public var frame: UInt64
+  /// The buffer.
+  public var bufferID: UInt32
+  /// The part of the buffer that is shown, in its pixels.
+  public var source: Rect
+  /// What changed since the scanout's last frame; empty means everything.
+  public var damage: DamageRegion
+  /// How the bytes came into the buffer.
+  public var path: PresentPath
+  /// Bytes that a CPU copied for it.
+  public var copiedBytes: UInt64
+  /// CLOCK_MONOTONIC when the guest handed the frame over.
+  public var readyNanoseconds: UInt64
+
+  /// A frame.
+  public init(
+    scanout: Int, frame: UInt64, bufferID: UInt32, source: Rect, damage: DamageRegion = DamageRegion(),
+    path: PresentPath, copiedBytes: UInt64 = 0, readyNanoseconds: UInt64 = 0
+  ) {
+    self.scanout = scanout
+    self.frame = frame
+    self.bufferID = bufferID
+    self.source = source
+    self.damage = damage
+    self.path = path
+    self.copiedBytes = copiedBytes
+    self.readyNanoseconds = readyNanoseconds
+  }
+}
+
+extension PresentClient {
+  /// Shows a buffer at the scanout's next vblank. Answered by one `frameDone`, and by `released` once another buffer
+  /// has taken the screen.
+  ///
+  /// - Returns: false where the buffer or the daemon is gone: no event will come.
+  @discardableResult
+  public func present(_ frame: PresentFrame) -> Bool {
+    guard let head = output(frame.scanout), let known = buffers[frame.bufferID], known.scanout == frame.scanout else {
+      return false
+    }
+    buffers[frame.bufferID] = BufferRecord(scanout: frame.scanout, lastFrame: frame.frame)
+    enqueue(
+      .present(
+        Present(
+          scanout: UInt32(frame.scanout), generation: head.generation, frame: frame.frame, bufferID: frame.bufferID,
+          source: frame.source, damage: frame.damage, path: frame.path, copies: frame.copiedBytes > 0 ? 1 : 0,
+          copiedBytes: frame.copiedBytes, readyNanoseconds: frame.readyNanoseconds)))
+    return connection != nil
+  }
+
+  /// Blanks a scanout. A frame that waits is superseded.
+  public func disable(scanout: Int) {
+    guard output(scanout) != nil else { return }
+    enqueue(.disable(scanout: UInt32(scanout)))
+  }
+
+  /// Shows buffer `bufferID` as the cursor with its corner at (x, y), or hides the cursor for nil.
+  public func setCursor(scanout: Int, bufferID: UInt32?, x: Int, y: Int, hotX: Int = 0, hotY: Int = 0) {
+    guard let head = output(scanout) else { return }
+    if let bufferID, buffers[bufferID]?.scanout != scanout { return }
+    enqueue(
+      .cursor(
+        SetCursor(
+          scanout: UInt32(scanout), generation: head.generation, bufferID: bufferID, x: Int32(clamping: x),
+          y: Int32(clamping: y), hotX: UInt32(clamping: hotX), hotY: UInt32(clamping: hotY))))
+  }
+
+  /// Tells which path a scanout takes, and why no better one.
+  ///
+  /// - Parameter reason: for a person; cut after 255 bytes.
+  public func setPath(scanout: Int, path: PresentPath, reason: String) {
+    guard output(scanout) != nil else { return }
+    enqueue(.path(scanout: UInt32(scanout), path, reason: reason))
+  }
+
+  /// Forgets a buffer; the daemon frees it once it has left the screen. An unknown one is ignored.
+  public func destroyBuffer(_ id: UInt32) {
+    if buffers.removeValue(forKey: id) != nil { enqueue(.destroyBuffer(id)) }
+  }
+}

@@ -1,0 +1,97 @@
+public import GraphicsMemory
+import LinuxIO
+public import PresentProtocol
+
+/// A picture that the daemon gave.
+public struct PresentSnapshot {
+  /// XRGB8888 rows, mapped for reading.
+  public let mapped: MappedBuffer
+  /// Whether the hardware wrote it (a KMS writeback connector); else it was composed from the buffers on screen.
+  public let fromWriteback: Bool
+}
+
+/// Blocking one-shot requests for tools. Each makes its own connection and waits 5 s at most.
+public enum PresentTool {
+  private static let answerNanoseconds: UInt64 = 5_000_000_000
+
+  /// The daemon's status: JSON, as Docs/Protocol.md describes it.
+  ///
+  /// - Throws: `.notConnected` where no daemon listens at `path`.
+  public static func status(path: String = PresentSocket.defaultPath()) throws(PresentClientError) -> [UInt8] {
+    var fds = ReceivedFDs()
+    guard case .statusReply(let byteCount, _) = try ask(.status(request: 1), path, &fds), let fd = fds.take(0) else {
+      throw .failed("framepathd answered something else than its status")
+    }
+    return try read(fd, byteCount: byteCount)
+  }
+
+  /// A picture of what a VM's scanout or an output shows now.
+  ///
+  /// - Throws: `.refused` where there is no such VM, scanout or output; the text lists what there is.
+  public static func snapshot(
+    _ subject: SnapshotSubject, path: String = PresentSocket.defaultPath()
+  ) throws(PresentClientError) -> PresentSnapshot {
+    var fds = ReceivedFDs()
+    guard case .snapshotReply(let reply, _) = try ask(.snapshot(subject, request: 1), path, &fds), let fd = fds.take(0)
+    else { throw .failed("framepathd answered something else than a snapshot") }
+    do throws(SystemError) {
+      try requireSize(fd, reply.byteCount)
+      let mapped = try MappedBuffer(
+        fd: SharedFD(fd), kind: reply.memoryKind, layout: reply.layout, byteCount: Int(reply.byteCount))
+      return PresentSnapshot(mapped: mapped, fromWriteback: reply.fromWriteback)
+    } catch {
+      throw .failed(error.description)
+    }
+  }
+
+  private static func ask(
+    _ message: ClientMessage, _ path: String, _ fds: inout ReceivedFDs
+  ) throws(PresentClientError) -> ServerMessage {
+    let connection: PresentConnection
+    do throws(SystemError) {
+      connection = try PresentConnection.connect(path)
+    } catch {
+      throw .notConnected(
+        error.isNobodyListening ? "framepathd does not run at \(path)" : "cannot reach framepathd: \(error)")
+    }
+    do {
+      guard try connection.send(.hello(Hello(kind: .tool, name: "tool", scanoutCount: 0))),
+        try connection.send(message)
+      else { throw PresentClientError.timedOut }
+      let deadline = monotonicNanoseconds() + answerNanoseconds
+      while true {
+        while let answer = try connection.receiveServerMessage(fds: &fds) {
+          switch answer {
+          case .welcome: continue
+          case .error(let error, request: _): throw PresentClientError.refused(error)
+          default: return answer
+          }
+        }
+        let now = monotonicNanoseconds()
+        guard now < deadline else { throw PresentClientError.timedOut }
+        _ = try waitUntilReady(
+          connection.descriptor, .readable, timeoutMilliseconds: Int32((deadline - now + 999_999) / 1_000_000))
+      }
+    } catch let error as PresentClientError {
+      throw error
+    } catch {
+      throw .failed("\(error)")
+    }
+  }
+
+  private static func read(_ fd: borrowing OwnedFD, byteCount: UInt64) throws(PresentClientError) -> [UInt8] {
+    do throws(SystemError) {
+      try requireSize(fd, byteCount)
+      let mapping = try Mapping(fd: fd.raw, byteCount: Int(byteCount), writable: false)
+      return Array(mapping.bytes)
+    } catch {
+      throw .failed(error.description)
+    }
+  }
+
+  private static func requireSize(_ fd: borrowing OwnedFD, _ byteCount: UInt64) throws(SystemError) {
+    guard byteCount > 0, byteCount <= 1 << 40, try fd.byteCount() >= Int(byteCount) else {
+      throw SystemError(call: "answer", code: 22, subject: "shorter than the \(byteCount) bytes it should have")
+    }
+  }
+}

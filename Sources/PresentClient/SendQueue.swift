@@ -1,0 +1,67 @@
+import PresentProtocol
+import Scanout
+
+/// Messages that a full socket did not take. Newer frames and cursors replace older ones of their scanout, so that a
+/// daemon which pauses costs neither memory nor order.
+struct SendQueue {
+  enum Outcome {
+    case queued
+    case superseded(Present)
+    case full
+  }
+
+  static let capacity = 256
+  private var messages: [ClientMessage] = []
+
+  init() { messages.reserveCapacity(SendQueue.capacity) }
+
+  var isEmpty: Bool { messages.isEmpty }
+  var first: ClientMessage? { messages.first }
+  mutating func removeFirst() { messages.removeFirst() }
+  mutating func removeAll() { messages.removeAll(keepingCapacity: true) }
+
+  mutating func add(_ message: ClientMessage) -> Outcome {
+    switch message {
+    case .present(let new): return add(new)
+    case .cursor(let new):
+      for index in messages.indices {
+        if case .cursor(let old) = messages[index], old.scanout == new.scanout {
+          messages.remove(at: index)
+          break
+        }
+      }
+      return append(message)
+    case .hello, .createBuffer, .importBuffer, .destroyBuffer, .disable, .path, .status, .snapshot:
+      return append(message)
+    }
+  }
+
+  private mutating func add(_ new: Present) -> Outcome {
+    for index in messages.indices.reversed() {
+      switch messages[index] {
+      case .disable(let scanout) where scanout == new.scanout: return append(.present(new))
+      case .present(let old) where old.scanout == new.scanout:
+        messages.remove(at: index)
+        var merged = new
+        merged.copies += old.copies
+        merged.copiedBytes += old.copiedBytes
+        // An empty damage means everything, and everything stays everything.
+        if old.damage.isEmpty || new.damage.isEmpty || old.source != new.source {
+          merged.damage = DamageRegion()
+        } else {
+          merged.damage.add(old.damage)
+        }
+        messages.append(.present(merged))
+        return .superseded(old)
+      default: continue
+      }
+    }
+    return append(.present(new))
+  }
+
+  private mutating func append(_ message: ClientMessage) -> Outcome {
+    guard messages.count < SendQueue.capacity else { return .full }
+    messages.append(message)
+    return .queued
+  }
+}
