@@ -1,0 +1,94 @@
+# Shared by the lab's scripts; sourced, not run.
+# shellcheck shell=bash
+
+LAB_DIR=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)
+LAB_CACHE=${FRAMEPATH_LAB_CACHE:-${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/framepath-lab}
+LAB_ROOT=$LAB_CACHE/root
+LAB_LOADER=$LAB_ROOT/lib64/ld-linux-x86-64.so.2
+LAB_LIBRARIES=$LAB_ROOT/usr/lib/x86_64-linux-gnu
+
+lab_fail() {
+    printf '%s: %s\n' "${0##*/}" "$*" >&2
+    exit 125
+}
+
+# Seconds since some fixed moment, with milliseconds; no process is started for it.
+lab_now() {
+    printf '%s' "${EPOCHREALTIME/,/.}"
+}
+
+lab_since() {
+    awk -v a="$1" -v b="$(lab_now)" 'BEGIN { printf "%.1f", b - a }'
+}
+
+lab_require() {
+    [ -e "$LAB_CACHE/complete" ] || lab_fail "the lab is not prepared; run: make lab  (or Tests/Lab/prepare)"
+}
+
+# 11 (default) or 10: the program and its module directory.
+lab_qemu_set() {
+    case $1 in
+    11) LAB_QEMU=$LAB_ROOT/usr/bin/qemu-system-x86_64 LAB_QEMU_MODULES=$LAB_LIBRARIES/qemu LAB_QEMU_DATA=$LAB_ROOT ;;
+    10) LAB_QEMU=$LAB_CACHE/qemu10/usr/bin/qemu-system-x86_64 LAB_QEMU_MODULES=$LAB_CACHE/qemu10/usr/lib/x86_64-linux-gnu/qemu
+        LAB_QEMU_DATA=$LAB_CACHE/qemu10 ;;
+    *) lab_fail "QEMU 11 or 10, not $1" ;;
+    esac
+    # Not chroot: sockets, files and fds of the caller keep their names. The root's loader brings its own libc along.
+    LAB_QEMU_COMMAND=("$LAB_LOADER" --library-path "$LAB_LIBRARIES" --argv0 qemu-system-x86_64 "$LAB_QEMU"
+        -L "$LAB_QEMU_DATA/usr/share/qemu" -L "$LAB_ROOT/usr/share/seabios" -L "$LAB_ROOT/usr/lib/ipxe/qemu")
+    export QEMU_MODULE_DIR=$LAB_QEMU_MODULES
+}
+
+# Directory of a prepared kernel: new (7.2), stock (6.12), or the beginning of a release.
+lab_kernel() {
+    local name=$1 d
+    case $name in new | stock) ;; *)
+        for d in new stock; do
+            case $(cat "$LAB_CACHE/kernel-$d/release" 2>/dev/null) in "$name"*) name=$d; break ;; esac
+        done ;;
+    esac
+    d=$LAB_CACHE/kernel-$name
+    [ -e "$d/vmlinuz" ] || lab_fail "no kernel $1 in the lab; there are: new ($(cat "$LAB_CACHE/kernel-new/release")), stock ($(cat "$LAB_CACHE/kernel-stock/release"))"
+    printf '%s' "$d"
+}
+
+# kvm or tcg. A /dev/kvm that opens proves nothing (nested machines without the CPU's extensions), so a guest is booted,
+# once per boot of this machine.
+lab_accel() {
+    if [ -n "${FRAMEPATH_LAB_ACCEL:-}" ]; then printf '%s' "$FRAMEPATH_LAB_ACCEL"; return; fi
+    if ! [ -r /dev/kvm ] || ! [ -w /dev/kvm ]; then printf tcg; return; fi
+    local result log file child i
+    file=$LAB_CACHE/accel-$(cat /proc/sys/kernel/random/boot_id)
+    if ! [ -e "$file" ]; then
+        log=$(mktemp)
+        result=tcg
+        (
+            # Its own program, not under timeout: what is killed must be QEMU itself, which never ends by itself after a
+            # KVM internal error. 9 is prepare's lock, which must not outlive prepare.
+            lab_qemu_set 11
+            "${LAB_QEMU_COMMAND[@]}" -accel kvm -cpu host -m 256 -machine q35 -nodefaults -display none -no-reboot \
+                -serial "file:$log" -kernel "$LAB_CACHE/kernel-stock/vmlinuz" -append 'console=ttyS0 panic=-1' >"$log.err" 2>&1 9>&- &
+            child=$!
+            for ((i = 0; i < 150; i++)); do
+                kill -0 "$child" 2>/dev/null || break
+                if grep -aqs 'KVM internal error' "$log.err"; then break; fi
+                sleep 0.1
+            done
+            kill -9 "$child" || true
+            wait "$child" || true
+        ) 2>/dev/null
+        if grep -aq 'Linux version' "$log"; then result=kvm; fi
+        rm -f "$log" "$log.err"
+        rm -f "$LAB_CACHE"/accel-* 2>/dev/null || true
+        printf '%s' "$result" >"$file" 2>/dev/null || { printf '%s' "$result"; return; }
+    fi
+    cat "$file"
+}
+
+# The words that choose the accelerator and a CPU to go with it.
+lab_accel_words() {
+    case $(lab_accel) in
+    kvm) printf '%s\n' -accel kvm -cpu host ;;
+    *) printf '%s\n' -accel tcg,thread=multi -cpu max ;;
+    esac
+}
