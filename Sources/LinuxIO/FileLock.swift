@@ -1,0 +1,56 @@
+import Glibc
+
+/// An exclusive lock on a file, held by at most one process and let go when that process ends, however it ends.
+public struct FileLock: ~Copyable {
+  private let fd: OwnedFD
+
+  /// What trying to lock came to.
+  public enum Outcome: ~Copyable {
+    /// The lock is ours while the value lives.
+    case locked(FileLock)
+    /// Another process holds it; its id, where the file tells.
+    case held(by: Int32?)
+  }
+
+  private init(_ fd: consuming OwnedFD) { self.fd = fd }
+
+  /// Locks the file at `path`, made where there is none, and writes this process's id into it.
+  ///
+  /// The corresponding C function is `flock(LOCK_EX | LOCK_NB)`.
+  public static func acquire(_ path: String) throws(SystemError) -> Outcome {
+    let fd = try OwnedFD.open(path, flags: O_RDWR | O_CREAT)
+    let raw = fd.raw
+    do throws(SystemError) {
+      try check("flock", path) { flock(raw, LOCK_EX | LOCK_NB) }
+    } catch {
+      guard error.code == EWOULDBLOCK else { throw error }
+      return .held(by: LinuxFile.text(path).flatMap { Int32($0) })
+    }
+    let text = "\(getpid())"
+    _ = ftruncate(raw, 0)
+    _ = unsafe pwrite(raw, text, text.utf8.count, 0)
+    return .locked(FileLock(fd))
+  }
+}
+
+/// Makes a directory; one that is there already is no error.
+///
+/// The corresponding C function is `mkdir`.
+/// - Parameter mode: its permissions, before the umask.
+public func makeDirectory(_ path: String, mode: UInt32 = 0o755) throws(SystemError) {
+  do throws(SystemError) {
+    try check("mkdir", path) { unsafe mkdir(path, mode) }
+  } catch {
+    if error.code != EEXIST { throw error }
+  }
+}
+
+/// Lets this process open as many descriptors as its hard limit allows.
+///
+/// The corresponding C function is `setrlimit(RLIMIT_NOFILE)`; a refusal changes nothing.
+public func raiseDescriptorLimit() {
+  var limit = rlimit()
+  guard unsafe getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return }
+  limit.rlim_cur = limit.rlim_max
+  _ = unsafe setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+}
