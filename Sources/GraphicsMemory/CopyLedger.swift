@@ -3,9 +3,9 @@ public import Scanout
 /// Counts every byte that a CPU copies for a frame. All pixel copies of the product go through it.
 public struct CopyLedger: Sendable, Equatable {
   /// Bytes copied in all.
-  public private(set) var copiedBytes: UInt64 = 0
+  public internal(set) var copiedBytes: UInt64 = 0
   /// Copy calls in all.
-  public private(set) var copyCalls: UInt64 = 0
+  public internal(set) var copyCalls: UInt64 = 0
 
   /// Nothing copied yet.
   public init() {}
