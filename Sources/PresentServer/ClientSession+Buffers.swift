@@ -1,0 +1,169 @@
+import GraphicsMemory
+import LinuxIO
+import Outputs
+import PresentProtocol
+import Scanout
+
+extension ClientSession {
+  func createBuffer(_ create: CreateBuffer, _ request: UInt64) {
+    guard let (head, presenter) = target(create.scanout, create.generation, create.bufferID, request) else { return }
+    do {
+      let buffer: any ScanoutBuffer
+      var composeReason: String?
+      switch create.usage {
+      case .cursor: buffer = try presenter.output.makeCursorBuffer()
+      case .frame:
+        let sizes = 1...UInt32(FrameLayout.maxDimension)
+        guard sizes.contains(create.width), sizes.contains(create.height) else {
+          return refuse(.refused, create.scanout, "no buffer has \(create.width)x\(create.height) pixels", request)
+        }
+        let byteCount = Int(create.width) * Int(create.height) * PixelFormat.bytesPerPixel
+        guard account.hasRoom(for: byteCount) else { return refuseMemory(create.scanout, byteCount, request) }
+        (buffer, composeReason) = try frameBuffer(create, presenter.output)
+      }
+      guard account.hasRoom(for: buffer.byteCount) else {
+        return refuseMemory(create.scanout, buffer.byteCount, request)
+      }
+      let fd = SharedFD(try buffer.descriptor())
+      let made = ClientBuffer(
+        id: create.bufferID, buffer: buffer, usage: create.usage, isImported: false, composeReason: composeReason,
+        head: head, account: account)
+      head.buffers[create.bufferID] = made
+      answer(made, fd: fd, request)
+    } catch {
+      refuse(isOutOfMemory(error) ? .noMemory : .refused, create.scanout, "\(error)", request)
+    }
+  }
+
+  /// A buffer of the output, or one of ours where the output could not show it.
+  private func frameBuffer(
+    _ create: CreateBuffer, _ output: any Output
+  ) throws(OutputError) -> (any ScanoutBuffer, String?) {
+    let (width, height) = (Int(create.width), Int(create.height))
+    // A screen has no alpha: a client's fourth byte is of no meaning there.
+    let buffer = try output.makeBuffer(width: width, height: height, format: create.format.opaque)
+    guard case .compose(let why) = output.fit(buffer, source: Rect(width: width, height: height)),
+      let layout = FrameLayout(
+        width: width, height: height, strideBytes: width * PixelFormat.bytesPerPixel, format: create.format.opaque)
+    else { return (buffer, nil) }
+    return (try ShadowBuffer(layout: layout), why)
+  }
+
+  func importBuffer(_ imported: ImportBuffer, _ request: UInt64, _ fds: inout ReceivedFDs) {
+    guard let (head, presenter) = target(imported.scanout, imported.generation, imported.bufferID, request) else {
+      return
+    }
+    do throws(PresentProtocolError) {
+      let memory: ImportedMemory
+      switch imported.memoryKind {
+      case .dmaBuf:
+        guard let fd = fds.take(0) else { throw .malformed("IMPORT_BUFFER without its dma-buf") }
+        memory = .dmaBuf(SharedFD(fd))
+      case .memfd:
+        let (ranges, files) = try ImportRanges.read(count: imported.rangeCount, fds: &fds)
+        do throws(MemoryRangeError) {
+          memory = .memfd(try MemoryRange.checked(ranges, descriptors: files, layout: imported.layout), files)
+        } catch {
+          return refuse(.refused, imported.scanout, error.description, request)
+        }
+      }
+      do throws(OutputError) {
+        let buffer = try presenter.output.importBuffer(memory, layout: imported.layout, modifier: imported.modifier)
+        let made = ClientBuffer(
+          id: imported.bufferID, buffer: buffer, usage: .frame, isImported: true, composeReason: nil, head: head,
+          account: account)
+        head.buffers[imported.bufferID] = made
+        answer(made, fd: nil, request)
+      } catch {
+        refuse(.refused, imported.scanout, error.description, request)
+      }
+    } catch {
+      fail(.malformed, error.description)
+    }
+  }
+
+  func destroyBuffer(_ id: UInt32) {
+    for head in heads {
+      if let buffer = head.buffers.removeValue(forKey: id) {
+        buffer.head = nil
+        return
+      }
+    }
+  }
+
+  func present(_ present: Present) {
+    guard let head = head(present.scanout), let presenter = head.presenter else { return }
+    head.counters.presented += 1
+    head.counters.cpuCopies += UInt64(present.copies)
+    head.counters.copiedBytes &+= present.copiedBytes
+    guard present.generation == head.generation else { return head.frameDone(present.frame, .superseded) }
+    guard let buffer = head.buffers[present.bufferID], buffer.usage == .frame else {
+      return fail(.noSuchBuffer, "PRESENT of buffer \(present.bufferID), which was never made")
+    }
+    guard buffer.buffer.layout.bounds.contains(present.source) else {
+      let source = present.source
+      return fail(
+        .malformed, "PRESENT of (\(source.x), \(source.y)) \(source.width)x\(source.height) of a smaller buffer")
+    }
+    buffer.lastFrame = present.frame
+    presenter.present(
+      Presenter.Frame(
+        buffer: buffer, number: present.frame, source: present.source,
+        damage: present.damage.isEmpty ? DamageRegion(present.source) : present.damage))
+  }
+
+  func setCursor(_ cursor: SetCursor) {
+    guard let head = head(cursor.scanout), cursor.generation == head.generation else { return }
+    guard let id = cursor.bufferID else { return head.presenter?.setCursor(nil) ?? () }
+    guard let buffer = head.buffers[id], buffer.usage == .cursor else {
+      return fail(.noSuchBuffer, "CURSOR of buffer \(id), which was never made as one")
+    }
+    head.presenter?.setCursor(Presenter.Cursor(buffer: buffer, x: Int(cursor.x), y: Int(cursor.y)))
+  }
+
+  /// Where a new buffer belongs; nil after an answer that says why not.
+  private func target(
+    _ scanout: UInt32, _ generation: UInt32, _ id: UInt32, _ request: UInt64
+  ) -> (Head, Presenter)? {
+    guard let head = head(scanout), let presenter = head.presenter else { return nil }
+    guard generation == head.generation else {
+      refuse(.stale, scanout, "scanout \(scanout) has moved to another output", request)
+      return nil
+    }
+    guard heads.allSatisfy({ $0.buffers[id] == nil }) else {
+      fail(.malformed, "buffer \(id) is in use")
+      return nil
+    }
+    guard heads.reduce(0, { $0 + $1.buffers.count }) < server.options.bufferLimit else {
+      refuse(.noMemory, scanout, "a client may hold \(server.options.bufferLimit) buffers", request)
+      return nil
+    }
+    return (head, presenter)
+  }
+
+  private func answer(_ buffer: ClientBuffer, fd: SharedFD?, _ request: UInt64) {
+    let layout = buffer.buffer.layout
+    send(
+      .buffer(
+        BufferReply(
+          bufferID: buffer.id, memoryKind: buffer.buffer.memoryKind, width: UInt32(layout.width),
+          height: UInt32(layout.height), strideBytes: UInt32(layout.strideBytes),
+          byteCount: fd == nil ? 0 : UInt64(buffer.buffer.byteCount)), request: request), fd: fd)
+  }
+
+  func refuse(_ code: PresentErrorCode, _ scanout: UInt32, _ text: String, _ request: UInt64) {
+    send(.error(ErrorMessage(code: code, scanout: scanout, text: text), request: request))
+  }
+
+  private func refuseMemory(_ scanout: UInt32, _ byteCount: Int, _ request: UInt64) {
+    refuse(
+      .noMemory, scanout,
+      "\(byteCount) bytes more than the \(account.usedBytes) held would exceed the limit of \(account.limitBytes) bytes",
+      request)
+  }
+
+  private func isOutOfMemory(_ error: any Error) -> Bool {
+    guard let error = error as? OutputError, case .system(let system) = error else { return false }
+    return system.isShortage
+  }
+}

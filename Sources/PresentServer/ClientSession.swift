@@ -1,0 +1,160 @@
+import LinuxIO
+import PresentProtocol
+
+/// One client's connection.
+///
+/// Whatever the client does wrong ends this session with one line in the log, and nothing else.
+final class ClientSession {
+  let peer: PeerCredentials
+  let account: MemoryAccount
+  private(set) var hello: Hello?
+  private(set) var heads: [Head] = []
+  private(set) var isClosed = false
+  unowned let server: Server
+  private let connection: PresentConnection
+  private var source: EventLoop.Source?
+
+  private struct Outgoing {
+    let message: ServerMessage
+    let fd: SharedFD?
+  }
+  /// What the full socket did not take.
+  private var waiting: [Outgoing] = []
+
+  init(_ connection: PresentConnection, server: Server) throws(SystemError) {
+    self.connection = connection
+    self.server = server
+    peer = try connection.peerCredentials()
+    account = MemoryAccount(limitBytes: server.options.memoryLimitBytes)
+    source = try server.loop.add(connection.descriptor) { [weak self] ready in self?.handle(ready) }
+  }
+
+  /// Whether the other end is gone, told without reading what it has sent.
+  var isHungUp: Bool {
+    guard let ready = try? waitUntilReady(connection.descriptor, .readable, timeoutMilliseconds: 0) else { return true }
+    return ready.contains(.hangUp)
+  }
+
+  func log(_ text: String) {
+    server.log("\(hello?.name ?? "client") (process \(peer.pid)): \(text)")
+  }
+
+  // MARK: - Receiving
+
+  private func handle(_ ready: Readiness) {
+    if ready.contains(.writable) { flush() }
+    // A bounded number, so that other clients get their turn.
+    for _ in 0..<32 where !isClosed {
+      var fds = ReceivedFDs()
+      do throws(PresentProtocolError) {
+        guard let message = try connection.receiveClientMessage(fds: &fds) else { return }
+        accept(message, &fds)
+      } catch {
+        switch error {
+        case .closed: close(hello?.kind == .tool ? nil : "disconnected")
+        case .otherVersion: fail(.version, error.description)
+        case .malformed(let how): fail(.malformed, how)
+        case .system(let error): close(error.description)
+        }
+      }
+    }
+  }
+
+  private func accept(_ message: ClientMessage, _ fds: inout ReceivedFDs) {
+    if case .hello(let hello) = message {
+      guard self.hello == nil else { return fail(.malformed, "HELLO came twice") }
+      return welcome(hello)
+    }
+    guard hello != nil else { return fail(.malformed, "the first message is not HELLO") }
+    switch message {
+    case .hello: break
+    case .createBuffer(let create, let request): createBuffer(create, request)
+    case .importBuffer(let imported, let request): importBuffer(imported, request, &fds)
+    case .destroyBuffer(let id): destroyBuffer(id)
+    case .present(let frame): present(frame)
+    case .disable(let index): head(index)?.presenter?.blank()
+    case .cursor(let cursor): setCursor(cursor)
+    case .path(let index, let path, let reason): head(index)?.setPath(path, reason: reason)
+    case .status(let request): answerStatus(request)
+    case .snapshot(let subject, let request): answerSnapshot(subject, request)
+    }
+  }
+
+  private func welcome(_ hello: Hello) {
+    if let (code, text) = server.objection(to: hello) {
+      self.hello = hello
+      return fail(code, text)
+    }
+    self.hello = hello
+    heads = (0..<hello.scanoutCount).map { index in
+      Head(index: index, wish: hello.outputs.indices.contains(index) ? hello.outputs[index] : "", session: self)
+    }
+    send(.welcome(Welcome(scanoutCount: heads.count, memoryLimitBytes: UInt64(account.limitBytes))))
+    if hello.kind == .tool && heads.isEmpty { return }
+    log("connected with \(heads.count) scanout\(heads.count == 1 ? "" : "s")")
+    server.place(heads)
+  }
+
+  /// The scanout of that index; a wrong one ends the session.
+  func head(_ index: UInt32) -> Head? {
+    if index < UInt32(heads.count) { return heads[Int(index)] }
+    fail(.malformed, "there is no scanout \(index) among \(heads.count)")
+    return nil
+  }
+
+  // MARK: - Sending
+
+  func send(_ message: ServerMessage, fd: SharedFD? = nil) {
+    if isClosed { return }
+    do throws(PresentProtocolError) {
+      if waiting.isEmpty {
+        let fds = fd.map { [$0.raw] } ?? []
+        if try connection.send(message, fds: fds) { return }
+        watchWritable(true)
+      }
+    } catch {
+      // The hang-up is told by the loop: closing here would change what callers are walking through.
+      return
+    }
+    waiting.append(Outgoing(message: message, fd: fd))
+    if waiting.count > server.options.waitingMessageLimit { server.drop(self, "does not read its messages") }
+  }
+
+  private func flush() {
+    do throws(PresentProtocolError) {
+      while let next = waiting.first {
+        guard try connection.send(next.message, fds: next.fd.map { [$0.raw] } ?? []) else { return }
+        waiting.removeFirst()
+      }
+    } catch {
+      return close("disconnected")
+    }
+    watchWritable(false)
+  }
+
+  private func watchWritable(_ on: Bool) {
+    guard let source else { return }
+    do { try server.loop.modify(source, on ? [.readable, .writable] : .readable) } catch {
+      server.drop(self, "\(error)")
+    }
+  }
+
+  // MARK: - Ending
+
+  /// Tells the client what it did wrong and ends the session.
+  func fail(_ code: PresentErrorCode, _ text: String) {
+    send(.error(ErrorMessage(code: code, text: text), request: 0))
+    close("refused: \(text)")
+  }
+
+  /// Ends the session; its outputs go to whoever waits.
+  func close(_ why: String?) {
+    if isClosed { return }
+    isClosed = true
+    if let why { log(why) }
+    if let source = source.take() { server.loop.remove(source) }
+    for head in heads { server.vacate(head) }
+    heads = []
+    server.forget(self)
+  }
+}

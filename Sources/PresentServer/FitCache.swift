@@ -1,0 +1,45 @@
+import GraphicsMemory
+import Outputs
+import Scanout
+
+/// How frames of a size and kind reach the output: asked once, then remembered.
+struct FitCache {
+  private struct Key: Hashable {
+    var sourceWidth: Int
+    var sourceHeight: Int
+    var width: Int
+    var height: Int
+    var strideBytes: Int
+    var format: PixelFormat
+    var memoryKind: MemoryKind
+    var isImported: Bool
+
+    init(_ frame: Presenter.Frame) {
+      let layout = frame.buffer.buffer.layout
+      sourceWidth = frame.source.width
+      sourceHeight = frame.source.height
+      width = layout.width
+      height = layout.height
+      strideBytes = layout.strideBytes
+      format = layout.format
+      memoryKind = frame.buffer.buffer.memoryKind
+      isImported = frame.buffer.isImported
+    }
+  }
+
+  /// A client that keeps changing its size may not fill the memory.
+  private static let capacity = 64
+  private var methods: [Key: FitMethod] = [:]
+
+  mutating func method(for frame: Presenter.Frame, ask: () -> FitMethod) -> FitMethod {
+    let key = Key(frame)
+    if let known = methods[key] { return known }
+    let answer = ask()
+    if methods.count >= FitCache.capacity { methods.removeAll(keepingCapacity: true) }
+    methods[key] = answer
+    return answer
+  }
+
+  mutating func remember(_ method: FitMethod, for frame: Presenter.Frame) { methods[Key(frame)] = method }
+  mutating func removeAll() { methods.removeAll(keepingCapacity: true) }
+}

@@ -1,0 +1,128 @@
+import GraphicsMemory
+import Outputs
+import PresentProtocol
+import Scanout
+
+/// Where a presenter tells what became of its frames.
+struct FrameCounters {
+  var presented: UInt64 = 0
+  var flipped: UInt64 = 0
+  var superseded: UInt64 = 0
+  var rejected: UInt64 = 0
+  /// How often a CPU has moved a frame, by the client's and the daemon's count.
+  var cpuCopies: UInt64 = 0
+  /// Bytes that a CPU has copied for frames.
+  var copiedBytes: UInt64 = 0
+}
+
+/// One scanout of a client: its buffers, and the output that it is on.
+final class Head {
+  let index: Int
+  /// The output that the client wants; empty for any.
+  let wish: String
+  unowned let session: ClientSession
+  private(set) var generation: UInt32 = 0
+  private(set) var presenter: Presenter?
+  /// Why the scanout is on no real output; nil where it is on one.
+  private(set) var parking: Parking?
+  var buffers: [UInt32: ClientBuffer] = [:]
+  var counters = FrameCounters()
+  private var path = PresentPath.copy
+  private var pathReason = ""
+  private var lastError = ""
+
+  enum Parking: Equatable {
+    /// Every output that would do is taken.
+    case noneFree
+    /// The output of that name was unplugged.
+    case unplugged(String)
+  }
+
+  init(index: Int, wish: String, session: ClientSession) {
+    self.index = index
+    self.wish = wish
+    self.session = session
+    buffers.reserveCapacity(16)
+  }
+
+  // MARK: - Outputs
+
+  /// Moves the scanout: its buffers are gone, frames that wait are superseded.
+  func move(to next: Presenter, parking: Parking?) {
+    leave()
+    self.parking = parking
+    generation += 1
+    presenter = next
+    next.attach(self)
+    describe()
+  }
+
+  /// Lets go of the output.
+  func leave() {
+    for buffer in buffers.values { buffer.head = nil }
+    buffers.removeAll(keepingCapacity: true)
+    let old = presenter
+    presenter = nil
+    old?.detach()
+  }
+
+  /// Sends the output's description.
+  func describe() {
+    guard let presenter else { return }
+    let info = presenter.output.info
+    let name: String
+    let isConnected: Bool
+    if case .unplugged(let former)? = parking {
+      (name, isConnected) = (former, false)
+    } else {
+      (name, isConnected) = (info.name, info.connected)
+    }
+    session.send(
+      .output(
+        OutputDescription(
+          scanout: UInt32(index), generation: generation, connected: isConnected, parked: parking == .noneFree,
+          mode: presenter.homeMode, widthMillimetres: info.widthMillimetres, heightMillimetres: info.heightMillimetres,
+          cursorSize: info.cursorSize, memoryKind: info.memoryKind, name: name, edid: info.edid)))
+  }
+
+  // MARK: - Frames
+
+  func setPath(_ path: PresentPath, reason: String) {
+    self.path = path
+    pathReason = reason
+  }
+
+  /// The path that frames take now, and why no better one.
+  var currentPath: (path: PresentPath, reason: String) {
+    if let reason = presenter?.composeReason { return (.blit, reason) }
+    return (path, pathReason)
+  }
+
+  func frameDone(_ frame: UInt64, _ outcome: PresentOutcome, timeNanoseconds: UInt64 = 0, sequence: UInt64 = 0) {
+    switch outcome {
+    case .flipped: counters.flipped += 1
+    case .superseded: counters.superseded += 1
+    case .rejected: counters.rejected += 1
+    }
+    session.send(
+      .frameDone(
+        FrameDone(
+          scanout: UInt32(index), frame: frame, outcome: outcome, timeNanoseconds: timeNanoseconds, sequence: sequence))
+    )
+  }
+
+  func release(_ buffer: ClientBuffer) {
+    session.send(
+      .released(
+        Released(
+          bufferID: buffer.id, scanout: UInt32(index), frame: buffer.usage == .cursor ? 0 : buffer.lastFrame)))
+  }
+
+  /// The output refused a frame. The same words are told and logged once in a row.
+  func outputFailed(_ why: String) {
+    if why == lastError { return }
+    lastError = why
+    session.log("scanout \(index): \(why)")
+    session.send(.error(ErrorMessage(code: .output, scanout: UInt32(index), text: why), request: 0))
+  }
+}

@@ -1,0 +1,132 @@
+import GraphicsMemory
+import Scanout
+
+/// A picture in the middle of a black screen, with a cursor on top: how it is drawn into XRGB8888 memory.
+struct Painting {
+  /// A cursor: ARGB8888 premultiplied, its corner in the picture's pixels.
+  struct Sprite {
+    var picture: MappedBuffer
+    var x: Int
+    var y: Int
+  }
+
+  let screen: Rect
+  /// nil is black.
+  let picture: MappedBuffer?
+  /// The part of the picture that is shown.
+  let source: Rect
+  let cursor: Sprite?
+  /// Where the source's first pixel lies on the screen; negative where it is cropped.
+  let originX: Int
+  let originY: Int
+
+  /// The picture centred, or cropped at all sides alike.
+  init(screen: Rect, picture: MappedBuffer?, source: Rect, cursor: Sprite?) {
+    self.init(
+      screen: screen, picture: picture, source: source, cursor: cursor, originX: (screen.width - source.width) / 2,
+      originY: (screen.height - source.height) / 2)
+  }
+
+  /// The picture at a place of the screen.
+  init(screen: Rect, picture: MappedBuffer?, source: Rect, cursor: Sprite?, originX: Int, originY: Int) {
+    self.screen = screen
+    self.picture = picture
+    self.source = source
+    self.cursor = cursor
+    self.originX = originX
+    self.originY = originY
+  }
+
+  /// Where a part of the picture lies on the screen.
+  func onScreen(_ rect: Rect) -> Rect {
+    let part = rect.intersection(source)
+    return Rect(
+      x: part.x - source.x + originX, y: part.y - source.y + originY, width: part.width, height: part.height
+    ).intersection(screen)
+  }
+
+  /// The cursor's place on the screen.
+  var cursorBounds: Rect {
+    guard let cursor else { return .empty }
+    let size = cursor.picture.layout
+    return Rect(x: cursor.x + originX, y: cursor.y + originY, width: size.width, height: size.height)
+      .intersection(screen)
+  }
+
+  /// Draws the parts `region` of the screen. Parts may overlap: each is drawn whole.
+  func paint(_ region: DamageRegion, into target: MappedBuffer, _ ledger: inout CopyLedger) {
+    picture?.beginAccess(read: true)
+    cursor?.picture.beginAccess(read: true)
+    target.beginAccess()
+    for index in 0..<region.count {
+      let part = region[index].intersection(screen)
+      if !part.isEmpty { paint(part, into: target, &ledger) }
+    }
+    target.endAccess()
+    cursor?.picture.endAccess(read: true)
+    picture?.endAccess(read: true)
+  }
+
+  private func paint(_ part: Rect, into target: MappedBuffer, _ ledger: inout CopyLedger) {
+    let covered = picture == nil ? .empty : onScreen(source).intersection(part)
+    if covered != part { black(part, target) }
+    if let picture, !covered.isEmpty {
+      let from = Rect(
+        x: covered.x - originX + source.x, y: covered.y - originY + source.y, width: covered.width,
+        height: covered.height)
+      ledger.convertRect(
+        from, from: picture.pixels, sourceStrideBytes: picture.layout.strideBytes, format: picture.layout.format,
+        to: address(covered.x, covered.y, target), destinationStrideBytes: target.layout.strideBytes)
+    }
+    if let cursor { blend(cursor, cursorBounds.intersection(part), target) }
+  }
+
+  private func black(_ part: Rect, _ target: MappedBuffer) {
+    for row in part.y..<part.maxY {
+      address(part.x, row, target).initializeMemory(
+        as: UInt8.self, repeating: 0, count: part.width * PixelFormat.bytesPerPixel)
+    }
+  }
+
+  /// The cursor over the picture. What lies below is taken from the picture: the target is never read.
+  private func blend(_ sprite: Sprite, _ part: Rect, _ target: MappedBuffer) {
+    if part.isEmpty { return }
+    let bytesPerPixel = PixelFormat.bytesPerPixel
+    let below = picture == nil ? .empty : onScreen(source)
+    for y in part.y..<part.maxY {
+      let to = address(part.x, y, target)
+      let from =
+        sprite.picture.pixels + (y - originY - sprite.y) * sprite.picture.layout.strideBytes
+        + (part.x - originX - sprite.x) * bytesPerPixel
+      for column in 0..<part.width {
+        let over = from.load(fromByteOffset: column * bytesPerPixel, as: UInt32.self)
+        if over >> 24 == 0 { continue }
+        var under: UInt32 = 0
+        if let picture, below.contains(Rect(x: part.x + column, y: y, width: 1, height: 1)) {
+          let place =
+            (y - originY + source.y) * picture.layout.strideBytes
+            + (part.x + column - originX + source.x) * bytesPerPixel
+          let (red, green, blue, _) = picture.layout.format.shifts
+          let pixel = picture.pixels.load(fromByteOffset: place, as: UInt32.self)
+          under = (pixel >> red & 0xff) << 16 | (pixel >> green & 0xff) << 8 | pixel >> blue & 0xff
+        }
+        to.storeBytes(of: Painting.blended(over, under), toByteOffset: column * bytesPerPixel, as: UInt32.self)
+      }
+    }
+  }
+
+  /// A premultiplied pixel over an opaque one.
+  static func blended(_ over: UInt32, _ under: UInt32) -> UInt32 {
+    let rest = 255 - over >> 24
+    var result: UInt32 = 0
+    for shift: UInt32 in [0, 8, 16] {
+      let below = ((under >> shift & 0xff) * rest + 127) / 255
+      result |= min((over >> shift & 0xff) + below, 255) << shift
+    }
+    return result
+  }
+
+  private func address(_ x: Int, _ y: Int, _ target: MappedBuffer) -> UnsafeMutableRawPointer {
+    target.pixels + y * target.layout.strideBytes + x * PixelFormat.bytesPerPixel
+  }
+}

@@ -1,0 +1,211 @@
+public import LinuxIO
+public import Outputs
+import PresentProtocol
+
+/// The daemon's core: clients on one side, outputs on the other.
+///
+/// Everything runs on the loop's thread. Without frames and messages it sleeps.
+public final class Server {
+  /// Where it listens.
+  public var path: String { socket.path }
+
+  let loop: EventLoop
+  let options: ServerOptions
+  /// One per real output.
+  let presenters: [Presenter]
+  private(set) var sessions: [ClientSession] = []
+  private let makeParkedOutput: (String) throws -> any Output
+  private let write: (String) -> Void
+  private let socket: ServerSocket
+  private var listening: EventLoop.Source?
+  private var isListeningPaused = false
+  private var parkedCount = 0
+  private var isClosed = false
+  /// Clients to be ended once nobody walks through the lists.
+  private var dropped: [(session: ClientSession, why: String)] = []
+  private let wake: EventFD
+  private var wakeSource: EventLoop.Source?
+
+  /// Listens, and takes over the outputs.
+  ///
+  /// - Parameters:
+  ///   - socket: where clients connect.
+  ///   - makeParkedOutput: makes an off-screen output of that name, for a scanout that no real one is free for.
+  ///   - log: takes one line per event; never called for a frame.
+  public init(
+    loop: EventLoop, outputs: [any Output], socket: consuming ServerSocket, options: ServerOptions = ServerOptions(),
+    makeParkedOutput: @escaping (String) throws -> any Output, log: @escaping (String) -> Void
+  ) throws(ServerError) {
+    self.loop = loop
+    self.options = options
+    self.makeParkedOutput = makeParkedOutput
+    write = log
+    presenters = outputs.map { Presenter($0) }
+    self.socket = socket
+    do throws(SystemError) {
+      wake = try EventFD()
+      wakeSource = try loop.add(wake.fd.raw) { [weak self] _ in self?.endDropped() }
+      listening = try loop.add(self.socket.listener.fd.raw) { [weak self] _ in self?.acceptClients() }
+    } catch {
+      throw .system(error)
+    }
+    for presenter in presenters { watch(presenter) }
+  }
+
+  /// Ends all clients and gives the outputs back; must come before the server is let go. The socket file goes with the
+  /// server itself.
+  public func close() {
+    if isClosed { return }
+    isClosed = true
+    if let source = listening.take() { loop.remove(source) }
+    if let source = wakeSource.take() { loop.remove(source) }
+    for session in sessions { session.close(nil) }
+    sessions = []
+    for presenter in presenters {
+      presenter.output.onEvent = nil
+      presenter.output.close()
+    }
+  }
+
+  func log(_ text: String) { write(text) }
+
+  // MARK: - Clients
+
+  private func acceptClients() {
+    // A bounded number, so that frames get their turn.
+    for _ in 0..<16 {
+      do throws(SystemError) {
+        guard sessions.count < options.connectionLimit else { return pauseListening("\(sessions.count) clients") }
+        guard let client = try socket.listener.accept() else { return }
+        sessions.append(try ClientSession(PresentConnection(client), server: self))
+      } catch {
+        if error.isShortage { return pauseListening(error.description) }
+        log("a client could not be accepted: \(error)")
+      }
+    }
+  }
+
+  /// No more clients until one leaves: a listener that is always ready would keep the loop busy.
+  private func pauseListening(_ why: String) {
+    guard !isListeningPaused, let listening else { return }
+    isListeningPaused = true
+    log("no further clients until one leaves: \(why)")
+    do { try loop.modify(listening, []) } catch { log("\(error)") }
+  }
+
+  /// Why a client is not welcome, or nil.
+  func objection(to hello: Hello) -> (PresentErrorCode, String)? {
+    if hello.kind == .tool && hello.scanoutCount == 0 { return nil }
+    for session in sessions where session.hello?.name == hello.name && !session.heads.isEmpty {
+      if session.isHungUp {
+        session.close("disconnected")
+        break
+      }
+      return (.nameTaken, "process \(session.peer.pid) is connected as \(hello.name)")
+    }
+    let names = presenters.map { $0.output.info.name }
+    for wish in hello.outputs where !wish.isEmpty && !names.contains(wish) {
+      return (.noSuchOutput, "there is no output \(wish); there are: \(names.joined(separator: ", "))")
+    }
+    return nil
+  }
+
+  /// Ends a session from the loop, for callers in the midst of its lists.
+  func drop(_ session: ClientSession, _ why: String) {
+    dropped.append((session, why))
+    wake.signal()
+  }
+
+  private func endDropped() {
+    wake.drain()
+    let ended = dropped
+    dropped = []
+    for (session, why) in ended { session.close(why) }
+  }
+
+  func forget(_ session: ClientSession) {
+    sessions.removeAll { $0 === session }
+    if isListeningPaused, !isClosed, let listening {
+      isListeningPaused = false
+      do { try loop.modify(listening, .readable) } catch { log("\(error)") }
+    }
+  }
+
+  // MARK: - Scanouts and outputs
+
+  private func watch(_ presenter: Presenter) {
+    presenter.output.onEvent = { [weak self, weak presenter] event in
+      guard let presenter else { return }
+      switch event {
+      case .flipped(let time, let sequence): presenter.flipped(timeNanoseconds: time, sequence: sequence)
+      case .changed: self?.outputChanged(presenter)
+      }
+    }
+  }
+
+  /// Gives every new scanout its output, or parks it.
+  func place(_ heads: [Head]) {
+    for head in heads {
+      if let presenter = freePresenter(for: head) {
+        assign(head, presenter)
+      } else {
+        park(head, .noneFree)
+      }
+    }
+  }
+
+  /// A scanout leaves; whoever waits for its output gets it.
+  func vacate(_ head: Head) {
+    let presenter = head.presenter
+    let wasParked = head.parking != nil
+    head.leave()
+    if wasParked { presenter?.output.close() }
+    if !isClosed { placeWaiting() }
+  }
+
+  private func placeWaiting() {
+    for session in sessions where !session.isClosed {
+      for head in session.heads where head.parking != nil {
+        if let presenter = freePresenter(for: head) { assign(head, presenter) }
+      }
+    }
+  }
+
+  private func freePresenter(for head: Head) -> Presenter? {
+    let free = presenters.filter { $0.head == nil && $0.output.info.connected }
+    if case .unplugged(let name)? = head.parking, let former = free.first(where: { $0.output.info.name == name }) {
+      return former
+    }
+    return head.wish.isEmpty ? free.first : free.first { $0.output.info.name == head.wish }
+  }
+
+  private func assign(_ head: Head, _ presenter: Presenter) {
+    let former = head.parking == nil ? nil : head.presenter
+    head.move(to: presenter, parking: nil)
+    former?.output.close()
+    head.session.log("scanout \(head.index) is on \(presenter.output.info.name)")
+  }
+
+  private func park(_ head: Head, _ parking: Head.Parking) {
+    parkedCount += 1
+    do {
+      let presenter = Presenter(try makeParkedOutput("parked-\(parkedCount)"))
+      watch(presenter)
+      head.move(to: presenter, parking: parking)
+      switch parking {
+      case .noneFree: head.session.log("scanout \(head.index) waits for a free output")
+      case .unplugged(let name): head.session.log("scanout \(head.index) waits for \(name) to be plugged in")
+      }
+    } catch {
+      drop(head.session, "no off-screen output can be made: \(error)")
+    }
+  }
+
+  private func outputChanged(_ presenter: Presenter) {
+    presenter.outputChanged()
+    let info = presenter.output.info
+    log("\(info.name) \(info.connected ? "has \(info.mode)" : "is unplugged")")
+    guard let head = presenter.head else { return placeWaiting() }
+    if info.connected { head.describe() } else { park(head, .unplugged(info.name)) }
+  }
+}

@@ -1,0 +1,59 @@
+import LinuxIO
+
+/// The daemon's socket in the file system: its directory, its lock, the socket itself. The file goes with this value.
+public struct ServerSocket: ~Copyable {
+  /// Its path.
+  public let path: String
+  let listener: UnixSocket
+  /// Held as long as the daemon lives; a socket file without a lock belongs to a dead one.
+  private let lock: FileLock
+
+  private init(path: String, listener: consuming UnixSocket, lock: consuming FileLock) {
+    self.path = path
+    self.listener = listener
+    self.lock = lock
+  }
+
+  deinit { removeFile(path) }
+
+  /// Makes the directory, takes the lock and listens. Clients that connect wait until a server runs.
+  ///
+  /// - Throws: `.socketTaken` where another daemon lives there.
+  public static func open(_ path: String) throws(ServerError) -> ServerSocket {
+    let lock = try acquire(path)
+    if let status = LinuxFile.status(path) {
+      guard status.kind == .socket else { throw .notASocket(path: path) }
+      // Its daemon is dead: the lock was free.
+      removeFile(path)
+    }
+    do throws(SystemError) {
+      let listener = try UnixSocket.listen(path, .seqpacket)
+      try listener.fd.setNonblocking()
+      return ServerSocket(path: path, listener: listener, lock: lock)
+    } catch {
+      throw .system(error)
+    }
+  }
+
+  private static func acquire(_ path: String) throws(ServerError) -> FileLock {
+    let outcome: FileLock.Outcome
+    do throws(SystemError) {
+      if let slash = path.lastIndex(of: "/"), slash != path.startIndex {
+        let directory = String(path[..<slash])
+        try makeDirectory(directory, mode: isPrivate(directory) ? 0o700 : 0o755)
+      }
+      outcome = try FileLock.acquire(path + ".lock")
+    } catch {
+      throw .system(error)
+    }
+    switch consume outcome {
+    case .locked(let lock): return lock
+    case .held(by: let pid): throw .socketTaken(path: path, pid: pid)
+    }
+  }
+
+  private static func isPrivate(_ directory: String) -> Bool {
+    guard let base = environmentVariable("XDG_RUNTIME_DIR") else { return false }
+    return directory == base || directory.hasPrefix(base + "/")
+  }
+}

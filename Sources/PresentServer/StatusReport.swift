@@ -1,0 +1,83 @@
+import GraphicsMemory
+import LinuxIO
+import Outputs
+import PresentProtocol
+import Scanout
+
+extension Server {
+  /// What `framepath status --json` prints.
+  func statusJSON() -> [UInt8] {
+    var json = JSONWriter()
+    json.object { json in
+      json.array("outputs") { json in
+        for presenter in presenters { json.object { json in Server.report(presenter, &json) } }
+      }
+      json.array("vms") { json in
+        for session in sessions where !session.heads.isEmpty {
+          json.object { json in Server.report(session, &json) }
+        }
+      }
+      json.field("socket", path)
+    }
+    return json.bytes
+  }
+
+  private static func report(_ presenter: Presenter, _ json: inout JSONWriter) {
+    let info = presenter.output.info
+    let counters = presenter.output.counters
+    json.field("name", info.name)
+    json.field("kind", info.kind.rawValue)
+    json.field("width", info.mode.width)
+    json.field("height", info.mode.height)
+    json.field("refreshMillihertz", info.mode.refreshMillihertz)
+    json.field("commits", counters.commits)
+    json.field("missedVblanks", counters.missedVblanks)
+    json.field("connected", info.connected)
+    json.field("cursorSize", info.cursorSize)
+    json.field("vm", presenter.head?.session.hello?.name ?? "")
+  }
+
+  private static func report(_ session: ClientSession, _ json: inout JSONWriter) {
+    json.field("name", session.hello?.name ?? "")
+    json.field("pid", session.peer.pid)
+    json.field("kind", session.hello?.kind == .container ? "container" : "vm")
+    json.field("bufferBytes", session.account.usedBytes)
+    json.field("bufferLimitBytes", session.account.limitBytes)
+    json.array("scanouts") { json in
+      for head in session.heads { json.object { json in report(head, &json) } }
+    }
+  }
+
+  private static func report(_ head: Head, _ json: inout JSONWriter) {
+    let frame = head.presenter?.onScreen.frame
+    let (path, reason) = head.currentPath
+    json.field("index", head.index)
+    json.field("output", head.presenter?.output.info.name ?? "")
+    json.field("width", frame?.source.width ?? 0)
+    json.field("height", frame?.source.height ?? 0)
+    json.field("format", frame?.buffer.buffer.layout.format.name ?? "")
+    json.field("path", name(of: path))
+    json.field("pathReason", reason)
+    json.field("framesPresented", head.counters.presented)
+    json.field("framesFlipped", head.counters.flipped)
+    json.field("framesSuperseded", head.counters.superseded)
+    json.field("framesRejected", head.counters.rejected)
+    json.field("cpuCopies", head.counters.cpuCopies)
+    json.field("copiedBytes", head.counters.copiedBytes)
+    json.field("buffers", head.buffers.count)
+    json.field("generation", head.generation)
+    switch head.parking {
+    case nil: json.field("parked", "")
+    case .noneFree?: json.field("parked", "no output is free")
+    case .unplugged(let output)?: json.field("parked", "\(output) is unplugged")
+    }
+  }
+
+  private static func name(of path: PresentPath) -> String {
+    switch path {
+    case .direct: "direct"
+    case .copy: "copy"
+    case .blit: "blit"
+    }
+  }
+}

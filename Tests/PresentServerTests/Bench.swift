@@ -1,0 +1,209 @@
+import GraphicsMemory
+import LinuxIO
+import Outputs
+import PresentProtocol
+import PresentServer
+import Scanout
+import Synchronization
+import Testing
+
+private let socketCount = Atomic<Int>(0)
+
+/// A socket path of this test alone.
+func freshSocketPath() -> String {
+  let number = socketCount.wrappingAdd(1, ordering: .relaxed).newValue
+  return "/tmp/framepath-test-\(currentProcessID())-\(number)/framepathd.sock"
+}
+
+/// A server with fake outputs and clients, all on one thread: nothing happens but when a test says so.
+final class Bench {
+  let loop: EventLoop
+  let outputs: [FakeOutput]
+  let path: String
+  private(set) var server: Server?
+  private final class Notes {
+    var parked: [FakeOutput] = []
+    var lines: [String] = []
+  }
+  private let notes = Notes()
+  var parked: [FakeOutput] { notes.parked }
+  var lines: [String] { notes.lines }
+
+  init(_ outputs: [FakeOutput] = [FakeOutput()], options: ServerOptions = ServerOptions()) throws {
+    loop = try EventLoop()
+    self.outputs = outputs
+    path = freshSocketPath()
+    server = try Server(
+      loop: loop, outputs: outputs, socket: ServerSocket.open(path), options: options,
+      makeParkedOutput: { [notes] name in
+        let output = FakeOutput(name, width: 32, height: 24)
+        notes.parked.append(output)
+        return output
+      }, log: { [notes] in notes.lines.append($0) })
+  }
+
+  deinit {
+    server?.close()
+    server = nil
+    removeFile(path + ".lock")
+  }
+
+  var output: FakeOutput { outputs[0] }
+
+  func endServer() {
+    server?.close()
+    server = nil
+  }
+
+  /// Lets the server do everything that it has to do now; how many events there were.
+  @discardableResult
+  func settle() throws -> Int {
+    var events = 0
+    while true {
+      let count = try loop.runOnce(timeoutMilliseconds: 0)
+      if count == 0 { return events }
+      events += count
+    }
+  }
+
+  /// A client that has said nothing yet.
+  func stranger() throws -> BenchClient { BenchClient(try PresentConnection.connect(path), self) }
+
+  /// A welcomed client; its messages up to the outputs' are read.
+  func client(_ name: String = "vm", scanouts: Int = 1, outputs: [String] = []) throws -> BenchClient {
+    let client = try stranger()
+    try client.send(.hello(Hello(kind: .vm, name: name, scanoutCount: scanouts, outputs: outputs)))
+    client.note(try client.messages())
+    return client
+  }
+}
+
+/// The client's end, message by message.
+final class BenchClient {
+  private var connection: PresentConnection?
+  private let bench: Bench
+  private(set) var outputs: [UInt32: OutputDescription] = [:]
+  private(set) var mapped: [UInt32: MappedBuffer] = [:]
+  private var lastRequest: UInt64 = 0
+  /// Whether the server has closed the connection.
+  private(set) var isEnded = false
+
+  init(_ connection: PresentConnection, _ bench: Bench) {
+    self.connection = connection
+    self.bench = bench
+  }
+
+  func leave() { connection = nil }
+
+  func send(_ message: ClientMessage, fds: [Int32] = []) throws {
+    let isSent = try connection?.send(message, fds: fds)
+    #expect(isSent == true)
+  }
+
+  /// All messages that the server has for this client now.
+  func messages() throws -> [ServerMessage] {
+    try bench.settle()
+    var result: [ServerMessage] = []
+    var fds = ReceivedFDs()
+    do throws(PresentProtocolError) {
+      while let message = try connection?.receiveServerMessage(fds: &fds) {
+        result.append(message)
+        take(message, &fds)
+        if result.count % 8 == 0 { _ = try? bench.settle() }
+      }
+    } catch {
+      #expect(error == .closed)
+      isEnded = true
+    }
+    note(result)
+    return result
+  }
+
+  func note(_ messages: [ServerMessage]) {
+    for case .output(let output) in messages { outputs[output.scanout] = output }
+  }
+
+  private func take(_ message: ServerMessage, _ fds: inout ReceivedFDs) {
+    switch message {
+    case .buffer(let reply, _):
+      guard let fd = fds.take(0),
+        let layout = FrameLayout(
+          width: Int(reply.width), height: Int(reply.height), strideBytes: Int(reply.strideBytes), format: .xrgb8888)
+      else { return }
+      mapped[reply.bufferID] = try? MappedBuffer(
+        fd: SharedFD(fd), kind: reply.memoryKind, layout: layout, byteCount: Int(reply.byteCount))
+    case .snapshotReply(let reply, _):
+      guard let fd = fds.take(0) else { return }
+      snapshot = try? MappedBuffer(
+        fd: SharedFD(fd), kind: reply.memoryKind, layout: reply.layout, byteCount: Int(reply.byteCount))
+    case .statusReply(let byteCount, _):
+      guard let fd = fds.take(0), let mapping = try? Mapping(fd: fd.raw, byteCount: Int(byteCount), writable: false)
+      else { return }
+      status = String(decoding: mapping.bytes, as: UTF8.self)
+    default: break
+    }
+  }
+
+  private(set) var snapshot: MappedBuffer?
+  private(set) var status = ""
+
+  func generation(_ scanout: UInt32 = 0) -> UInt32 { outputs[scanout]?.generation ?? 0 }
+
+  /// Makes a buffer and expects it to be there.
+  @discardableResult
+  func makeBuffer(
+    _ id: UInt32, _ width: Int = 64, _ height: Int = 48, format: PixelFormat = .xrgb8888,
+    usage: BufferUsage = .frame, scanout: UInt32 = 0
+  ) throws -> MappedBuffer {
+    lastRequest += 1
+    try send(
+      .createBuffer(
+        CreateBuffer(
+          bufferID: id, scanout: scanout, generation: generation(scanout), width: UInt32(width),
+          height: UInt32(height), format: format, usage: usage), request: lastRequest))
+    _ = try messages()
+    return try #require(mapped[id])
+  }
+
+  func present(
+    _ frame: UInt64, _ id: UInt32, source: Rect = Rect(width: 64, height: 48), damage: DamageRegion = DamageRegion(),
+    path: PresentPath = .copy, copiedBytes: UInt64 = 0, scanout: UInt32 = 0, generation: UInt32? = nil
+  ) throws {
+    try send(
+      .present(
+        Present(
+          scanout: scanout, generation: generation ?? self.generation(scanout), frame: frame, bufferID: id,
+          source: source, damage: damage, path: path, copies: copiedBytes > 0 ? 1 : 0, copiedBytes: copiedBytes)))
+    try bench.settle()
+  }
+
+  func setCursor(_ id: UInt32?, _ x: Int32, _ y: Int32) throws {
+    try send(.cursor(SetCursor(scanout: 0, generation: generation(), bufferID: id, x: x, y: y)))
+    try bench.settle()
+  }
+}
+
+extension MappedBuffer {
+  func fill(_ pixel: UInt32) {
+    for y in 0..<layout.height { for x in 0..<layout.width { set(x, y, pixel) } }
+  }
+
+  func set(_ x: Int, _ y: Int, _ pixel: UInt32) {
+    pixels.storeBytes(of: pixel, toByteOffset: y * layout.strideBytes + x * 4, as: UInt32.self)
+  }
+
+  /// Red, green and blue of an XRGB8888 picture.
+  func color(_ x: Int, _ y: Int) -> UInt32 {
+    pixels.load(fromByteOffset: y * layout.strideBytes + x * 4, as: UInt32.self) & 0xff_ffff
+  }
+}
+
+func done(_ frame: UInt64, _ outcome: PresentOutcome, _ sequence: UInt64 = 0, scanout: UInt32 = 0) -> ServerMessage {
+  .frameDone(
+    FrameDone(
+      scanout: scanout, frame: frame, outcome: outcome, timeNanoseconds: sequence * 1000, sequence: sequence))
+}
+
+func released(_ id: UInt32, _ frame: UInt64, scanout: UInt32 = 0) -> ServerMessage {
+  .released(Released(bufferID: id, scanout: scanout, frame: frame))
+}

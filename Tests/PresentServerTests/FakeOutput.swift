@@ -1,0 +1,112 @@
+import GraphicsMemory
+import LinuxIO
+import Outputs
+import Scanout
+
+/// Memory of a fake output.
+final class FakeBuffer: ScanoutBuffer {
+  let layout: FrameLayout
+  let memoryKind = MemoryKind.memfd
+  private let mapping: MappedBuffer
+
+  init(_ layout: FrameLayout) throws(OutputError) {
+    self.layout = layout
+    do throws(SystemError) {
+      let fd = SharedFD(try MemFD.create(name: "fake", byteCount: layout.byteCount))
+      mapping = try MappedBuffer(fd: fd, kind: .memfd, layout: layout, byteCount: layout.byteCount)
+    } catch {
+      throw .system(error)
+    }
+  }
+
+  var byteCount: Int { layout.byteCount }
+  func mapped() throws(OutputError) -> MappedBuffer { mapping }
+  func descriptor() throws(OutputError) -> OwnedFD {
+    do throws(SystemError) { return try mapping.fd.duplicate() } catch { throw .system(error) }
+  }
+}
+
+/// An output whose vblanks come when a test says so, and which remembers every commit.
+final class FakeOutput: Output {
+  var info: OutputInfo
+  var counters = OutputCounters()
+  var onEvent: ((OutputEvent) -> Void)?
+  private(set) var isClosed = false
+
+  /// What `fit` answers.
+  var fitAnswer: (Rect) -> FitMethod
+  private(set) var fitQuestions = 0
+  /// What the next commits throw.
+  var refusals: [OutputError] = []
+  /// What `importBuffer` throws.
+  var importRefusal: OutputError?
+  var captured: MappedBuffer?
+  private(set) var commits: [(frame: OutputFrame, fit: FitMethod)] = []
+  private(set) var pending: OutputFrame?
+  private(set) var shown: OutputFrame?
+  private var sequence: UInt64 = 100
+
+  init(
+    _ name: String = "fake-0", width: Int = 64, height: Int = 48, cursorSize: Int = 64, fit: FitMethod? = nil
+  ) {
+    let mode = DisplayMode(width: width, height: height, refreshMillihertz: 60_000)
+    info = OutputInfo(
+      name: name, kind: .headless, connected: true, mode: mode, modes: [mode], widthMillimetres: 160,
+      heightMillimetres: 90, edid: [1, 2, 3], cursorSize: cursorSize, memoryKind: .memfd)
+    fitAnswer = { _ in fit ?? .mode(mode) }
+  }
+
+  var isCommitPending: Bool { pending != nil }
+
+  func makeBuffer(width: Int, height: Int, format: PixelFormat) throws(OutputError) -> any ScanoutBuffer {
+    guard let layout = FrameLayout(width: width, height: height, strideBytes: width * 4, format: format) else {
+      throw .rejected("no such size")
+    }
+    return try FakeBuffer(layout)
+  }
+
+  func makeCursorBuffer() throws(OutputError) -> any ScanoutBuffer {
+    let size = info.cursorSize == 0 ? 64 : info.cursorSize
+    return try makeBuffer(width: size, height: size, format: .argb8888)
+  }
+
+  func importBuffer(
+    _ memory: ImportedMemory, layout: FrameLayout, modifier: UInt64
+  ) throws(OutputError) -> any ScanoutBuffer {
+    if let importRefusal { throw importRefusal }
+    return try FakeBuffer(layout)
+  }
+
+  func fit(_ buffer: any ScanoutBuffer, source: Rect) -> FitMethod {
+    fitQuestions += 1
+    return fitAnswer(source)
+  }
+
+  func commit(_ frame: OutputFrame, fit: FitMethod) throws(OutputError) {
+    if pending != nil { throw .busy }
+    if !refusals.isEmpty { throw refusals.removeFirst() }
+    commits.append((frame, fit))
+    counters.commits += 1
+    pending = frame
+  }
+
+  func capture() throws(OutputError) -> MappedBuffer? { captured }
+
+  func close() { isClosed = true }
+
+  /// The pending commit reaches the screen.
+  func vblank() {
+    sequence += 1
+    guard let pending else { return }
+    shown = pending
+    self.pending = nil
+    onEvent?(.flipped(timeNanoseconds: sequence * 1000, sequence: sequence))
+  }
+
+  /// The monitor is plugged in or out.
+  func plug(_ connected: Bool) {
+    info.connected = connected
+    if !connected { pending = nil }
+    onEvent?(.changed)
+  }
+}
