@@ -1,0 +1,69 @@
+import ArgumentParser
+import Headless
+import LinuxIO
+import Outputs
+import PresentProtocol
+import PresentServer
+import Scanout
+
+/// The daemon that owns the outputs and shows the frames of virtual machines on them.
+///
+/// Not asynchronous: signals must be blocked before any other thread starts.
+@main
+struct Framepathd: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "framepathd",
+    abstract: "Puts the screens of virtual machines on the monitors of this host.",
+    discussion: """
+      Stays in the foreground, says "ready" on standard error and READY=1 to $NOTIFY_SOCKET. SIGTERM puts the \
+      console's picture back and ends it with status 0.
+      """)
+
+  @Option(
+    name: .long,
+    help: ArgumentHelp(
+      "auto, headless[:WxH[@Hz]] or kms:/dev/dri/card0[:CONNECTOR[:WxH[@Hz]]]; repeatable.",
+      valueName: "output"))
+  var output: [OutputChoice] = [.auto]
+
+  @Option(name: .long, help: "Where clients connect. Default: $FRAMEPATH_SOCKET, then a framepath directory in /run.")
+  var socket: String?
+
+  func run() throws {
+    do {
+      try serve()
+    } catch {
+      writeErrorLine("framepathd: \(error)")
+      throw ExitCode(1)
+    }
+  }
+
+  private func serve() throws {
+    let signals = try SignalFD(SignalFD.terminationSignals)
+    ignoreBrokenPipes()
+    raiseDescriptorLimit()
+    let loop = try EventLoop()
+    let source = try loop.add(signals.fd.raw) { _ in loop.stop() }
+    defer { loop.remove(source) }
+
+    let listening = try ServerSocket.open(socket ?? PresentSocket.defaultPath())
+    let set = try OutputSet(output, loop: loop)
+    defer { set.close() }
+    let parkedMode = DisplayMode(width: 1024, height: 768, refreshMillihertz: 60_000)
+    let server = try Server(
+      loop: loop, outputs: set.outputs, socket: listening,
+      makeParkedOutput: { name in try HeadlessOutput(name: name, mode: parkedMode, loop: loop) },
+      log: { writeErrorLine("framepathd: \($0)") })
+    defer { server.close() }
+
+    for output in set.outputs {
+      writeErrorLine("framepathd: \(output.info.name) \(output.info.mode) (\(output.info.kind.rawValue))")
+    }
+    writeErrorLine("framepathd: listening at \(server.path)")
+    writeErrorLine("framepathd: ready")
+    notifyServiceManager("READY=1")
+    try loop.run()
+    notifyServiceManager("STOPPING=1")
+    writeErrorLine("framepathd: ending")
+  }
+}

@@ -1,0 +1,38 @@
+import ArgumentParser
+import Scanout
+
+/// What `--output` names.
+enum OutputChoice: ExpressibleByArgument, Equatable {
+  /// Every free KMS card with a monitor, else one headless output.
+  case auto
+  /// A screen without a monitor.
+  case headless(DisplayMode)
+  /// A card, or one of its connectors, perhaps in a certain mode.
+  case kms(card: String, connector: String?, mode: DisplayMode?)
+
+  static let headlessDefault = DisplayMode(width: 1920, height: 1080, refreshMillihertz: 60_000)
+
+  init?(argument: String) {
+    let parts = argument.split(separator: ":", omittingEmptySubsequences: false).map(String.init)
+    switch (parts[0], parts.count) {
+    case ("auto", 1): self = .auto
+    case ("headless", 1): self = .headless(OutputChoice.headlessDefault)
+    case ("headless", 2):
+      guard let mode = DisplayMode(parts[1]) else { return nil }
+      self = .headless(mode)
+    case ("kms", 2...4):
+      guard parts[1].hasPrefix("/") else { return nil }
+      var mode: DisplayMode?
+      if parts.count == 4 {
+        guard var wanted = DisplayMode(parts[3]) else { return nil }
+        // No rate means any rate of that size.
+        if !parts[3].contains("@") { wanted.refreshMillihertz = 0 }
+        mode = wanted
+      }
+      let connector = parts.count > 2 ? parts[2] : nil
+      if connector?.isEmpty == true { return nil }
+      self = .kms(card: parts[1], connector: connector, mode: mode)
+    default: return nil
+    }
+  }
+}
