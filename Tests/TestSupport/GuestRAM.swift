@@ -10,6 +10,7 @@ public final class GuestRAM {
   /// Length in bytes.
   public let byteCount: Int
   private let mapping: Mapping
+  private var allocated = 0
 
   /// `byteCount` bytes of zeros in a sealed memfd.
   public convenience init(byteCount: Int) throws(SystemError) {
@@ -47,5 +48,46 @@ public final class GuestRAM {
     }
     try memory.replaceRegions(regions)
     return memory
+  }
+
+  // MARK: What a guest does with its memory
+
+  /// Takes memory that nobody has taken yet. A test that takes more than there is has a bug, and ends.
+  ///
+  /// - Parameter alignment: bytes, a power of two.
+  public func allocate(_ byteCount: Int, alignment: Int = 64) -> UInt64 {
+    let start = (allocated + alignment - 1) & ~(alignment - 1)
+    precondition(start + byteCount <= self.byteCount, "the test's guest has \(self.byteCount) bytes of memory")
+    allocated = start + byteCount
+    return UInt64(start)
+  }
+
+  /// Writes `bytes` at a guest address.
+  public func write(_ bytes: [UInt8], at address: UInt64) {
+    for (index, byte) in bytes.enumerated() { self.bytes[Int(address) + index] = byte }
+  }
+
+  /// The bytes at a guest address.
+  public func read(_ address: UInt64, _ byteCount: Int) -> [UInt8] {
+    Array(UnsafeRawBufferPointer(start: mapping.base + Int(address), count: byteCount))
+  }
+
+  /// Fills memory with one byte.
+  public func fill(_ address: UInt64, _ byteCount: Int, with byte: UInt8 = 0) {
+    (mapping.base + Int(address)).initializeMemory(as: UInt8.self, repeating: byte, count: byteCount)
+  }
+
+  /// The shared 16-bit number at a guest address.
+  public func index(_ address: UInt64) -> SharedIndex { SharedIndex(mapping.base + Int(address)) }
+
+  /// Writes the `virtq_desc` at `index` of a table.
+  public func setDescriptor(
+    _ table: UInt64, _ index: Int, address: UInt64, byteCount: UInt32, flags: UInt16, next: UInt16
+  ) {
+    let entry = mapping.base + Int(table) + 16 * index
+    entry.storeBytes(of: address.littleEndian, as: UInt64.self)
+    entry.storeBytes(of: byteCount.littleEndian, toByteOffset: 8, as: UInt32.self)
+    entry.storeBytes(of: flags.littleEndian, toByteOffset: 12, as: UInt16.self)
+    entry.storeBytes(of: next.littleEndian, toByteOffset: 14, as: UInt16.self)
   }
 }
