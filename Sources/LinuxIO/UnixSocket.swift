@@ -1,5 +1,5 @@
 import CLinux
-public import Glibc
+import Glibc
 
 /// Who is at the other end of a Unix socket, by the kernel's word (SO_PEERCRED).
 public struct PeerCredentials: Equatable, Sendable {
@@ -75,7 +75,7 @@ public struct UnixSocket: ~Copyable {
   /// Binds and listens at `path`. An existing socket file at `path` is not removed.
   ///
   /// The corresponding C functions are `socket`, `bind` and `listen`.
-  public static func listen(_ path: String, _ kind: Kind, mode: mode_t = 0o600) throws(SystemError) -> UnixSocket {
+  public static func listen(_ path: String, _ kind: Kind, mode: UInt32 = 0o600) throws(SystemError) -> UnixSocket {
     let fd = try make(kind)
     let raw = fd.raw
     try unsafe withAddress(path) { (address, length) throws(SystemError) in
@@ -221,8 +221,8 @@ public struct UnixSocket: ~Copyable {
   }
 }
 
-/// The two ends of `UnixSocket.pair`.
-public struct SocketPair: ~Copyable {
+/// The two ends of `UnixSocket.pair`. Frozen, so that other modules can take it apart.
+@frozen public struct SocketPair: ~Copyable {
   /// One end.
   public var first: UnixSocket
   /// The other end.
