@@ -24,6 +24,7 @@ import GuestMemory
   /// How many chains were popped and not pushed yet.
   public private(set) var inFlightCount = 0
 
+  private var isInFlight: [Bool]
   private var config: VirtqueueConfig
   private let memory: GuestMemory
   private var rings: Rings
@@ -44,6 +45,7 @@ import GuestMemory
     nextAvail = config.nextAvail
     // What the ring says holds at a resume too: nothing else writes it while the queue is stopped.
     nextUsed = rings.usedIndex.loadAcquiring()
+    isInFlight = Array(repeating: false, count: size)
     self.config = config
     self.memory = memory
     self.rings = rings
@@ -63,23 +65,26 @@ import GuestMemory
     let waiting = Int(available &- nextAvail)
     if waiting == 0 { return nil }
     guard waiting <= size else { throw .availIndexJumped(from: nextAvail, to: available, size: size) }
-    guard inFlightCount < size else { throw .tooManyInFlight(size: size) }
     let head = rings.availEntry(nextAvail)
     guard Int(head) < size else { throw .headOutOfRange(head: head, size: size) }
+    // This also bounds what a device has to remember of chains that it answers later.
+    guard !isInFlight[Int(head)] else { throw .headInFlight(head: head) }
     // SAFETY: `Rings` found `size` descriptors there.
     let table = unsafe DescriptorTable(rings.descriptors, count: size)
     try chain.gather(head: head, table: table, allowsIndirect: allowsIndirect)
     nextAvail &+= 1
     inFlightCount += 1
+    isInFlight[Int(head)] = true
     return chain
   }
 
-  /// Gives a popped chain back to the driver.
+  /// Gives a popped chain back to the driver. A head that is not in flight is ignored.
   ///
   /// - Parameter writtenByteCount: bytes written to the chain, counted from its first writable byte.
   public func push(head: UInt16, writtenByteCount: UInt32) {
-    precondition(Int(head) < size, "only popped chains are pushed")
-    inFlightCount = max(inFlightCount - 1, 0)
+    guard Int(head) < size, isInFlight[Int(head)] else { return }
+    isInFlight[Int(head)] = false
+    inFlightCount -= 1
     guard isResolved() else {
       heldBack.append((head, writtenByteCount))
       return

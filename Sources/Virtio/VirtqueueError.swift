@@ -8,8 +8,8 @@ public enum VirtqueueError: Error, Equatable, Sendable, CustomStringConvertible 
   case ringMisaligned(part: RingPart, address: UInt64)
   /// `avail.idx` is more than a ring's length ahead.
   case availIndexJumped(from: UInt16, to: UInt16, size: Int)
-  /// More chains were made available than the ring has descriptors, before any was used.
-  case tooManyInFlight(size: Int)
+  /// A chain was made available again before it was used.
+  case headInFlight(head: UInt16)
   /// An entry of the avail ring names no descriptor.
   case headOutOfRange(head: UInt16, size: Int)
   /// A descriptor's `next` names no descriptor of its table.
@@ -48,7 +48,7 @@ public enum VirtqueueError: Error, Equatable, Sendable, CustomStringConvertible 
     case .ringMisaligned(let part, let address): "the \(part.rawValue) at user address \(hex(address)) is misaligned"
     case .availIndexJumped(let from, let to, let size):
       "avail.idx went from \(from) to \(to) in a ring of \(size)"
-    case .tooManyInFlight(let size): "more than \(size) chains in flight in a ring of \(size)"
+    case .headInFlight(let head): "the chain at \(head) was made available again before it was used"
     case .headOutOfRange(let head, let size): "avail ring names descriptor \(head) of \(size)"
     case .nextOutOfRange(let next, let count): "a descriptor goes on at \(next) of \(count)"
     case .chainTooLong(let head, let limit): "the chain at \(head) loops, or is longer than \(limit) descriptors"

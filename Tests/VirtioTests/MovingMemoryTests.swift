@@ -64,6 +64,7 @@ struct MovingMemoryTests {
     resumed.push(head: 1, writtenByteCount: 0)
     #expect(driver.takeUsed()?.head == 0)
     #expect(driver.takeUsed()?.head == 1)
+    #expect(driver.takeUsed() == nil)
   }
 
   @Test func `a ring moves`() throws {
