@@ -1,0 +1,195 @@
+public import GuestMemory
+public import LinuxIO
+
+/// A frontend's connection to a device: serves the vhost-user protocol on an event loop.
+///
+/// The session owns the socket, the queues and their eventfds, and keeps `memory` as the frontend describes it. QEMU 8
+/// to 11 is served with both of its devices: the complete one (`vhost-user-test-device-pci`), and `vhost-user-gpu-pci`.
+///
+/// - Requests that are not served are acknowledged with a failure where the frontend wants to know, else logged and
+///   ignored, as future frontends may expect.
+/// - Malformed messages, and rings that break the rules, end the session with one error. Nothing traps.
+///
+/// Owned by the event loop's thread.
+@safe public final class BackendSession<Device: VhostUserDevice> {
+  /// The device served.
+  public let device: Device
+  /// The guest's memory, kept up to date.
+  public let memory: GuestMemory
+  /// The virtio features that the driver accepted last.
+  public private(set) var acceptedFeatures: UInt64 = 0
+  /// The protocol features that the frontend accepted.
+  public private(set) var protocolFeatures: ProtocolFeatures = []
+  /// How the session ended; nil while it goes on.
+  public private(set) var end: SessionEnd?
+
+  let loop: EventLoop
+  let connection: Connection
+  let queues: [VhostUserQueue]
+  var history = StopHistory()
+  var backendChannel: UnixSocket?
+  var gpuSocket: GPUSocket?
+  /// Regions have come or gone one by one, and more of that may follow: the rings rest until it is over.
+  var isMemoryChanging = false
+  var settleTimer: TimerFD
+  var settleSource: EventLoop.Source?
+
+  private let log: (String) -> Void
+  private let onEnd: (SessionEnd) -> Void
+  private var source: EventLoop.Source?
+
+  /// Serves `socket` from now on.
+  ///
+  /// - Parameters:
+  ///   - socket: connected to a frontend.
+  ///   - loop: whose thread runs everything.
+  ///   - memory: shared with the device.
+  ///   - device: outlives pauses, and may outlive the session.
+  ///   - log: gets one line for things worth knowing.
+  ///   - onEnd: called once; everything registered is gone then.
+  public init(
+    socket: consuming UnixSocket, loop: EventLoop, memory: GuestMemory, device: Device,
+    log: @escaping (String) -> Void = { _ in }, onEnd: @escaping (SessionEnd) -> Void
+  ) throws(SystemError) {
+    self.device = device
+    self.memory = memory
+    self.loop = loop
+    self.log = log
+    self.onEnd = onEnd
+    connection = try Connection(socket)
+    queues = (0..<device.queueCount).map { VhostUserQueue(index: $0, loop: loop) }
+    settleTimer = try TimerFD()
+    source = try loop.add(connection.socket.fd.raw) { [weak self] _ in self?.readable() }
+    settleSource = try loop.add(settleTimer.fd.raw) { [weak self] _ in self?.settleTimerFired() }
+  }
+
+  deinit { removeSources() }
+
+  /// The queue at `index`, or nil where the device has none.
+  public func queue(_ index: Int) -> VhostUserQueue? { queues.indices.contains(index) ? queues[index] : nil }
+
+  /// Tells the guest that the config space has changed.
+  ///
+  /// - Returns: false where the frontend cannot pass it on: without BACKEND_REQ, and as vhost-user-gpu, which only
+  ///   prints an error.
+  @discardableResult
+  public func configChanged() -> Bool {
+    guard gpuSocket == nil else { return false }
+    let message = MessageHeader(request: BackendRequest.configChange.rawValue, payloadByteCount: 0).encoded()
+    do throws(SystemError) {
+      return try backendChannel?.sendAll(message) == message.count
+    } catch {
+      report("config-change message: \(error)")
+      return false
+    }
+  }
+
+  /// Ends the session with an error, as a malformed message would.
+  public func fail(_ error: VhostUserError) {
+    if case .queue(let index, _) = error { queue(index)?.signalError() }
+    finish(.failed(error))
+  }
+
+  /// Hands one line to the log.
+  func report(_ line: String) { log(line) }
+
+  private func finish(_ end: SessionEnd) {
+    guard self.end == nil else { return }
+    self.end = end
+    for queue in queues { stop(queue) }
+    removeSources()
+    onEnd(end)
+  }
+
+  private func removeSources() {
+    if let source { loop.remove(source) }
+    if let settleSource { loop.remove(settleSource) }
+    source = nil
+    settleSource = nil
+    gpuSocket = nil
+    for queue in queues { queue.closeKick() }
+  }
+
+  private func readable() {
+    // Other descriptors have their turn after some messages.
+    for _ in 0..<64 where end == nil {
+      do throws(VhostUserError) {
+        switch try connection.receive() {
+        case .wouldBlock: return
+        case .closed: finish(.closed)
+        case .message: try serve()
+        }
+      } catch {
+        fail(error)
+      }
+    }
+  }
+
+  /// Serves the message that the connection holds.
+  private func serve() throws(VhostUserError) {
+    let header = connection.header
+    let wantsAcknowledgement = header.needsReply && protocolFeatures.contains(.replyAck)
+    guard let request = Request(rawValue: header.request) else {
+      report("vhost-user request \(header.request) is not served")
+      if wantsAcknowledgement { try connection.reply(1) }
+      return
+    }
+    do throws(VhostUserError) {
+      guard connection.fds.count <= request.maxFDCount else {
+        throw .tooManyFDs(request: request, count: connection.fds.count)
+      }
+      if isMemoryChanging && request != .addMemoryRegion && request != .removeMemoryRegion { try settleMemory() }
+      try serve(request)
+    } catch {
+      // The frontend shows its user that the request failed; then the session ends.
+      if wantsAcknowledgement && !request.hasReply { try? connection.reply(1) }
+      throw error
+    }
+    if wantsAcknowledgement && !request.hasReply && end == nil { try connection.reply(0) }
+  }
+
+  private func serve(_ request: Request) throws(VhostUserError) {
+    switch request {
+    case .getFeatures: try connection.reply(device.features | ProtocolFeatures.featureMask)
+    case .setFeatures: try setFeatures()
+    case .setOwner: break
+    case .resetOwner: for queue in queues { stop(queue) }
+    case .resetDevice: resetDevice()
+    case .getProtocolFeatures: try connection.reply(ProtocolFeatures.offered.rawValue)
+    case .setProtocolFeatures: try setProtocolFeatures()
+    case .getQueueNum: try connection.reply(UInt64(queues.count))
+    case .getMaxMemorySlots: try connection.reply(UInt64(GuestMemory.maxRegionCount))
+    case .setMemoryTable: try setMemoryTable()
+    case .addMemoryRegion: try addMemoryRegion()
+    case .removeMemoryRegion: try removeMemoryRegion()
+    case .setVringNum: try setVringNum()
+    case .setVringAddress: try setVringAddress()
+    case .setVringBase: try setVringBase()
+    case .getVringBase: try getVringBase()
+    case .setVringKick: try setVringKick()
+    case .setVringCall: try setVringCall()
+    case .setVringError: try setVringError()
+    case .setVringEnable: try setVringEnable()
+    case .getConfig: try getConfig()
+    case .setConfig: try setConfig()
+    case .setBackendRequestFD: try setBackendRequestFD()
+    case .gpuSetSocket: try setGPUSocket()
+    }
+  }
+
+  private func setFeatures() throws(VhostUserError) {
+    // Bits that were never offered are let pass: QEMU's vhost-user-gpu sets its own.
+    acceptedFeatures = try numberPayload(.setFeatures)
+    if acceptedFeatures & ProtocolFeatures.featureMask == 0 {
+      for queue in queues where queue.virtqueue == nil { queue.isEnabled = true }
+    }
+    device.featuresAccepted(acceptedFeatures & ~ProtocolFeatures.featureMask)
+  }
+
+  private func setProtocolFeatures() throws(VhostUserError) {
+    let accepted = ProtocolFeatures(rawValue: try numberPayload(.setProtocolFeatures))
+    let extra = accepted.subtracting(.offered)
+    guard extra.isEmpty else { throw .notOffered(protocolFeatures: extra.rawValue) }
+    protocolFeatures = accepted
+  }
+}

@@ -1,0 +1,121 @@
+import GuestMemory
+import LinuxIO
+public import Virtio
+
+/// One virtqueue of a session: what the frontend said about it, its eventfds, and the ring while it runs.
+///
+/// The object stays the same over pauses and resets. Owned by the session's thread.
+@safe public final class VhostUserQueue {
+  /// Which queue of the device.
+  public let index: Int
+
+  /// Whether chains may be popped and pushed.
+  public var isRunning: Bool { virtqueue != nil && isEnabled }
+
+  var size: UInt32 = 0
+  var base: UInt16 = 0
+  var address: VringAddress?
+  var isEnabled = false
+  var virtqueue: Virtqueue?
+  /// A kick that came while the guest's memory was changing, or the queue disabled.
+  var hasMissedKick = false
+
+  private var kick: EventFD?
+  private var kickSource: EventLoop.Source?
+  private var call: EventFD?
+  private var error: EventFD?
+  private let loop: EventLoop
+
+  init(index: Int, loop: EventLoop) {
+    self.index = index
+    self.loop = loop
+  }
+
+  deinit { closeKick() }
+
+  // MARK: For the device
+
+  /// The next chain, or nil. It is good until the next call.
+  public func pop() throws(VirtqueueError) -> DescriptorChain? {
+    guard isRunning, let virtqueue else { return nil }
+    return try virtqueue.pop()
+  }
+
+  /// Calls `body` for the chains that are there.
+  ///
+  /// A guest that never stops making requests gets no more than `limit` of them in one go; the queue kicks itself then,
+  /// so that the session's socket and the other queues have their turn.
+  public func drain(limit: Int = 256, _ body: (DescriptorChain) -> Void) throws(VirtqueueError) {
+    guard isRunning, let virtqueue else { return }
+    if try virtqueue.drain(limit: limit, body) { signalKick() }
+  }
+
+  /// Answers a chain, now or later, in any order; ignored once the queue has stopped. `notify` tells the guest.
+  public func push(head: UInt16, writtenByteCount: UInt32) {
+    virtqueue?.push(head: head, writtenByteCount: writtenByteCount)
+  }
+
+  /// Interrupts the guest if it wants that for what was pushed. Call it once after a batch.
+  public func notify() {
+    guard let virtqueue, virtqueue.needsNotification() else { return }
+    call?.signal()
+  }
+
+  // MARK: For the session
+
+  var hasKick: Bool { kickSource != nil }
+
+  func setKick(_ fd: consuming OwnedFD, onKick: @escaping (VhostUserQueue) -> Void) throws(SystemError) {
+    closeKick()
+    try fd.setNonblocking()
+    let source = try loop.add(fd.raw) { [weak self] readiness in
+      guard let self else { return }
+      // Something else than an eventfd may end; it would be ready for ever.
+      if self.drainKick() == 0 && readiness.contains(.hangUp) { self.closeKick() }
+      onKick(self)
+    }
+    kick = EventFD(taking: fd)
+    kickSource = source
+  }
+
+  func closeKick() {
+    if let kickSource { loop.remove(kickSource) }
+    kickSource = nil
+    kick = nil
+  }
+
+  func setCall(_ fd: consuming OwnedFD?) {
+    if let fd { call = EventFD(taking: fd) } else { call = nil }
+  }
+
+  func setError(_ fd: consuming OwnedFD?) {
+    if let fd { error = EventFD(taking: fd) } else { error = nil }
+  }
+
+  /// Tells the frontend that the ring is broken.
+  func signalError() { error?.signal() }
+
+  /// Whether the frontend has said enough to start.
+  var isReady: Bool { virtqueue == nil && isEnabled && hasKick && size > 0 && address != nil }
+
+  /// Starts the ring where the frontend said.
+  func start(_ memory: GuestMemory, features: UInt64) throws(VirtqueueError) {
+    guard let address else { return }
+    let config = VirtqueueConfig(
+      size: size, descriptorTable: address.descriptorTable, availRing: address.availRing, usedRing: address.usedRing,
+      nextAvail: base, features: VirtioFeatures(rawValue: features))
+    virtqueue = try config.activate(memory)
+  }
+
+  /// Stops the ring; `base` is then where a later start goes on.
+  func stop() {
+    if let virtqueue { base = virtqueue.nextAvail }
+    virtqueue = nil
+    hasMissedKick = false
+    closeKick()
+  }
+
+  private func drainKick() -> UInt64 { kick?.drain() ?? 0 }
+
+  private func signalKick() { kick?.signal() }
+}

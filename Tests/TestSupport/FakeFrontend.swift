@@ -1,0 +1,274 @@
+import Glibc
+public import LinuxIO
+public import VhostUser
+public import Virtio
+
+/// What went wrong at the frontend's side.
+public enum FakeFrontendError: Error, Equatable {
+  /// The backend closed the connection.
+  case closed
+  /// Nothing came in time.
+  case timedOut(String)
+  /// A reply that the protocol does not allow.
+  case badReply(request: UInt32, flags: UInt32, byteCount: Int)
+  /// The backend acknowledged with a failure.
+  case refused(Request, UInt64)
+  /// A system call failed.
+  case system(SystemError)
+}
+
+/// A vhost-user frontend as QEMU is one, with the guest's driver inside.
+///
+/// Everything blocks, with a timeout: run it in another thread or process than the backend. `realize`, `start`, `stop`,
+/// `reset` send what QEMU sends, in its order.
+public final class FakeFrontend {
+  /// Which of QEMU's devices this is.
+  public enum Shape: Sendable {
+    /// `vhost-user-test-device-pci`: no GPU socket, a channel for config-change messages.
+    case completeDevice
+    /// `vhost-user-gpu-pci`: another GPU socket at each start.
+    case vhostUserGPU
+  }
+
+  /// Which device this is.
+  public let shape: Shape
+  /// The guest's memory.
+  public let ram: GuestRAM
+  /// The guest's queues: control and cursor, usually of 64 and 16.
+  public let queues: [FrontendQueue]
+  /// What the backend offers, after `realize`.
+  public private(set) var offeredFeatures: UInt64 = 0
+  /// What both sides can, after `realize`.
+  public private(set) var protocolFeatures: ProtocolFeatures = []
+  /// Where each queue goes on at the next start.
+  public private(set) var bases: [UInt32]
+  /// How long anything may take.
+  public var timeoutMilliseconds: Int32 = 5000
+  /// What this frontend can; QEMU accepts all that it knows.
+  public var knownProtocolFeatures: ProtocolFeatures = .offered
+  /// How many regions the guest's memory is sent in.
+  public var regionCount = 1
+
+  private let socket: UnixSocket
+  private var gpuSocket: UnixSocket?
+  private var backendChannel: UnixSocket?
+
+  /// A frontend on a connected socket.
+  public init(
+    _ socket: consuming UnixSocket, shape: Shape = .completeDevice, ram: GuestRAM, queueSizes: [Int] = [64, 16],
+    features: VirtioFeatures = [.version1, .indirectDescriptors, .eventIndex]
+  ) throws(SystemError) {
+    self.socket = socket
+    self.shape = shape
+    self.ram = ram
+    var queues: [FrontendQueue] = []
+    for size in queueSizes {
+      queues.append(try FrontendQueue(index: queues.count, driver: MockDriver(ram, size: size, features: features)))
+    }
+    self.queues = queues
+    bases = Array(repeating: 0, count: queueSizes.count)
+  }
+
+  /// A frontend that connects to a backend's listening socket.
+  public convenience init(
+    path: String, shape: Shape = .completeDevice, ram: GuestRAM, queueSizes: [Int] = [64, 16],
+    features: VirtioFeatures = [.version1, .indirectDescriptors, .eventIndex]
+  ) throws(SystemError) {
+    try self.init(
+      try UnixSocket.connect(path, .stream), shape: shape, ram: ram, queueSizes: queueSizes, features: features)
+  }
+
+  // MARK: QEMU's sequences
+
+  /// vhost_user_backend_init and vhost_dev_init: what QEMU says when the device is made.
+  public func realize() throws(FakeFrontendError) {
+    offeredFeatures = try askNumber(.getFeatures)
+    let offered = ProtocolFeatures(rawValue: try askNumber(.getProtocolFeatures))
+    protocolFeatures = offered.intersection(knownProtocolFeatures)
+    try send(.setProtocolFeatures, number(protocolFeatures.rawValue))
+    if protocolFeatures.contains(.multiqueue) { _ = try askNumber(.getQueueNum) }
+    if protocolFeatures.contains(.configureMemorySlots) { _ = try askNumber(.getMaxMemorySlots) }
+    if protocolFeatures.contains(.backendRequest) {
+      let pair = try pair()
+      let theirs = pair.second.fd.raw
+      try tell(.setBackendRequestFD, [], fds: [theirs])
+      backendChannel = pair.takeFirst()
+    }
+    try send(.setOwner, [])
+    _ = try askNumber(.getFeatures)
+    for queue in queues {
+      try send(.setVringCall, number(UInt64(queue.index)), fds: [queue.call.fd.raw])
+      try send(.setVringError, number(UInt64(queue.index)), fds: [queue.error.fd.raw])
+    }
+  }
+
+  /// vhost_dev_start: the guest's driver says DRIVER_OK, or a paused VM goes on.
+  ///
+  /// - Parameter features: what the driver accepted; all that is offered where nil.
+  public func start(features: UInt64? = nil) throws(FakeFrontendError) {
+    if shape == .vhostUserGPU {
+      let pair = try pair()
+      let theirs = pair.second.fd.raw
+      try send(.gpuSetSocket, [], fds: [theirs])
+      gpuSocket = pair.takeFirst()
+    }
+    let accepted = features ?? offeredFeatures
+    try send(.setFeatures, number(accepted | ProtocolFeatures.featureMask))
+    try sendMemory()
+    for queue in queues {
+      let index = UInt32(queue.index)
+      let config = queue.driver.config()
+      try send(.setVringNum, VringState(index: index, number: config.size).encoded)
+      try send(.setVringBase, VringState(index: index, number: bases[queue.index]).encoded)
+      let address = VringAddress(
+        index: index, descriptorTable: config.descriptorTable, usedRing: config.usedRing, availRing: config.availRing)
+      try send(.setVringAddress, address.encoded)
+      try send(.setVringKick, number(UInt64(index)), fds: [queue.kick.fd.raw])
+    }
+    for queue in queues { try tell(.setVringEnable, VringState(index: UInt32(queue.index), number: 1).encoded) }
+    for queue in queues { try send(.setVringCall, number(UInt64(queue.index)), fds: [queue.call.fd.raw]) }
+  }
+
+  /// vhost_dev_stop: a pause. The bases returned are kept for the next start.
+  @discardableResult
+  public func stop() throws(FakeFrontendError) -> [UInt32] {
+    gpuSocket = nil
+    for queue in queues { try tell(.setVringEnable, VringState(index: UInt32(queue.index), number: 0).encoded) }
+    for queue in queues {
+      let payload = try ask(.getVringBase, VringState(index: UInt32(queue.index), number: 0).encoded)
+      guard let state = VringState(payload.span.bytes), state.index == UInt32(queue.index) else {
+        throw .badReply(request: Request.getVringBase.rawValue, flags: 0, byteCount: payload.count)
+      }
+      bases[queue.index] = state.number
+    }
+    return bases
+  }
+
+  /// virtio_reset: the guest reboots. Older QEMUs stop and say nothing more.
+  public func reset(sendsResetDevice: Bool = true) throws(FakeFrontendError) {
+    try stop()
+    if sendsResetDevice && protocolFeatures.contains(.resetDevice) { try send(.resetDevice, []) }
+    for queue in queues {
+      queue.driver.reset()
+      bases[queue.index] = 0
+    }
+  }
+
+  /// The whole guest memory, by SET_MEM_TABLE or region by region, as was negotiated.
+  public func sendMemory() throws(FakeFrontendError) {
+    if protocolFeatures.contains(.configureMemorySlots) {
+      if hasSentMemory { return }
+      for region in regions() { try tell(.addMemoryRegion, region.paddedEncoded, fds: [ram.fd.raw]) }
+    } else {
+      try sendMemoryTable(regions())
+    }
+    hasSentMemory = true
+  }
+  private var hasSentMemory = false
+
+  /// SET_MEM_TABLE with any regions.
+  public func sendMemoryTable(_ regions: [MemoryRegionDescription]) throws(FakeFrontendError) {
+    let fds = Array(repeating: ram.fd.raw, count: regions.count)
+    try tell(.setMemoryTable, MemoryTable(regions: regions).encoded, fds: fds)
+  }
+
+  /// The guest's memory as `regionCount` regions.
+  public func regions() -> [MemoryRegionDescription] {
+    let step = ram.byteCount / regionCount
+    return (0..<regionCount).map { index in
+      let start = index * step
+      return MemoryRegionDescription(
+        guestAddress: UInt64(start), byteCount: UInt64(index == regionCount - 1 ? ram.byteCount - start : step),
+        userAddress: ram.userAddress + UInt64(start), fileOffset: UInt64(start))
+    }
+  }
+
+  /// GET_CONFIG: what each read of the guest becomes.
+  public func readConfig(offset: Int = 0, byteCount: Int = 16) throws(FakeFrontendError) -> [UInt8] {
+    let access = ConfigAccess(offset: UInt32(offset), bytes: Array(repeating: 0, count: byteCount))
+    let payload = try ask(.getConfig, access.encoded)
+    if payload.isEmpty { return [] }
+    guard let reply = ConfigAccess(payload.span.bytes), reply.bytes.count == byteCount else {
+      throw .badReply(request: Request.getConfig.rawValue, flags: 0, byteCount: payload.count)
+    }
+    return reply.bytes
+  }
+
+  /// SET_CONFIG.
+  public func writeConfig(_ bytes: [UInt8], offset: Int = 0) throws(FakeFrontendError) {
+    try tell(.setConfig, ConfigAccess(offset: UInt32(offset), bytes: bytes).encoded)
+  }
+
+  /// Waits for a config-change message.
+  public func waitForConfigChange() throws(FakeFrontendError) {
+    guard let raw = backendChannel?.fd.raw else { throw .closed }
+    let header = try receiveHeader(raw)
+    guard header == MessageHeader(request: BackendRequest.configChange.rawValue, payloadByteCount: 0) else {
+      throw .badReply(request: header.request, flags: header.flags, byteCount: Int(header.payloadByteCount))
+    }
+  }
+
+  // MARK: Messages
+
+  /// Sends a request that has no answer of its own, and waits for the acknowledgement with REPLY_ACK.
+  public func tell(_ request: Request, _ payload: [UInt8], fds: [Int32] = []) throws(FakeFrontendError) {
+    guard protocolFeatures.contains(.replyAck) else { return try send(request, payload, fds: fds) }
+    let flags = MessageHeader.version | MessageHeader.needReplyFlag
+    try sendRaw(
+      MessageHeader(request: request.rawValue, flags: flags, payloadByteCount: payload.count).encoded(payload), fds: fds
+    )
+    let code = try numberReply(request)
+    guard code == 0 else { throw .refused(request, code) }
+  }
+
+  /// Sends a request, and waits for nothing.
+  public func send(_ request: Request, _ payload: [UInt8], fds: [Int32] = []) throws(FakeFrontendError) {
+    try sendRaw(MessageHeader(request: request.rawValue, payloadByteCount: payload.count).encoded(payload), fds: fds)
+  }
+
+  /// Sends a request, and returns the payload of its reply.
+  public func ask(_ request: Request, _ payload: [UInt8] = []) throws(FakeFrontendError) -> [UInt8] {
+    try send(request, payload)
+    return try receiveReply(request)
+  }
+
+  /// Sends a request whose reply is a number.
+  public func askNumber(_ request: Request) throws(FakeFrontendError) -> UInt64 {
+    try send(request, [])
+    return try numberReply(request)
+  }
+
+  /// Sends any bytes.
+  public func sendRaw(_ bytes: [UInt8], fds: [Int32] = []) throws(FakeFrontendError) {
+    do throws(SystemError) {
+      _ = try sendAll(socket, bytes, fds: fds)
+    } catch {
+      if error.code == EPIPE { throw .closed }
+      throw .system(error)
+    }
+  }
+
+  /// Any bytes that the backend sends.
+  public func receiveRaw(_ byteCount: Int) throws(FakeFrontendError) -> [UInt8] {
+    try receive(socket.fd.raw, byteCount)
+  }
+
+  /// Waits until the backend closes the connection; what it still sends is passed over.
+  public func waitForEnd() throws(FakeFrontendError) {
+    do throws(FakeFrontendError) {
+      while true { _ = try receiveRaw(1) }
+    } catch .closed {
+      return
+    }
+  }
+
+  /// Closes the connection, as a QEMU that ends does.
+  public func close() {
+    gpuSocket = nil
+    backendChannel = nil
+    _ = shutdown(socket.fd.raw, Int32(SHUT_RDWR))
+  }
+
+  /// Closes the GPU socket, as QEMU does before anything else when it pauses.
+  public func closeGPUSocket() { gpuSocket = nil }
+}

@@ -1,0 +1,54 @@
+public import LinuxIO
+
+/// A queue of the fake frontend: the guest's driver, and the eventfds that stand for kick and interrupt.
+public final class FrontendQueue {
+  /// Which queue of the device.
+  public let index: Int
+  /// The guest's side of the ring.
+  public let driver: MockDriver
+  /// The guest raises it.
+  public let kick: EventFD
+  /// The backend raises it.
+  public let call: EventFD
+  /// The backend raises it where the ring is broken.
+  public let error: EventFD
+
+  init(index: Int, driver: MockDriver) throws(SystemError) {
+    self.index = index
+    self.driver = driver
+    kick = try EventFD()
+    call = try EventFD()
+    error = try EventFD()
+  }
+
+  /// Makes a request available, and kicks if the device wants that.
+  ///
+  /// - Returns: the chain's head; nil where the ring is full.
+  @discardableResult
+  public func submit(_ buffers: [MockBuffer], indirect: Bool = false) -> UInt16? {
+    let head = driver.add(buffers, indirect: indirect)
+    if driver.publish() { kick.signal() }
+    return head
+  }
+
+  /// Waits for the next answer, sleeping on the interrupt like a guest.
+  public func waitForUsed(
+    timeoutMilliseconds: Int32 = 5000
+  ) throws(FakeFrontendError) -> (head: UInt16, writtenByteCount: UInt32) {
+    while true {
+      if let used = driver.takeUsed() { return used }
+      if driver.setInterrupts(true) { continue }
+      guard isReadable(call.fd.raw, timeoutMilliseconds) else { throw .timedOut("queue \(index)") }
+      call.drain()
+    }
+  }
+}
+
+/// Sleeps until `fd` has something to read, or its other end is closed; false where nothing came in time.
+func isReadable(_ fd: Int32, _ timeoutMilliseconds: Int32) -> Bool {
+  do throws(SystemError) {
+    return try !waitUntilReady(fd, .readable, timeoutMilliseconds: timeoutMilliseconds).isEmpty
+  } catch {
+    return false
+  }
+}
