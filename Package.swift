@@ -76,7 +76,7 @@ let package = Package(
     // Tests
     .target(
       name: "TestSupport",
-      dependencies: ["LinuxIO", "GuestMemory", "Virtio", "VhostUser", "Scanout", "GraphicsMemory", "Outputs"],
+      dependencies: ["LinuxIO", "GuestMemory", "Virtio", "VhostUser", "Scanout", "GraphicsMemory", "Outputs", "VirtioGPU"],
       path: "Tests/TestSupport", swiftSettings: strict),
     .testTarget(name: "LinuxIOTests", dependencies: ["LinuxIO", "TestSupport"], swiftSettings: strict),
     .testTarget(name: "ScanoutTests", dependencies: ["Scanout"], swiftSettings: strict),

@@ -102,18 +102,21 @@ public enum FrameOutcome: UInt32, Sendable {
 /// Who shows a device's pictures: the daemon, seen from a backend; a recorder in tests.
 ///
 /// Called on the device's thread. The display answers later through `Device.frameDone`, `Device.bufferReleased`,
-/// `Device.headsChanged`, `Device.displayLost` and `Device.displayRestored`, never from inside these calls.
+/// `Device.headsChanged`, `Device.buffersLost`, `Device.displayLost` and `Device.displayRestored`, never from inside
+/// these calls. Buffer ids are unique over all scanouts, and a buffer is presented only on the scanout that it was made
+/// for.
 public protocol GPUDisplay: AnyObject {
   /// The monitor behind a scanout, or nil where the VM has no such head.
   func head(_ scanout: Int) -> HeadDescription?
-  /// A frame buffer for that scanout's output. May wait shortly for the daemon; nil where none is to be had now.
+  /// A frame buffer for that scanout's output, of a format without alpha. May wait shortly for the daemon; nil where none
+  /// is to be had now.
   func makeBuffer(scanout: Int, width: Int, height: Int, format: PixelFormat) -> HostBuffer?
   /// A buffer for that scanout's cursor: 64 × 64 or larger, ARGB8888.
   func makeCursorBuffer(scanout: Int) -> HostBuffer?
   /// Forgets a buffer; the display frees it once it has left the screen.
   func destroyBuffer(_ id: UInt32)
-  /// Shows a frame at the next vblank. Answered by one `frameDone`, and by `bufferReleased` once another buffer has
-  /// taken the screen.
+  /// Shows a frame at the next vblank. Answered by one `frameDone`, and, where it was flipped, by `bufferReleased` once
+  /// another buffer has taken the screen.
   func present(_ frame: FrameSubmission)
   /// Blanks a scanout.
   func disable(scanout: Int)

@@ -1,0 +1,146 @@
+import GraphicsMemory
+import GuestMemory
+
+/// The guest pages of a resource, in the order of its bytes.
+///
+/// Entries are guest addresses; they are resolved to pointers once, and again when the guest's memory table changes.
+@safe final class Backing {
+  /// The most entries of one resource, as in QEMU.
+  static let maxEntryCount = 16384
+  /// Bytes of `struct virtio_gpu_mem_entry`.
+  static let entryByteCount = 16
+  /// What an entry costs this process, for the memory limit.
+  static let entryCost = 48
+
+  private struct Entry {
+    var address: UInt64
+    var byteCount: Int
+  }
+
+  /// A run of bytes in one piece.
+  @unsafe private struct Run {
+    /// Bytes of the resource before it.
+    var start: Int
+    var byteCount: Int
+    var base: UnsafeRawPointer
+  }
+
+  private let entries: ContiguousArray<Entry>
+  private var runs: ContiguousArray<Run> = unsafe []
+  /// Bytes of all entries together.
+  let byteCount: Int
+  /// Whether every byte is guest memory now.
+  private(set) var isResolved = false
+
+  /// Decodes and resolves the entries of an ATTACH_BACKING or RESOURCE_CREATE_BLOB.
+  ///
+  /// - Parameter bytes: a private copy of what follows the command; more than the entries is ignored.
+  /// - Throws: `.unspecified` for no, too many, missing or empty entries and for memory that the guest does not have.
+  init(_ bytes: UnsafeRawBufferPointer, entryCount: UInt32, memory: GuestMemory) throws(GPUError) {
+    guard entryCount > 0, entryCount <= Backing.maxEntryCount,
+      Int(entryCount) * Backing.entryByteCount <= bytes.count
+    else { throw .unspecified }
+    var reader = unsafe ByteReader(bytes.bytes)
+    var entries = ContiguousArray<Entry>()
+    entries.reserveCapacity(Int(entryCount))
+    var total = 0
+    for _ in 0..<entryCount {
+      guard let address = reader.read(UInt64.self), let length = reader.read(UInt32.self), reader.advance(4),
+        length > 0
+      else { throw .unspecified }
+      // At most 16384 entries of 4 GiB: far from overflow.
+      total += Int(length)
+      entries.append(Entry(address: address, byteCount: Int(length)))
+    }
+    self.entries = entries
+    byteCount = total
+    resolve(memory)
+    guard isResolved else { throw .unspecified }
+  }
+
+  /// Looks the entries up in the guest's memory table.
+  func resolve(_ memory: GuestMemory) {
+    unsafe runs.removeAll(keepingCapacity: true)
+    var start = 0
+    for entry in entries {
+      let found = unsafe memory.forEachPiece(entry.address, entry.byteCount) { piece in
+        guard let base = UnsafeRawPointer(piece.baseAddress) else { return }
+        unsafe append(base, piece.count, start)
+        start += piece.count
+      }
+      guard found else {
+        unsafe runs.removeAll()
+        isResolved = false
+        return
+      }
+    }
+    isResolved = true
+  }
+
+  private func append(_ base: UnsafeRawPointer, _ count: Int, _ start: Int) {
+    // Neighbours in memory become one run, so that most frames are a few long copies.
+    if let last = unsafe runs.indices.last, unsafe runs[last].base + runs[last].byteCount == base {
+      unsafe runs[last].byteCount += count
+    } else {
+      unsafe runs.append(Run(start: start, byteCount: count, base: base))
+    }
+  }
+
+  /// Copies `rowCount` rows of `rowBytes`, the first of them at byte `offset` of the resource.
+  ///
+  /// What lies past the end of the backing is left out. The caller has checked that the rows fit the destination.
+  func copyRows(
+    _ rowCount: Int, rowBytes: Int, offset: Int, strideBytes: Int, to destination: UnsafeMutableRawPointer,
+    destinationStrideBytes: Int, ledger: inout CopyLedger
+  ) {
+    guard isResolved, rowCount > 0, rowBytes > 0, offset >= 0, offset < byteCount else { return }
+    var run = runIndex(offset)
+    if rowBytes == strideBytes && strideBytes == destinationStrideBytes {
+      unsafe copy(rowCount * rowBytes, offset, to: destination, &run, &ledger)
+      return
+    }
+    var offset = offset
+    var destination = unsafe destination
+    for _ in 0..<rowCount {
+      unsafe copy(rowBytes, offset, to: destination, &run, &ledger)
+      offset += strideBytes
+      unsafe destination += destinationStrideBytes
+    }
+  }
+
+  /// Copies bytes from `offset` on; `index` is a run at or before it, and moves along.
+  private func copy(
+    _ count: Int, _ offset: Int, to destination: UnsafeMutableRawPointer, _ index: inout Int,
+    _ ledger: inout CopyLedger
+  ) {
+    var offset = offset
+    var rest = min(count, byteCount - offset)
+    var destination = unsafe destination
+    while rest > 0, unsafe index < runs.count {
+      let run = unsafe runs[index]
+      let skip = unsafe offset - run.start
+      let length = unsafe min(rest, run.byteCount - skip)
+      guard length > 0 else {
+        index += 1
+        continue
+      }
+      // SAFETY: `skip` and the `length` bytes after it are inside the run, since rows only move forward from a run that
+      // began at or before `offset`; the destination has room by the caller's check.
+      unsafe ledger.copy(length, from: run.base + skip, to: destination)
+      unsafe destination += length
+      offset += length
+      rest -= length
+    }
+  }
+
+  /// The run that holds byte `offset`, which is below `byteCount`.
+  private func runIndex(_ offset: Int) -> Int {
+    var low = 0
+    var high = unsafe runs.count
+    while low < high {
+      let middle = (low + high) / 2
+      if unsafe runs[middle].start <= offset { low = middle + 1 } else { high = middle }
+    }
+    return max(low - 1, 0)
+  }
+}

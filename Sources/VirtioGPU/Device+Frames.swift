@@ -1,0 +1,124 @@
+import GraphicsMemory
+import Scanout
+
+extension Device {
+  /// How long the display is left alone after it had no buffer.
+  static let refusalNanoseconds: UInt64 = 100_000_000
+
+  /// Shows a part of a resource wherever it is bound.
+  ///
+  /// - Returns: a token where the response has to wait for the screen.
+  func flush(_ id: UInt32, rect: Rect, header: ControlHeader) throws(GPUError) -> UInt64? {
+    let resource = try find(id)
+    let limit = resource.picture?.bounds ?? .empty
+    if !resource.isBlob && !limit.contains(rect) { throw .invalidParameter }
+    if resource.isBlob { markStale(resource, rect.intersection(limit)) }
+    var pending = PendingFlush(
+      token: lastToken + 1, header: header,
+      deadlineNanoseconds: clockNanoseconds &+ configuration.flushDeadlineNanoseconds, scanouts: 0)
+    for scanout in scanouts where resource.scanouts & scanout.bit != 0 {
+      guard let binding = scanout.binding else { continue }
+      let visible = rect.intersection(binding.source)
+      if visible.isEmpty { continue }
+      if resource.isBlob {
+        scanout.damage.add(
+          Rect(
+            x: visible.x - binding.source.x, y: visible.y - binding.source.y, width: visible.width,
+            height: visible.height))
+      }
+      if scanout.damage.isEmpty { continue }
+      pending.scanouts |= scanout.bit
+      scanout.wasFlushed = true
+      pending.frames[scanout.index] = scanout.nextFrame
+      scanout.readyNanoseconds = clockNanoseconds
+      present(scanout)
+    }
+    guard resource.isBlob, header.isFenced, pending.scanouts != 0, !isDisplayAway,
+      pendingFlushes.count < Device.maxPendingFlushCount
+    else { return nil }
+    lastToken += 1
+    pendingFlushes.append(pending)
+    return lastToken
+  }
+
+  /// Hands over the scanout's picture, or notes that it is due.
+  func present(_ scanout: ScanoutState) {
+    guard let binding = scanout.binding else { return }
+    guard let buffer = prepare(scanout, binding) else {
+      scanout.wantsPresent = true
+      return
+    }
+    var frame = FrameSubmission(
+      scanout: scanout.index, frame: 0, bufferID: buffer.host.id,
+      source: Rect(width: binding.source.width, height: binding.source.height), damage: scanout.damage, path: .copy,
+      copiedBytes: scanout.copiedBytes, readyNanoseconds: scanout.readyNanoseconds)
+    frame.frame = scanout.noteFrame(of: buffer)
+    display.present(frame)
+  }
+
+  /// A host buffer that shows the binding as it is now; nil where none is to be had, or there are no pixels to show.
+  func prepare(_ scanout: ScanoutState, _ binding: Binding) -> PooledBuffer? {
+    if isDisplayAway { return nil }
+    let pool = scanout.pool(
+      width: binding.source.width, height: binding.source.height, format: binding.picture.format.opaque
+    ) { display.destroyBuffer($0.host.id) }
+    let content = binding.content
+    if let ready = pool.ready(content) { return ready }
+    guard binding.resource.isReadable,
+      let buffer = pool.free(for: content) ?? grow(pool, scanout) ?? pool.anyFree()
+    else { return nil }
+    if buffer.content != content {
+      buffer.content = content
+      buffer.stale = DamageRegion(pool.bounds)
+    }
+    refresh(buffer, binding, scanout)
+    return buffer
+  }
+
+  /// Copies what a buffer lacks.
+  private func refresh(_ buffer: PooledBuffer, _ binding: Binding, _ scanout: ScanoutState) {
+    let before = ledger.copiedBytes
+    let mapped = buffer.host.mapped
+    let stride = mapped.layout.strideBytes
+    mapped.beginAccess()
+    for index in 0..<buffer.stale.count {
+      let rect = buffer.stale[index]
+      let moved = Rect(
+        x: rect.x + binding.source.x, y: rect.y + binding.source.y, width: rect.width, height: rect.height)
+      // SAFETY: `stale` is clipped to the pool's size, which `grow` found the buffer's layout to have.
+      unsafe binding.resource.copy(
+        moved, of: binding.picture,
+        to: mapped.pixels + rect.y * stride + rect.x * PixelFormat.bytesPerPixel,
+        destinationStrideBytes: stride, ledger: &ledger)
+    }
+    mapped.endAccess()
+    buffer.stale = DamageRegion()
+    buffer.isFresh = true
+    scanout.copiedBytes &+= ledger.copiedBytes &- before
+  }
+
+  /// One more host buffer, if the pool may have it and the display has one.
+  private func grow(_ pool: FramePool, _ scanout: ScanoutState) -> PooledBuffer? {
+    guard pool.canGrow, clockNanoseconds >= pool.refusedUntilNanoseconds else { return nil }
+    guard
+      let host = display.makeBuffer(
+        scanout: scanout.index, width: pool.width, height: pool.height, format: pool.format)
+    else {
+      pool.refusedUntilNanoseconds = clockNanoseconds &+ Device.refusalNanoseconds
+      return nil
+    }
+    guard host.mapped.layout.width == pool.width, host.mapped.layout.height == pool.height else {
+      display.destroyBuffer(host.id)
+      pool.refusedUntilNanoseconds = clockNanoseconds &+ Device.refusalNanoseconds
+      return nil
+    }
+    let buffer = PooledBuffer(host)
+    pool.add(buffer)
+    return buffer
+  }
+
+  /// Frames that had no buffer get another chance.
+  func retryFrames() {
+    for scanout in scanouts where scanout.wantsPresent { present(scanout) }
+  }
+}

@@ -1,0 +1,109 @@
+import GraphicsMemory
+import Scanout
+
+extension Device {
+  /// Pictures up to this size (pixels across and down) are cursors: kept in private memory, without host buffers.
+  static let cursorDimension = 64
+
+  func find(_ id: UInt32) throws(GPUError) -> Resource {
+    guard id != 0, let resource = resources[id] else { throw .invalidResource }
+    return resource
+  }
+
+  func createImage(_ id: UInt32, format: UInt32, width: UInt32, height: UInt32) throws(GPUError) {
+    guard id != 0, resources[id] == nil else { throw .invalidResource }
+    guard let format = PixelFormat(virtio: format), width > 0, height > 0 else { throw .invalidParameter }
+    // Two 32-bit numbers and a factor of 4 can pass 64 bits.
+    let (pixels, manyPixels) = Int(width).multipliedReportingOverflow(by: Int(height))
+    let (bytes, manyBytes) = pixels.multipliedReportingOverflow(by: PixelFormat.bytesPerPixel)
+    guard !manyPixels, !manyBytes else { throw .outOfMemory }
+    try checkCharge(bytes)
+    let stride = Int(width) * PixelFormat.bytesPerPixel
+    guard let layout = FrameLayout(width: Int(width), height: Int(height), strideBytes: stride, format: format)
+    else { throw .invalidParameter }
+    let picture = Picture(
+      width: layout.width, height: layout.height, strideBytes: stride, offset: 0, format: format)
+    let resource = add(id, kind: .image, picture: picture, bytes: bytes)
+    guard layout.width <= Device.cursorDimension, layout.height <= Device.cursorDimension else { return }
+    do throws(GPUError) {
+      try resource.makePrivate(ledger: &ledger)
+    } catch {
+      remove(resource)
+      throw error
+    }
+  }
+
+  func createBlob(_ blob: BlobCreation, entries: UnsafeRawBufferPointer) throws(GPUError) {
+    guard features.contains(.resourceBlob) else { throw .unspecified }
+    guard blob.resource != 0, resources[blob.resource] == nil else { throw .invalidResource }
+    guard blob.memory == BlobCreation.guestMemory, blob.flags & ~BlobCreation.knownFlags == 0, blob.byteCount > 0,
+      let byteCount = Int(exactly: blob.byteCount)
+    else { throw .invalidParameter }
+    // The pages are the guest's own; only the list of them costs something. They may also be attached later.
+    let cost = Int(min(blob.entryCount, UInt32(Backing.maxEntryCount))) * Backing.entryCost
+    try checkCharge(cost)
+    var backing: Backing?
+    if blob.entryCount > 0 {
+      let found = unsafe try Backing(entries, entryCount: blob.entryCount, memory: memory)
+      guard found.byteCount >= byteCount else { throw .invalidParameter }
+      backing = found
+    }
+    add(blob.resource, kind: .blob(byteCount: byteCount), picture: nil, bytes: cost).backing = backing
+  }
+
+  func unref(_ id: UInt32) throws(GPUError) {
+    let resource = try find(id)
+    for scanout in scanouts where resource.scanouts & scanout.bit != 0 { disable(scanout) }
+    remove(resource)
+  }
+
+  func attachBacking(_ id: UInt32, entryCount: UInt32, entries: UnsafeRawBufferPointer) throws(GPUError) {
+    let resource = try find(id)
+    guard resource.backing == nil else { throw .unspecified }
+    let cost = Int(min(entryCount, UInt32(Backing.maxEntryCount))) * Backing.entryCost
+    guard cost <= configuration.memoryLimitBytes - chargedBytes else { throw .outOfMemory }
+    let backing = unsafe try Backing(entries, entryCount: entryCount, memory: memory)
+    if case .blob(let byteCount) = resource.kind, backing.byteCount < byteCount { throw .invalidParameter }
+    resource.backing = backing
+    resource.chargedBytes += cost
+    chargedBytes += cost
+    // Large images go back to having their pixels in the pages, from the next transfer of all of them on.
+  }
+
+  func detachBacking(_ id: UInt32) throws(GPUError) {
+    let resource = try find(id)
+    guard resource.backing != nil else { throw .unspecified }
+    // What an image shows stays: the pages are the guest's again, so it moves into our own memory.
+    if !resource.isBlob { try resource.makePrivate(ledger: &ledger) }
+    resource.backing = nil
+    let cost = resource.chargedBytes - Device.resourceCost - imageBytes(resource)
+    resource.chargedBytes -= cost
+    chargedBytes -= cost
+  }
+
+  private func imageBytes(_ resource: Resource) -> Int {
+    guard !resource.isBlob, let picture = resource.picture else { return 0 }
+    return picture.strideBytes * picture.height
+  }
+
+  private func checkCharge(_ bytes: Int) throws(GPUError) {
+    guard bytes <= configuration.memoryLimitBytes - chargedBytes - Device.resourceCost else { throw .outOfMemory }
+  }
+
+  @discardableResult
+  private func add(_ id: UInt32, kind: Resource.Kind, picture: Picture?, bytes: Int) -> Resource {
+    lastSerial += 1
+    let charge = bytes + Device.resourceCost
+    let resource = Resource(id: id, serial: lastSerial, kind: kind, picture: picture, chargedBytes: charge)
+    resources[id] = resource
+    chargedBytes += charge
+    return resource
+  }
+
+  private func remove(_ resource: Resource) {
+    resources[resource.id] = nil
+    chargedBytes -= resource.chargedBytes
+    // Buffers with its pixels have nothing to lose any more.
+    for scanout in scanouts { scanout.forget(serial: resource.serial) }
+  }
+}

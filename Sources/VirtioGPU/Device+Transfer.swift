@@ -1,0 +1,82 @@
+import GraphicsMemory
+import Scanout
+
+extension Device {
+  func transfer(_ id: UInt32, rect: Rect, offset: UInt64) throws(GPUError) {
+    let resource = try find(id)
+    // A blob's pages are its content; Linux sends the command all the same, and waits for it with a cursor.
+    if resource.isBlob { return }
+    guard let picture = resource.picture, let backing = resource.backing, backing.isResolved else {
+      throw .unspecified
+    }
+    guard picture.bounds.contains(rect) else { throw .invalidParameter }
+    if rect.isEmpty { return }
+    let rowBytes = rect.width * PixelFormat.bytesPerPixel
+    let span = (rect.height - 1) * picture.strideBytes + rowBytes
+    guard let offset = Int(exactly: offset), span <= backing.byteCount, offset <= backing.byteCount - span else {
+      throw .invalidParameter
+    }
+    try place(resource, picture, rect: rect, offset: offset)
+    if let own = resource.privatePicture {
+      unsafe backing.copyRows(
+        rect.height, rowBytes: rowBytes, offset: offset, strideBytes: picture.strideBytes,
+        to: own.base + rect.y * own.strideBytes + rect.x * PixelFormat.bytesPerPixel,
+        destinationStrideBytes: own.strideBytes, ledger: &ledger)
+    }
+    resource.hasTransferred = true
+    if resource.scanouts == 0 && rect != picture.bounds { resource.changedUnseen = true }
+    markStale(resource, rect)
+    prepareForDisplay(resource, changed: rect)
+  }
+
+  /// Settles where the pixels of an image are: in the backing, all of them from one place on, or else in private memory.
+  private func place(_ resource: Resource, _ picture: Picture, rect: Rect, offset: Int) throws(GPUError) {
+    // Where pixel (0, 0) would be.
+    let origin = offset - rect.y * picture.strideBytes - rect.x * PixelFormat.bytesPerPixel
+    let isCursor = picture.width <= Device.cursorDimension && picture.height <= Device.cursorDimension
+    if isCursor { return }
+    if rect == picture.bounds { resource.privatePicture = nil }
+    if origin == picture.offset || resource.privatePicture != nil { return }
+    if origin >= 0 && (!resource.hasTransferred || rect == picture.bounds) {
+      resource.picture?.offset = origin
+      rebind(resource)
+    } else {
+      try resource.makePrivate(ledger: &ledger)
+    }
+  }
+
+  /// The picture has moved inside its backing: scanouts that show it follow.
+  private func rebind(_ resource: Resource) {
+    guard let picture = resource.picture else { return }
+    for scanout in scanouts where resource.scanouts & scanout.bit != 0 {
+      guard let old = scanout.binding else { continue }
+      scanout.binding = Binding(resource: resource, source: old.source, picture: picture)
+    }
+  }
+
+  /// Copies what has changed into host buffers of the scanouts that show the resource, or probably will in a moment.
+  private func prepareForDisplay(_ resource: Resource, changed: Rect) {
+    guard let picture = resource.picture else { return }
+    if resource.scanouts != 0 {
+      for scanout in scanouts where resource.scanouts & scanout.bit != 0 {
+        guard let binding = scanout.binding else { continue }
+        let visible = changed.intersection(binding.source)
+        if visible.isEmpty { continue }
+        scanout.damage.add(
+          Rect(
+            x: visible.x - binding.source.x, y: visible.y - binding.source.y, width: visible.width,
+            height: visible.height))
+        _ = prepare(scanout, binding)
+      }
+      return
+    }
+    // A guest that flips draws into the buffer that was on screen before.
+    for last in resource.lastSources {
+      let scanout = scanouts[last.scanout]
+      guard let current = scanout.binding, current.source.width == last.source.width,
+        current.source.height == last.source.height
+      else { continue }
+      _ = prepare(scanout, Binding(resource: resource, source: last.source, picture: picture))
+    }
+  }
+}

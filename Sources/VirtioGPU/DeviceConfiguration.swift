@@ -1,0 +1,47 @@
+/// How frames of a VM may reach the screen.
+public enum PathPolicy: String, Sendable, CaseIterable {
+  /// The best path that cannot tear.
+  case auto
+  /// Always by a copy into a host buffer.
+  case copy
+  /// Without a copy wherever possible, even where an unpaced guest may tear.
+  case direct
+}
+
+/// What a device is made with.
+public struct DeviceConfiguration: Sendable {
+  /// VIRTIO_GPU_MAX_SCANOUTS.
+  public static let maxScanoutCount = 16
+
+  /// Heads that the guest sees, 1 to 16.
+  public var scanoutCount: Int
+  /// The most bytes that the guest's 2D resources may take, as QEMU's `max_hostmem`.
+  public var memoryLimitBytes: Int
+  /// How frames may reach the screen.
+  public var pathPolicy: PathPolicy
+  /// How long a fenced flush is held at most. Linux waits 50 ms for it.
+  public var flushDeadlineNanoseconds: UInt64
+
+  /// A device of `scanoutCount` heads.
+  public init(
+    scanoutCount: Int = 1, memoryLimitBytes: Int = 256 << 20, pathPolicy: PathPolicy = .auto,
+    flushDeadlineNanoseconds: UInt64 = 45_000_000
+  ) {
+    self.scanoutCount = min(max(scanoutCount, 1), DeviceConfiguration.maxScanoutCount)
+    self.memoryLimitBytes = memoryLimitBytes
+    self.pathPolicy = pathPolicy
+    self.flushDeadlineNanoseconds = flushDeadlineNanoseconds
+  }
+}
+
+/// The device's feature bits (virtio 1.3, 5.7.3), as masks.
+public struct DeviceFeatures: OptionSet, Sendable {
+  /// Bits as negotiated.
+  public let rawValue: UInt64
+  /// A set of features from its bits.
+  public init(rawValue: UInt64) { self.rawValue = rawValue }
+  /// VIRTIO_GPU_F_EDID (bit 1): GET_EDID.
+  public static let edid = DeviceFeatures(rawValue: 1 << 1)
+  /// VIRTIO_GPU_F_RESOURCE_BLOB (bit 3): blob resources of guest memory.
+  public static let resourceBlob = DeviceFeatures(rawValue: 1 << 3)
+}

@@ -1,0 +1,127 @@
+import GraphicsMemory
+import LinuxIO
+public import Scanout
+public import VirtioGPU
+
+/// A display that shows nothing: it makes buffers of memfds and remembers what it was told.
+public final class RecordingDisplay: GPUDisplay {
+  /// A call of `setCursor`.
+  public struct CursorCall: Equatable, Sendable {
+    /// The scanout.
+    public var scanout: Int
+    /// The picture; nil hides it.
+    public var bufferID: UInt32?
+    /// Of the picture's corner.
+    public var x: Int
+    /// Of the picture's corner.
+    public var y: Int
+    /// The hotspot in the picture.
+    public var hotX: Int
+    /// The hotspot in the picture.
+    public var hotY: Int
+
+    /// A call with those arguments.
+    public init(scanout: Int, bufferID: UInt32?, x: Int, y: Int, hotX: Int, hotY: Int) {
+      self.scanout = scanout
+      self.bufferID = bufferID
+      self.x = x
+      self.y = y
+      self.hotX = hotX
+      self.hotY = hotY
+    }
+  }
+
+  /// The monitors.
+  public var heads: [HeadDescription?]
+  /// Whether `makeBuffer` and `makeCursorBuffer` give nothing.
+  public var refusesBuffers = false
+  /// Bytes between the rows of a buffer beside its pixels, as of hardware that wants aligned rows.
+  public var padByteCount = 0
+  /// Whether to remember frames, not only count them.
+  public var recordsFrames = true
+
+  /// Every buffer made and not destroyed.
+  public private(set) var buffers: [UInt32: HostBuffer] = [:]
+  /// `makeBuffer` and `makeCursorBuffer` calls, refused ones too.
+  public private(set) var requestCount = 0
+  /// Every frame, where `recordsFrames`.
+  public private(set) var frames: [FrameSubmission] = []
+  /// How many frames there were.
+  public private(set) var frameCount = 0
+  /// The buffer of the last frame.
+  public private(set) var lastBufferID: UInt32 = 0
+  /// Scanouts blanked, in order.
+  public private(set) var disabled: [Int] = []
+  /// Every `setCursor` call.
+  public private(set) var cursors: [CursorCall] = []
+  /// Every `setPath` call: `0 copy: why`.
+  public private(set) var paths: [String] = []
+  private var nextID: UInt32 = 1
+
+  /// One monitor per mode.
+  public init(modes: [DisplayMode] = [DisplayMode(width: 1024, height: 768, refreshMillihertz: 60_000)]) {
+    heads = modes.enumerated().map { HeadDescription(connected: true, mode: $1, name: "recorder-\($0)") }
+  }
+
+  /// The daemon has died: its buffers are no more.
+  public func forgetBuffers() { buffers.removeAll() }
+
+  /// The pixel of a buffer.
+  public func pixel(_ bufferID: UInt32, _ x: Int, _ y: Int) -> UInt32? {
+    guard let mapped = buffers[bufferID]?.mapped, x < mapped.layout.width, y < mapped.layout.height else { return nil }
+    return mapped.pixels.loadUnaligned(fromByteOffset: y * mapped.layout.strideBytes + x * 4, as: UInt32.self)
+  }
+
+  /// All pixels of a buffer, row by row.
+  public func pixels(_ bufferID: UInt32) -> [UInt32] {
+    guard let layout = buffers[bufferID]?.mapped.layout else { return [] }
+    return (0..<layout.height).flatMap { y in (0..<layout.width).compactMap { x in pixel(bufferID, x, y) } }
+  }
+
+  /// The monitor of `heads`.
+  public func head(_ scanout: Int) -> HeadDescription? { scanout < heads.count ? heads[scanout] : nil }
+
+  /// A memfd of that size.
+  public func makeBuffer(scanout: Int, width: Int, height: Int, format: PixelFormat) -> HostBuffer? {
+    make(width: width, height: height, format: format)
+  }
+
+  /// A memfd of 64 × 64 pixels.
+  public func makeCursorBuffer(scanout: Int) -> HostBuffer? { make(width: 64, height: 64, format: .argb8888) }
+
+  /// Forgets it at once.
+  public func destroyBuffer(_ id: UInt32) { buffers[id] = nil }
+
+  /// Remembers it. Whoever owns the recorder answers it.
+  public func present(_ frame: FrameSubmission) {
+    frameCount += 1
+    lastBufferID = frame.bufferID
+    if recordsFrames { frames.append(frame) }
+  }
+
+  /// Remembers it.
+  public func disable(scanout: Int) { disabled.append(scanout) }
+
+  /// Remembers it.
+  public func setCursor(scanout: Int, bufferID: UInt32?, x: Int, y: Int, hotX: Int, hotY: Int) {
+    cursors.append(CursorCall(scanout: scanout, bufferID: bufferID, x: x, y: y, hotX: hotX, hotY: hotY))
+  }
+
+  /// Remembers it.
+  public func setPath(scanout: Int, path: FramePath, reason: String) { paths.append("\(scanout) \(path): \(reason)") }
+
+  private func make(width: Int, height: Int, format: PixelFormat) -> HostBuffer? {
+    requestCount += 1
+    let stride = width * PixelFormat.bytesPerPixel + padByteCount
+    guard !refusesBuffers,
+      let layout = FrameLayout(width: width, height: height, strideBytes: stride, format: format),
+      layout.byteCount <= 1 << 28,
+      let fd = try? MemFD.create(name: "recorder", byteCount: stride * height),
+      let mapped = try? MappedBuffer(fd: SharedFD(fd), kind: .memfd, layout: layout, byteCount: stride * height)
+    else { return nil }
+    let buffer = HostBuffer(id: nextID, mapped: mapped)
+    buffers[nextID] = buffer
+    nextID += 1
+    return buffer
+  }
+}
