@@ -36,6 +36,7 @@ let package = Package(
     // Floor
     .target(name: "LinuxIO", dependencies: ["CLinux"], swiftSettings: memory),
     .target(name: "Scanout", swiftSettings: strict),
+    .target(name: "FrameScheduler", swiftSettings: strict),
 
     // Memory and protocols
     .target(name: "GraphicsMemory", dependencies: ["CLinux", "LinuxIO", "Scanout"], swiftSettings: memory),

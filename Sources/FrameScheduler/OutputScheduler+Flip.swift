@@ -1,0 +1,163 @@
+extension OutputScheduler {
+  /// The commit of the last decision was accepted by the kernel; from the times the scheduler learns its costs.
+  ///
+  /// - `begunAt`: when the blits were done and the commit began.
+  public mutating func commitDone(begunAt: Nanoseconds, at now: Nanoseconds) {
+    timer.noteCommit(now - begunAt)
+    if plannedBlits > 0 { timer.noteBlits(overrun: begunAt - max(engineFreeAt, lastWake)) }
+    plannedBlits = 0
+    replan(at: now)
+  }
+
+  /// The kernel refused the commit of the last decision: nothing of it is on screen, nothing is lost.
+  ///
+  /// The offender (if it is known) loses its plane and is copied from now on; if it was copied, its frame is dropped.
+  /// If there is time before the vblank, `decisions` holds the commit of all the others, to be done at once; else
+  /// they go into the next one.
+  public mutating func commitFailed(
+    offender: VMID?, at now: Nanoseconds, into decisions: inout FrameDecisions
+  ) {
+    let wasDirty = decisions.needsFullDamage
+    decisions.removeAll()
+    guard let failed = pendingFlip else { return }
+    pendingFlip = nil
+    doneIndex = failed.index - 1
+    isDirty = isDirty || wasDirty
+    let isInTime =
+      offender != nil
+      && (!predictor.isAnchored || failed.isImmediate || now + timer.commitCost <= predictor.time(of: failed.index))
+    for position in vms.indices {
+      guard let frame = vms[position].staged else { continue }
+      if vms[position].id == offender {
+        vms[position].staged = nil
+        unstageOffender(position, frame, for: failed.index, into: &decisions)
+      } else if isInTime {
+        decisions.latches.append(
+          LatchedFrame(
+            vm: vms[position].id, frame: frame.id, path: vms[position].stagedPath, isRepeat: frame.isRepeat))
+      } else {
+        vms[position].staged = nil
+        unstage(position, frame, for: failed.index, into: &decisions)
+      }
+    }
+    if isInTime, !decisions.latches.isEmpty || isDirty {
+      pendingFlip = failed
+      doneIndex = failed.index
+      decisions.commits = true
+      decisions.needsFullDamage = isDirty
+      decisions.showsFallback = displayed == .fallback
+      isDirty = false
+    }
+    flushReleases(at: now, into: &decisions)
+    replan(at: now)
+  }
+
+  private mutating func unstage(
+    _ position: Int, _ frame: HeldFrame, for index: Int64, into decisions: inout FrameDecisions
+  ) {
+    vms[position].servedIndex = min(vms[position].servedIndex, index - 1)
+    if vms[position].stagedPath == .blit {
+      vms[position].completed = frame
+      vms[position].completedPromise = vms[position].stagedPromise
+    } else {
+      returnToSlot(position, frame, into: &decisions)
+    }
+  }
+
+  private mutating func unstageOffender(
+    _ position: Int, _ frame: HeldFrame, for index: Int64, into decisions: inout FrameDecisions
+  ) {
+    guard vms[position].stagedPath == .plane else {
+      discard(frame, of: position, .refusedByDevice, into: &decisions)
+      return
+    }
+    vms[position].path = .blit
+    vms[position].servedIndex = min(vms[position].servedIndex, index - 1)
+    returnToSlot(position, frame, into: &decisions)
+  }
+
+  /// Gives back a frame that was taken for service; a newer one in the slot supersedes it.
+  mutating func returnToSlot(
+    _ position: Int, _ frame: HeldFrame, into decisions: inout FrameDecisions
+  ) {
+    guard vms[position].slot == nil else {
+      if !frame.isRepeat { discard(frame, of: position, .superseded, into: &decisions) }
+      return
+    }
+    vms[position].slot = frame
+    vms[position].firstReady = frame.ready
+  }
+
+  /// The page-flip event: what was staged is on screen.
+  ///
+  /// - `sequence`, `timestamp`: the kernel's vblank counter and time of the event.
+  /// - Events without a pending commit are ignored.
+  public mutating func flipDone(
+    sequence: UInt64, timestamp: Nanoseconds, at now: Nanoseconds, into decisions: inout FrameDecisions
+  ) {
+    decisions.removeAll()
+    guard let flip = pendingFlip else { return }
+    pendingFlip = nil
+    let index = predictor.add(sequence: sequence, time: timestamp, notBefore: flip.index)
+    doneIndex = max(doneIndex, index)
+    if !flip.isImmediate { timer.noteFlip(missedVblank: index > flip.index) }
+    for position in vms.indices {
+      guard let frame = vms[position].staged else { continue }
+      vms[position].staged = nil
+      show(frame, of: position, index: index, at: timestamp, into: &decisions)
+    }
+    flushReleases(at: now, into: &decisions)
+    replan(at: now)
+  }
+
+  private mutating func show(
+    _ frame: HeldFrame, of position: Int, index: Int64, at timestamp: Nanoseconds,
+    into decisions: inout FrameDecisions
+  ) {
+    let replaced = vms[position].shown?.id
+    vms[position].shown = frame
+    decisions.shown.append(
+      ShownFrame(
+        vm: vms[position].id, frame: frame.id, replaced: replaced == frame.id ? nil : replaced, readyAt: frame.ready))
+    guard !frame.isRepeat else { return }
+    let latency = max(0, timestamp - frame.ready)
+    vms[position].statistics.shown += 1
+    vms[position].statistics.latencyNanoseconds += latency
+    vms[position].statistics.maximumLatencyNanoseconds = max(
+      vms[position].statistics.maximumLatencyNanoseconds, latency)
+    var isLate = false
+    if let promise = vms[position].stagedPromise, promise.isOnTime, promise.isWithinDeclared,
+      index > promise.deadline
+    {
+      isLate = true
+      vms[position].statistics.missed += 1
+    }
+    vms[position].stagedPromise = nil
+    vms[position].protection.noteShown(missed: isLate)
+  }
+
+  /// Corrects the charge for a frame by what its blits really took (sched.md §7.6).
+  public mutating func blitsMeasured(
+    of vm: VMID, plannedNanoseconds: Nanoseconds, actualNanoseconds: Nanoseconds
+  ) {
+    guard let position = position(of: vm) else { return }
+    let difference = min(max(actualNanoseconds - plannedNanoseconds, -1_000_000_000), 1_000_000_000)
+    vms[position].finish += FairClock.share(of: difference, weight: vms[position].weight)
+    if difference > 0, isPromised(position) {
+      vms[position].overrun = min(vms[position].overrun + difference, 1_000_000_000)
+    }
+  }
+
+  /// Takes another mode of the output, after a mode set.
+  ///
+  /// Service levels are not admitted anew; a rate above the new refresh rate is held to it.
+  public mutating func setTiming(_ timing: OutputTiming, at now: Nanoseconds) {
+    guard timing != self.timing else { return }
+    self.timing = timing
+    predictor.setPeriod(timing.periodNanoseconds)
+    timer = LatchTimer(configuration: configuration, period: timing.periodNanoseconds)
+    isDirty = true
+    refreshCadences()
+    replan(at: now)
+  }
+}

@@ -1,0 +1,114 @@
+extension OutputScheduler {
+  /// Computes `nextWake` anew after an event.
+  mutating func replan(at now: Nanoseconds) {
+    plan = makePlan(at: now)
+    upkeepWake = nextUpkeep()
+  }
+
+  /// When to decide next and for which vblank, or `nil` if nothing could be committed.
+  ///
+  /// The commit for vblank V is due at `L = V − lead`. Its decision falls at `L` less the blit time of what is ready
+  /// (as late as is safe), at once if the output is idle and there is only one VM, and as early as the vblank before
+  /// if blit time is scarce.
+  func makePlan(at now: Nanoseconds) -> Plan? {
+    guard pendingFlip == nil, !(policy == .exclusive && grant.isLeased) else { return nil }
+    let isImmediate = !predictor.isAnchored || (isAlone && isIdle(at: now))
+    let lead = isImmediate ? timer.commitCost : timer.lead
+    var first = predictor.isAnchored ? predictor.index(atOrAfter: now + lead) : doneIndex + 1
+    // A decision that is due already keeps its vblank as long as the red zone lasts.
+    if let plan, plan.wake <= now, !isImmediate, now + timer.commitCost <= predictor.time(of: plan.index) {
+      first = min(first, plan.index)
+    }
+    first = max(first, doneIndex + 1)
+
+    var index = isDirty ? first : Int64.max
+    for position in vms.indices {
+      guard let eligible = eligibleIndex(position) else { continue }
+      index = min(index, max(first, eligible))
+      if index == first { break }
+    }
+    guard index < .max else { return nil }
+    let (work, reserve, promised) = demand(at: index)
+    if isImmediate, index == first || !predictor.isAnchored {
+      // Before the first flip there is no vblank to go by: whatever is copied within one period goes first.
+      let unanchored = plan.map(\.latchBy) ?? now + timing.periodNanoseconds
+      let latchBy = predictor.isAnchored ? predictor.time(of: index) - lead : unanchored
+      return Plan(
+        index: index, wake: max(now, engineFreeAt), final: now, latchBy: latchBy, promiseBy: now, reserve: 0,
+        isImmediate: true)
+    }
+    let latchBy = predictor.time(of: index) - timer.lead
+    let before = predictor.time(of: index - 1)
+    let margin = timer.timerLateness
+    let overrun = work > 0 ? timer.blitOverrun : 0
+    let final = max(before, latchBy - (reserve > 0 ? reserve + overrun : work + overrun) - margin)
+    var wake = final
+    if work > 0 {
+      wake = startsEarly ? before : max(before, min(final, latchBy - work - reserve - overrun - margin))
+    }
+    return Plan(
+      index: index, wake: max(wake, now, engineFreeAt), final: final, latchBy: latchBy,
+      promiseBy: latchBy - promised - timer.blitOverrun - margin, reserve: reserve, isImmediate: false)
+  }
+
+  /// The blit time that ready frames need for a vblank, what to keep for promised frames that may still come, and
+  /// what all promised frames of that vblank may need.
+  private func demand(
+    at index: Int64
+  ) -> (work: Nanoseconds, reserve: Nanoseconds, promised: Nanoseconds) {
+    var work: Nanoseconds = 0
+    var reserve: Nanoseconds = 0
+    var promised: Nanoseconds = 0
+    for position in vms.indices {
+      let eligible = eligibleIndex(position) ?? .max
+      if eligible <= index, vms[position].completed == nil { work += vms[position].remainingCost }
+      guard isPromised(position), vms[position].path == .blit,
+        let level = vms[position].configuration.serviceLevel
+      else { continue }
+      let isServed = vms[position].servedIndex >= index
+      guard isServed || vms[position].floor.isDue(at: index) else { continue }
+      promised += level.frameNanoseconds
+      if eligible > index, !isServed, isAlive(position, at: index) { reserve += level.frameNanoseconds }
+    }
+    let period = timing.periodNanoseconds
+    return (min(work, period), min(reserve, period), min(promised, period))
+  }
+
+  /// Whether a VM showed a frame of late; for one that is silent no time is kept.
+  private func isAlive(_ position: Int, at index: Int64) -> Bool {
+    !vms[position].hasReadyFrame
+      && vms[position].lastReady + VMState.silenceNanoseconds > predictor.time(of: index)
+  }
+
+  /// The first vblank that a VM's frame can be for, or `nil` if it has none.
+  func eligibleIndex(_ position: Int) -> Int64? {
+    guard isSeen(position) else { return nil }
+    let vm = vms[position]
+    if vm.completed != nil || vm.working != nil { return 0 }
+    guard let slot = vm.slot else { return nil }
+    if slot.isRepeat { return 0 }
+    var index = vm.servedIndex + 1
+    if vm.cap.isLimiting { index = max(index, vm.cap.dueIndex) }
+    if holdsToFloor(position) { index = max(index, vm.floor.dueIndex) }
+    return index
+  }
+
+  /// Whether only one VM can come on screen, so that nobody else can be delayed by an early commit.
+  var isAlone: Bool { vms.count == 1 || policy == .exclusive }
+
+  /// Whether a whole vblank has passed without a commit.
+  func isIdle(at now: Nanoseconds) -> Bool {
+    guard predictor.isAnchored else { return true }
+    return now >= predictor.time(of: doneIndex + 1) && !startsEarly
+  }
+
+  /// Whether the policy keeps the VM's service level.
+  func isPromised(_ position: Int) -> Bool {
+    (policy == .sla || policy == .hybrid) && vms[position].configuration.serviceLevel != nil
+  }
+
+  /// Whether the VM gets no more than its promised rate.
+  func holdsToFloor(_ position: Int) -> Bool {
+    isPromised(position) && (policy == .sla || vms[position].protection.isProtected)
+  }
+}

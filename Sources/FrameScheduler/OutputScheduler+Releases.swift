@@ -1,0 +1,98 @@
+extension OutputScheduler {
+  /// Signals the fences that are due: in order, each once, at the VM's rate, and none later than the release timeout.
+  ///
+  /// Fences are a timeline: one release covers all frames up to the oldest that is still held, so that a flood of
+  /// superseded frames needs no queue.
+  mutating func flushReleases(at now: Nanoseconds, into decisions: inout FrameDecisions) {
+    for position in vms.indices where vms[position].firstUnreleased != nil {
+      releaseInTurn(position, at: now, into: &decisions)
+      releaseOverdue(position, at: now, into: &decisions)
+    }
+  }
+
+  private mutating func releaseInTurn(
+    _ position: Int, at now: Nanoseconds, into decisions: inout FrameDecisions
+  ) {
+    guard let first = vms[position].firstUnreleased, vms[position].releaseAllowedAt <= now else { return }
+    let held = vms[position].oldestHeld(isUnseen: !isSeen(position))
+    if let held, held.id <= first { return }
+    release(position, upTo: held, at: now, into: &decisions)
+    let interval = releaseInterval(position)
+    let slack = interval <= timing.periodNanoseconds ? interval / 4 : timing.periodNanoseconds
+    vms[position].releaseAllowedAt = max(vms[position].releaseAllowedAt + interval, now + interval - slack)
+  }
+
+  /// Rule `t_max`: also the fence of a frame that is still held.
+  private mutating func releaseOverdue(
+    _ position: Int, at now: Nanoseconds, into decisions: inout FrameDecisions
+  ) {
+    while let first = vms[position].firstUnreleased,
+      vms[position].firstUnreleasedAt + configuration.releaseTimeoutNanoseconds <= now
+    {
+      release(position, upTo: nextHeld(position, after: first), at: now, into: &decisions)
+    }
+  }
+
+  /// Releases all fences of frames before `held`, or all if there is none.
+  private mutating func release(
+    _ position: Int, upTo held: HeldFrame?, at now: Nanoseconds, into decisions: inout FrameDecisions
+  ) {
+    guard let last = vms[position].lastAccepted else { return }
+    let through = held.map { FrameID($0.id.rawValue &- 1) } ?? last
+    decisions.releases.append(FenceRelease(vm: vms[position].id, through: through))
+    vms[position].firstUnreleased = held?.id
+    vms[position].firstUnreleasedAt = held?.arrived ?? 0
+  }
+
+  /// The oldest held frame after one, whatever the release point is.
+  private func nextHeld(_ position: Int, after frame: FrameID) -> HeldFrame? {
+    let vm = vms[position]
+    if let staged = vm.staged, staged.id > frame { return staged }
+    if let completed = vm.completed, completed.id > frame { return completed }
+    if let working = vm.working, working.id > frame { return working }
+    if let slot = vm.slot, slot.id > frame { return slot }
+    for place in 0..<vm.pendingCount where vm.pending[place].id > frame { return vm.pending[place] }
+    return nil
+  }
+
+  /// Whether a VM's frames can come on screen under the policy.
+  func isSeen(_ position: Int) -> Bool {
+    policy != .exclusive || grant.holder == vms[position].id
+  }
+
+  /// The least time between two releases: that of the VM's rate.
+  private func releaseInterval(_ position: Int) -> Nanoseconds {
+    let vm = vms[position]
+    var rate = vm.cap.rate
+    if !isSeen(position) { rate = min(rate, configuration.backgroundMillihertz) }
+    if holdsToFloor(position) { rate = min(rate, vm.floor.rate) }
+    return rate >= timing.refreshMillihertz ? timing.periodNanoseconds : 1_000_000_000_000 / rate
+  }
+
+  /// Drops frames whose fence did not signal in time.
+  mutating func expirePending(at now: Nanoseconds, into decisions: inout FrameDecisions) {
+    for position in vms.indices {
+      while vms[position].pendingCount > 0,
+        vms[position].pending[0].arrived + configuration.readinessTimeoutNanoseconds <= now
+      {
+        let frame = vms[position].removePending(at: 0)
+        discard(frame, of: position, .neverReady, into: &decisions)
+      }
+    }
+  }
+
+  /// The next time at which something other than a commit falls due.
+  func nextUpkeep() -> Nanoseconds? {
+    var earliest = policy == .exclusive ? grant.deadline ?? .max : .max
+    for position in vms.indices {
+      if vms[position].pendingCount > 0 {
+        earliest = min(earliest, vms[position].pending[0].arrived + configuration.readinessTimeoutNanoseconds)
+      }
+      guard let first = vms[position].firstUnreleased else { continue }
+      earliest = min(earliest, vms[position].firstUnreleasedAt + configuration.releaseTimeoutNanoseconds)
+      let held = vms[position].oldestHeld(isUnseen: !isSeen(position))
+      if held.map({ $0.id > first }) ?? true { earliest = min(earliest, vms[position].releaseAllowedAt) }
+    }
+    return earliest == .max ? nil : earliest
+  }
+}

@@ -1,0 +1,162 @@
+/// Decides for one output (CRTC) which VM's frames go into which atomic commit, and when.
+///
+/// A pure value: events and the time go in, decisions come out. It reads no clock, does no I/O, and allocates nothing
+/// once its VMs are added, so the simulator and production run the same code. One caller at a time.
+///
+/// The rules are those of sched.md §7: at most one commit between two flips; only ready frames, the newest of each VM;
+/// as late before the vblank as is safe; nothing changed, no commit; no wake-up when idle. A sole VM's frame is
+/// committed at once when the output is idle.
+///
+/// ```swift
+/// var scheduler = try OutputScheduler(timing: OutputTiming(refreshMillihertz: 60_000), policy: .hybrid)
+/// var decisions = FrameDecisions()
+/// try scheduler.addVM(VMID(1), VMConfiguration(owner: uid), at: clock.now)
+///
+/// // A client's frame, its fence signalled:
+/// let receipt = scheduler.frameReady(VMID(1), frame: FrameID(7), byteCount: bytes, at: clock.now, into: &decisions)
+/// apply(decisions)
+///
+/// // The timer, armed at `scheduler.nextWake` (absolute; nil: disarm it) after every call:
+/// scheduler.wake(at: clock.now, into: &decisions)
+/// for blit in decisions.blits { copy(blit) }
+/// if decisions.commits {
+///   let begun = clock.now
+///   if kms.commit(decisions.latches) {
+///     scheduler.commitDone(begunAt: begun, at: clock.now)
+///   } else {
+///     scheduler.commitFailed(offender: nil, at: clock.now, into: &decisions)
+///   }
+/// }
+/// for release in decisions.releases { signalFences(of: release.vm, through: release.frame) }
+///
+/// // The page-flip event:
+/// scheduler.flipDone(sequence: event.sequence, timestamp: event.time, at: clock.now, into: &decisions)
+/// ```
+public struct OutputScheduler: Sendable {
+  /// The constants that the scheduler was made with.
+  public let configuration: SchedulerConfiguration
+  /// The mode's timing.
+  public internal(set) var timing: OutputTiming
+  /// Who goes first when not everything fits.
+  public internal(set) var policy: SchedulingPolicy
+  /// Who has the output to itself under the `exclusive` policy.
+  public internal(set) var grant: ExclusiveGrant
+  /// The model of the output's vblanks.
+  public internal(set) var predictor: VblankPredictor
+
+  var vms: [VMState] = []
+  var timer: LatchTimer
+  var clock: FairClock
+  var heap: CandidateHeap
+  /// Where round robin goes on.
+  var cursor = 0
+
+  /// The commit whose flip event is awaited: the vblank it was for, and when it was decided.
+  var pendingFlip: PendingFlip?
+  /// The last vblank whose commit was decided on.
+  var doneIndex: Int64 = -1
+  /// The blit time was scarce in the last interval, so the next begins at its first moment.
+  var startsEarly = false
+  /// The picture must be committed anew even without a new frame.
+  var isDirty = false
+  /// What the last commit under `exclusive` showed.
+  var displayed = Displayed.tiles
+  var plan: Plan?
+  var upkeepWake: Nanoseconds?
+  /// Blits that were planned since the last commit, and when they ended by plan.
+  var plannedBlits: Nanoseconds = 0
+  var engineFreeAt: Nanoseconds = .min / 2
+  var lastWake: Nanoseconds = 0
+
+  var backgroundCredit: Nanoseconds = 0
+  var lastCreditAt: Nanoseconds?
+  var windowBusy: Nanoseconds = 0
+  var windowStart: Nanoseconds?
+  var utilisationPermille: Int64 = 0
+
+  /// Makes the scheduler of one output and reserves its storage.
+  ///
+  /// Throws `SchedulerError.outOfRange` if a number of the configuration is.
+  public init(
+    timing: OutputTiming, policy: SchedulingPolicy = .hybrid, configuration: SchedulerConfiguration = .init()
+  ) throws(SchedulerError) {
+    try configuration.validate()
+    let capacity = Int(configuration.maximumVMCount)
+    self.configuration = configuration
+    self.timing = timing
+    self.policy = policy
+    grant = ExclusiveGrant(capacity: capacity)
+    predictor = VblankPredictor(periodNanoseconds: timing.periodNanoseconds)
+    timer = LatchTimer(configuration: configuration, period: timing.periodNanoseconds)
+    clock = FairClock(maximumVMCount: capacity)
+    heap = CandidateHeap(capacity: capacity)
+    vms.reserveCapacity(capacity)
+  }
+
+  /// When to call `wake(at:into:)` next, or `nil` for not before the next event. Changes with every call.
+  public var nextWake: Nanoseconds? {
+    guard let plan else { return upkeepWake }
+    return min(plan.wake, upkeepWake ?? .max)
+  }
+
+  /// Whether a commit is out whose flip event has not come.
+  public var isFlipPending: Bool { pendingFlip != nil }
+
+  /// The VMs on the output, in the order in which they were added.
+  public var vmCount: Int { vms.count }
+
+  /// What a VM got up to now.
+  public func statistics(of vm: VMID) -> VMStatistics? {
+    position(of: vm).map { vms[$0].statistics }
+  }
+
+  /// The frame of a VM that is on screen, or was last.
+  public func shownFrame(of vm: VMID) -> FrameID? {
+    position(of: vm).flatMap { vms[$0].shown?.id }
+  }
+
+  /// Whether `hybrid` holds a VM to its promised rate at present.
+  public func isProtected(_ vm: VMID) -> Bool {
+    position(of: vm).map { vms[$0].protection.isProtected } ?? false
+  }
+
+  /// The adaptive red zone at present: the margin between the last moment for a commit and its vblank.
+  public var redZoneNanoseconds: Nanoseconds { timer.redZone }
+
+  func position(of vm: VMID) -> Int? {
+    for position in vms.indices where vms[position].id == vm { return position }
+    return nil
+  }
+}
+
+extension OutputScheduler {
+  /// A commit on its way.
+  struct PendingFlip: Sendable {
+    var index: Int64
+    var decidedAt: Nanoseconds
+    /// Whether it was decided without regard to the vblank, so that its flip says nothing of the red zone.
+    var isImmediate: Bool
+  }
+
+  /// What is on screen under `exclusive`.
+  enum Displayed: Hashable, Sendable {
+    case tiles
+    case fallback
+    case vm(VMID)
+  }
+
+  /// When and for which vblank to decide next.
+  struct Plan: Sendable {
+    var index: Int64
+    var wake: Nanoseconds
+    /// From when on the decision includes the commit.
+    var final: Nanoseconds
+    /// The last moment for the commit.
+    var latchBy: Nanoseconds
+    /// Until when a promised frame that is due at this vblank must be ready to count as in time.
+    var promiseBy: Nanoseconds
+    /// Blit time before `latchBy` that is kept for promised frames that are not ready yet.
+    var reserve: Nanoseconds
+    var isImmediate: Bool
+  }
+}

@@ -1,0 +1,142 @@
+/// A frame that the scheduler holds.
+struct HeldFrame: Sendable {
+  var id: FrameID
+  var byteCount: Int64
+  var cost: Nanoseconds
+  var arrived: Nanoseconds
+  var ready: Nanoseconds
+  var isRepeat = false
+}
+
+/// By which vblank a promised frame is due, and whether a miss would be the host's fault.
+struct Promise: Sendable {
+  var deadline: Int64
+  var isOnTime: Bool
+  /// Whether the frame costs no more than was declared.
+  var isWithinDeclared = true
+}
+
+/// All that the scheduler knows of one VM. Frames move pending → slot → working → completed → staged → shown; on the
+/// plane path slot → staged. In that order their numbers fall, so the oldest one is the last of them that is set.
+struct VMState: Sendable {
+  static let pendingLimit = 4
+  /// After this time without a frame, the next one has no time kept for it.
+  static let silenceNanoseconds: Nanoseconds = 1_000_000_000
+
+  let id: VMID
+  var configuration: VMConfiguration
+  /// Differs from the configuration's after the device refused the plane.
+  var path: FramePath
+
+  var lastAccepted: FrameID?
+  /// Frames whose fence has not signalled, oldest first; `pendingCount` of them are in use.
+  var pending: InlineArray<4, HeldFrame>
+  var pendingCount = 0
+  /// The mailbox: the newest ready frame that nobody has begun to serve.
+  var slot: HeldFrame?
+  /// When the first of the frames that the slot held since it was last served became ready.
+  var firstReady: Nanoseconds = 0
+  var lastReady: Nanoseconds = .min / 2
+  var wasSilent = true
+  /// A frame that is being copied: latched, it can't be superseded.
+  var working: HeldFrame?
+  var workingDone: Nanoseconds = 0
+  /// A frame that is copied and waits for the commit.
+  var completed: HeldFrame?
+  /// The frame in the commit whose flip is pending.
+  var staged: HeldFrame?
+  var stagedPath = FramePath.plane
+  /// The frame on screen, or the last that was.
+  var shown: HeldFrame?
+
+  /// The oldest frame whose fence is held.
+  var firstUnreleased: FrameID?
+  var firstUnreleasedAt: Nanoseconds = 0
+  var releaseAllowedAt: Nanoseconds = .min / 2
+
+  /// The last vblank that the VM was served for: one frame for each vblank.
+  var servedIndex: Int64 = -1
+  /// The rate that the VM can't exceed.
+  var cap: Cadence
+  /// The rate that the VM was promised.
+  var floor: Cadence
+  /// The vblank of the first slot of `floor`, chosen so that promises do not fall due together.
+  var phase: Int64 = 0
+
+  /// Finish tag of the last service, and the virtual time at which the slot was filled.
+  var finish: Int64 = 0
+  var arrivalTag: Int64 = 0
+  /// The start tag with which the frame that is under way was taken up in the interval `runIndex`.
+  var runTag: Int64 = 0
+  var runIndex: Int64 = -1
+  /// What was promised for the frame in the slot once it is a candidate, and for those further on.
+  var slotPromise: Promise?
+  var servedPromise: Promise?
+  var completedPromise: Promise?
+  var stagedPromise: Promise?
+  /// Blit time that was used beyond what was planned, not yet paid by a later deadline.
+  var overrun: Nanoseconds = 0
+
+  var tokens: TokenBucket
+  var protection = ProtectionState()
+  var statistics = VMStatistics()
+
+  init(id: VMID, configuration: VMConfiguration, cap: Cadence, floor: Cadence, tokens: TokenBucket) {
+    self.id = id
+    self.configuration = configuration
+    self.cap = cap
+    self.floor = floor
+    self.tokens = tokens
+    path = configuration.path
+    let empty = HeldFrame(id: FrameID(0), byteCount: 0, cost: 0, arrived: 0, ready: 0)
+    pending = InlineArray(repeating: empty)
+  }
+
+  var hasReadyFrame: Bool { slot != nil || working != nil || completed != nil }
+
+  var weight: Int64 { configuration.weight }
+
+  /// The start tag of the frame in the slot: `max(v(arrival), F)`.
+  var startTag: Int64 { max(arrivalTag, finish) }
+
+  /// What is left to copy of the frame that would be served next.
+  var remainingCost: Nanoseconds {
+    if let working { return working.cost - workingDone }
+    guard path == .blit, let slot else { return 0 }
+    return slot.cost
+  }
+}
+
+extension VMState {
+  /// Takes the pending frame at a place out of the list.
+  mutating func removePending(at position: Int) -> HeldFrame {
+    let frame = pending[position]
+    for place in position..<(pendingCount - 1) { pending[place] = pending[place + 1] }
+    pendingCount -= 1
+    return frame
+  }
+
+  func pendingPosition(of frame: FrameID) -> Int? {
+    for position in 0..<pendingCount where pending[position].id == frame { return position }
+    return nil
+  }
+
+  /// Notes that a frame's fence is held from now on.
+  mutating func hold(_ frame: HeldFrame) {
+    guard firstUnreleased == nil else { return }
+    firstUnreleased = frame.id
+    firstUnreleasedAt = frame.arrived
+  }
+
+  /// The oldest frame that keeps its fence and those after it from being released.
+  ///
+  /// `isUnseen`: the VM does not have the output, so frames in the slot are released at the background rate.
+  func oldestHeld(isUnseen: Bool) -> HeldFrame? {
+    let releasesOnCopy = configuration.releasePoint == .copy && path == .blit
+    if let staged, !staged.isRepeat, !releasesOnCopy { return staged }
+    if let completed, !completed.isRepeat, !releasesOnCopy { return completed }
+    if let working { return working }
+    if let slot, !slot.isRepeat, !isUnseen { return slot }
+    return pendingCount > 0 ? pending[0] : nil
+  }
+}
