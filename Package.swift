@@ -37,6 +37,7 @@ let package = Package(
     .target(name: "LinuxIO", dependencies: ["CLinux"], swiftSettings: memory),
     .target(name: "Scanout", swiftSettings: strict),
     .target(name: "FrameScheduler", swiftSettings: strict),
+    .target(name: "FrameSimulator", dependencies: ["FrameScheduler"], swiftSettings: strict),
 
     // Memory and protocols
     .target(name: "GraphicsMemory", dependencies: ["CLinux", "LinuxIO", "Scanout"], swiftSettings: memory),
