@@ -48,6 +48,10 @@ let package = Package(
       name: "PresentProtocol", dependencies: ["CFramepathABI", "LinuxIO", "Scanout", "GraphicsMemory"],
       swiftSettings: memory),
 
+    .target(
+      name: "HybridRegion", dependencies: ["CFramepathABI", "LinuxIO", "Scanout", "GraphicsMemory"],
+      swiftSettings: memory),
+
     // Devices and outputs
     .target(name: "VirtioGPU", dependencies: ["GuestMemory", "Scanout", "GraphicsMemory"], swiftSettings: memory),
     .target(name: "Outputs", dependencies: ["LinuxIO", "Scanout", "GraphicsMemory"], swiftSettings: strict),
@@ -78,7 +82,9 @@ let package = Package(
     // Tests
     .target(
       name: "TestSupport",
-      dependencies: ["LinuxIO", "GuestMemory", "Virtio", "VhostUser", "Scanout", "GraphicsMemory", "Outputs", "VirtioGPU"],
+      dependencies: [
+        "LinuxIO", "GuestMemory", "Virtio", "VhostUser", "Scanout", "GraphicsMemory", "Outputs", "VirtioGPU",
+      ],
       path: "Tests/TestSupport", swiftSettings: strict),
     .testTarget(name: "LinuxIOTests", dependencies: ["LinuxIO", "TestSupport"], swiftSettings: strict),
     .testTarget(name: "ScanoutTests", dependencies: ["Scanout"], swiftSettings: strict),
@@ -94,6 +100,10 @@ let package = Package(
     .testTarget(name: "OutputTests", dependencies: ["Headless", "KMS", "TestSupport"], swiftSettings: strict),
     .testTarget(
       name: "SystemTests", dependencies: ["PresentClient", "VhostUser", "VirtioGPU", "TestSupport"],
+      swiftSettings: strict),
+    .testTarget(
+      name: "HybridRegionTests",
+      dependencies: ["HybridRegion", "CFramepathABI", "LinuxIO", "Scanout", "GraphicsMemory"],
       swiftSettings: strict),
     .testTarget(name: "LabTests", dependencies: ["CPNG", "LinuxIO"], swiftSettings: strict),
   ]

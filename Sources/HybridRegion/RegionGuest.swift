@@ -1,0 +1,193 @@
+import CFramepathABI
+public import GraphicsMemory
+public import LinuxIO
+public import Scanout
+
+/// Why a guest could not present.
+public enum RegionPresentError: Error, Equatable, Sendable {
+  /// The slot was not acquired, or the picture does not fit into it.
+  case badFrame
+  /// Another client has taken the region.
+  case displaced
+  /// The host does not read the ring, or its words make no sense.
+  case hostFailed
+}
+
+/// A guest's side of a region: the protocol without any waiting. `FramepathGuest` adds devices and waits.
+///
+/// Owned by one thread. It believes nothing that the host writes beyond its effect on the picture: it cannot be made to
+/// trap, to loop, or to leave the region.
+@safe public final class RegionGuest {
+  /// Where everything lies.
+  public let layout: RegionLayout
+  /// The VM's name.
+  public let name: String
+  /// Whether the flip times of the host are of this machine's CLOCK_MONOTONIC.
+  public let sharesClock: Bool
+  /// The peer whose doorbell is the host's, and its vector: peer << 16 | vector.
+  public let doorbellValue: UInt32
+
+  private let mapping: Mapping
+  private let words: RegionWords
+  private var flags: RegionGuestFlags = []
+  private var epoch: UInt32 = 0
+  private var slots: GuestSlots
+  private var present = RingProducer<PresentEntry>(epoch: 0)
+  private var release = RingConsumer<ReleaseEntry>(epoch: 0)
+  private var entry = ReleaseEntry()
+
+  /// Takes over a mapping of a region's first byte and all of it.
+  ///
+  /// - Parameter isWeaklyOrdered: for a BAR that is mapped write-combined.
+  public init(_ mapping: consuming Mapping, isWeaklyOrdered: Bool) throws(RegionError) {
+    guard mapping.byteCount >= RegionLayout.headerByteCount else { throw .noRegion }
+    // SAFETY: the mapping is page-aligned and longer than a header, as checked above.
+    guard unsafe SharedWord(mapping.base).load() == FRAMEPATH_REGION_MAGIC else { throw .noRegion }
+    framepath_region_consume()
+    var header = framepath_region_header()
+    unsafe withUnsafeMutableBytes(of: &header) { space in
+      unsafe space.copyMemory(from: UnsafeRawBufferPointer(start: mapping.base, count: space.count))
+    }
+    layout = try RegionLayout(checking: header, mappedByteCount: mapping.byteCount)
+    sharesClock = header.features & UInt64(FRAMEPATH_REGION_SHARED_CLOCK.rawValue) != 0
+    doorbellValue = header.doorbell_peer << 16 | (header.doorbell_vector & 0xFFFF)
+    name = unsafe withUnsafeBytes(of: &header.name) { bytes in
+      unsafe String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
+    }
+    slots = GuestSlots(count: layout.slotCount, heldMask: 0)
+    // SAFETY: the layout was checked against the mapping's size; the mapping lives as long as this object.
+    words = unsafe RegionWords(base: mapping.base, layout: layout, isWeaklyOrdered: isWeaklyOrdered)
+    self.mapping = mapping
+  }
+
+  /// Begins: whoever had the region before is displaced. `attachResult` tells when the host has seen it.
+  public func attach(_ flags: RegionGuestFlags) {
+    let old = AttachWord(rawValue: words.attach.load()).epoch
+    repeat { epoch = UInt32.random(in: 1...UInt32.max) } while epoch == old
+    self.flags = flags
+    let start = EpochWord(epoch: epoch, position: 0).rawValue
+    words.presentTail.store(start)
+    words.releaseHead.store(start)
+    framepath_region_publish()
+    words.attach.store(AttachWord(epoch: epoch, flags: flags).rawValue)
+    framepath_region_publish()
+  }
+
+  /// nil: the host has not looked yet. After `.success`, slots can be acquired.
+  public func attachResult() -> Result<Void, RegionReason>? {
+    let word = words.acknowledged.load()
+    guard UInt32(truncatingIfNeeded: word >> 32) == epoch else { return nil }
+    let code = UInt32(truncatingIfNeeded: word)
+    guard code == 0 else { return .failure(RegionReason(rawValue: code) ?? .badVersion) }
+    framepath_region_consume()
+    slots = GuestSlots(count: layout.slotCount, heldMask: words.heldAtAttach.load())
+    present = RingProducer(epoch: epoch)
+    release = RingConsumer(epoch: epoch)
+    return .success(())
+  }
+
+  /// Lets go of the region, unless another client has it.
+  public func detach() {
+    guard epoch != 0, !isDisplaced else { return }
+    words.attach.store(0)
+    framepath_region_publish()
+    epoch = 0
+  }
+
+  /// Whether another client has taken the region.
+  public var isDisplaced: Bool { words.attach.load() != AttachWord(epoch: epoch, flags: flags).rawValue }
+
+  /// The output's mode, or nil where there is none now.
+  public var output: RegionOutput? { RegionOutput(word: words.output.load()) }
+
+  /// What stands behind the region.
+  public var state: RegionHostState {
+    RegionHostState(rawValue: UInt32(truncatingIfNeeded: words.state.load())) ?? .starting
+  }
+
+  /// Entries that the host refused since the attach.
+  public var refusalCount: Int { Int(words.refusals.load() >> 32) }
+
+  /// Takes a free slot, the one with the newest picture; nil where there is none now.
+  public func acquire() -> Int? { slots.acquire() }
+
+  /// How many presents ago the slot's picture was new: 1 is the last one; 0: its content is unknown.
+  public func age(of slot: Int) -> Int { Int(clamping: slots.age(slot)) }
+
+  /// Gives an acquired slot back unpresented.
+  public func abandon(_ slot: Int) { slots.abandon(slot) }
+
+  /// How many slots are the host's.
+  public var heldCount: Int { slots.heldCount }
+
+  /// An acquired slot's memory, valid while this object lives.
+  public func pixels(of slot: Int) -> UnsafeMutableRawBufferPointer {
+    precondition(slot >= 0 && slot < layout.slotCount, "a slot of the region")
+    // SAFETY: the layout has placed every slot inside the mapping.
+    return unsafe UnsafeMutableRawBufferPointer(
+      start: mapping.base + layout.slotOffset(slot), count: layout.slotByteCount)
+  }
+
+  /// Hands an acquired slot over. The caller rings the doorbell.
+  ///
+  /// - Parameters:
+  ///   - picture: how it lies in the slot; its offset is 0.
+  ///   - damage: what changed since the last present; empty means everything.
+  /// - Returns: the frame's number.
+  public func present(
+    _ slot: Int, _ picture: FrameLayout, damage: DamageRegion = DamageRegion(), readyNanoseconds: UInt64
+  ) throws(RegionPresentError) -> UInt64 {
+    guard slots.isDrawing(slot), picture.offset == 0, picture.byteCount <= layout.slotByteCount else {
+      throw .badFrame
+    }
+    guard !isDisplaced else { throw .displaced }
+    let frame = slots.nextFrame
+    var entry = PresentEntry()
+    entry.frame = frame
+    entry.readyNanoseconds = readyNanoseconds
+    entry.slot = UInt32(slot)
+    entry.width = UInt32(picture.width)
+    entry.height = UInt32(picture.height)
+    entry.strideBytes = UInt32(picture.strideBytes)
+    entry.fourcc = picture.format.fourcc
+    setDamage(damage.clipped(to: picture.bounds), of: &entry)
+    // The pixels before the entry.
+    framepath_region_publish()
+    var ring = words.present
+    guard present.push(entry, in: &ring) == .pushed else { throw .hostFailed }
+    framepath_region_publish()
+    slots.presented(slot)
+    return frame
+  }
+
+  private func setDamage(_ damage: DamageRegion, of entry: inout PresentEntry) {
+    func rect(_ rect: Rect) -> framepath_region_rect {
+      framepath_region_rect(
+        x: UInt32(clamping: rect.x), y: UInt32(clamping: rect.y), width: UInt32(clamping: rect.width),
+        height: UInt32(clamping: rect.height))
+    }
+    if damage.count > PresentEntry.damageCapacity {
+      entry.damageCount = 1
+      entry.setDamage(0, rect(damage.bounds))
+      return
+    }
+    entry.damageCount = UInt32(damage.count)
+    for index in 0..<damage.count { entry.setDamage(index, rect(damage[index])) }
+  }
+
+  /// The next thing that the host has said; nil where there is none. At most a ring's worth is looked through.
+  public func nextEvent() -> RegionEvent? {
+    var ring = words.release
+    for _ in 0..<layout.releaseEntryCount {
+      switch release.pop(into: &entry, from: &ring) {
+      case .empty, .stale: return nil
+      case .torn, .overrun: continue
+      case .entry: break
+      }
+      guard let event = entry.event else { continue }
+      if case .released(let slot, let frame) = event, !slots.released(slot, frame: frame) { continue }
+      return event
+    }
+    return nil
+  }
+}

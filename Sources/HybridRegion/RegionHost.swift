@@ -1,0 +1,234 @@
+import CFramepathABI
+public import GraphicsMemory
+public import LinuxIO
+public import Scanout
+
+/// A frame that a guest has handed over, with every number checked.
+public struct RegionFrame {
+  /// The slot that holds it.
+  public var slot: Int
+  /// The guest's number for it; rises within an attach.
+  public var frame: UInt64
+  /// The picture, as it lies from the slot's first byte on.
+  public var layout: FrameLayout
+  /// What changed since the guest's last frame; empty means everything.
+  public var damage: DamageRegion
+  /// The guest's CLOCK_MONOTONIC at the hand-over.
+  public var readyNanoseconds: UInt64
+}
+
+/// What `RegionHost.takeFrame` found.
+public enum RegionTake {
+  /// Nothing new.
+  case none
+  /// A frame; its slot is the host's until `release`.
+  case frame(RegionFrame)
+  /// An entry that made no sense: that frame is lost. The guest has been told, where it could be.
+  case refused(RegionReason)
+}
+
+/// What `RegionHost.checkAttach` found.
+public enum RegionAttach: Equatable, Sendable {
+  /// Another client has begun.
+  case attached(RegionGuestFlags)
+  /// The client has let go of the region.
+  case detached
+  /// A client of another version wants to begin.
+  case refused(RegionReason)
+}
+
+/// The host's side of a region.
+///
+/// Owned by one thread. Nothing that a guest writes anywhere in the region can trap it, make it loop, or reach another
+/// region. The per-frame calls allocate nothing.
+@safe public final class RegionHost {
+  /// Where everything lies.
+  public let layout: RegionLayout
+  /// The region: a memfd sealed against shrinking, growing and further seals.
+  public let fd: SharedFD
+  /// What the guest said at its attach.
+  public private(set) var guestFlags: RegionGuestFlags = []
+  /// Whether a guest is attached.
+  public var isAttached: Bool { epoch != 0 }
+  /// Entries refused since the region was made.
+  public private(set) var refusalCount: UInt64 = 0
+
+  private let mapping: Mapping
+  private let words: RegionWords
+  private var slots: HostSlots
+  private var epoch: UInt32 = 0
+  private var lastAttach: UInt64 = 0
+  private var epochRefusals: UInt32 = 0
+  private var present = RingConsumer<PresentEntry>(epoch: 0)
+  private var release = RingProducer<ReleaseEntry>(epoch: 0)
+  private var entry = PresentEntry()
+
+  /// Makes a region.
+  ///
+  /// - Parameters:
+  ///   - name: of the VM; cut after 63 bytes.
+  ///   - layout: its size and slots.
+  ///   - sharesClock: whether its guests read this machine's CLOCK_MONOTONIC.
+  public init(name: String, layout: RegionLayout, sharesClock: Bool = false) throws(SystemError) {
+    self.layout = layout
+    let memfd = try MemFD.create(name: "framepath-region", byteCount: layout.regionByteCount)
+    // The pixels are the guest's business; only what lies before them is mapped.
+    mapping = try Mapping(fd: memfd.raw, byteCount: layout.slotsOffset)
+    fd = SharedFD(memfd)
+    slots = HostSlots(count: layout.slotCount)
+    // SAFETY: rings and headers lie below slotsOffset by the layout's making; the mapping lives as long as this object.
+    words = unsafe RegionWords(base: mapping.base, layout: layout, isWeaklyOrdered: false)
+    var header = framepath_region_header()
+    header.version = FRAMEPATH_REGION_MAJOR << 16 | FRAMEPATH_REGION_MINOR
+    header.header_bytes = UInt32(RegionLayout.headerByteCount)
+    header.features = sharesClock ? UInt64(FRAMEPATH_REGION_SHARED_CLOCK.rawValue) : 0
+    header.region_bytes = UInt64(layout.regionByteCount)
+    header.slots_offset = UInt64(layout.slotsOffset)
+    header.slot_bytes = UInt64(layout.slotByteCount)
+    header.slot_count = UInt32(layout.slotCount)
+    header.guest_offset = UInt32(layout.guestOffset)
+    header.present_offset = UInt32(layout.presentOffset)
+    header.present_entries = UInt32(layout.presentEntryCount)
+    header.present_entry_bytes = UInt32(RegionLayout.presentEntryByteCount)
+    header.release_offset = UInt32(layout.releaseOffset)
+    header.release_entries = UInt32(layout.releaseEntryCount)
+    header.release_entry_bytes = UInt32(RegionLayout.releaseEntryByteCount)
+    let nameBytes = Array(name.utf8.prefix(63))
+    unsafe withUnsafeMutableBytes(of: &header.name) { space in unsafe space.copyBytes(from: nameBytes) }
+    // SAFETY: the mapping is longer than a header, and nobody else has the memfd yet.
+    unsafe mapping.base.copyMemory(from: &header, byteCount: RegionLayout.headerByteCount)
+    framepath_region_publish()
+    unsafe SharedWord(mapping.base).store(FRAMEPATH_REGION_MAGIC)
+  }
+
+  deinit { words.state.store(UInt64(RegionHostState.ended.rawValue)) }
+
+  /// Tells guests of the output's mode; nil: there is none now.
+  public func setOutput(_ output: RegionOutput?) { words.output.store(output?.word ?? 0) }
+
+  /// Tells guests what stands behind the region.
+  public func setState(_ state: RegionHostState) { words.state.store(UInt64(state.rawValue)) }
+
+  /// The pages of a slot, for an import.
+  public func memory(of slot: Int) -> MemoryRange {
+    MemoryRange(fd: fd.raw, offset: layout.slotOffset(slot), byteCount: layout.slotByteCount)
+  }
+
+  /// Looks whether a client has come or gone since the last look. Call it before `takeFrame`.
+  public func checkAttach() -> RegionAttach? {
+    let raw = words.attach.load()
+    guard raw != lastAttach else { return nil }
+    lastAttach = raw
+    let word = AttachWord(rawValue: raw)
+    // Another client's words are no longer believed, whatever comes.
+    epoch = 0
+    guard word.epoch != 0 else { return .detached }
+    guard word.major == FRAMEPATH_REGION_MAJOR else {
+      acknowledge(word.epoch, FRAMEPATH_REGION_BAD_VERSION.rawValue)
+      return .refused(.badVersion)
+    }
+    epoch = word.epoch
+    guestFlags = word.flags
+    epochRefusals = 0
+    slots.begin()
+    present = RingConsumer(epoch: epoch)
+    release = RingProducer(epoch: epoch)
+    let start = EpochWord(epoch: epoch, position: 0).rawValue
+    words.presentHead.store(start)
+    words.releaseTail.store(start)
+    words.refusals.store(0)
+    words.heldAtAttach.store(slots.heldMask)
+    acknowledge(epoch, FRAMEPATH_REGION_OK.rawValue)
+    return .attached(word.flags)
+  }
+
+  private func acknowledge(_ epoch: UInt32, _ reason: UInt32) {
+    framepath_region_publish()
+    words.acknowledged.store(UInt64(epoch) << 32 | UInt64(reason))
+  }
+
+  /// The next frame. Call it until it gives `.none`, but at most `frameBudget` times in a row.
+  public func takeFrame() -> RegionTake {
+    guard epoch != 0 else { return .none }
+    var ring = words.present
+    switch present.pop(into: &entry, from: &ring) {
+    case .empty, .stale: return .none
+    case .torn: return refuse(.torn)
+    case .overrun: return refuse(.overrun)
+    case .entry: return check()
+    }
+  }
+
+  /// How many entries a guest that keeps to the rules can have announced at once.
+  public var frameBudget: Int { layout.presentEntryCount }
+
+  /// Tells what became of the frame in a slot that the host holds.
+  public func done(_ slot: Int, _ outcome: RegionOutcome, timeNanoseconds: UInt64 = 0, sequence: UInt64 = 0) {
+    guard slots.holds.indices.contains(slot), let hold = slots.holds[slot], hold.epoch == epoch else { return }
+    push(
+      .done(slot: slot, frame: hold.frame, outcome, timeNanoseconds: timeNanoseconds, sequence: sequence))
+  }
+
+  /// Gives a slot back to the guest.
+  public func release(_ slot: Int) {
+    guard let frame = slots.release(slot, epoch: epoch), epoch != 0 else { return }
+    push(.released(slot: slot, frame: frame))
+  }
+
+  /// Bit k: slot k is the host's.
+  public var heldSlots: UInt64 { slots.heldMask }
+
+  /// A ring without room is the guest's own doing: it loses the event.
+  private func push(_ event: RegionEvent) {
+    var ring = words.release
+    _ = release.push(ReleaseEntry(event: event), in: &ring)
+  }
+
+  /// The entry is a private copy from here on.
+  private func check() -> RegionTake {
+    if let reason = slots.hold(entry.slot, frame: entry.frame, epoch: epoch) {
+      if reason != .badSlot { reject(reason) }
+      return refuse(reason)
+    }
+    let slot = Int(entry.slot)
+    guard let format = PixelFormat(fourcc: entry.fourcc),
+      let picture = FrameLayout(
+        width: Int(entry.width), height: Int(entry.height), strideBytes: Int(entry.strideBytes), format: format),
+      picture.byteCount <= layout.slotByteCount
+    else { return reject(slot, .badLayout) }
+    guard entry.damageCount <= UInt32(PresentEntry.damageCapacity) else { return reject(slot, .badDamage) }
+    var damage = DamageRegion()
+    for index in 0..<Int(entry.damageCount) {
+      let rect = entry.damage(index)
+      damage.add(
+        Rect(x: Int(rect.x), y: Int(rect.y), width: Int(rect.width), height: Int(rect.height))
+          .intersection(picture.bounds))
+    }
+    // Damage outside the picture is none; but no damage at all would mean everything.
+    if entry.damageCount > 0, damage.isEmpty { damage.add(Rect(width: 1, height: 1)) }
+    return .frame(
+      RegionFrame(
+        slot: slot, frame: entry.frame, layout: picture, damage: damage, readyNanoseconds: entry.readyNanoseconds))
+  }
+
+  /// Refuses a frame whose slot has just been taken.
+  private func reject(_ slot: Int, _ reason: RegionReason) -> RegionTake {
+    done(slot, .rejected(reason))
+    release(slot)
+    return refuse(reason)
+  }
+
+  /// Tells of an entry whose slot was not taken.
+  private func reject(_ reason: RegionReason) {
+    push(.done(slot: Int(entry.slot), frame: entry.frame, .rejected(reason), timeNanoseconds: 0, sequence: 0))
+    // The guest gave the slot away with the entry; unless the host holds it for another frame, it has it again.
+    if reason != .slotHeld { push(.released(slot: Int(entry.slot), frame: entry.frame)) }
+  }
+
+  private func refuse(_ reason: RegionReason) -> RegionTake {
+    refusalCount &+= 1
+    epochRefusals &+= 1
+    words.refusals.store(UInt64(epochRefusals) << 32 | UInt64(reason.rawValue))
+    return .refused(reason)
+  }
+}

@@ -1,0 +1,80 @@
+/// How a pop ended.
+enum PopResult: Equatable {
+  /// Nothing waits.
+  case empty
+  /// The producer's index belongs to another epoch.
+  case stale
+  /// An entry, in the payload that was given.
+  case entry
+  /// The entry that should be next is another one, or was written while it was read: it is skipped.
+  case torn
+  /// More entries are announced than the ring has: all are skipped.
+  case overrun
+}
+
+/// The emptying side of a ring: a machine that does one memory access a step.
+///
+/// An entry is copied once and counts only if its generation was right before and after the copy.
+struct RingConsumer<Payload: RingPayload> {
+  private enum Phase: Hashable {
+    case checkTail
+    case checkBefore
+    case copy(Int)
+    case checkAfter
+    case advance(PopOutcome)
+  }
+
+  /// What `advance` ends with.
+  private enum PopOutcome: Hashable { case entry, torn, overrun }
+
+  let epoch: UInt32
+  /// The next entry's position.
+  private(set) var head: UInt32 = 0
+  private var phase = Phase.checkTail
+  /// Where `advance` goes.
+  private var next: UInt32 = 0
+
+  init(epoch: UInt32) { self.epoch = epoch }
+
+  /// Takes the next step of reading an entry into `payload`; nil until it is done.
+  mutating func step<Memory: RingMemory>(into payload: inout Payload, from memory: inout Memory) -> PopResult? {
+    let index = Int(head) & (memory.entryCount - 1)
+    let expected = EpochWord(epoch: epoch, position: head).rawValue
+    switch phase {
+    case .checkTail:
+      let tail = EpochWord(rawValue: memory.load(.tail))
+      guard tail.epoch == epoch else { return .stale }
+      guard tail.position != head else { return .empty }
+      let isPossible = tail.position &- head <= UInt32(memory.entryCount)
+      next = isPossible ? head &+ 1 : tail.position
+      phase = isPossible ? .checkBefore : .advance(.overrun)
+    case .checkBefore:
+      phase = memory.load(.generation(index)) == expected ? .copy(0) : .advance(.torn)
+    case .copy(let word):
+      payload[word] = memory.load(.payload(entry: index, word: word))
+      phase = word + 1 < Payload.wordCount ? .copy(word + 1) : .checkAfter
+    case .checkAfter:
+      phase = .advance(memory.load(.generation(index)) == expected ? .entry : .torn)
+    case .advance(let outcome):
+      head = next
+      memory.store(EpochWord(epoch: epoch, position: head).rawValue, to: .head)
+      phase = .checkTail
+      return switch outcome {
+      case .entry: .entry
+      case .torn: .torn
+      case .overrun: .overrun
+      }
+    }
+    return nil
+  }
+
+  /// Reads an entry. At most `Payload.wordCount + 4` accesses.
+  mutating func pop<Memory: RingMemory>(into payload: inout Payload, from memory: inout Memory) -> PopResult {
+    while true {
+      if let result = step(into: &payload, from: &memory) { return result }
+    }
+  }
+}
+
+extension RingConsumer: Equatable {}
+extension RingConsumer: Hashable {}
