@@ -30,6 +30,7 @@ extension BackendSession {
       throw .badVringBase(index: queue.index, base: state.number)
     }
     queue.base = base
+    queue.hasNewBase = true
   }
 
   func setVringAddress() throws(VhostUserError) {
@@ -107,7 +108,8 @@ extension BackendSession {
   private func startIfReady(_ queue: VhostUserQueue) throws(VhostUserError) {
     guard queue.isReady else { return }
     if history.hadRequests && queues.allSatisfy({ $0.virtqueue == nil }) {
-      if queues.allSatisfy({ $0.address == nil || $0.base == 0 }) { device.reset() }
+      // A ring that the new driver does not use keeps its old base, and nobody names it: firmware has no cursor queue.
+      if queues.allSatisfy({ !$0.hasNewBase || $0.base == 0 }) { device.reset() }
       history = StopHistory()
     }
     do throws(VirtqueueError) {

@@ -14,6 +14,8 @@ public import Virtio
 
   var size: UInt32 = 0
   var base: UInt16 = 0
+  /// Whether the frontend set `base` since the last stop.
+  var hasNewBase = false
   var address: VringAddress?
   var isEnabled = false
   var virtqueue: Virtqueue?
@@ -111,6 +113,7 @@ public import Virtio
   func stop() {
     if let virtqueue { base = virtqueue.nextAvail }
     virtqueue = nil
+    hasNewBase = false
     hasMissedKick = false
     closeKick()
   }

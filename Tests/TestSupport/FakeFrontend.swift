@@ -46,6 +46,8 @@ public final class FakeFrontend {
   public var timeoutMilliseconds: Int32 = 5000
   /// What this frontend can; QEMU accepts all that it knows.
   public var knownProtocolFeatures: ProtocolFeatures = .offered
+  /// How many of the queues the guest's driver uses: firmware has no cursor queue.
+  public var usedQueueCount = Int.max
   /// How many regions the guest's memory is sent in.
   public var regionCount = 1
 
@@ -115,7 +117,8 @@ public final class FakeFrontend {
     let accepted = features ?? offeredFeatures
     try send(.setFeatures, number(accepted | ProtocolFeatures.featureMask))
     try sendMemory()
-    for queue in queues {
+    let used = queues.prefix(usedQueueCount)
+    for queue in used {
       let index = UInt32(queue.index)
       let config = queue.driver.config()
       try send(.setVringNum, VringState(index: index, number: config.size).encoded)
@@ -126,7 +129,7 @@ public final class FakeFrontend {
       try send(.setVringKick, number(UInt64(index)), fds: [queue.kick.fd.raw])
     }
     for queue in queues { try tell(.setVringEnable, VringState(index: UInt32(queue.index), number: 1).encoded) }
-    for queue in queues { try send(.setVringCall, number(UInt64(queue.index)), fds: [queue.call.fd.raw]) }
+    for queue in used { try send(.setVringCall, number(UInt64(queue.index)), fds: [queue.call.fd.raw]) }
   }
 
   /// vhost_dev_stop: a pause. The bases returned are kept for the next start.

@@ -123,6 +123,22 @@ struct SessionTests {
     #expect(events.firstIndex(of: "reset") ?? 0 < events.lastIndex(of: "start 0") ?? 0)
   }
 
+  @Test func `a reset is seen too where firmware leaves the cursor queue alone`() throws {
+    let harness = try Harness()
+    try harness.frontend.realize()
+    try harness.frontend.start()
+    let buffer = harness.ram.allocate(64)
+    harness.frontend.queues[1].submit([.readable(buffer, 1)])
+    _ = try harness.roundTrip([1])
+
+    try harness.frontend.reset(sendsResetDevice: false)
+    harness.frontend.usedQueueCount = 1
+    try harness.frontend.start()
+
+    #expect(try harness.roundTrip([1]) == [2])
+    #expect(harness.close().events.filter { $0 == "reset" } == ["reset"])
+  }
+
   @Test func `a pause before the first request is no reset`() throws {
     let harness = try Harness()
     try harness.frontend.realize()

@@ -59,10 +59,11 @@ struct WireTests {
   }
 
   @Test func `SET_MEM_TABLE`() throws {
+    // u32 count, u32 padding, then guest address, size, user address and file offset of each.
     let table: [UInt8] = [
       2, 0, 0, 0, 0, 0, 0, 0,
-      0, 0, 0, 0, 0, 0, 0, 0, /* guest */ 0, 0x10, 0, 0, 0, 0, 0, 0, /* size */
-      0, 0, 0x20, 0, 0, 0, 0, 0, /* user */ 0, 0, 0, 0, 0, 0, 0, 0, /* offset */
+      0, 0, 0, 0, 0, 0, 0, 0, 0, 0x10, 0, 0, 0, 0, 0, 0,
+      0, 0, 0x20, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
       0, 0, 0, 0, 1, 0, 0, 0, 0, 0x20, 0, 0, 0, 0, 0, 0,
       0, 0, 0x40, 0, 0, 0, 0, 0, 0, 0x10, 0, 0, 0, 0, 0, 0,
     ]
