@@ -57,6 +57,7 @@ public final class RecordingDisplay: GPUDisplay {
   /// Every `setPath` call: `0 copy: why`.
   public private(set) var paths: [String] = []
   private var nextID: UInt32 = 1
+  private var owners: [UInt32: Int] = [:]
 
   /// One monitor per mode.
   public init(modes: [DisplayMode] = [DisplayMode(width: 1024, height: 768, refreshMillihertz: 60_000)]) {
@@ -65,6 +66,9 @@ public final class RecordingDisplay: GPUDisplay {
 
   /// The daemon has died: its buffers are no more.
   public func forgetBuffers() { buffers.removeAll() }
+
+  /// The scanout has another output: its buffers are no more.
+  public func forgetBuffers(scanout: Int) { buffers = buffers.filter { owners[$0.key] != scanout } }
 
   /// The pixel of a buffer.
   public func pixel(_ bufferID: UInt32, _ x: Int, _ y: Int) -> UInt32? {
@@ -83,11 +87,11 @@ public final class RecordingDisplay: GPUDisplay {
 
   /// A memfd of that size.
   public func makeBuffer(scanout: Int, width: Int, height: Int, format: PixelFormat) -> HostBuffer? {
-    make(width: width, height: height, format: format)
+    make(scanout, width: width, height: height, format: format)
   }
 
   /// A memfd of 64 × 64 pixels.
-  public func makeCursorBuffer(scanout: Int) -> HostBuffer? { make(width: 64, height: 64, format: .argb8888) }
+  public func makeCursorBuffer(scanout: Int) -> HostBuffer? { make(scanout, width: 64, height: 64, format: .argb8888) }
 
   /// Forgets it at once.
   public func destroyBuffer(_ id: UInt32) { buffers[id] = nil }
@@ -110,7 +114,7 @@ public final class RecordingDisplay: GPUDisplay {
   /// Remembers it.
   public func setPath(scanout: Int, path: FramePath, reason: String) { paths.append("\(scanout) \(path): \(reason)") }
 
-  private func make(width: Int, height: Int, format: PixelFormat) -> HostBuffer? {
+  private func make(_ scanout: Int, width: Int, height: Int, format: PixelFormat) -> HostBuffer? {
     requestCount += 1
     let stride = width * PixelFormat.bytesPerPixel + padByteCount
     guard !refusesBuffers,
@@ -121,6 +125,7 @@ public final class RecordingDisplay: GPUDisplay {
     else { return nil }
     let buffer = HostBuffer(id: nextID, mapped: mapped)
     buffers[nextID] = buffer
+    owners[nextID] = scanout
     nextID += 1
     return buffer
   }
