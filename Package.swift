@@ -74,7 +74,10 @@ let package = Package(
       swiftSettings: strict),
     .executableTarget(
       name: "framepath-vhost-user-gpu",
-      dependencies: ["VhostUser", "VirtioGPU", "PresentClient", argumentParser, logging],
+      dependencies: [
+        "LinuxIO", "Scanout", "GraphicsMemory", "GuestMemory", "Virtio", "VhostUser", "VirtioGPU", "PresentProtocol",
+        "PresentClient", argumentParser,
+      ],
       exclude: ["Discovery"], swiftSettings: strict),
     .executableTarget(
       name: "framepath", dependencies: ["CPNG", "KMS", "PresentClient", argumentParser], swiftSettings: strict),

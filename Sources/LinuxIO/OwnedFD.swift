@@ -43,6 +43,12 @@ public struct OwnedFD: ~Copyable, Sendable {
     try check("fcntl(F_SETFL)") { fcntl(number, F_SETFL, flags | O_NONBLOCK) }
   }
 
+  /// Keeps the descriptor from programs that this process starts.
+  public borrowing func setCloseOnExec() throws(SystemError) {
+    let number = raw
+    try check("fcntl(F_SETFD)", "descriptor \(number)") { fcntl(number, F_SETFD, FD_CLOEXEC) }
+  }
+
   /// The file's size in bytes.
   ///
   /// The corresponding C function is `lseek(SEEK_END)`, which works on memfds and dma-bufs alike.

@@ -73,6 +73,9 @@ public final class PresentClient {
     deferred.removeAll(keepingCapacity: true)
   }
 
+  /// Whether there is a connection, welcomed or not.
+  public var hasConnection: Bool { connection != nil }
+
   /// Whether the daemon has welcomed this client.
   public var isConnected: Bool { isWelcomed }
 

@@ -20,8 +20,14 @@ enum GPUError: UInt32, Error {
 public enum ControlResponse: Equatable, Sendable {
   /// Now, with that many bytes of `Device.response`.
   case respond(byteCount: Int)
-  /// Later, by `Device.onCompletion` with that token.
-  case deferred(token: UInt64)
+  /// With that many bytes of `Device.response` too, but the guest may have them only once `Device.onCompletion` has named
+  /// the token.
+  case deferred(token: UInt64, byteCount: Int)
+}
+
+extension Device {
+  /// Bytes of a response without content, every deferred one's among them.
+  public static let emptyResponseByteCount = ControlHeader.byteCount
 }
 
 /// The bytes of one response, written in place.

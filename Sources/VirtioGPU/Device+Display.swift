@@ -91,7 +91,6 @@ extension Device {
   }
 
   private func complete(_ flush: PendingFlush) {
-    let count = completionBuffer.encodeOK(for: flush.header)
-    unsafe onCompletion?(flush.token, UnsafeRawBufferPointer(rebasing: completionBuffer.bytes[..<count]))
+    onCompletion?(flush.token)
   }
 }

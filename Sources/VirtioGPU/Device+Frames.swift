@@ -8,13 +8,13 @@ extension Device {
   /// Shows a part of a resource wherever it is bound.
   ///
   /// - Returns: a token where the response has to wait for the screen.
-  func flush(_ id: UInt32, rect: Rect, header: ControlHeader) throws(GPUError) -> UInt64? {
+  func flush(_ id: UInt32, rect: Rect, isFenced: Bool) throws(GPUError) -> UInt64? {
     let resource = try find(id)
     let limit = resource.picture?.bounds ?? .empty
     if !resource.isBlob && !limit.contains(rect) { throw .invalidParameter }
     if resource.isBlob { markStale(resource, rect.intersection(limit)) }
     var pending = PendingFlush(
-      token: lastToken + 1, header: header,
+      token: lastToken + 1,
       deadlineNanoseconds: clockNanoseconds &+ configuration.flushDeadlineNanoseconds, scanouts: 0)
     for scanout in scanouts where resource.scanouts & scanout.bit != 0 {
       guard let binding = scanout.binding else { continue }
@@ -33,7 +33,7 @@ extension Device {
       scanout.readyNanoseconds = clockNanoseconds
       present(scanout)
     }
-    guard resource.isBlob, header.isFenced, pending.scanouts != 0, !isDisplayAway,
+    guard resource.isBlob, isFenced, pending.scanouts != 0, !isDisplayAway,
       pendingFlushes.count < Device.maxPendingFlushCount
     else { return nil }
     lastToken += 1

@@ -23,9 +23,8 @@ import Scanout
   /// What the device was made with.
   public let configuration: DeviceConfiguration
 
-  /// Called with a deferred response: its token and its bytes, valid during the call. Not called for what was pending at
-  /// a reset.
-  public var onCompletion: ((_ token: UInt64, _ response: UnsafeRawBufferPointer) -> Void)?
+  /// Called when the guest may have a deferred response. Not called for what was pending at a reset.
+  public var onCompletion: ((_ token: UInt64) -> Void)?
 
   /// Counts every byte copied for frames.
   public internal(set) var ledger = CopyLedger()
@@ -33,7 +32,6 @@ import Scanout
   public internal(set) var cursorLedger = CopyLedger()
 
   let buffer = ResponseBuffer()
-  let completionBuffer = ResponseBuffer()
   var resources: [UInt32: Resource] = [:]
   var chargedBytes = 0
   var lastSerial: UInt64 = 0
@@ -115,7 +113,9 @@ import Scanout
     case .transferToHost2D(let rect, let offset, let resource):
       try transfer(resource, rect: rect, offset: offset)
     case .resourceFlush(let rect, let resource):
-      if let token = try flush(resource, rect: rect, header: header) { return .deferred(token: token) }
+      if let token = try flush(resource, rect: rect, isFenced: header.isFenced) {
+        return .deferred(token: token, byteCount: buffer.encodeOK(for: header))
+      }
     case .ofContext:
       throw .invalidContext
     case .unsupported:

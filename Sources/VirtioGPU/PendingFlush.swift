@@ -1,7 +1,6 @@
 /// A fenced flush of a blob that is answered when its frames are on screen.
 struct PendingFlush {
   let token: UInt64
-  let header: ControlHeader
   let deadlineNanoseconds: UInt64
   /// Scanouts that have yet to show it, one bit each.
   var scanouts: UInt16

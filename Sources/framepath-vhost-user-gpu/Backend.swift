@@ -1,0 +1,142 @@
+import ArgumentParser
+import GuestMemory
+import LinuxIO
+import PresentProtocol
+import VhostUser
+import VirtioGPU
+
+/// QEMU's backend program conventions, docs/interop/vhost-user.rst.
+@main
+struct Backend: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "framepath-vhost-user-gpu",
+    abstract: "Shows one VM's screen through framepathd: a virtio-gpu device for QEMU.",
+    discussion: """
+      Serves one QEMU over a vhost-user socket and ends with it. Both devices of QEMU are served: the complete one
+      (vhost-user-test-device-pci, QEMU 10.2 and later) and vhost-user-gpu-pci; `framepath qemu-args` prints QEMU's
+      side. framepathd may come, go and come back meanwhile: the guest runs on.
+
+      EXAMPLES
+        framepath-vhost-user-gpu --vm web --socket-path /run/user/1000/framepath/web.sock
+        framepath-vhost-user-gpu --vm wall --socket-path wall.sock --outputs HDMI-A-1,DP-2
+      """)
+
+  @Option(help: ArgumentHelp("Listen here and serve the first QEMU that connects.", valueName: "path"))
+  var socketPath: String?
+
+  @Option(help: ArgumentHelp("Serve the QEMU at the other end of this inherited socket.", valueName: "number"))
+  var fd: Int32?
+
+  @Flag(help: "Print what this backend offers as JSON, for QEMU's managers, and end.")
+  var printCapabilities = false
+
+  @Option(help: ArgumentHelp("The VM's name in status and snapshots; unique on a daemon.", valueName: "name"))
+  var vm: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "The outputs that are the VM's monitors, in order; any free one by default.", valueName: "name,…"))
+  var outputs: String?
+
+  @Option(help: ArgumentHelp("framepathd's socket.", valueName: "path"))
+  var daemon: String = PresentSocket.defaultPath()
+
+  @Option(
+    help: ArgumentHelp(
+      "auto takes the best path that cannot tear; copy always copies; direct copies never, and may tear.",
+      valueName: "auto|copy|direct"),
+    transform: Backend.pathPolicy)
+  var path: PathPolicy = .auto
+
+  static func main() {
+    // Managers call this with whatever else they have; it must not matter.
+    if CommandLine.arguments.dropFirst().contains("--print-capabilities") {
+      print(capabilities)
+      return
+    }
+    main(nil)
+  }
+
+  /// Nothing that needs a render node: libvirt would refuse to start VMs on hosts without one.
+  static let capabilities = """
+    {
+      "type": "gpu",
+      "features": []
+    }
+    """
+
+  func validate() throws {
+    guard (socketPath == nil) != (fd == nil) else {
+      throw ValidationError("Give one of --socket-path and --fd.")
+    }
+    if let fd, fd < 0 { throw ValidationError("--fd \(fd) is no descriptor.") }
+    guard !name.isEmpty, name.utf8.count < 64 else { throw ValidationError("--vm takes 1 to 63 bytes.") }
+    guard outputNames.count <= DeviceConfiguration.maxScanoutCount else {
+      throw ValidationError("--outputs names \(outputNames.count) outputs; a VM has at most 16.")
+    }
+    guard outputNames.allSatisfy({ !$0.isEmpty && $0.utf8.count < 32 }) else {
+      throw ValidationError("--outputs takes names of 1 to 31 bytes, separated by commas.")
+    }
+  }
+
+  private static func pathPolicy(_ text: String) throws -> PathPolicy {
+    guard let policy = PathPolicy(rawValue: text) else {
+      throw ValidationError("--path takes auto, copy or direct, not '\(text)'.")
+    }
+    return policy
+  }
+
+  private var outputNames: [String] {
+    outputs?.split(separator: ",", omittingEmptySubsequences: false).map(String.init) ?? []
+  }
+
+  private var name: String { vm ?? "vm-\(currentProcessID())" }
+
+  func run() throws {
+    let log = Log(vm: name)
+    do {
+      try serve(log)
+    } catch let error as SystemError {
+      log.error(error.description)
+      throw ExitCode.failure
+    }
+  }
+
+  private func serve(_ log: Log) throws {
+    let signals = try SignalFD(SignalFD.terminationSignals)
+    let loop = try EventLoop()
+    var exit = ExitCode.success
+    _ = try loop.add(signals.fd.raw) { _ in loop.stop() }
+
+    let scanoutCount = max(outputNames.count, 1)
+    let memory = GuestMemory()
+    let display = try DaemonDisplay(
+      loop: loop, path: daemon, vm: name, outputs: outputNames, scanoutCount: scanoutCount, log: log)
+    let backend = try GPUBackend(
+      loop: loop, display: display, memory: memory,
+      configuration: DeviceConfiguration(scanoutCount: scanoutCount, pathPolicy: path))
+    try display.start(device: backend.device)
+
+    let frontend = FrontendSocket(loop: loop, log: log) { socket in
+      let session = try BackendSession(
+        socket: socket, loop: loop, memory: memory, device: backend, log: { log.info($0) }
+      ) { end in
+        if case .failed(let error) = end {
+          log.error("\(error)")
+          exit = .failure
+        }
+        loop.stop()
+      }
+      backend.onConfigurationChange = { [weak session] in session?.configChanged() }
+      return session
+    }
+    if let socketPath {
+      try frontend.listen(socketPath)
+    } else if let fd {
+      try frontend.take(fd)
+    }
+    try loop.run()
+    frontend.close()
+    guard exit == .success else { throw exit }
+  }
+}

@@ -1,0 +1,169 @@
+import GraphicsMemory
+import LinuxIO
+import PresentClient
+import PresentProtocol
+import Scanout
+import VirtioGPU
+
+/// The daemon as the device's display: every call becomes a message, every event a call of the device.
+final class DaemonDisplay: GPUDisplay {
+  /// Called when the guest must be told that its monitors are others now.
+  var onHeadsChanged: (() -> Void)?
+  /// Called after each event, for what the device wants done next.
+  var afterEvent: (() -> Void)?
+
+  private let client: PresentClient
+  private let log: Log
+  private weak var device: Device?
+  private var isWelcomed = false
+  /// Whether the daemon has told of every head since it welcomed us.
+  private var isComplete = false
+  /// The monitors as the guest was told of them; kept while the daemon is away, so that the guest notices nothing.
+  private var heads: [HeadDescription?]
+  private var lastRefusal = ""
+
+  /// A display of `scanoutCount` heads, on the outputs named (any free ones where none are).
+  init(loop: EventLoop, path: String, vm: String, outputs: [String], scanoutCount: Int, log: Log) throws(SystemError) {
+    heads = Array(repeating: nil, count: scanoutCount)
+    self.log = log
+    client = try PresentClient(
+      loop: loop, path: path, hello: Hello(kind: .vm, name: vm, scanoutCount: scanoutCount, outputs: outputs))
+  }
+
+  /// Connects; the daemon may come later.
+  func start(device: Device) throws(SystemError) {
+    self.device = device
+    client.onEvent = { [weak self] in self?.handle($0) }
+    try client.start()
+    if !client.hasConnection { log.info("no framepathd at \(client.path) yet; waiting for it") }
+  }
+
+  private func handle(_ event: PresentEvent) {
+    guard let device else { return }
+    switch event {
+    case .welcomed:
+      isWelcomed = true
+    case .output(let output, let buffersLost):
+      handle(output, buffersLost: buffersLost, device)
+    case .frameDone(let done):
+      device.frameDone(
+        scanout: Int(done.scanout), frame: done.frame, outcome: FrameOutcome(done.outcome),
+        timeNanoseconds: done.timeNanoseconds)
+    case .released(let id, scanout: _):
+      device.bufferReleased(id)
+    case .error(let error):
+      log.warning("framepathd: \(error.text)")
+    case .lost(let why):
+      if isWelcomed { log.warning("framepathd is gone (\(why)); the guest runs on and its picture comes back with it") }
+      isWelcomed = false
+      isComplete = false
+      device.displayLost()
+    }
+    afterEvent?()
+  }
+
+  private func handle(_ output: OutputDescription, buffersLost: Bool, _ device: Device) {
+    let scanout = Int(output.scanout)
+    guard heads.indices.contains(scanout) else { return }
+    let head = HeadDescription(output)
+    let isNews = heads[scanout] != head
+    heads[scanout] = head
+    if isNews {
+      let place = output.parked ? "no free output; it is kept off screen" : output.name
+      log.info("scanout \(scanout): \(place), \(output.mode)\(output.connected ? "" : ", unplugged")")
+    }
+    if !isComplete {
+      isComplete = heads.indices.allSatisfy { client.output($0) != nil }
+      if isComplete { device.displayRestored() }
+    } else if buffersLost {
+      device.buffersLost(scanout: scanout)
+    }
+    if isNews {
+      device.headsChanged()
+      onHeadsChanged?()
+    }
+  }
+
+  // MARK: GPUDisplay
+
+  func head(_ scanout: Int) -> HeadDescription? {
+    guard heads.indices.contains(scanout) else { return nil }
+    // Before the daemon's first word the guest needs a monitor all the same, or it would set no mode at boot.
+    return heads[scanout]
+      ?? HeadDescription(
+        connected: scanout == 0, mode: DisplayMode(width: 1024, height: 768, refreshMillihertz: 60_000),
+        name: "Framepath")
+  }
+
+  func makeBuffer(scanout: Int, width: Int, height: Int, format: PixelFormat) -> HostBuffer? {
+    make(scanout: scanout, width: width, height: height, format: format, usage: .frame)
+  }
+
+  func makeCursorBuffer(scanout: Int) -> HostBuffer? {
+    make(scanout: scanout, width: 64, height: 64, format: .argb8888, usage: .cursor)
+  }
+
+  private func make(
+    scanout: Int, width: Int, height: Int, format: PixelFormat, usage: BufferUsage
+  ) -> HostBuffer? {
+    do throws(PresentClientError) {
+      let buffer = try client.createBuffer(
+        scanout: scanout, width: width, height: height, format: format, usage: usage)
+      return HostBuffer(id: buffer.id, mapped: buffer.mapped)
+    } catch {
+      // A guest can ask for ever: the same answer is told once.
+      let refusal = "no \(width)x\(height) \(format.name) buffer for scanout \(scanout): \(error)"
+      if isWelcomed && refusal != lastRefusal { log.warning(refusal) }
+      lastRefusal = refusal
+      return nil
+    }
+  }
+
+  func destroyBuffer(_ id: UInt32) { client.destroyBuffer(id) }
+
+  func present(_ frame: FrameSubmission) {
+    client.present(
+      PresentFrame(
+        scanout: frame.scanout, frame: frame.frame, bufferID: frame.bufferID, source: frame.source,
+        damage: frame.damage, path: PresentPath(frame.path), copiedBytes: frame.copiedBytes,
+        readyNanoseconds: frame.readyNanoseconds))
+  }
+
+  func disable(scanout: Int) { client.disable(scanout: scanout) }
+
+  func setCursor(scanout: Int, bufferID: UInt32?, x: Int, y: Int, hotX: Int, hotY: Int) {
+    client.setCursor(scanout: scanout, bufferID: bufferID, x: x, y: y, hotX: hotX, hotY: hotY)
+  }
+
+  func setPath(scanout: Int, path: FramePath, reason: String) {
+    client.setPath(scanout: scanout, path: PresentPath(path), reason: reason)
+  }
+}
+
+extension HeadDescription {
+  fileprivate init(_ output: OutputDescription) {
+    self.init(
+      connected: output.connected, mode: output.mode, widthMillimetres: output.widthMillimetres,
+      heightMillimetres: output.heightMillimetres, edid: output.edid, name: output.name)
+  }
+}
+
+extension FrameOutcome {
+  fileprivate init(_ outcome: PresentOutcome) {
+    switch outcome {
+    case .flipped: self = .flipped
+    case .superseded: self = .superseded
+    case .rejected: self = .rejected
+    }
+  }
+}
+
+extension PresentPath {
+  fileprivate init(_ path: FramePath) {
+    switch path {
+    case .direct: self = .direct
+    case .copy: self = .copy
+    case .blit: self = .blit
+    }
+  }
+}

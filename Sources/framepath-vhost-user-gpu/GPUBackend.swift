@@ -1,0 +1,151 @@
+import GuestMemory
+import LinuxIO
+import VhostUser
+import Virtio
+import VirtioGPU
+
+/// One VM's virtio-gpu device between its queues and the daemon. Both shapes of QEMU's device are served alike:
+/// `vhost-user-gpu` offers the guest less of what this one offers, and overrides the number of scanouts.
+final class GPUBackend: VhostUserDevice {
+  private static let controlQueue = 0
+  private static let cursorQueue = 1
+  /// The longest command that is read: RESOURCE_CREATE_BLOB with 16 384 entries of 16 bytes. A longer chain is cut here
+  /// and then refused, since its entries are not all there.
+  private static let requestCapacity = 56 + 16384 * 16
+
+  /// Called when the configuration space has changed.
+  var onConfigurationChange: (() -> Void)?
+
+  let device: Device
+  let display: DaemonDisplay
+  private let request = UnsafeMutableRawBufferPointer.allocate(byteCount: requestCapacity, alignment: 16)
+  private var control: VhostUserQueue?
+  /// Heads of chains whose answer waits for a flip, by the device's token.
+  private var waiting: [UInt64: UInt16] = [:]
+  private let timer: TimerFD
+  private var armedDeadline: UInt64?
+
+  init(loop: EventLoop, display: DaemonDisplay, memory: GuestMemory, configuration: DeviceConfiguration)
+    throws(SystemError)
+  {
+    self.display = display
+    device = Device(display: display, memory: memory, configuration: configuration)
+    timer = try TimerFD()
+    waiting.reserveCapacity(64)
+    _ = try loop.add(timer.fd.raw) { [weak self] _ in self?.timerFired() }
+    device.onCompletion = { [weak self] in self?.complete($0) }
+    display.onHeadsChanged = { [weak self] in self?.onConfigurationChange?() }
+    display.afterEvent = { [weak self] in self?.settle() }
+  }
+
+  deinit { request.deallocate() }
+
+  // MARK: VhostUserDevice
+
+  var features: UInt64 {
+    VirtioFeatures([.version1, .indirectDescriptors, .eventIndex]).rawValue | Device.offeredFeatures.rawValue
+  }
+
+  var queueCount: Int { 2 }
+
+  func readConfig(at offset: Int, into buffer: UnsafeMutableRawBufferPointer) -> Bool {
+    guard offset >= 0, offset <= 256, buffer.count <= 256 else { return false }
+    device.readConfiguration(offset: offset, into: buffer)
+    return true
+  }
+
+  func writeConfig(at offset: Int, _ bytes: UnsafeRawBufferPointer) -> Bool {
+    guard offset >= 0, offset <= 256, bytes.count <= 256 else { return false }
+    device.writeConfiguration(offset: offset, bytes: bytes)
+    return true
+  }
+
+  func featuresAccepted(_ features: UInt64) { device.featuresAccepted(features) }
+
+  func queueStarted(_ queue: VhostUserQueue) {
+    if queue.index == GPUBackend.controlQueue { control = queue }
+  }
+
+  func queueKicked(_ queue: VhostUserQueue) throws(VirtqueueError) {
+    switch queue.index {
+    case GPUBackend.controlQueue: try serveControl(queue)
+    case GPUBackend.cursorQueue: try serveCursor(queue)
+    default: break
+    }
+    queue.notify()
+    settle()
+  }
+
+  func queueStopping(_ queue: VhostUserQueue) {
+    guard queue.index == GPUBackend.controlQueue else { return }
+    // The guest must find every answer after a pause; the frames themselves go on to the screen.
+    for head in waiting.values { queue.push(head: head, writtenByteCount: UInt32(Device.emptyResponseByteCount)) }
+    waiting.removeAll(keepingCapacity: true)
+    queue.notify()
+    control = nil
+  }
+
+  func memoryChanged() {
+    device.memoryChanged()
+    settle()
+  }
+
+  func reset() {
+    waiting.removeAll(keepingCapacity: true)
+    device.reset()
+    settle()
+  }
+
+  // MARK: Queues
+
+  private func serveControl(_ queue: VhostUserQueue) throws(VirtqueueError) {
+    try queue.drain { chain in
+      let count = chain.read(into: request)
+      let bytes = UnsafeRawBufferPointer(rebasing: request[..<count])
+      switch device.control(request: bytes, nowNanoseconds: monotonicNanoseconds()) {
+      case .respond(let byteCount):
+        queue.push(head: chain.head, writtenByteCount: write(byteCount, to: chain))
+      case .deferred(let token, let byteCount):
+        // The guest looks at the answer only once its chain is pushed.
+        _ = write(byteCount, to: chain)
+        waiting[token] = chain.head
+      }
+    }
+  }
+
+  private func serveCursor(_ queue: VhostUserQueue) throws(VirtqueueError) {
+    try queue.drain { chain in
+      let count = chain.read(into: request)
+      let byteCount = device.cursor(request: UnsafeRawBufferPointer(rebasing: request[..<count]))
+      // Linux gives cursor commands no room for an answer; others may.
+      queue.push(head: chain.head, writtenByteCount: write(byteCount, to: chain))
+    }
+  }
+
+  private func write(_ byteCount: Int, to chain: DescriptorChain) -> UInt32 {
+    UInt32(chain.write(UnsafeRawBufferPointer(rebasing: device.response[..<byteCount])))
+  }
+
+  private func complete(_ token: UInt64) {
+    guard let head = waiting.removeValue(forKey: token) else { return }
+    control?.push(head: head, writtenByteCount: UInt32(Device.emptyResponseByteCount))
+  }
+
+  // MARK: Time
+
+  private func timerFired() {
+    timer.drain()
+    armedDeadline = nil
+    device.timerFired(nowNanoseconds: monotonicNanoseconds())
+    settle()
+  }
+
+  /// Tells the guest what was completed, and sets the timer to what the device waits for.
+  private func settle() {
+    control?.notify()
+    let deadline = device.nextDeadline
+    guard deadline != armedDeadline else { return }
+    armedDeadline = deadline
+    if let deadline { timer.arm(deadlineNanoseconds: deadline) } else { timer.disarm() }
+  }
+}
