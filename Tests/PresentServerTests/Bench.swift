@@ -95,6 +95,9 @@ final class BenchClient {
 
   func leave() { connection = nil }
 
+  /// For a test that sends without reading.
+  var connectionForFlooding: PresentConnection? { connection }
+
   func send(_ message: ClientMessage, fds: [Int32] = []) throws {
     let isSent = try connection?.send(message, fds: fds)
     #expect(isSent == true)

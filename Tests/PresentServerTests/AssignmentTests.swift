@@ -1,0 +1,148 @@
+import GraphicsMemory
+import LinuxIO
+import Outputs
+import PresentProtocol
+import PresentServer
+import Scanout
+import Testing
+
+@Suite("Scanouts and outputs")
+struct AssignmentTests {
+  @Test("a scanout gets the output that it wishes, else the first free one")
+  func wishes() throws {
+    let bench = try Bench([FakeOutput("A"), FakeOutput("B"), FakeOutput("C")])
+    let first = try bench.client("first", scanouts: 2, outputs: ["", "A"])
+    #expect(first.outputs[0]?.name == "A")
+    #expect(first.outputs[1]?.parked == true)
+    let second = try bench.client("second", outputs: ["C"])
+    #expect(second.outputs[0]?.name == "C")
+    #expect(second.outputs[0]?.edid == [1, 2, 3])
+    #expect(second.outputs[0]?.generation == 1)
+  }
+
+  @Test("a wrong output name is answered with those that there are")
+  func wrongName() throws {
+    let bench = try Bench([FakeOutput("A"), FakeOutput("B")])
+    let client = try bench.stranger()
+    try client.send(.hello(Hello(kind: .vm, name: "vm", scanoutCount: 1, outputs: ["Z"])))
+    let text = "there is no output Z; there are: A, B"
+    #expect(
+      try client.messages() == [.error(ErrorMessage(code: .noSuchOutput, text: text), request: 0)])
+    #expect(client.isEnded)
+  }
+
+  @Test("a living client's name is taken, and who has it is said; a dead one's is free")
+  func names() throws {
+    let bench = try Bench()
+    let first = try bench.client("vm")
+    let second = try bench.stranger()
+    try second.send(.hello(Hello(kind: .vm, name: "vm", scanoutCount: 1)))
+    let text = "process \(currentProcessID()) is connected as vm"
+    #expect(try second.messages() == [.error(ErrorMessage(code: .nameTaken, text: text), request: 0)])
+    // The new HELLO may be read before the old connection's end.
+    let third = try bench.stranger()
+    try third.send(.hello(Hello(kind: .vm, name: "vm", scanoutCount: 1)))
+    first.leave()
+    let messages = try third.messages()
+    #expect(messages.count == 2)
+    #expect(third.outputs[0]?.name == "fake-0")
+  }
+
+  @Test("two clients do not touch each other's pictures")
+  func two() throws {
+    let bench = try Bench([FakeOutput("A"), FakeOutput("B")])
+    let first = try bench.client("first")
+    let second = try bench.client("second")
+    try first.makeBuffer(1).fill(0x111111)
+    try second.makeBuffer(1).fill(0x222222)
+    try first.present(1, 1)
+    try second.present(1, 1)
+    for output in bench.outputs { output.vblank() }
+    #expect(try bench.outputs[0].shown?.buffer?.mapped().color(0, 0) == 0x111111)
+    #expect(try bench.outputs[1].shown?.buffer?.mapped().color(0, 0) == 0x222222)
+    first.leave()
+    try bench.settle()
+    bench.outputs[0].vblank()
+    #expect(bench.outputs[0].shown?.buffer == nil)
+    #expect(bench.outputs[1].commits.count == 1)
+  }
+
+  @Test("a parked scanout is paced and photographed, and moves when an output is free")
+  func parked() throws {
+    let bench = try Bench()
+    let first = try bench.client("first")
+    try first.makeBuffer(1)
+    try first.present(1, 1)
+    bench.output.vblank()
+    let waiting = try bench.client("waiting")
+    #expect(waiting.outputs[0]?.parked == true)
+    #expect(waiting.outputs[0]?.mode.width == 32)
+    try waiting.makeBuffer(1, 32, 24).fill(0xabcdef)
+    try waiting.present(1, 1, source: Rect(width: 32, height: 24))
+    bench.parked[0].vblank()
+    #expect(try waiting.messages() == [done(1, .flipped, 101)])
+    try waiting.send(.snapshot(.vm(name: "waiting", scanout: 0), request: 1))
+    _ = try waiting.messages()
+    #expect(waiting.snapshot?.color(31, 23) == 0xabcdef)
+    // A frame waits and one is on its way when the output becomes free: both are superseded.
+    try waiting.present(2, 1, source: Rect(width: 32, height: 24))
+    try waiting.present(3, 1, source: Rect(width: 32, height: 24))
+    first.leave()
+    let messages = try waiting.messages()
+    #expect(messages.prefix(2) == [done(3, .superseded), done(2, .superseded)])
+    #expect(messages.count == 3)
+    #expect(waiting.outputs[0]?.parked == false)
+    #expect(waiting.outputs[0]?.generation == 2)
+    #expect(bench.parked[0].isClosed)
+    // What crosses the move is stale, not wrong.
+    try waiting.present(4, 1, generation: 1)
+    try waiting.send(.destroyBuffer(1))
+    #expect(try waiting.messages() == [done(4, .superseded)])
+    try waiting.makeBuffer(1).fill(0x123456)
+    try waiting.present(5, 1)
+    bench.output.vblank()
+    bench.output.vblank()
+    #expect(try bench.output.shown?.buffer?.mapped().color(0, 0) == 0x123456)
+    #expect(try waiting.messages().count == 1)
+  }
+
+  @Test("an unplugged output parks its scanout as disconnected; plugged again, it gets it back")
+  func unplugged() throws {
+    let bench = try Bench([FakeOutput("A"), FakeOutput("B")])
+    let client = try bench.client()
+    try client.makeBuffer(1)
+    try client.present(1, 1)
+    bench.outputs[0].info.connected = false
+    let other = try bench.client("other")
+    #expect(other.outputs[0]?.name == "B")
+    bench.outputs[0].plug(false)
+    let messages = try client.messages()
+    #expect(messages.first == done(1, .rejected))
+    #expect(client.outputs[0]?.connected == false)
+    #expect(client.outputs[0]?.name == "A")
+    try client.makeBuffer(1)
+    try client.present(2, 1)
+    bench.parked[0].vblank()
+    #expect(try client.messages() == [done(2, .flipped, 101)])
+    bench.outputs[0].plug(true)
+    _ = try client.messages()
+    #expect(client.outputs[0]?.connected == true)
+    #expect(client.outputs[0]?.generation == 3)
+  }
+
+  @Test("a client's death blanks its output, even with a commit under way")
+  func death() throws {
+    let bench = try Bench()
+    let client = try bench.client()
+    try client.makeBuffer(1)
+    try client.makeBuffer(2)
+    try client.present(1, 1)
+    try client.present(2, 2)
+    client.leave()
+    try bench.settle()
+    bench.output.vblank()
+    bench.output.vblank()
+    #expect(bench.output.shown?.buffer == nil)
+    #expect(bench.output.commits.count == 2)
+  }
+}

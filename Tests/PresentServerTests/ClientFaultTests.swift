@@ -1,0 +1,163 @@
+import GraphicsMemory
+import LinuxIO
+import PresentProtocol
+import PresentServer
+import Scanout
+import Testing
+
+@Suite("A faulty client ends alone")
+struct ClientFaultTests {
+  /// Lets a client do something wrong while another one shows a picture; the daemon's last error to it.
+  private func fault(
+    _ act: (BenchClient) throws -> Void, sourceLocation: SourceLocation = #_sourceLocation
+  ) throws -> ErrorMessage? {
+    let bench = try Bench([FakeOutput("good"), FakeOutput("bad")])
+    let good = try bench.client("good", outputs: ["good"])
+    try good.makeBuffer(1)
+    try good.present(1, 1)
+    bench.output.vblank()
+    _ = try good.messages()
+    let bad = try bench.client("bad")
+    try bad.makeBuffer(1)
+    let linesBefore = bench.lines.count
+    try act(bad)
+    let messages = try bad.messages()
+    #expect(bad.isEnded, sourceLocation: sourceLocation)
+    #expect(bench.lines.count == linesBefore + 1, sourceLocation: sourceLocation)
+    // The other one goes on.
+    try good.present(2, 1)
+    bench.output.vblank()
+    #expect(try good.messages() == [done(2, .flipped, 102)], sourceLocation: sourceLocation)
+    guard case .error(let error, request: _)? = messages.last else { return nil }
+    return error
+  }
+
+  @Test("by a second HELLO")
+  func secondHello() throws {
+    let error = try fault { try $0.send(.hello(Hello(kind: .vm, name: "x", scanoutCount: 0))) }
+    #expect(error?.code == .malformed)
+  }
+
+  @Test("by presenting a buffer that was never made")
+  func unknownBuffer() throws {
+    #expect(try fault { try $0.present(1, 77) }?.code == .noSuchBuffer)
+    #expect(try fault { try $0.setCursor(1, 0, 0) }?.code == .noSuchBuffer)
+  }
+
+  @Test("by presenting more than the buffer has")
+  func sourceOutside() throws {
+    #expect(try fault { try $0.present(1, 1, source: Rect(x: 1, y: 0, width: 64, height: 48)) }?.code == .malformed)
+    let huge = Rect(x: Int(Int32.max), y: 0, width: Int(UInt32.max), height: 1)
+    #expect(try fault { try $0.present(1, 1, source: huge) }?.code == .malformed)
+  }
+
+  @Test("by a scanout that it has not")
+  func unknownScanout() throws {
+    #expect(try fault { try $0.present(1, 1, scanout: 1, generation: 1) }?.code == .malformed)
+    #expect(try fault { try $0.send(.disable(scanout: 16)) }?.code == .malformed)
+  }
+
+  @Test("by using a buffer's name twice")
+  func doubleBuffer() throws {
+    let error = try fault { client in
+      try client.send(
+        .createBuffer(
+          CreateBuffer(
+            bufferID: 1, scanout: 0, generation: client.generation(), width: 4, height: 4, format: .xrgb8888,
+            usage: .frame), request: 9))
+    }
+    #expect(error?.code == .malformed)
+  }
+
+  @Test("by bytes that are no message")
+  func garbage() throws {
+    let bench = try Bench()
+    for bytes: [UInt8] in [[1], Array(repeating: 255, count: 64), Array(repeating: 0, count: 4000)] {
+      let socket = try UnixSocket.connect(bench.path, .seqpacket)
+      _ = try bytes.withUnsafeBytes { try socket.send($0) }
+      try bench.settle()
+      var buffer = [UInt8](repeating: 0, count: 400)
+      var fds = ReceivedFDs()
+      let first = try buffer.withUnsafeMutableBytes { try socket.receive(into: $0, fds: &fds, wait: false) }
+      #expect(first == .bytes(280))
+      #expect(buffer[0] == 136)
+      #expect(buffer[16] == 2)
+      let second = try buffer.withUnsafeMutableBytes { try socket.receive(into: $0, fds: &fds, wait: false) }
+      #expect(second == .closed)
+    }
+    #expect(bench.lines.count == 3)
+  }
+
+  @Test("by another protocol version, told with both numbers")
+  func version() throws {
+    let bench = try Bench()
+    let socket = try UnixSocket.connect(bench.path, .seqpacket)
+    // type 1, size 24, request 0, magic, version 2
+    let hello: [UInt32] = [1, 24, 0, 0, 0x4854_5046, 2]
+    _ = try hello.withUnsafeBytes { try socket.send($0) }
+    try bench.settle()
+    var buffer = [UInt8](repeating: 0, count: 400)
+    var fds = ReceivedFDs()
+    _ = try buffer.withUnsafeMutableBytes { try socket.receive(into: $0, fds: &fds, wait: false) }
+    #expect(buffer[16] == 1)
+    let text = String(decoding: buffer[24..<280].prefix { $0 != 0 }, as: UTF8.self)
+    #expect(text == "the client speaks protocol version 2, this framepathd speaks version 1")
+  }
+
+  @Test("by not reading what it is told")
+  func slow() throws {
+    var options = ServerOptions()
+    options.waitingMessageLimit = 8
+    let bench = try Bench(options: options)
+    let client = try bench.client()
+    try client.makeBuffer(1)
+    try client.makeBuffer(2)
+    for frame: UInt64 in 1...2000 {
+      guard let connection = client.connectionForFlooding else { break }
+      let frame = Present(
+        scanout: 0, generation: client.generation(), frame: frame, bufferID: UInt32(frame % 2) + 1,
+        source: Rect(width: 64, height: 48), path: .copy)
+      guard (try? connection.send(.present(frame))) == true else { break }
+      try bench.settle()
+    }
+    #expect(bench.lines.last?.contains("does not read its messages") == true)
+    // Its output is free for the next one.
+    let next = try bench.client("next")
+    #expect(next.outputs[0]?.parked == false)
+  }
+
+  @Test("but a limit that is reached, or an import that fails, only refuses")
+  func refusals() throws {
+    var options = ServerOptions()
+    options.memoryLimitBytes = 64 * 48 * 4 * 2 + 100
+    let bench = try Bench(options: options)
+    let client = try bench.client()
+    try client.makeBuffer(1)
+    try client.makeBuffer(2)
+    func create(_ id: UInt32, _ width: UInt32, _ generation: UInt32) throws -> PresentErrorCode? {
+      try client.send(
+        .createBuffer(
+          CreateBuffer(
+            bufferID: id, scanout: 0, generation: generation, width: width, height: 48, format: .xrgb8888,
+            usage: .frame), request: 50))
+      guard case .error(let error, request: 50)? = try client.messages().last else { return nil }
+      return error.code
+    }
+    let generation = client.generation()
+    #expect(try create(3, 64, generation) == .noMemory)
+    #expect(try create(3, 0, generation) == .refused)
+    #expect(try create(3, 0xffff_ffff, generation) == .refused)
+    #expect(try create(3, 64, generation + 1) == .stale)
+    // Destroyed while on screen, it still counts; gone from there, it does not.
+    try client.present(1, 1)
+    bench.output.vblank()
+    try client.send(.destroyBuffer(1))
+    #expect(try create(3, 64, generation) == .noMemory)
+    try client.present(2, 2)
+    bench.output.vblank()
+    #expect(try create(3, 64, generation) == nil)
+    try client.send(.destroyBuffer(99))
+    _ = try client.messages()
+    #expect(!client.isEnded)
+  }
+}

@@ -1,0 +1,57 @@
+import GraphicsMemory
+import LinuxIO
+import Outputs
+import PresentProtocol
+import Scanout
+import Testing
+
+@Suite("A client's own memory")
+struct ImportTests {
+  private func importPages(
+    _ client: BenchClient, sealed: Bool = true, pages: Int = 3
+  ) throws -> [ServerMessage] {
+    let entries = (0..<pages).map {
+      ImportRanges.Entry(descriptor: 0, offset: $0 * pageByteCount, byteCount: pageByteCount)
+    }
+    let list = try ImportRanges.list(entries)
+    let memory =
+      sealed ? try MemFD.create(name: "guest", byteCount: 3 * pageByteCount) : try OwnedFD.open("/dev/zero", flags: 0)
+    let layout = try #require(FrameLayout(width: 64, height: 48, strideBytes: 256, format: .xrgb8888))
+    try client.send(
+      .importBuffer(
+        ImportBuffer(
+          bufferID: 5, scanout: 0, generation: client.generation(), layout: layout, modifier: 0, memoryKind: .memfd,
+          rangeCount: entries.count), request: 8), fds: [list.raw, memory.raw])
+    return try client.messages()
+  }
+
+  @Test("is taken, shown and not charged")
+  func taken() throws {
+    let bench = try Bench()
+    let client = try bench.client()
+    let reply = BufferReply(
+      bufferID: 5, memoryKind: .memfd, width: 64, height: 48, strideBytes: 256, byteCount: 0)
+    #expect(try importPages(client) == [.buffer(reply, request: 8)])
+    try client.present(1, 5, path: .direct)
+    bench.output.vblank()
+    #expect(try client.messages() == [done(1, .flipped, 101)])
+    try client.send(.status(request: 1))
+    _ = try client.messages()
+    #expect(client.status.contains(#""bufferBytes":0"#))
+  }
+
+  @Test("is refused where it can shrink, is too small, or the output cannot show it")
+  func refused() throws {
+    let bench = try Bench()
+    let client = try bench.client()
+    func refusal(_ messages: [ServerMessage]) -> String? {
+      guard case .error(let error, request: 8)? = messages.last, error.code == .refused else { return nil }
+      return error.text
+    }
+    #expect(refusal(try importPages(client, sealed: false)) == "the memfd of range 0 lacks F_SEAL_SHRINK")
+    #expect(refusal(try importPages(client, pages: 2))?.contains("the picture needs") == true)
+    bench.output.importRefusal = .rejected("no /dev/udmabuf")
+    #expect(refusal(try importPages(client)) == "no /dev/udmabuf")
+    #expect(!client.isEnded)
+  }
+}
