@@ -20,6 +20,7 @@ let package = Package(
   products: [
     .executable(name: "framepathd", targets: ["framepathd"]),
     .executable(name: "framepath-vhost-user-gpu", targets: ["framepath-vhost-user-gpu"]),
+    .executable(name: "framepath-ivshmem", targets: ["framepath-ivshmem"]),
     .executable(name: "framepath", targets: ["framepath"]),
   ],
   dependencies: [
@@ -68,6 +69,11 @@ let package = Package(
       name: "PresentServer", dependencies: ["LinuxIO", "Scanout", "GraphicsMemory", "PresentProtocol", "Outputs"],
       swiftSettings: strict),
 
+    .target(
+      name: "Ivshmem",
+      dependencies: ["LinuxIO", "Scanout", "GraphicsMemory", "HybridRegion", "PresentProtocol", "PresentClient"],
+      swiftSettings: memory),
+
     // Executables
     .executableTarget(
       name: "framepathd", dependencies: ["PresentServer", "Headless", "KMS", argumentParser, logging],
@@ -79,6 +85,9 @@ let package = Package(
         "PresentClient", argumentParser,
       ],
       exclude: ["Discovery"], swiftSettings: strict),
+    .executableTarget(
+      name: "framepath-ivshmem",
+      dependencies: ["LinuxIO", "HybridRegion", "Ivshmem", "PresentProtocol", argumentParser], swiftSettings: strict),
     .executableTarget(
       name: "framepath", dependencies: ["CPNG", "KMS", "PresentClient", argumentParser], swiftSettings: strict),
 
@@ -107,6 +116,13 @@ let package = Package(
     .testTarget(
       name: "HybridRegionTests",
       dependencies: ["HybridRegion", "CFramepathABI", "LinuxIO", "Scanout", "GraphicsMemory"],
+      swiftSettings: strict),
+    .testTarget(
+      name: "IvshmemTests",
+      dependencies: [
+        "Ivshmem", "HybridRegion", "LinuxIO", "Scanout", "GraphicsMemory", "PresentProtocol", "PresentClient",
+        "PresentServer", "Headless", "Outputs",
+      ],
       swiftSettings: strict),
     .testTarget(name: "LabTests", dependencies: ["CPNG", "LinuxIO"], swiftSettings: strict),
   ]

@@ -1,0 +1,174 @@
+public import HybridRegion
+public import LinuxIO
+
+/// What a server makes regions with.
+public struct IvshmemServerOptions: Sendable {
+  /// The first guest's name; further ones get `-2`, `-3`, ….
+  public var name = "vm"
+  /// Size and slots of each region.
+  public var layout: RegionLayout
+  /// The daemon's socket.
+  public var daemonPath: String
+  /// The wished output of the first guest; empty takes any free one.
+  public var output = ""
+  /// Whether guests are processes of this machine.
+  public var sharesClock = false
+  /// The most guests at once.
+  public var guestLimit = 16
+
+  /// A server's options.
+  public init(layout: RegionLayout, daemonPath: String) {
+    self.layout = layout
+    self.daemonPath = daemonPath
+  }
+}
+
+/// Gives every client that connects a region of its own.
+///
+/// The first region is there from the start, for `ivshmem-plain` guests, which never connect: a link beside the socket
+/// leads to it. When its client leaves, a fresh one takes its place: nobody sees what another guest drew.
+public final class IvshmemServer {
+  private let loop: EventLoop
+  private let options: IvshmemServerOptions
+  private let log: (String) -> Void
+  private var guests: [Guest] = []
+  private var listener: UnixSocket?
+  private var source: EventLoop.Source?
+  private let linkPath: String?
+  /// Called when the one client of a server without listener has left.
+  public var onLastDisconnect: (() -> Void)?
+
+  /// A region and the client that it was given to.
+  private final class Guest {
+    let session: RegionSession
+    let number: Int
+    var socket: UnixSocket?
+    var source: EventLoop.Source?
+    init(_ session: RegionSession, number: Int) {
+      self.session = session
+      self.number = number
+    }
+  }
+
+  /// Makes the first region.
+  ///
+  /// - Parameter linkPath: where a link to the first region's memory is kept; nil: nowhere.
+  public init(
+    loop: EventLoop, options: IvshmemServerOptions, linkPath: String?, log: @escaping (String) -> Void
+  ) throws(SystemError) {
+    self.loop = loop
+    self.options = options
+    self.log = log
+    self.linkPath = linkPath
+    try addGuest()
+  }
+
+  /// The sessions, first region first.
+  public var sessions: [RegionSession] { guests.map(\.session) }
+
+  /// Accepts clients from a listening socket.
+  public func listen(_ socket: consuming UnixSocket) throws(SystemError) {
+    try socket.fd.setNonblocking()
+    source = try loop.add(socket.fd.raw) { [weak self] _ in self?.accept() }
+    listener = consume socket
+  }
+
+  /// Serves one client that is connected already.
+  public func serve(_ socket: consuming UnixSocket) throws(SystemError) {
+    guard let first = guests.first else { return }
+    try welcome(socket, first)
+  }
+
+  /// Ends everything.
+  public func stop() {
+    if let source = source.take() { loop.remove(source) }
+    listener = nil
+    for guest in guests {
+      if let source = guest.source.take() { loop.remove(source) }
+      guest.session.stop()
+    }
+    guests = []
+    if let linkPath { removeFile(linkPath) }
+  }
+
+  @discardableResult
+  private func addGuest() throws(SystemError) -> Guest {
+    let number = (1...).first { number in !guests.contains { $0.number == number } } ?? 1
+    let session = try RegionSession(
+      loop: loop, name: number == 1 ? options.name : "\(options.name)-\(number)", layout: options.layout,
+      daemonPath: options.daemonPath, output: number == 1 ? options.output : "", sharesClock: options.sharesClock,
+      log: log)
+    try session.start()
+    let guest = Guest(session, number: number)
+    guests.append(guest)
+    guests.sort { $0.number < $1.number }
+    if number == 1, let linkPath {
+      try replaceLink(linkPath, target: "/proc/\(currentProcessID())/fd/\(session.host.fd.raw)")
+    }
+    return guest
+  }
+
+  private func accept() {
+    // A bounded number, so that frames get their turn.
+    for _ in 0..<8 {
+      do throws(SystemError) {
+        guard let client = try listener?.accept() else { return }
+        let free = guests.first { $0.number == 1 && $0.socket == nil }
+        guard free != nil || guests.count < options.guestLimit else {
+          log("a client was turned away: \(options.guestLimit) guests are connected")
+          continue
+        }
+        let guest: Guest
+        if let free { guest = free } else { guest = try addGuest() }
+        try client.fd.setNonblocking()
+        try welcome(client, guest)
+      } catch {
+        log("a client could not be served: \(error)")
+        if error.isShortage { return }
+      }
+    }
+  }
+
+  private func welcome(_ socket: consuming UnixSocket, _ guest: Guest) throws(SystemError) {
+    do throws(SystemError) {
+      try IvshmemProtocol.welcome(
+        socket, memory: guest.session.host.fd.raw, hostDoorbell: guest.session.hostDoorbell.fd.raw,
+        guestDoorbell: guest.session.guestDoorbell.fd.raw)
+      guest.source = try loop.add(socket.fd.raw) { [weak self, weak guest] _ in
+        if let guest { self?.read(guest) }
+      }
+    } catch {
+      if guest.number != 1 { remove(guest) }
+      throw error
+    }
+    guest.socket = consume socket
+    log("\(guest.session.name): connected")
+  }
+
+  /// A client has nothing to say: anything but its end is read and dropped.
+  private func read(_ guest: Guest) {
+    var fds = ReceivedFDs()
+    var bytes = [UInt8](repeating: 0, count: 256)
+    let result: ReceiveResult? = unsafe bytes.withUnsafeMutableBytes { space in
+      try? unsafe guest.socket?.receive(into: space, fds: &fds, wait: false)
+    }
+    switch result {
+    case .bytes, .wouldBlock, .truncated: return
+    case .closed, nil: break
+    }
+    log("\(guest.session.name): disconnected")
+    remove(guest)
+    if let onLastDisconnect { return onLastDisconnect() }
+    do throws(SystemError) {
+      if guest.number == 1 { try addGuest() }
+    } catch {
+      log("no region for the next client: \(error)")
+    }
+  }
+
+  private func remove(_ guest: Guest) {
+    if let source = guest.source.take() { loop.remove(source) }
+    guest.session.stop()
+    guests.removeAll { $0 === guest }
+  }
+}

@@ -1,0 +1,171 @@
+import GraphicsMemory
+public import HybridRegion
+public import LinuxIO
+public import PresentClient
+import PresentProtocol
+
+/// One region between its guest and the daemon: frames go up, flips and releases come down.
+///
+/// Owned by the loop's thread. A slot is imported once per layout; its pages are what the output reads, so no byte is
+/// copied here. Without a daemon the newest frame is kept, and shown when one comes.
+public final class RegionSession {
+  /// The host's side of the region.
+  public let host: RegionHost
+  /// The connection to the daemon.
+  public let client: PresentClient
+  /// Raised by the guest.
+  public let hostDoorbell: EventFD
+  /// Raised here, for a guest that listens.
+  public let guestDoorbell: EventFD
+  /// The VM's name.
+  public let name: String
+
+  let loop: EventLoop
+  let log: (String) -> Void
+  var slots: [SlotState]
+  /// The frame presented last, while its slot is the host's.
+  var newest: RegionFrame?
+  var lastFrame: UInt64 = 0
+  /// Superseded slots to give back at the next tick, while there is no daemon to pace the guest.
+  var waitingReleases: UInt64 = 0
+  private var pace = PollingPace()
+  private let pollTimer: TimerFD
+  private let holdTimer: TimerFD
+  private var sources: [EventLoop.Source] = []
+  var refusals = RefusalLog()
+
+  /// What the session knows of a slot.
+  struct SlotState {
+    var bufferID: UInt32?
+    var layout: FrameLayout?
+    /// The daemon's frame number while the slot is the host's; 0: none.
+    var frame: UInt64 = 0
+  }
+
+  /// Makes the region and connects to the daemon.
+  ///
+  /// - Parameters:
+  ///   - daemonPath: the daemon's socket.
+  ///   - output: the wished output; empty takes any free one.
+  ///   - sharesClock: whether the guest is a process of this machine.
+  ///   - log: takes one line per event; never called for a frame.
+  public init(
+    loop: EventLoop, name: String, layout: RegionLayout, daemonPath: String, output: String = "",
+    sharesClock: Bool = false, log: @escaping (String) -> Void
+  ) throws(SystemError) {
+    self.loop = loop
+    self.name = name
+    self.log = log
+    host = try RegionHost(name: name, layout: layout, sharesClock: sharesClock)
+    hostDoorbell = try EventFD()
+    guestDoorbell = try EventFD()
+    pollTimer = try TimerFD()
+    holdTimer = try TimerFD()
+    slots = Array(repeating: SlotState(), count: layout.slotCount)
+    client = try PresentClient(
+      loop: loop, path: daemonPath, hello: Hello(kind: .vm, name: name, scanoutCount: 1, outputs: [output]))
+    client.onEvent = { [weak self] event in self?.handle(event) }
+  }
+
+  /// Begins to serve.
+  public func start() throws(SystemError) {
+    sources.append(
+      try loop.add(hostDoorbell.fd.raw) { [weak self] _ in
+        self?.hostDoorbell.drain()
+        self?.look()
+      })
+    sources.append(
+      try loop.add(pollTimer.fd.raw) { [weak self] _ in
+        self?.pollTimer.drain()
+        self?.look()
+      })
+    sources.append(
+      try loop.add(holdTimer.fd.raw) { [weak self] _ in
+        self?.holdTimer.drain()
+        self?.releaseWaiting()
+      })
+    host.setState(.waiting)
+    try client.start()
+    look()
+  }
+
+  /// Ends: the daemon frees everything, and the guest reads that nobody is there.
+  public func stop() {
+    for source in sources { loop.remove(source) }
+    sources = []
+    client.stop()
+    host.setState(.ended)
+    ringGuest()
+  }
+
+  /// Looks for a client and its frames.
+  private func look() {
+    var found = false
+    if let change = host.checkAttach() {
+      found = true
+      attachChanged(change)
+    }
+    var budget = host.frameBudget
+    scan: while budget > 0 {
+      budget -= 1
+      switch host.takeFrame() {
+      case .none: break scan
+      case .frame(let frame):
+        found = true
+        show(frame)
+      case .refused(let reason):
+        found = true
+        refusals.add(reason, now: monotonicNanoseconds()) { [name, log] in log("\(name): \($0)") }
+        ringGuest()
+      }
+    }
+    // A guest that announces more than it may waits its turn behind the loop's other descriptors.
+    if budget == 0 { hostDoorbell.signal() }
+    let now = monotonicNanoseconds()
+    let polls = host.isAttached && !host.guestFlags.contains(.rings)
+    pollTimer.arm(deadlineNanoseconds: now + pace.next(polls: polls, found: found, now: now))
+  }
+
+  private func attachChanged(_ change: RegionAttach) {
+    switch change {
+    case .attached(let flags):
+      log("\(name): a client has attached\(flags.contains(.rings) ? "" : "; it does not ring, the region is polled")")
+    case .detached:
+      log("\(name): the client has let go")
+      client.disable(scanout: 0)
+      newest = nil
+      // Without a daemon nobody else gives them back.
+      if client.output(0) == nil { releaseAll(.superseded) }
+    case .refused(let reason): log("\(name): a client was refused: \(reason)")
+    }
+    ringGuest()
+  }
+
+  func ringGuest() { if host.guestFlags.contains(.listens) { guestDoorbell.signal() } }
+
+  func releaseSoon(_ slot: Int) {
+    if waitingReleases == 0 { holdTimer.arm(deadlineNanoseconds: monotonicNanoseconds() + 50_000_000) }
+    waitingReleases |= 1 << UInt64(slot)
+  }
+
+  func releaseWaiting() {
+    for slot in slots.indices where waitingReleases >> UInt64(slot) & 1 == 1 { giveBack(slot) }
+    waitingReleases = 0
+    ringGuest()
+  }
+
+  func giveBack(_ slot: Int) {
+    slots[slot].frame = 0
+    host.release(slot)
+  }
+
+  /// Ends every hold, telling what became of the frames.
+  func releaseAll(_ outcome: RegionOutcome) {
+    for slot in slots.indices where host.heldSlots >> UInt64(slot) & 1 == 1 && newest?.slot != slot {
+      if waitingReleases >> UInt64(slot) & 1 == 0 { host.done(slot, outcome) }
+      giveBack(slot)
+    }
+    waitingReleases = 0
+    ringGuest()
+  }
+}

@@ -1,0 +1,46 @@
+import Glibc
+public import LinuxIO
+
+/// Makes a symbolic link, in place of one that is there.
+///
+/// The corresponding C functions are `symlink` and `rename`.
+func replaceLink(_ path: String, target: String) throws(SystemError) {
+  let fresh = path + ".new"
+  removeFile(fresh)
+  try check("symlink", fresh) { unsafe symlink(target, fresh) }
+  try check("rename", path) { unsafe rename(fresh, path) }
+}
+
+extension UnixSocket {
+  /// Whether it listens, rather than being connected.
+  ///
+  /// The corresponding C function is `getsockopt(SO_ACCEPTCONN)`.
+  public borrowing func isListening() throws(SystemError) -> Bool {
+    var value: Int32 = 0
+    var length = socklen_t(MemoryLayout<Int32>.size)
+    let raw = fd.raw
+    try check("getsockopt(SO_ACCEPTCONN)", "descriptor \(raw)") {
+      unsafe getsockopt(raw, SOL_SOCKET, SO_ACCEPTCONN, &value, &length)
+    }
+    return value != 0
+  }
+
+  /// Listens at `path`, where a socket file may stand that nobody serves any more.
+  ///
+  /// - Throws: EADDRINUSE where somebody serves it.
+  public static func listenReplacing(_ path: String) throws(SystemError) -> UnixSocket {
+    do throws(SystemError) {
+      return try listen(path, .stream)
+    } catch {
+      guard error.code == EADDRINUSE, LinuxFile.status(path)?.kind == .socket else { throw error }
+      do throws(SystemError) {
+        _ = try connect(path, .stream)
+      } catch {
+        guard error.isNobodyListening else { throw error }
+        removeFile(path)
+        return try listen(path, .stream)
+      }
+      throw error
+    }
+  }
+}

@@ -1,0 +1,160 @@
+import ArgumentParser
+import HybridRegion
+import Ivshmem
+import LinuxIO
+import PresentProtocol
+
+/// The backend that gives virtual machines the hybrid graphics memory as an ivshmem device.
+///
+/// Not asynchronous: signals must be blocked before any other thread starts.
+@main
+struct FramepathIvshmem: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "framepath-ivshmem",
+    abstract: "Serves a region of graphics memory to a virtual machine (ivshmem) or a container.",
+    discussion: """
+      Every client of the socket gets a region of its own. QEMU with doorbells: -chardev socket,path=PATH,id=region \
+      -device ivshmem-doorbell,chardev=region,vectors=1. Without: -object memory-backend-file,id=region,share=on,\
+      mem-path=PATH.region,size=SIZE -device ivshmem-plain,memdev=region. Stays in the foreground and says "ready" on \
+      standard error.
+      """)
+
+  @Option(name: .long, help: "Where clients connect; PATH.region leads to the first region's memory.")
+  var socketPath: String?
+
+  @Option(name: .long, help: "An inherited socket: a connected one serves one client, then this program ends.")
+  var fd: Int32?
+
+  @Option(name: .long, help: "The virtual machine's name.")
+  var vm = "ivshmem"
+
+  @Option(name: .long, help: "The region's size: a power of two, e.g. 64M. Default: what the slots need.")
+  var size: ByteCount?
+
+  @Option(name: .long, help: "Frame slots, 2 to 16.")
+  var slots = 3
+
+  @Option(name: .long, help: "The largest picture that a slot must hold, e.g. 1920x1080.")
+  var resolution = Resolution(width: 3840, height: 2160)
+
+  @Option(name: .long, help: "The wished output; by default any free one.")
+  var output = ""
+
+  @Option(name: .long, help: "The daemon's socket. Default: $FRAMEPATH_SOCKET, then a framepath directory in /run.")
+  var daemon: String?
+
+  @Flag(name: .long, help: "Clients are processes of this machine: flip times are of their own clock.")
+  var containers = false
+
+  func validate() throws {
+    guard (socketPath == nil) != (fd == nil) else {
+      throw ValidationError("give either --socket-path or --fd")
+    }
+    guard (2...RegionLayout.maxSlotCount).contains(slots) else {
+      throw ValidationError("--slots must be 2 to \(RegionLayout.maxSlotCount)")
+    }
+    guard vm.utf8.count < 60, !vm.isEmpty else { throw ValidationError("--vm must have 1 to 59 bytes") }
+    _ = try layout()
+  }
+
+  func run() throws {
+    do {
+      try serve()
+    } catch {
+      writeErrorLine("framepath-ivshmem: \(error)")
+      throw ExitCode(1)
+    }
+  }
+
+  private func layout() throws -> RegionLayout {
+    let frame = resolution.frameByteCount
+    guard let size else {
+      guard let fitting = RegionLayout(fittingFrameBytes: frame, slotCount: slots) else {
+        throw ValidationError("\(slots) slots of \(resolution) need more than 4 GiB")
+      }
+      return fitting
+    }
+    guard let layout = RegionLayout(regionByteCount: size.value, slotCount: slots) else {
+      throw ValidationError("--size must be a power of two from \((slots + 1) * 64)K to 4G; QEMU takes no other")
+    }
+    return layout
+  }
+
+  private func serve() throws {
+    let signals = try SignalFD(SignalFD.terminationSignals)
+    ignoreBrokenPipes()
+    let loop = try EventLoop()
+    let source = try loop.add(signals.fd.raw) { _ in loop.stop() }
+    defer { loop.remove(source) }
+
+    let layout = try layout()
+    var options = IvshmemServerOptions(layout: layout, daemonPath: daemon ?? PresentSocket.defaultPath())
+    options.name = vm
+    options.output = output
+    options.sharesClock = containers
+    let socket: UnixSocket
+    if let path = socketPath {
+      socket = try UnixSocket.listenReplacing(path)
+    } else {
+      socket = UnixSocket(taking: OwnedFD(taking: fd ?? 0))
+    }
+    defer { if let socketPath { removeFile(socketPath) } }
+    let server = try IvshmemServer(
+      loop: loop, options: options, linkPath: socketPath.map { $0 + ".region" },
+      log: { writeErrorLine("framepath-ivshmem: \($0)") })
+    defer { server.stop() }
+    if try socket.isListening() {
+      try server.listen(socket)
+    } else {
+      server.onLastDisconnect = { loop.stop() }
+      try server.serve(socket)
+    }
+    writeErrorLine(
+      "framepath-ivshmem: \(layout.slotCount) slots of \(layout.slotByteCount >> 10) KiB in \(layout.regionByteCount >> 20) MiB"
+    )
+    writeErrorLine("framepath-ivshmem: ready")
+    try loop.run()
+  }
+}
+
+/// A size such as `64M`.
+struct ByteCount: ExpressibleByArgument {
+  let value: Int
+
+  init?(argument: String) {
+    var digits = argument
+    var shift = 0
+    switch argument.last {
+    case "K", "k": shift = 10
+    case "M", "m": shift = 20
+    case "G", "g": shift = 30
+    default: break
+    }
+    if shift > 0 { digits.removeLast() }
+    guard let number = Int(digits), number > 0, number <= 1 << 40 else { return nil }
+    value = number << shift
+  }
+}
+
+/// A picture's size such as `1920x1080`.
+struct Resolution: ExpressibleByArgument, CustomStringConvertible {
+  let width: Int
+  let height: Int
+
+  init(width: Int, height: Int) {
+    self.width = width
+    self.height = height
+  }
+
+  init?(argument: String) {
+    let parts = argument.split(separator: "x").compactMap { Int($0) }
+    guard parts.count == 2, parts.allSatisfy({ (1...16384).contains($0) }) else { return nil }
+    self.init(width: parts[0], height: parts[1])
+  }
+
+  /// Bytes of a picture whose rows begin at multiples of 256 bytes.
+  var frameByteCount: Int { (width * 4 + 255) / 256 * 256 * height }
+
+  var description: String { "\(width)x\(height)" }
+  var defaultValueDescription: String { description }
+}
