@@ -74,6 +74,10 @@ let package = Package(
       dependencies: ["LinuxIO", "Scanout", "GraphicsMemory", "HybridRegion", "PresentProtocol", "PresentClient"],
       swiftSettings: memory),
 
+    // The tool's own
+    .target(name: "HostProbe", dependencies: ["LinuxIO"], swiftSettings: strict),
+    .target(name: "PNGFile", dependencies: ["CPNG", "Scanout", "GraphicsMemory"], swiftSettings: memory),
+
     // Executables
     .executableTarget(
       name: "framepathd", dependencies: ["PresentServer", "Headless", "KMS", argumentParser, logging],
@@ -89,7 +93,11 @@ let package = Package(
       name: "framepath-ivshmem",
       dependencies: ["LinuxIO", "HybridRegion", "Ivshmem", "PresentProtocol", argumentParser], swiftSettings: strict),
     .executableTarget(
-      name: "framepath", dependencies: ["CPNG", "KMS", "PresentClient", argumentParser], swiftSettings: strict),
+      name: "framepath",
+      dependencies: [
+        "LinuxIO", "GraphicsMemory", "PNGFile", "HostProbe", "PresentClient", "PresentProtocol", argumentParser,
+      ],
+      swiftSettings: strict),
 
     // Tests
     .target(
@@ -108,6 +116,10 @@ let package = Package(
     .testTarget(name: "PresentProtocolTests", dependencies: ["PresentProtocol", "TestSupport"], swiftSettings: strict),
     .testTarget(
       name: "PresentServerTests", dependencies: ["PresentServer", "PresentClient", "Headless", "TestSupport"],
+      swiftSettings: strict),
+    .testTarget(
+      name: "HostProbeTests",
+      dependencies: ["framepath", "HostProbe", "PNGFile", "CPNG", "LinuxIO", "Scanout", "GraphicsMemory"],
       swiftSettings: strict),
     .testTarget(name: "OutputTests", dependencies: ["Headless", "KMS", "TestSupport"], swiftSettings: strict),
     .testTarget(

@@ -2,9 +2,6 @@ import Glibc
 
 /// What this process is to its host.
 public enum HostProcess {
-  /// The effective user.
-  public static var uid: UInt32 { geteuid() }
-
   /// The user's name, or the number where it has none.
   ///
   /// The corresponding C function is `getpwuid`. For one thread at a time.
@@ -32,6 +29,20 @@ public enum HostProcess {
 
   /// Whether standard output is a terminal.
   public static var isOutputTerminal: Bool { isatty(STDOUT_FILENO) == 1 }
+
+  /// The width of the terminal behind standard output; nil where that is none.
+  ///
+  /// The corresponding C function is `ioctl(TIOCGWINSZ)`.
+  public static var terminalColumns: Int? {
+    var size = winsize()
+    guard unsafe ioctl(STDOUT_FILENO, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0 else { return nil }
+    return Int(size.ws_col)
+  }
+
+  /// Does nothing for a while.
+  ///
+  /// The corresponding C function is `usleep`.
+  public static func sleep(milliseconds: UInt32) { usleep(milliseconds * 1000) }
 
   /// The kernel's release, such as `6.12.0-amd64`.
   public static var kernelRelease: String { LinuxFile.text("/proc/sys/kernel/osrelease") ?? "unknown" }

@@ -38,6 +38,11 @@ extension LinuxFile {
     try write(bytes, to: STDOUT_FILENO, subject: "standard output")
   }
 
+  /// Writes a text to standard error.
+  public static func writeToStandardError(_ text: String) throws(SystemError) {
+    try write(Array(text.utf8), to: STDERR_FILENO, subject: "standard error")
+  }
+
   private static func write(_ bytes: [UInt8], to fd: Int32, subject: String) throws(SystemError) {
     var done = 0
     while done < bytes.count {

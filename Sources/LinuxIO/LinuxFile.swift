@@ -27,6 +27,15 @@ public enum LinuxFile {
     public let permissions: UInt32
     /// Length in bytes.
     public let byteCount: Int
+
+    /// All fields.
+    public init(kind: Kind, uid: UInt32, gid: UInt32, permissions: UInt32, byteCount: Int) {
+      self.kind = kind
+      self.uid = uid
+      self.gid = gid
+      self.permissions = permissions
+      self.byteCount = byteCount
+    }
   }
 
   /// What a process may do with a path.

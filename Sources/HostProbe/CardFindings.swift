@@ -1,0 +1,78 @@
+extension CardFacts {
+  /// The findings on all cards.
+  ///
+  /// - Parameter user: the user's name, for advice.
+  public static func findings(_ cards: [CardFacts], user: String) -> [Finding] {
+    let screens = cards.filter { !$0.connectors.isEmpty }
+    guard !screens.isEmpty else {
+      return [
+        Finding(
+          .note, "cards", cards.isEmpty ? "no DRM card" : "no DRM card with a connector",
+          advice: """
+            Without one only headless outputs work (framepathd --output headless:1920x1080@60). \
+            A GPU's driver makes the card; in a VM, cirrus, bochs, virtio-gpu and vkms do.
+            """)
+      ]
+    }
+    return screens.flatMap { $0.findings(user: user) }
+  }
+
+  private func findings(user: String) -> [Finding] {
+    [nodeFinding(user: user), masterFinding] + connectorFindings
+  }
+
+  private func nodeFinding(user: String) -> Finding {
+    guard let nodePermissions else {
+      return Finding(
+        .problem, path, "driver \(driver), but there is no device node",
+        advice: "In a container, pass the device in (--device \(path)); else look after udev.")
+    }
+    guard mayOpen else {
+      return Finding(
+        .problem, path, "driver \(driver), but you (\(user)) may not open it (\(nodePermissions))",
+        advice: "sudo usermod -aG \(nodeGroup) \(user), then log in again.")
+    }
+    return Finding(.ok, path, "driver \(driver), you may open it (\(nodePermissions))")
+  }
+
+  private var masterFinding: Finding {
+    let topic = "\(name) master"
+    switch master {
+    case .process(let process) where process.name == "framepathd":
+      return Finding(.ok, topic, "\(process) has the screens")
+    case .process(let process):
+      return Finding(
+        .problem, topic, "\(process) is DRM master: framepathd cannot have the screens",
+        advice: "End it (a desktop: sudo systemctl isolate multi-user.target), or give framepathd another card.")
+    case .nobody:
+      return Finding(.ok, topic, "nobody is DRM master: the screens are free")
+    case .unknown:
+      let others = holders.filter { $0.name != "framepathd" }
+      guard others.isEmpty else {
+        let list = others.map(\.description).joined(separator: ", ")
+        return Finding(
+          .note, topic, "open in \(list), one of which may be DRM master",
+          advice: "sudo framepath doctor tells who is (debugfs mounted at /sys/kernel/debug).")
+      }
+      return Finding(
+        .note, topic, "not known: only root may see it, in debugfs",
+        advice: "sudo framepath doctor (debugfs mounted at /sys/kernel/debug).")
+    }
+  }
+
+  private var connectorFindings: [Finding] {
+    let listed = connectors.map { connector in
+      switch connector.isConnected {
+      case true: "\(connector.name) has a monitor (\(connector.preferredMode ?? "no modes"))"
+      case false: "\(connector.name) has none"
+      case nil: "\(connector.name) cannot tell"
+      }
+    }
+    let isAnyConnected = connectors.contains { $0.isConnected != false }
+    return [
+      Finding(
+        isAnyConnected ? .ok : .note, "\(name) connectors", listed.joined(separator: ", "),
+        advice: isAnyConnected ? nil : "Plug in a monitor; framepathd takes it live. Until then use a headless output.")
+    ]
+  }
+}

@@ -1,0 +1,64 @@
+/// A QEMU binary and what it said.
+public struct QEMUFacts: Equatable, Sendable {
+  /// Its path.
+  public let path: String
+  /// What it has, or why that is not known.
+  public let answer: Result<QEMUCapabilities, HostProbeError>
+
+  /// A binary and its answer.
+  public init(path: String, answer: Result<QEMUCapabilities, HostProbeError>) {
+    self.path = path
+    self.answer = answer
+  }
+
+  /// All binaries of this host; each is run.
+  public static func gather() -> [QEMUFacts] {
+    QEMUBinary.installed().map { path in
+      do throws(HostProbeError) {
+        return QEMUFacts(path: path, answer: .success(try QEMUBinary.capabilities(path)))
+      } catch {
+        return QEMUFacts(path: path, answer: .failure(error))
+      }
+    }
+  }
+
+  /// The findings on all binaries.
+  ///
+  /// - Parameter kvm: nil where KVM works, else why not.
+  public static func findings(_ binaries: [QEMUFacts], kvm: String?) -> [Finding] {
+    guard !binaries.isEmpty else {
+      return [
+        Finding(
+          .problem, "QEMU", "no qemu-system-* in PATH",
+          advice: "Install it (Debian and Ubuntu: apt install qemu-system-x86). 10.2 and newer give zero copy.")
+      ]
+    }
+    let findings = binaries.map { $0.finding(kvm: kvm) }
+    // One good QEMU is enough: the others are worth a note then.
+    guard findings.contains(where: { $0.severity == .ok }) else { return findings }
+    return findings.map { finding in
+      finding.severity == .problem
+        ? Finding(.note, finding.topic, finding.seen, advice: finding.advice) : finding
+    }
+  }
+
+  private func finding(kvm: String?) -> Finding {
+    let topic = path.split(separator: "/").last.map(String.init) ?? path
+    switch answer {
+    case .failure(let error): return Finding(.problem, topic, error.description)
+    case .success(let capabilities):
+      let seen = "\(path) \(capabilities.version): \(capabilities.summary)"
+      switch capabilities.bestShape {
+      case .complete: return Finding(.ok, topic, seen)
+      case .vhostUserGPU where capabilities.vhostUserGPUNeedsKVM && kvm != nil:
+        return Finding(
+          .problem, topic, "\(seen), and KVM does not work here",
+          advice: "Use QEMU 8.0 or newer (Debian 12: bookworm-backports), or make KVM work.")
+      case .vhostUserGPU:
+        return Finding(.ok, topic, seen)
+      case nil:
+        return Finding(.problem, topic, seen, advice: "Use a QEMU that was built with vhost-user.")
+      }
+    }
+  }
+}

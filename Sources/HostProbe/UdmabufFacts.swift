@@ -1,0 +1,98 @@
+import LinuxIO
+
+/// The kernel's udmabuf, which turns a guest's pages into a buffer that the hardware can scan out.
+public struct UdmabufFacts: Equatable, Sendable {
+  /// Who may open the node: `root:kvm 0660`; nil where there is none.
+  public var nodePermissions: String?
+  /// The node's group.
+  public var nodeGroup: String
+  /// Whether this process may.
+  public var mayOpen: Bool
+  /// The most pieces of memory that one buffer may consist of.
+  public var listLimit: Int?
+  /// The most MiB of one buffer.
+  public var sizeLimitMebibytes: Int?
+
+  /// Pieces of a 1920×1080 frame, if no two of its pages lie side by side.
+  public static let worstFullHDPieces = 2025
+  /// A limit that holds a 3840×2160 frame in single pages.
+  public static let goodListLimit = 8192
+  static let parameters = "/sys/module/udmabuf/parameters"
+
+  /// The facts.
+  public init(
+    nodePermissions: String?, nodeGroup: String, mayOpen: Bool, listLimit: Int?, sizeLimitMebibytes: Int?
+  ) {
+    self.nodePermissions = nodePermissions
+    self.nodeGroup = nodeGroup
+    self.mayOpen = mayOpen
+    self.listLimit = listLimit
+    self.sizeLimitMebibytes = sizeLimitMebibytes
+  }
+
+  /// Those of this host.
+  ///
+  /// - Parameter root: in front of every path; empty but in tests.
+  public static func gather(root: String = "") -> UdmabufFacts {
+    let node = "\(root)/dev/udmabuf"
+    let status = LinuxFile.status(node)
+    let group = status.map { HostProcess.groupName($0.gid) } ?? ""
+    let number = { (name: String) in LinuxFile.text("\(root)\(parameters)/\(name)").flatMap { Int($0) } }
+    return UdmabufFacts(
+      nodePermissions: status.map { "\(HostProcess.userName($0.uid)):\(group) 0\(String($0.permissions, radix: 8))" },
+      nodeGroup: group, mayOpen: LinuxFile.isAccessible(node, [.read, .write]), listLimit: number("list_limit"),
+      sizeLimitMebibytes: number("size_limit_mb"))
+  }
+
+  /// The findings.
+  public func findings(user: String) -> [Finding] {
+    guard let nodePermissions else {
+      return [
+        Finding(
+          .note, "/dev/udmabuf", "not there: every frame is copied once, zero copy cannot be",
+          advice: "sudo modprobe udmabuf (CONFIG_UDMABUF; Debian 12's own kernel 6.1 lacks it, its backports have it).")
+      ]
+    }
+    guard mayOpen else {
+      return [
+        Finding(
+          .note, "/dev/udmabuf", "you (\(user)) may not open it (\(nodePermissions)): every frame is copied once",
+          advice: "sudo usermod -aG \(nodeGroup) \(user) and log in again, or a udev rule that gives it to your group.")
+      ]
+    }
+    return [Finding(.ok, "/dev/udmabuf", "you may open it (\(nodePermissions))")] + limitFindings
+  }
+
+  private var limitFindings: [Finding] {
+    var findings: [Finding] = []
+    if let listLimit {
+      let isGood = listLimit >= UdmabufFacts.worstFullHDPieces
+      findings.append(
+        Finding(
+          isGood ? .ok : .note, "udmabuf list_limit",
+          isGood
+            ? "\(listLimit) pieces of memory in a buffer"
+            : """
+            \(listLimit) pieces of memory in a buffer; a 1920x1080 frame of a guest whose memory is fragmented can have \
+            \(UdmabufFacts.worstFullHDPieces), a 3840x2160 one 8100. A frame with more is copied.
+            """,
+          advice: isGood
+            ? nil
+            : """
+            echo \(UdmabufFacts.goodListLimit) | sudo tee \(UdmabufFacts.parameters)/list_limit; for every boot, \
+            udmabuf.list_limit=\(UdmabufFacts.goodListLimit) on the kernel's command line (or options udmabuf \
+            list_limit=\(UdmabufFacts.goodListLimit) in /etc/modprobe.d if it is a module).
+            """))
+    }
+    if let sizeLimitMebibytes {
+      // Triple-buffered 3840×2160 in one region is 95 MiB; a single frame 32.
+      let isGood = sizeLimitMebibytes >= 32
+      findings.append(
+        Finding(
+          isGood ? .ok : .note, "udmabuf size_limit_mb",
+          "\(sizeLimitMebibytes) MiB in a buffer; a 1920x1080 frame has 8, a 3840x2160 one 32",
+          advice: isGood ? nil : "echo 64 | sudo tee \(UdmabufFacts.parameters)/size_limit_mb"))
+    }
+    return findings
+  }
+}

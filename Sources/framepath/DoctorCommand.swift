@@ -1,0 +1,96 @@
+import ArgumentParser
+import FoundationEssentials
+import HostProbe
+import LinuxIO
+import PresentClient
+
+/// `framepath doctor`.
+struct DoctorCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "doctor",
+    abstract: "Looks at what this host has for Framepath and says what to do about the rest.",
+    discussion: """
+      Looks at cards, monitors, who has the screens, udmabuf and its limits, KVM, QEMU programs, the daemon and the \
+      discovery file. Changes nothing. Some of it only root may see.
+
+      Examples:
+        framepath doctor
+        framepath doctor --json | jq '.findings[] | select(.severity == "problem")'
+
+      Exit status: 0 without problems, else 1.
+      """)
+
+  @Flag(help: "JSON instead of text.") var json = false
+  @OptionGroup var daemon: DaemonOptions
+
+  func run() throws {
+    let report = DoctorReport(findings())
+    if json {
+      let encoder = JSONEncoder()
+      encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+      try LinuxFile.writeToStandardOutput(Array(try encoder.encode(report)) + [0x0A])
+    } else {
+      let lines = report.lines(symbols: hasSymbols, columns: HostProcess.terminalColumns ?? 110)
+      try LinuxFile.writeToStandardOutput(Array((lines.joined(separator: "\n") + "\n").utf8))
+    }
+    if report.problems > 0 { throw ExitCode.failure }
+  }
+
+  /// Whether ✓ and the like can be expected to show.
+  private var hasSymbols: Bool {
+    let environment = ChildCommand.inheritedEnvironment
+    let locale = ["LC_ALL", "LC_CTYPE", "LANG"].lazy.compactMap { environment[$0] }.first { !$0.isEmpty } ?? ""
+    let name = locale.lowercased()
+    return HostProcess.isOutputTerminal && (name.contains("utf-8") || name.contains("utf8"))
+  }
+
+  private func findings() -> [Finding] {
+    let user = HostProcess.userName(currentUserID())
+    let kvm = kvmFailure
+    let state = daemonState
+    var findings = [SystemFindings.kernel(HostProcess.kernelRelease)]
+    findings += CardFacts.findings(CardFacts.gather(), user: user)
+    findings += UdmabufFacts.gather().findings(user: user)
+    findings.append(SystemFindings.kvm(kvm, user: user))
+    findings += QEMUFacts.findings(QEMUFacts.gather(), kvm: kvm?.description)
+    findings.append(runtimeDirectoryFinding)
+    findings.append(SystemFindings.daemon(state, socket: daemon.path))
+    let directories = DiscoveryFacts.directories(environment: ChildCommand.inheritedEnvironment)
+    findings += DiscoveryFacts.gather(directories: directories).findings
+    findings.append(SystemFindings.memoryLock(HostProcess.memoryLockLimitBytes))
+    return findings
+  }
+
+  private var kvmFailure: SystemError? {
+    do throws(SystemError) {
+      try KVM.tryOut()
+      return nil
+    } catch {
+      return error
+    }
+  }
+
+  private var runtimeDirectoryFinding: Finding {
+    let directory = DoctorCommand.parent(of: daemon.path)
+    return SystemFindings.runtimeDirectory(
+      directory, status: LinuxFile.status(directory), mayWrite: LinuxFile.isAccessible(directory, [.write, .execute]),
+      parentWritable: LinuxFile.isAccessible(DoctorCommand.parent(of: directory), [.write, .execute]))
+  }
+
+  private var daemonState: DaemonState {
+    guard LinuxFile.status(daemon.path) != nil else { return .absent }
+    do {
+      let report = try StatusReport(json: try PresentTool.status(path: daemon.path))
+      return .running(outputs: report.outputs.count, vms: report.vms.count)
+    } catch PresentClientError.notConnected {
+      return LinuxFile.isAccessible(daemon.path, [.read, .write]) ? .stale : .failed("you may not connect to it")
+    } catch {
+      return .failed("\(error)")
+    }
+  }
+
+  private static func parent(of path: String) -> String {
+    guard let slash = path.lastIndex(of: "/") else { return "." }
+    return slash == path.startIndex ? "/" : String(path[..<slash])
+  }
+}

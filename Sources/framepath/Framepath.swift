@@ -1,0 +1,20 @@
+import ArgumentParser
+
+/// The tool: one file per subcommand.
+@main
+struct Framepath: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "framepath",
+    abstract: "Looks at and sets up the screens of virtual machines on this host's monitors.",
+    discussion: """
+      Examples:
+        framepath doctor
+        framepath status
+        framepath snapshot --vm web -o web.png
+        qemu-system-x86_64 -drive file=web.qcow2 $(framepath qemu-args --vm web --memory 2G)
+
+      Exit status: 0 when all is well, 1 when something failed (doctor: when it found a problem), 64 when the command \
+      line was wrong.
+      """,
+    subcommands: [StatusCommand.self, SnapshotCommand.self, QEMUArgsCommand.self, DoctorCommand.self])
+}

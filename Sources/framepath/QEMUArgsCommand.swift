@@ -1,0 +1,74 @@
+public import ArgumentParser
+public import HostProbe
+import LinuxIO
+import PresentProtocol
+
+extension QEMUArguments.ShapeChoice: ExpressibleByArgument {}
+
+/// `framepath qemu-args`.
+struct QEMUArgsCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "qemu-args",
+    abstract: "Prints the words that give a VM its screen on QEMU's command line.",
+    discussion: """
+      Asks the QEMU program which devices it has. QEMU 10.2 and newer get the complete device (no copy of a frame, the \
+      guest keeps the monitor's pace), older ones vhost-user-gpu (one copy). The words need no quoting. They set the \
+      guest's memory (-m), which must be shared with the backend, and merge with your own -machine.
+
+      Start framepath-vhost-user-gpu for the VM first: QEMU connects to its socket.
+
+      Examples:
+        framepath-vhost-user-gpu --vm web --socket-path $XDG_RUNTIME_DIR/framepath/web.sock &
+        qemu-system-x86_64 -drive file=web.qcow2 $(framepath qemu-args --vm web --memory 4G)
+        framepath qemu-args --vm web --qemu /opt/qemu/bin/qemu-system-x86_64 --explain
+      """)
+
+  @Option(help: ArgumentHelp("The VM's name.", valueName: "name")) var vm: String
+  @Option(
+    help: ArgumentHelp("The QEMU program that will get the words.", valueName: "binary"))
+  var qemu = QEMUBinary.defaultName
+  @Option(help: ArgumentHelp("The guest's memory.", valueName: "size")) var memory = "1G"
+  @Option(
+    help: ArgumentHelp(
+      "The socket of the VM's backend.", discussion: "Default: NAME.sock beside the daemon's socket.",
+      valueName: "path"))
+  var socketPath: String?
+  @Option(help: "The device: the best there is, or a certain one.") var shape = QEMUArguments.ShapeChoice.auto
+  @Option(help: ArgumentHelp("How many screens the VM has at most (vhost-user-gpu).", valueName: "n")) var heads = 1
+  @Flag(help: "Says on standard error what this QEMU has.") var explain = false
+
+  func validate() throws {
+    do throws(HostProbeError) {
+      _ = try QEMUArguments.checkedName(vm)
+      _ = try QEMUArguments.checkedMemory(memory)
+    } catch {
+      throw ValidationError(error.description)
+    }
+    guard (1...16).contains(heads) else { throw ValidationError("A VM has 1 to 16 screens.") }
+  }
+
+  func run() throws {
+    let capabilities = try QEMUBinary.capabilities(qemu)
+    if explain {
+      try LinuxFile.writeToStandardError("\(qemu) \(capabilities.version): \(capabilities.summary)\n")
+    }
+    var request = QEMUArguments(socketPath: socketPath ?? defaultSocketPath, memory: memory, shape: shape)
+    request.headCount = heads
+    print(try request.words(for: capabilities, kvm: kvmFailure).joined(separator: " "))
+  }
+
+  private var defaultSocketPath: String {
+    let daemonPath = PresentSocket.defaultPath()
+    let directory = daemonPath.lastIndex(of: "/").map { String(daemonPath[..<$0]) } ?? "."
+    return "\(directory)/\(vm).sock"
+  }
+
+  private var kvmFailure: String? {
+    do throws(SystemError) {
+      try KVM.tryOut()
+      return nil
+    } catch {
+      return error.description
+    }
+  }
+}

@@ -1,0 +1,64 @@
+import ArgumentParser
+import HostProbe
+import LinuxIO
+import PNGFile
+import PresentClient
+import PresentProtocol
+
+/// `framepath snapshot`.
+struct SnapshotCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "snapshot",
+    abstract: "Writes a screen's picture to a PNG file.",
+    discussion: """
+      The picture of an output is what its hardware puts out, where the card can give that back (a writeback connector), \
+      else what the daemon has put on it. FILE is there as a whole or not at all.
+
+      Examples:
+        framepath snapshot --vm web -o web.png
+        framepath snapshot --vm web --scanout 1 -o second-head.png
+        framepath snapshot --output HDMI-A-1 -o - | feh -
+      """)
+
+  @Option(help: ArgumentHelp("The VM whose picture to take.", valueName: "name")) var vm: String?
+  @Option(help: ArgumentHelp("Which head of the VM.", valueName: "n")) var scanout = 0
+  @Option(help: ArgumentHelp("The output whose picture to take, such as HDMI-A-1.", valueName: "name"))
+  var output: String?
+  @Option(name: .customShort("o"), help: ArgumentHelp("Where to write; - is standard output.", valueName: "file"))
+  var file: String
+  @OptionGroup var daemon: DaemonOptions
+
+  func validate() throws {
+    guard (vm == nil) != (output == nil) else { throw ValidationError("Name a VM (--vm) or an output (--output).") }
+    guard (0..<16).contains(scanout) else { throw ValidationError("A VM has scanouts 0 to 15.") }
+    guard output == nil || scanout == 0 else { throw ValidationError("--scanout goes with --vm.") }
+    guard !file.isEmpty else { throw ValidationError("The file's name is empty.") }
+    if file == "-" && HostProcess.isOutputTerminal {
+      throw ValidationError("A terminal shows no PNG: redirect standard output, or name a file.")
+    }
+  }
+
+  func run() throws {
+    let snapshot: PresentSnapshot
+    do throws(PresentClientError) {
+      snapshot = try PresentTool.snapshot(subject, path: daemon.path)
+    } catch {
+      throw daemon.explained(error)
+    }
+    let png = try PNGEncoder.encode(snapshot.mapped)
+    do throws(SystemError) {
+      if file == "-" {
+        try LinuxFile.writeToStandardOutput(png)
+      } else {
+        try LinuxFile.replace(file, with: png)
+      }
+    } catch {
+      throw HostProbeError("The picture could not be written: \(error)")
+    }
+  }
+
+  private var subject: SnapshotSubject {
+    if let vm { return .vm(name: vm, scanout: UInt32(scanout)) }
+    return .output(name: output ?? "")
+  }
+}

@@ -1,0 +1,262 @@
+import LinuxIO
+import Testing
+
+@testable import HostProbe
+
+/// Makes a directory for one test.
+func withTemporaryDirectory(_ body: (String) throws -> Void) throws {
+  let directory = try ChildProcess.run(ChildCommand("mktemp", ["-d"])).output.filter { $0 != "\n" }
+  defer { _ = try? ChildProcess.run(ChildCommand("rm", ["-rf", directory])) }
+  try body(directory)
+}
+
+/// Makes files, and directories for them, in `directory`.
+func makeFiles(_ directory: String, _ files: [String: String], links: [String: String] = [:]) throws {
+  for (name, text) in files {
+    let path = "\(directory)/\(name)"
+    let parent = path.split(separator: "/").dropLast().joined(separator: "/")
+    _ = try ChildProcess.run(ChildCommand("mkdir", ["-p", "/\(parent)"]))
+    try LinuxFile.replace(path, with: Array(text.utf8))
+  }
+  for (name, target) in links { _ = try ChildProcess.run(ChildCommand("ln", ["-s", target, "\(directory)/\(name)"])) }
+}
+
+@Suite("Findings on cards")
+struct CardFindingsTests {
+  private let card = CardFacts(
+    name: "card0", driver: "i915",
+    connectors: [
+      ConnectorFacts(name: "HDMI-A-1", isConnected: true, preferredMode: "1920x1080"),
+      ConnectorFacts(name: "DP-1", isConnected: false, preferredMode: nil),
+    ],
+    nodePermissions: "root:video 0660", nodeGroup: "video", mayOpen: true, holders: [], master: .nobody)
+
+  @Test("read sysfs")
+  func sysfs() throws {
+    try withTemporaryDirectory { root in
+      try makeFiles(
+        root,
+        [
+          "sys/class/drm/card0/dev": "226:0", "sys/class/drm/card0-HDMI-A-1/status": "connected\n",
+          "sys/class/drm/card0-HDMI-A-1/modes": "1920x1080\n1280x720\n",
+          "sys/class/drm/card0-DP-1/status": "disconnected\n", "sys/class/drm/card0-DP-1/modes": "",
+          "sys/class/drm/card1/dev": "226:1", "sys/kernel/debug/dri/1/name": "vkms dev=lab unique=lab\n",
+          "sys/class/drm/renderD128/dev": "226:128",
+          "sys/class/drm/card0/device/vendor": "0x8086", "dev/dri/card0": "",
+          "sys/kernel/debug/dri/0/clients": "command tgid dev master a uid magic\n weston 7 0 y y 0 0\n",
+        ], links: ["sys/class/drm/card0/device/driver": "../../../bus/pci/drivers/i915"])
+      let cards = CardFacts.gather(root: root)
+      #expect(cards.map(\.name) == ["card0", "card1"])
+      #expect(cards[0].driver == "i915")
+      #expect(
+        cards[0].connectors == [
+          ConnectorFacts(name: "DP-1", isConnected: false, preferredMode: nil),
+          ConnectorFacts(name: "HDMI-A-1", isConnected: true, preferredMode: "1920x1080"),
+        ])
+      #expect(cards[0].master == .process(ProcessName(pid: 7, name: "weston")))
+      #expect(cards[0].mayOpen)
+      #expect(cards[1].driver == "vkms")
+      #expect(cards[1].nodePermissions == nil)
+      #expect(cards[1].master == .unknown)
+    }
+  }
+
+  @Test("find the master among debugfs's clients")
+  func clients() {
+    let text = """
+                   command  tgid dev master a   uid      magic                                             name   id
+            systemd-logind   612   0   y    y     0          0                                          <unset>    1
+              Isolated Web   900   0   n    y  1000          0                                          <unset>    5
+      """
+    #expect(CardFacts.master(clients: text) == .process(ProcessName(pid: 612, name: "systemd-logind")))
+    let blank = "      my own display   31   0   y    y     0          0"
+    #expect(CardFacts.master(clients: blank) == .process(ProcessName(pid: 31, name: "my own display")))
+    #expect(CardFacts.master(clients: "command tgid dev master a uid magic\n") == .nobody)
+    #expect(CardFacts.master(clients: "x 1 0 n y 0 0\n\ny\n1 2 y\n") == .nobody)
+  }
+
+  @Test("are all well on a free card with a monitor")
+  func free() {
+    let findings = CardFacts.findings([card], user: "ann")
+    #expect(findings.allSatisfy { $0.severity == .ok })
+    #expect(findings[2].seen == "HDMI-A-1 has a monitor (1920x1080), DP-1 has none")
+  }
+
+  @Test("name who has the screens")
+  func taken() {
+    var taken = card
+    taken.master = .process(ProcessName(pid: 812, name: "Xorg"))
+    let finding = CardFacts.findings([taken], user: "ann")[1]
+    #expect(finding.severity == .problem)
+    #expect(finding.seen == "Xorg (pid 812) is DRM master: framepathd cannot have the screens")
+    taken.master = .process(ProcessName(pid: 900, name: "framepathd"))
+    #expect(CardFacts.findings([taken], user: "ann")[1].severity == .ok)
+    taken.master = .unknown
+    taken.holders = [ProcessName(pid: 812, name: "Xorg")]
+    #expect(CardFacts.findings([taken], user: "ann")[1].seen.hasPrefix("open in Xorg (pid 812)"))
+  }
+
+  @Test("say which group opens the node")
+  func permissions() {
+    var locked = card
+    locked.mayOpen = false
+    let finding = CardFacts.findings([locked], user: "ann")[0]
+    #expect(finding.severity == .problem)
+    #expect(finding.advice == "sudo usermod -aG video ann, then log in again.")
+    locked.nodePermissions = nil
+    #expect(CardFacts.findings([locked], user: "ann")[0].seen == "driver i915, but there is no device node")
+  }
+
+  @Test("are a note without a card or a monitor")
+  func none() {
+    #expect(CardFacts.findings([], user: "ann").map(\.severity) == [.note])
+    var dark = card
+    dark.connectors = [ConnectorFacts(name: "DP-1", isConnected: false, preferredMode: nil)]
+    #expect(CardFacts.findings([dark], user: "ann")[2].severity == .note)
+    dark.connectors = []
+    #expect(CardFacts.findings([dark], user: "ann").map(\.seen) == ["no DRM card with a connector"])
+  }
+}
+
+@Suite("Findings on the system")
+struct SystemFindingsTests {
+  @Test("tell udmabuf's limits and what raising them wins")
+  func udmabuf() {
+    var facts = UdmabufFacts(
+      nodePermissions: "root:kvm 0660", nodeGroup: "kvm", mayOpen: true, listLimit: 1024, sizeLimitMebibytes: 64)
+    #expect(facts.findings(user: "ann").map(\.severity) == [.ok, .note, .ok])
+    #expect(facts.findings(user: "ann")[1].advice?.contains("echo 8192 | sudo tee") == true)
+    facts.listLimit = 8192
+    facts.sizeLimitMebibytes = 8
+    #expect(facts.findings(user: "ann").map(\.severity) == [.ok, .ok, .note])
+    facts.mayOpen = false
+    #expect(facts.findings(user: "ann").map(\.severity) == [.note])
+    facts.nodePermissions = nil
+    #expect(facts.findings(user: "ann")[0].seen.hasPrefix("not there") == true)
+  }
+
+  @Test("say why KVM does not work")
+  func kvm() {
+    #expect(SystemFindings.kvm(nil, user: "ann").severity == .ok)
+    let denied = SystemFindings.kvm(SystemError(call: "open", code: 13, subject: "/dev/kvm"), user: "ann")
+    #expect(denied.advice == "sudo usermod -aG kvm ann, then log in again.")
+    #expect(denied.seen.contains("open /dev/kvm: Permission denied (errno 13)"))
+  }
+
+  @Test("call no QEMU at all a problem, one good one enough")
+  func qemu() {
+    #expect(QEMUFacts.findings([], kvm: nil).map(\.severity) == [.problem])
+    let old = QEMUFacts(
+      path: "/usr/bin/qemu-system-x86_64",
+      answer: .success(QEMUCapabilities(version: QEMUVersion(7, 2), genericDevice: nil, hasVhostUserGPU: true)))
+    let new = QEMUFacts(
+      path: "/opt/qemu-system-x86_64",
+      answer: .success(QEMUCapabilities(version: QEMUVersion(11, 0), genericDevice: "d", hasVhostUserGPU: true)))
+    let broken = QEMUFacts(path: "/x/qemu-system-arm", answer: .failure(HostProbeError("ended with signal 6")))
+    #expect(QEMUFacts.findings([old], kvm: "none").map(\.severity) == [.problem])
+    #expect(QEMUFacts.findings([old], kvm: nil).map(\.severity) == [.ok])
+    #expect(QEMUFacts.findings([old, new, broken], kvm: "none").map(\.severity) == [.note, .ok, .note])
+  }
+
+  @Test("look at the runtime directory's owner and permissions")
+  func runtimeDirectory() {
+    let finding = { (permissions: UInt32, mayWrite: Bool) in
+      SystemFindings.runtimeDirectory(
+        "/run/x",
+        status: LinuxFile.Status(kind: .directory, uid: 0, gid: 0, permissions: permissions, byteCount: 0),
+        mayWrite: mayWrite, parentWritable: true
+      ).severity
+    }
+    #expect(finding(0o700, true) == .ok)
+    #expect(finding(0o700, false) == .problem)
+    #expect(finding(0o777, true) == .problem)
+    #expect(finding(0o1777, true) == .ok)
+    let absent = SystemFindings.runtimeDirectory("/run/x", status: nil, mayWrite: false, parentWritable: false)
+    #expect(absent.severity == .problem)
+  }
+
+  @Test("tell a stale socket from none")
+  func daemon() {
+    #expect(SystemFindings.daemon(.running(outputs: 2, vms: 1), socket: "/s").seen == "runs at /s: outputs 2, VMs 1")
+    #expect(SystemFindings.daemon(.absent, socket: "/s").severity == .note)
+    #expect(SystemFindings.daemon(.stale, socket: "/s").seen == "does not run: it left /s behind")
+    #expect(SystemFindings.daemon(.failed("x"), socket: "/s").severity == .problem)
+  }
+}
+
+@Suite("Findings on discovery files")
+struct DiscoveryTests {
+  private let script = "#!/bin/sh\n[ $1 = --print-capabilities ] && echo '{\"type\": \"gpu\", \"features\": []}'\n"
+
+  private func check(_ json: String, _ body: (DiscoveryFacts) -> Void) throws {
+    try withTemporaryDirectory { root in
+      let binary = "\(root)/bin/framepath-vhost-user-gpu"
+      try makeFiles(
+        root,
+        [
+          "etc/50-framepath-gpu.json": json.split(separator: "BINARY", omittingEmptySubsequences: false).joined(
+            separator: binary),
+          "bin/framepath-vhost-user-gpu": script, "etc/50-other.json": "{", "usr/50-other.json": "{}",
+        ])
+      _ = try ChildProcess.run(ChildCommand("chmod", ["755", binary]))
+      body(DiscoveryFacts.gather(directories: ["\(root)/etc", "\(root)/usr", "\(root)/none"]))
+    }
+  }
+
+  @Test("are well when the binary answers")
+  func valid() throws {
+    try check(#"{"description": "Framepath", "type": "gpu", "binary": "BINARY"}"#) { facts in
+      #expect(facts.fault == nil)
+      #expect(facts.findings.map(\.severity) == [.ok, .note])
+      // The less specific directory's file of the same name is hidden.
+      #expect(facts.brokenFiles.count == 1)
+    }
+  }
+
+  @Test(
+    "say what is wrong",
+    arguments: [
+      (#"{"type": "gpu", "binary": "BINARY"}"#, "no JSON object with description, type and binary"),
+      (#"{"description": "", "type": "fs", "binary": "BINARY"}"#, "its type is \"fs\", not \"gpu\""),
+      (#"{"description": "", "type": "gpu", "binary": "b"}"#, "its binary b is no absolute path"),
+      (#"{"description": "", "type": "gpu", "binary": "/no"}"#, "its binary /no is not there or not executable"),
+      (
+        #"{"description": "", "type": "gpu", "binary": "/bin/true"}"#,
+        "/bin/true --print-capabilities does not answer with a gpu's JSON"
+      ),
+    ])
+  func invalid(json: String, fault: String) throws {
+    try check(json) { facts in
+      #expect(facts.fault == fault)
+      #expect(facts.findings.first?.severity == .problem)
+    }
+  }
+
+  @Test("are a note where there are none")
+  func absent() {
+    let facts = DiscoveryFacts.gather(directories: ["/no-such-directory"])
+    #expect(facts.findings.map(\.severity) == [.note])
+    #expect(
+      DiscoveryFacts.directories(environment: ["HOME": "/h"]) == [
+        "/h/.config/qemu/vhost-user", "/etc/qemu/vhost-user", "/usr/share/qemu/vhost-user",
+      ])
+  }
+}
+
+@Suite("Doctor's report")
+struct DoctorReportTests {
+  private let report = DoctorReport([
+    Finding(.ok, "kernel", "6.12"), Finding(.problem, "/dev/kvm", "one two three", advice: "four five"),
+  ])
+
+  @Test("is aligned and wrapped")
+  func text() {
+    #expect(
+      report.lines(symbols: true, columns: 60) == [
+        "✓ kernel    6.12", "✗ /dev/kvm  one two three", "            →  four five", "", "1 problem, 0 notes.",
+      ])
+    #expect(report.lines(symbols: false, columns: 60)[2] == "                  -> four five")
+    #expect(DoctorReport.wrapped("aa bb cc", width: 5) == ["aa bb", "cc"])
+    #expect(DoctorReport.wrapped("aaaaaaaa b", width: 5) == ["aaaaaaaa", "b"])
+  }
+}

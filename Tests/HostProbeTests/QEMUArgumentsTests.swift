@@ -1,0 +1,208 @@
+import Testing
+
+@testable import HostProbe
+
+/// What real QEMUs print, shortened to the lines that matter.
+enum Printed {
+  static let version72 = """
+    QEMU emulator version 7.2.22 (Debian 1:7.2+dfsg-7+deb12u18+b3)
+    Copyright (c) 2003-2022 Fabrice Bellard and the QEMU Project developers
+
+    """
+  static let version11 = "QEMU emulator version 11.1.3 (Debian 1:11.1.3+ds-1~bpo13+1)\n"
+  static let devices10 = """
+    Misc devices:
+    name "vhost-user-i2c-pci", bus PCI
+
+    Display devices:
+    name "VGA", bus PCI
+    name "vhost-user-gpu", bus virtio-bus
+    name "vhost-user-gpu-pci", bus PCI
+    name "vhost-user-vga", bus PCI
+    name "virtio-gpu-pci", bus PCI, alias "virtio-gpu"
+    """
+  static let devices11 = """
+    name "vhost-user-spi-pci", bus PCI
+    name "vhost-user-test-device", bus virtio-bus
+    name "vhost-user-test-device-pci", bus PCI
+    name "vhost-user-gpu", bus virtio-bus
+    name "vhost-user-gpu-pci", bus PCI
+    """
+  static let genericProperties = """
+    vhost-user-test-device-pci options:
+      addr=<str>             - Slot and optional function number, example: 06.0 or 06 (default: -1)
+      chardev=<str>          - ID of a chardev to use as a backend
+      config_size=<uint32>   -  (default: 0)
+      num_vqs=<uint32>       -  (default: 1)
+      virtio-id=<uint16>     -  (default: 0)
+      vq_size=<uint16>       -  (default: 64)
+    """
+}
+
+@Suite("QEMU's capabilities")
+struct QEMUCapabilitiesTests {
+  @Test("begin with its version")
+  func version() throws {
+    #expect(QEMUVersion(versionOutput: Printed.version72) == QEMUVersion(7, 2, 22))
+    #expect(QEMUVersion(versionOutput: Printed.version11) == QEMUVersion(11, 1, 3))
+    #expect(QEMUVersion(versionOutput: "QEMU emulator version 10.2.50 (v10.2.0-5-gabc)") == QEMUVersion(10, 2, 50))
+    #expect(QEMUVersion(versionOutput: "QEMU emulator version 11") == nil)
+    #expect(QEMUVersion(versionOutput: "qemu-img version 7.2.22") == nil)
+    #expect(QEMUVersion(versionOutput: "") == nil)
+    #expect(QEMUVersion(9, 2) < QEMUVersion(10, 0))
+    #expect(QEMUVersion(10, 2, 1).description == "10.2.1")
+  }
+
+  @Test("have the complete device where users may create it")
+  func complete() {
+    let found = QEMUCapabilities(version: QEMUVersion(11, 1, 3), deviceHelp: Printed.devices11) { name in
+      name == "vhost-user-test-device-pci" ? Printed.genericProperties : ""
+    }
+    #expect(found.genericDevice == "vhost-user-test-device-pci")
+    #expect(found.bestShape == .complete)
+  }
+
+  @Test("know the device's name of 8.2")
+  func oldName() {
+    let devices = Printed.devices10 + "\nname \"vhost-user-device-pci\", bus PCI"
+    let found = QEMUCapabilities(version: QEMUVersion(8, 2), deviceHelp: devices) { _ in Printed.genericProperties }
+    #expect(found.genericDevice == "vhost-user-device-pci")
+  }
+
+  @Test("lack the complete device where its help answers but nobody may create it")
+  func notCreatable() {
+    let found = QEMUCapabilities(version: QEMUVersion(10, 0, 13), deviceHelp: Printed.devices10) { _ in
+      Printed.genericProperties
+    }
+    #expect(found.genericDevice == nil)
+    #expect(found.bestShape == .vhostUserGPU)
+  }
+
+  @Test("lack the complete device where a property is missing")
+  func missingProperty() {
+    let found = QEMUCapabilities(version: QEMUVersion(11, 1), deviceHelp: Printed.devices11) { _ in
+      Printed.genericProperties.split(separator: "\n").filter { !$0.contains("virtio-id") }.joined(separator: "\n")
+    }
+    #expect(found.bestShape == .vhostUserGPU)
+  }
+
+  @Test("may be none")
+  func nothing() {
+    let found = QEMUCapabilities(version: QEMUVersion(10, 0), deviceHelp: "name \"VGA\", bus PCI") { _ in "" }
+    #expect(found.bestShape == nil)
+  }
+}
+
+@Suite("QEMU's arguments")
+struct QEMUArgumentsTests {
+  private let qemu72 = QEMUCapabilities(version: QEMUVersion(7, 2, 22), genericDevice: nil, hasVhostUserGPU: true)
+  private let qemu10 = QEMUCapabilities(version: QEMUVersion(10, 0, 13), genericDevice: nil, hasVhostUserGPU: true)
+  private let qemu11 = QEMUCapabilities(
+    version: QEMUVersion(11, 1, 3), genericDevice: "vhost-user-test-device-pci", hasVhostUserGPU: true)
+
+  @Test("are the complete device on QEMU 11")
+  func complete() throws {
+    let words = try QEMUArguments(socketPath: "/run/framepath/web.sock").words(for: qemu11, kvm: "none")
+    #expect(
+      words.joined(separator: " ") == """
+        -m 1G -object memory-backend-memfd,id=fpmem,size=1G,share=on -machine memory-backend=fpmem \
+        -vga none -display none -chardev socket,id=fpgpu,path=/run/framepath/web.sock \
+        -device vhost-user-test-device-pci,chardev=fpgpu,virtio-id=16,num_vqs=2,config_size=16
+        """)
+  }
+
+  @Test("are vhost-user-gpu on QEMU 10, and where it is asked for")
+  func vhostUserGPU() throws {
+    var request = QEMUArguments(socketPath: "/s", headCount: 2)
+    #expect(try request.words(for: qemu10, kvm: "none").last == "vhost-user-gpu-pci,chardev=fpgpu,max_outputs=2")
+    request.shape = .vhostUserGPU
+    #expect(try request.words(for: qemu11, kvm: "none").last == "vhost-user-gpu-pci,chardev=fpgpu,max_outputs=2")
+  }
+
+  @Test("turn KVM on for QEMU 7.2, which needs it, or say that it cannot")
+  func needsKVM() throws {
+    let request = QEMUArguments(socketPath: "/s")
+    let words = try request.words(for: qemu72, kvm: nil)
+    #expect(words.joined(separator: " ").contains(" -accel kvm "))
+    let error = #expect(throws: HostProbeError.self) { try request.words(for: qemu72, kvm: "no /dev/kvm") }
+    #expect(error?.description.hasPrefix("QEMU 7.2.22 runs vhost-user-gpu under KVM only") == true)
+  }
+
+  @Test("refuse the complete device where there is none")
+  func refused() {
+    let request = QEMUArguments(socketPath: "/s", shape: .complete)
+    let error = #expect(throws: HostProbeError.self) { try request.words(for: qemu10, kvm: nil) }
+    #expect(error?.description.contains("Use QEMU 10.2 or newer") == true)
+    let bare = QEMUCapabilities(version: QEMUVersion(10, 0), genericDevice: nil, hasVhostUserGPU: false)
+    for shape in QEMUArguments.ShapeChoice.allCases {
+      #expect(throws: HostProbeError.self) {
+        try QEMUArguments(socketPath: "/s", shape: shape).words(for: bare, kvm: nil)
+      }
+    }
+  }
+
+  @Test(
+    "give -m and -object the same size", arguments: [("2048", "2048M"), ("4g", "4G"), ("512M", "512M"), ("1T", "1T")])
+  func memory(given: String, size: String) throws {
+    let words = try QEMUArguments(socketPath: "/s", memory: given).words(for: qemu11, kvm: nil)
+    #expect(words[1] == size)
+    #expect(words[3] == "memory-backend-memfd,id=fpmem,size=\(size),share=on")
+  }
+
+  @Test("refuse what is no size", arguments: ["", "0", "-1", "1.5G", "1GB", "G", "1 G", "99999999999999999999", "٣G"])
+  func badMemory(given: String) {
+    #expect(throws: HostProbeError.self) {
+      try QEMUArguments(socketPath: "/s", memory: given).words(for: qemu11, kvm: nil)
+    }
+  }
+
+  @Test("double commas in the socket's path")
+  func comma() throws {
+    let words = try QEMUArguments(socketPath: "/run/a,b/,.sock").words(for: qemu11, kvm: nil)
+    #expect(words.contains("socket,id=fpgpu,path=/run/a,,b/,,.sock"))
+  }
+
+  @Test(
+    "refuse paths that a shell would take apart or a socket cannot have",
+    arguments: [
+      "", "/a b", "/a\tb", "/a\nb", "/a*", "/a?", "/[a]", "~/s", "/$HOME", String(repeating: "x", count: 108),
+    ])
+  func badPath(path: String) {
+    #expect(throws: HostProbeError.self) { try QEMUArguments(socketPath: path).words(for: qemu11, kvm: nil) }
+  }
+
+  @Test("take a path of 107 bytes")
+  func longestPath() throws {
+    let path = "/" + String(repeating: "x", count: 106)
+    #expect(try QEMUArguments(socketPath: path).words(for: qemu11, kvm: nil).contains("socket,id=fpgpu,path=\(path)"))
+  }
+
+  @Test("refuse names that are no file names", arguments: ["", "a b", "a,b", "a/b", "..", ".a", "-a", "é", "a\u{1B}"])
+  func badName(name: String) {
+    #expect(throws: HostProbeError.self) { try QEMUArguments.checkedName(name) }
+  }
+
+  @Test("take usual names", arguments: ["web", "web-1", "Debian_13.2", "a@b+c"])
+  func goodName(name: String) throws {
+    #expect(try QEMUArguments.checkedName(name) == name)
+  }
+}
+
+@Suite("QEMU programs")
+struct QEMUBinaryTests {
+  @Test("that are not there are an error that says what to install")
+  func missing() {
+    let error = #expect(throws: HostProbeError.self) { try QEMUBinary.capabilities("qemu-system-nowhere") }
+    #expect(error?.description.hasPrefix("There is no qemu-system-nowhere. Install QEMU (Debian") == true)
+  }
+
+  @Test("that are something else are an error")
+  func noQEMU() {
+    let silent = #expect(throws: HostProbeError.self) { try QEMUBinary.capabilities("/bin/true") }
+    #expect(silent?.description == "/bin/true is no QEMU system emulator.")
+    let talking = #expect(throws: HostProbeError.self) { try QEMUBinary.capabilities("/bin/echo") }
+    #expect(talking?.description == "/bin/echo is no QEMU system emulator. It says: -version")
+    let failing = #expect(throws: HostProbeError.self) { try QEMUBinary.capabilities("/bin/false") }
+    #expect(failing?.description == "/bin/false -version ended with exit status 1")
+  }
+}
