@@ -39,15 +39,28 @@ extension OutputScheduler {
 
   /// Gives a frame its promise when it first is a candidate; it stays when the frame is superseded.
   private mutating func prepare(_ position: Int, for plan: Plan) {
-    guard vms[position].slot != nil, vms[position].working == nil else { return }
-    guard isPromised(position), vms[position].slotPromise == nil, vms[position].floor.isDue(at: plan.index),
-      let level = vms[position].configuration.serviceLevel
-    else { return }
+    guard isPromised(position), vms[position].floor.isDue(at: plan.index) else { return }
+    if let working = vms[position].working {
+      // It was begun with time left over; from now on it is the frame that was promised.
+      guard vms[position].servedPromise == nil, working.cost <= declaredCost(vms[position]) else { return }
+      vms[position].servedPromise = promise(position, readyAt: working.ready, for: plan)
+      vms[position].floor.consume(at: plan.index)
+    } else if vms[position].slot != nil, vms[position].slotPromise == nil {
+      vms[position].slotPromise = promise(position, readyAt: vms[position].firstReady, for: plan)
+    }
+  }
+
+  private func promise(_ position: Int, readyAt: Nanoseconds, for plan: Plan) -> Promise? {
+    guard let level = vms[position].configuration.serviceLevel else { return nil }
     let slot = vms[position].floor.currentSlot(at: plan.index)
     let passed = predictor.time(of: plan.index) - predictor.time(of: slot.opens)
-    let isOnTime = !vms[position].wasSilent && vms[position].firstReady <= plan.promiseBy - passed
+    let isOnTime = !vms[position].wasSilent && readyAt <= plan.promiseBy - passed
     let opens = isOnTime ? slot.opens : slot.next
-    vms[position].slotPromise = Promise(deadline: opens + level.deadlineVblanks - 1, isOnTime: isOnTime)
+    return Promise(deadline: opens + level.deadlineVblanks - 1, isOnTime: isOnTime)
+  }
+
+  private func declaredCost(_ vm: VMState) -> Nanoseconds {
+    max(vm.configuration.serviceLevel?.frameNanoseconds ?? 0, configuration.flipNanoseconds)
   }
 
   func candidate(_ position: Int, for index: Int64, at now: Nanoseconds) -> Candidate {
@@ -108,9 +121,9 @@ extension OutputScheduler {
 
   /// Constant-bandwidth server: a frame that costs more than declared pays with the following slots.
   private func slotsBeyondDeclared(_ vm: VMState) -> Int64 {
-    guard let level = vm.configuration.serviceLevel, let frame = vm.slot else { return 0 }
+    guard vm.configuration.serviceLevel != nil, let frame = vm.slot else { return 0 }
     let cost = (vm.path == .blit ? frame.cost : 0) + vm.overrun
-    let declared = max(level.frameNanoseconds, configuration.flipNanoseconds)
+    let declared = declaredCost(vm)
     return cost > declared ? min(ceilingDivide(cost, declared) - 1, 1_000) : 0
   }
 

@@ -60,24 +60,31 @@ struct Recorder {
     let blits = tracks.reduce(0) { $0 + $1.blits }
     return SimulationResult(
       policy: policy, workload: workload.name, seconds: seconds, refreshMillihertz: workload.refreshMillihertz,
-      vms: models.indices.map(vmResult), jain: sum > 0 ? Fairness.jain(totals) : 1, minMax: Fairness.minMax(totals),
+      vms: models.indices.map { vmResult($0, period: workload.truePeriodNanoseconds) },
+      jain: sum > 0 ? Fairness.jain(totals) : 1, minMax: Fairness.minMax(totals),
       worstSecondJain: bySecond.map(Fairness.jain).min() ?? 1,
       worstSecondMinMax: bySecond.map(Fairness.minMax).min() ?? 1, shareError: errors.max() ?? 0,
       commitsPerSecond: Double(commits) / Double(seconds), wakesPerSecond: Double(wakes) / Double(seconds),
       utilisation: Double(blits) / (Double(seconds) * 1e9))
   }
 
-  private func vmResult(_ vm: Int) -> VMResult {
+  private func vmResult(_ vm: Int, period: Nanoseconds) -> VMResult {
     let track = tracks[vm]
     let intervals = zip(track.flips.dropFirst(), track.flips).map { $0 - $1 }.sorted()
     let latencies = track.latencies.sorted()
+    let level = models[vm].configuration.serviceLevel
+    let limit = ((level?.deadlineVblanks ?? 0) + 1) * period + 3_000_000
+    // The last frames have no time to come on screen.
+    let lost = max(0, track.announced - track.flips.count - 2)
+    let late = level == nil ? 0 : lost + latencies.count { $0 > limit }
     return VMResult(
-      name: models[vm].name, isHostile: models[vm].hostility != nil, weight: models[vm].configuration.weight,
+      name: models[vm].name, isHostile: models[vm].hostility != nil,
+      isPromised: models[vm].configuration.serviceLevel != nil, weight: models[vm].configuration.weight,
       announced: track.announced, shown: track.flips.count,
       framesPerSecond: Double(track.flips.count) / Double(seconds), blitNanoseconds: track.blits,
       intervalP50: Self.percentile(intervals, 500), intervalP99: Self.percentile(intervals, 990),
       intervalP999: Self.percentile(intervals, 999), intervalMax: intervals.last ?? 0,
-      latencyP50: Self.percentile(latencies, 500), latencyMax: latencies.last ?? 0, missed: track.missed)
+      latencyP50: Self.percentile(latencies, 500), latencyMax: latencies.last ?? 0, missed: track.missed, late: late)
   }
 
   /// The value that `permille` of a sorted list are not above.

@@ -13,4 +13,10 @@ public enum Simulation {
       workload, policy: policy, seconds: seconds, seed: seed, configuration: configuration)
     return simulation.run(policyName: policy.rawValue)
   }
+
+  /// Runs a workload under a published scheduler. The same arguments give the same result.
+  public static func run(_ workload: Workload, baseline: Baseline, seconds: Int) -> SimulationResult {
+    var simulation = BaselineSimulation(workload, baseline: baseline, seconds: seconds)
+    return simulation.run(policyName: baseline.rawValue)
+  }
 }

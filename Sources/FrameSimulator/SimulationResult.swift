@@ -6,6 +6,8 @@ public struct VMResult: Hashable, Sendable, Codable {
   public var name: String
   /// Whether it is the hostile one, whose own figures do not count.
   public var isHostile: Bool
+  /// Whether it was promised a rate.
+  public var isPromised: Bool
   /// Its weight.
   public var weight: Int64
   /// Frames that were announced.
@@ -28,8 +30,11 @@ public struct VMResult: Hashable, Sendable, Codable {
   public var latencyP50: Nanoseconds
   /// The longest of that.
   public var latencyMax: Nanoseconds
-  /// Promised frames that were ready in time and late on screen.
+  /// Promised frames that were ready in time and late on screen, as the scheduler counts them (0 for baselines).
   public var missed: Int
+  /// Promised frames that came on screen more than a period after their deadline, counted from when they were ready,
+  /// or never. Counted alike for all policies.
+  public var late: Int
 }
 
 /// What came out of a simulation.
@@ -63,6 +68,12 @@ public struct SimulationResult: Hashable, Sendable, Codable {
 
   /// Promised frames that the host made late, of all VMs but hostile ones.
   public var missed: Int { vms.reduce(0) { $0 + ($1.isHostile ? 0 : $1.missed) } }
+  /// Late or lost frames as a part of the promised frames that were announced, of all VMs but hostile ones.
+  public var lateRate: Double {
+    let promised = vms.filter { !$0.isHostile && $0.isPromised }
+    let announced = promised.reduce(0) { $0 + $1.announced }
+    return announced > 0 ? Double(promised.reduce(0) { $0 + $1.late }) / Double(announced) : 0
+  }
   /// The lowest frame rate of a VM that is not hostile.
   public var lowestFramesPerSecond: Double {
     vms.filter { !$0.isHostile }.map(\.framesPerSecond).min() ?? 0
