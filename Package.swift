@@ -108,6 +108,8 @@ let package = Package(
       path: "Tests/TestSupport", swiftSettings: strict),
     .testTarget(name: "LinuxIOTests", dependencies: ["LinuxIO", "TestSupport"], swiftSettings: strict),
     .testTarget(name: "ScanoutTests", dependencies: ["Scanout"], swiftSettings: strict),
+    .testTarget(
+      name: "FrameSchedulerTests", dependencies: ["FrameScheduler", "FrameSimulator"], swiftSettings: strict),
     .testTarget(name: "GraphicsMemoryTests", dependencies: ["GraphicsMemory", "TestSupport"], swiftSettings: strict),
     .testTarget(name: "GuestMemoryTests", dependencies: ["GuestMemory", "TestSupport"], swiftSettings: strict),
     .testTarget(name: "VirtioTests", dependencies: ["Virtio", "TestSupport"], swiftSettings: strict),

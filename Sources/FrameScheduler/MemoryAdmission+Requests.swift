@@ -94,7 +94,7 @@ extension MemoryAdmission {
     let ticket = MemoryTicket(rawValue: nextTicket)
     let request = Request(ticket: ticket, vm: vm, byteCount: byteCount, since: now, isAdmission: isAdmission)
     // A request of a VM with suspended ones waits behind them; others may go past, if that is the selection's way.
-    let mustQueue = suspended.contains { $0.vm == vm } || (isStrict(at: now) && !holdsMemory(request))
+    let mustQueue = suspended.contains { $0.vm == vm } || (isStrict(at: now) && !mayPassOldest(request))
     if !mustQueue, grant(request) { return .granted }
     guard suspended.count < Self.maximumSuspendedCount else { return .refused(.queueIsFull) }
     nextTicket += 1

@@ -10,7 +10,7 @@ extension MemoryAdmission {
     }
   }
 
-  /// Whether the oldest request goes first: no other VM may go past it that does not hold memory.
+  /// Whether the oldest request goes first, before all that need not end for its sake.
   func isStrict(at now: Nanoseconds) -> Bool {
     guard let oldest = suspended.first else { return false }
     switch selection {
@@ -20,9 +20,13 @@ extension MemoryAdmission {
     }
   }
 
-  func holdsMemory(_ request: Request) -> Bool {
-    guard !request.isAdmission, let position = account(of: request.vm) else { return false }
-    return accounts[position].used > 0
+  /// Whether a request may go past the oldest one: its VM needs less to end, so the oldest may be waiting for it.
+  func mayPassOldest(_ request: Request) -> Bool {
+    guard let oldest = suspended.first, !request.isAdmission else { return suspended.isEmpty }
+    guard let blocked = account(of: oldest.vm), !oldest.isAdmission else { return true }
+    guard let position = account(of: request.vm) else { return false }
+    let (need, other) = (remainingNeed(position), remainingNeed(blocked))
+    return need == other ? position < blocked : need < other
   }
 
   /// Grants the next request in the selection's order and returns its place, or `nil` if none can be.
@@ -47,7 +51,7 @@ extension MemoryAdmission {
   }
 
   private mutating func oldestGrantable() -> Int? {
-    for place in suspended.indices where place == 0 || holdsMemory(suspended[place]) {
+    for place in suspended.indices where place == 0 || mayPassOldest(suspended[place]) {
       if isHeadOfVM(place), grant(suspended[place]) { return place }
     }
     return nil

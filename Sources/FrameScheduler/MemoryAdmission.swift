@@ -17,8 +17,8 @@ public enum MemorySelection: String, Hashable, Sendable, Codable, CaseIterable {
 /// Each VM declares the most that it will ever use. A request is granted if it stays within that and the state after
 /// it is safe in the sense of Dijkstra's banker: there is an order in which every VM could still get its maximum and
 /// end. Otherwise the request is suspended; nobody is killed. The fixed overhead of every VM counts. Where the selection
-/// is strict (`fifo`, an aged request of `agingBestFit`), VMs that hold memory may still go past a request that can't
-/// be granted: it waits for them to end, so that they must not wait for it.
+/// is strict (`fifo`, an aged request of `agingBestFit`), VMs that come before the oldest request's in the banker's
+/// order may still go past it: it waits for them to end, so that they must not wait for it.
 ///
 /// Control plane, one caller at a time; no call allocates once 64 VMs' storage is reserved.
 public struct MemoryAdmission: Sendable {
@@ -122,7 +122,7 @@ public struct MemoryAdmission: Sendable {
     return true
   }
 
-  private func remainingNeed(_ place: Int, _ byteCount: Int64, _ position: Int?) -> Int64 {
+  func remainingNeed(_ place: Int, _ byteCount: Int64 = 0, _ position: Int? = nil) -> Int64 {
     accounts[place].maximum - accounts[place].used - (place == position ? byteCount : 0)
   }
 }

@@ -61,7 +61,8 @@ struct ServiceAdmission {
     let pattern = patternLength(promises.map(\.level))
     guard pattern <= Self.longestPattern else { return isFeasibleInAnyPhase(promises.map(\.level)) }
     let firstPhase = promises.map(\.phase).max() ?? 0
-    let length = min(pattern, Self.longestHorizon)
+    let longestDeadline = promises.map(\.level.deadlineVblanks).max() ?? 1
+    let length = min(pattern + longestDeadline, Self.longestHorizon)
     for start in 0..<(pattern + firstPhase) {
       var demand = [Nanoseconds](repeating: 0, count: Int(length) + 1)
       for promise in promises {

@@ -132,8 +132,8 @@ extension VMState {
   ///
   /// `isUnseen`: the VM does not have the output, so frames in the slot are released at the background rate.
   func oldestHeld(isUnseen: Bool) -> HeldFrame? {
-    let releasesOnCopy = configuration.releasePoint == .copy && path == .blit
-    if let staged, !staged.isRepeat, !releasesOnCopy { return staged }
+    let releasesOnCopy = configuration.releasePoint == .copy
+    if let staged, !staged.isRepeat, !(releasesOnCopy && stagedPath == .blit) { return staged }
     if let completed, !completed.isRepeat, !releasesOnCopy { return completed }
     if let working { return working }
     if let slot, !slot.isRepeat, !isUnseen { return slot }

@@ -1,0 +1,139 @@
+import FrameScheduler
+import FrameSimulator
+
+/// A random course of events, made of steps that can be left out one by one, so that a failing one can be shrunk.
+struct Scenario: CustomStringConvertible {
+  enum Step: Hashable {
+    case add(UInt32, weight: Int64, isPlane: Bool, sla: Int64?, cap: Int64?, isBackground: Bool, onCopy: Bool)
+    case remove(UInt32)
+    case frame(UInt32, cost: Int64)
+    case pending(UInt32, cost: Int64)
+    case signal(UInt32)
+    case flood(UInt32, count: Int, cost: Int64)
+    case policy(SchedulingPolicy)
+    case focus(UInt32)
+    case release(UInt32)
+    case path(UInt32, isPlane: Bool)
+    case weight(UInt32, Int64)
+    case invalidate
+    case refuse(UInt32, Bool)
+    case wait(Nanoseconds)
+    case needlessWake
+  }
+
+  var policy: SchedulingPolicy
+  var steps: [Step]
+
+  var description: String { "\(policy): " + steps.map { "\($0)" }.joined(separator: "\n  ") }
+
+  static func random(seed: UInt64, length: Int = 120, policy: SchedulingPolicy? = nil) -> Scenario {
+    var random = SeededGenerator(seed: seed)
+    let policies = SchedulingPolicy.allCases
+    let first = policy ?? policies[Int.random(in: 0..<policies.count, using: &random)]
+    var steps: [Step] = (0..<3).map { add($0, &random) }
+    for _ in 0..<length { steps.append(step(&random, keepsPolicy: policy != nil)) }
+    return Scenario(policy: first, steps: steps)
+  }
+
+  private static func add(_ vm: UInt32, _ random: inout SeededGenerator) -> Step {
+    .add(
+      vm, weight: Int64.random(in: 1...400, using: &random), isPlane: Int.random(in: 0...2, using: &random) == 0,
+      sla: Int.random(in: 0...2, using: &random) == 0 ? [10, 24, 30, 60][Int.random(in: 0...3, using: &random)] : nil,
+      cap: Int.random(in: 0...5, using: &random) == 0 ? Int64.random(in: 1...60, using: &random) : nil,
+      isBackground: Int.random(in: 0...6, using: &random) == 0, onCopy: Bool.random(using: &random))
+  }
+
+  private static func step(_ random: inout SeededGenerator, keepsPolicy: Bool) -> Step {
+    let vm = UInt32.random(in: 0..<6, using: &random)
+    let isLong = Int.random(in: 0...9, using: &random) == 0
+    let cost =
+      isLong
+      ? Int64.random(in: 10_000_000...60_000_000, using: &random)
+      : Int64.random(in: 0...5_000_000, using: &random)
+    switch Int.random(in: 0..<40, using: &random) {
+    case 0...1: return add(vm, &random)
+    case 2: return .remove(vm)
+    case 3...13: return .frame(vm, cost: cost)
+    case 14...16: return .pending(vm, cost: cost)
+    case 17...18: return .signal(vm)
+    case 19: return .flood(vm, count: Int.random(in: 2...30, using: &random), cost: cost)
+    case 20:
+      return keepsPolicy ? .invalidate : .policy(SchedulingPolicy.allCases.randomElement(using: &random) ?? .fifo)
+    case 21: return .focus(vm)
+    case 22: return .release(vm)
+    case 23: return .path(vm, isPlane: Bool.random(using: &random))
+    case 24: return .weight(vm, Int64.random(in: 1...10_000, using: &random))
+    case 25: return .invalidate
+    case 26: return .refuse(vm, Bool.random(using: &random))
+    case 27: return .needlessWake
+    case 28: return .wait(Int64.random(in: 100_000_000...1_500_000_000, using: &random))
+    default: return .wait(Int64.random(in: 1...20_000_000, using: &random))
+    }
+  }
+
+  /// Plays the scenario and a quiet end.
+  func play() throws -> World {
+    var world = try World(policy: policy)
+    var unsignalled: [UInt32: FrameID] = [:]
+    for step in steps {
+      switch step {
+      case .add(let vm, let weight, let isPlane, let sla, let cap, let isBackground, let onCopy):
+        try? world.addVM(vm) { configuration in
+          configuration.weight = weight
+          configuration.path = isPlane ? .plane : .blit
+          configuration.serviceLevel = sla.map {
+            ServiceLevel(rateMillihertz: $0 * 1_000, frameNanoseconds: 1_000_000)
+          }
+          configuration.rateCapMillihertz = cap.map { $0 * 1_000 }
+          configuration.isBackground = isBackground
+          configuration.releasePoint = onCopy ? .copy : .flip
+        }
+      case .remove(let vm):
+        if world.scheduler.statistics(of: VMID(vm)) != nil { world.removeVM(vm) }
+        unsignalled[vm] = nil
+      case .frame(let vm, let cost): world.submit(vm, cost: cost)
+      case .pending(let vm, let cost): unsignalled[vm] = world.submit(vm, cost: cost, ready: false) ?? unsignalled[vm]
+      case .signal(let vm):
+        if let frame = unsignalled.removeValue(forKey: vm) { world.becomeReady(vm, frame) }
+      case .flood(let vm, let count, let cost): for _ in 0..<count { world.submit(vm, cost: cost) }
+      case .policy(let policy): world.call { $0.setPolicy(policy, at: $2, into: &$1) }
+      case .focus(let vm): try? world.call { try $0.focus(on: VMID(vm), at: $2, into: &$1) }
+      case .release(let vm): world.call { $0.releaseExclusive(VMID(vm), at: $2, into: &$1) }
+      case .path(let vm, let isPlane):
+        world.scheduler.setPath(isPlane ? .plane : .blit, of: VMID(vm), at: world.now)
+      case .weight(let vm, let weight):
+        var configuration = VMConfiguration(owner: UInt64(vm))
+        configuration.weight = weight
+        configuration.path = .blit
+        try? world.scheduler.configureVM(VMID(vm), configuration, at: world.now)
+      case .invalidate: world.scheduler.invalidate(repeatingFrames: true, at: world.now)
+      case .refuse(let vm, let refuses):
+        if refuses { world.refusing.insert(VMID(vm)) } else { world.refusing.remove(VMID(vm)) }
+      case .wait(let duration): world.run(for: duration)
+      case .needlessWake: world.call { $0.wake(at: $2, into: &$1) }
+      }
+      world.run(until: world.now)
+    }
+    world.run(for: 5_000_000_000)
+    world.checkQuiet()
+    return world
+  }
+
+  /// Leaves out steps as long as the rule is still broken.
+  func shrunk(breaking rule: String?) throws -> Scenario {
+    var smallest = self
+    var chunk = max(1, steps.count / 2)
+    while chunk >= 1 {
+      var start = 0
+      while start < smallest.steps.count {
+        var candidate = smallest
+        candidate.steps.removeSubrange(start..<min(start + chunk, candidate.steps.count))
+        let broken = try candidate.play().violations
+        if broken.contains(where: { rule == nil || $0.rule == rule }) { smallest = candidate } else { start += chunk }
+      }
+      if chunk == 1 { break }
+      chunk /= 2
+    }
+    return smallest
+  }
+}

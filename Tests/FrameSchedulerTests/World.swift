@@ -1,0 +1,261 @@
+import FrameScheduler
+import FrameSimulator
+
+/// Drives an `OutputScheduler` as a daemon would, on an output with exact vblanks, and checks the rules of
+/// sched.md §7.3 on everything that it decides. One byte takes one nanosecond to copy.
+struct World {
+  struct Blit: Hashable {
+    var vm: VMID
+    var frame: FrameID
+    var start: Nanoseconds
+    var duration: Nanoseconds
+    var completes: Bool
+  }
+
+  struct Shown: Hashable {
+    var vm: VMID
+    var frame: FrameID
+    var time: Nanoseconds
+    var readyAt: Nanoseconds
+  }
+
+  private struct Frame {
+    var arrived: Nanoseconds
+    var byteCount: Int64
+    var isReady: Bool
+    var isSettled = false
+    var copied: Int64 = 0
+    var isReleased = false
+  }
+
+  static let firstVblank: Nanoseconds = 3_000_000
+
+  var scheduler: OutputScheduler
+  let period: Nanoseconds
+  private(set) var now: Nanoseconds = 0
+  private(set) var blits: [Blit] = []
+  private(set) var shown: [Shown] = []
+  private(set) var commits: [Nanoseconds] = []
+  private(set) var violations: [(rule: String, detail: String)] = []
+  private(set) var latchLog: [[LatchedFrame]] = []
+  private(set) var releases: [(time: Nanoseconds, release: FenceRelease)] = []
+  private(set) var wakeCount = 0
+  /// VMs whose planes the display refuses.
+  var refusing: Set<VMID> = []
+  var commitNanoseconds: Nanoseconds = 100_000
+  var decisions = FrameDecisions()
+  private var frames: [VMID: [FrameID: Frame]] = [:]
+  private var lastFrame: [VMID: UInt64] = [:]
+  private var onScreen: [VMID: FrameID] = [:]
+  private var flipAt: Nanoseconds?
+  private let releaseTimeout: Nanoseconds
+
+  init(
+    policy: SchedulingPolicy = .hybrid, refreshMillihertz: Int64 = 60_000,
+    configure: (inout SchedulerConfiguration) -> Void = { _ in }
+  ) throws {
+    var configuration = SchedulerConfiguration()
+    configuration.picosecondsPerByte = 1_000
+    configure(&configuration)
+    let timing = try OutputTiming(refreshMillihertz: refreshMillihertz)
+    scheduler = try OutputScheduler(timing: timing, policy: policy, configuration: configuration)
+    period = timing.periodNanoseconds
+    releaseTimeout = configuration.releaseTimeoutNanoseconds
+  }
+
+  mutating func addVM(_ vm: UInt32, _ change: (inout VMConfiguration) -> Void = { _ in }) throws {
+    var configuration = VMConfiguration(owner: UInt64(vm))
+    configuration.path = .blit
+    change(&configuration)
+    try scheduler.addVM(VMID(vm), configuration, at: now)
+    frames[VMID(vm)] = [:]
+  }
+
+  mutating func removeVM(_ vm: UInt32) {
+    scheduler.removeVM(VMID(vm), at: now, into: &decisions)
+    apply()
+    if frames[VMID(vm)]?.values.contains(where: { !$0.isReleased }) == true {
+      violate("G12", "vm \(vm) left with fences held")
+    }
+    frames[VMID(vm)] = nil
+    onScreen[VMID(vm)] = nil
+    lastFrame[VMID(vm)] = nil
+  }
+
+  /// Announces a new frame; returns its number if it was accepted.
+  @discardableResult
+  mutating func submit(_ vm: UInt32, cost: Int64, ready: Bool = true) -> FrameID? {
+    let id = VMID(vm)
+    let frame = FrameID((lastFrame[id] ?? 0) + 1)
+    let entry = Frame(arrived: now, byteCount: cost, isReady: ready)
+    frames[id]?[frame] = entry
+    let receipt =
+      ready
+      ? scheduler.frameReady(id, frame: frame, byteCount: cost, at: now, into: &decisions)
+      : scheduler.framePending(id, frame: frame, byteCount: cost, at: now, into: &decisions)
+    guard receipt == .accepted else {
+      frames[id]?[frame] = nil
+      return nil
+    }
+    lastFrame[id] = frame.rawValue
+    apply()
+    return frame
+  }
+
+  /// The fence of an announced frame signals.
+  mutating func becomeReady(_ vm: UInt32, _ frame: FrameID) {
+    guard let entry = frames[VMID(vm)]?[frame], !entry.isSettled, !entry.isReady else { return }
+    frames[VMID(vm)]?[frame]?.isReady = true
+    _ = scheduler.frameReady(VMID(vm), frame: frame, byteCount: entry.byteCount, at: now, into: &decisions)
+    apply()
+  }
+
+  /// Runs a call of the scheduler that fills `decisions`, and does what it decides.
+  mutating func call(_ body: (inout OutputScheduler, inout FrameDecisions, Nanoseconds) throws -> Void) rethrows {
+    try body(&scheduler, &decisions, now)
+    apply()
+  }
+
+  /// Lets time pass: wake-ups and flips happen when they fall due.
+  mutating func run(until end: Nanoseconds) {
+    var idleSteps = 0
+    while true {
+      let wake = scheduler.nextWake ?? .max
+      let next = min(wake, flipAt ?? .max)
+      guard next <= end else { break }
+      let before = now
+      now = max(now, next)
+      if let flip = flipAt, flip <= wake {
+        flipAt = nil
+        let sequence = UInt64((flip - Self.firstVblank) / period)
+        scheduler.flipDone(sequence: sequence, timestamp: flip, at: now, into: &decisions)
+        noteFlip(at: flip)
+      } else {
+        wakeCount += 1
+        scheduler.wake(at: now, into: &decisions)
+      }
+      apply()
+      idleSteps = now > before ? 0 : idleSteps + 1
+      if idleSteps > 1_000 {
+        violate("progress", "a thousand wake-ups at \(now)")
+        break
+      }
+    }
+    now = max(now, end)
+    checkFenceTimes()
+  }
+
+  mutating func run(for duration: Nanoseconds) { run(until: now + duration) }
+
+  private mutating func apply() {
+    for discarded in decisions.discarded { settle(discarded.vm, discarded.frame) }
+    let begin = now
+    for blit in decisions.blits { note(blit) }
+    if now - begin > scheduler.configuration.sliceNanoseconds + scheduler.configuration.bandNanoseconds {
+      violate("G5", "\(now - begin) ns of blits at once")
+    }
+    var released = decisions.releases
+    while decisions.commits {
+      checkCommit()
+      let begun = now
+      now += commitNanoseconds
+      guard let offender = decisions.latches.first(where: { $0.path == .plane && refusing.contains($0.vm) })?.vm else {
+        latchLog.append(decisions.latches)
+        commits.append(begun)
+        scheduler.commitDone(begunAt: begun, at: now)
+        flipAt = Self.firstVblank + max(0, (now + 50_000 - Self.firstVblank + period - 1) / period) * period
+        break
+      }
+      scheduler.commitFailed(offender: offender, at: now, into: &decisions)
+      released += decisions.releases
+    }
+    for release in released { note(release) }
+  }
+
+  private mutating func note(_ blit: BlitOrder) {
+    guard let frame = frames[blit.vm]?[blit.frame] else { return violate("G12", "blit of \(blit.vm), which is gone") }
+    if !frame.isReady { violate("G2", "blit of an unready frame") }
+    // A frame that comes back is copied anew, from its first byte.
+    if blit.bytes.lowerBound != frame.copied, blit.bytes.lowerBound != 0 {
+      violate("G5", "a gap in the bytes of \(blit.frame)")
+    }
+    if blit.completes != (blit.bytes.upperBound == frame.byteCount) { violate("G5", "completes before its last byte") }
+    frames[blit.vm]?[blit.frame]?.copied = blit.bytes.upperBound
+    blits.append(
+      Blit(vm: blit.vm, frame: blit.frame, start: now, duration: blit.nanoseconds, completes: blit.completes))
+    now += blit.nanoseconds
+  }
+
+  private mutating func checkCommit() {
+    if flipAt != nil { violate("G1", "a commit while a flip is pending, at \(now)") }
+    if decisions.latches.isEmpty, !decisions.needsFullDamage { violate("G7", "an empty commit at \(now)") }
+    if Set(decisions.latches.map(\.vm)).count != decisions.latches.count { violate("G1", "a VM twice in a commit") }
+    for latch in decisions.latches {
+      guard let frame = frames[latch.vm]?[latch.frame] else {
+        violate("G12", "a commit with \(latch.vm), which is gone")
+        continue
+      }
+      if !frame.isReady { violate("G2", "frame \(latch.frame) was not ready") }
+      if latch.path == .blit, frame.copied != frame.byteCount { violate("G5", "half a tile in a commit") }
+    }
+    if scheduler.policy == .exclusive, decisions.latches.contains(where: { $0.vm != scheduler.grant.holder }) {
+      violate("exclusive P2", "a commit with a frame of another than the holder")
+    }
+  }
+
+  private mutating func noteFlip(at time: Nanoseconds) {
+    for frame in decisions.shown {
+      shown.append(Shown(vm: frame.vm, frame: frame.frame, time: time, readyAt: frame.readyAt))
+      if let last = onScreen[frame.vm], frame.frame < last { violate("G3", "\(frame.frame) after \(last)") }
+      onScreen[frame.vm] = frame.frame
+      settle(frame.vm, frame.frame)
+    }
+  }
+
+  private mutating func settle(_ vm: VMID, _ frame: FrameID) {
+    frames[vm]?[frame]?.isSettled = true
+  }
+
+  private mutating func note(_ release: FenceRelease) {
+    releases.append((now, release))
+    guard let known = frames[release.vm] else { return }
+    let freed = known.filter { !$0.value.isReleased && $0.key <= release.through }
+    if freed.isEmpty { violate("G4", "a release of nothing: \(release)") }
+    let isSeen = scheduler.policy != .exclusive || scheduler.grant.holder == release.vm
+    for (id, frame) in freed {
+      let age = now - frame.arrived
+      if !frame.isSettled, isSeen, age < releaseTimeout, frame.copied < max(1, frame.byteCount) {
+        violate("G4", "fence of \(id) released too early, after \(age)")
+      }
+      frames[release.vm]?[id]?.isReleased = true
+    }
+  }
+
+  /// Also forgets frames that are done with, but the newest and the one on screen.
+  private mutating func checkFenceTimes() {
+    for (vm, known) in frames {
+      let kept = [lastFrame[vm].map { FrameID($0) }, onScreen[vm]]
+      frames[vm] = known.filter { !($0.value.isReleased && $0.value.isSettled) || kept.contains($0.key) }
+      for (id, frame) in known where !frame.isReleased && now - frame.arrived > releaseTimeout + 20_000_000 {
+        violate("G4", "fence of \(vm) \(id) held for \(now - frame.arrived)")
+      }
+    }
+  }
+
+  /// After a quiet time: every fence is released, the newest ready frame of every VM is on screen, no timer runs.
+  mutating func checkQuiet() {
+    for (vm, known) in frames {
+      if known.values.contains(where: { !$0.isReleased }) { violate("G4", "a fence of \(vm) is never released") }
+      let newest = known.filter(\.value.isReady).keys.max()
+      guard scheduler.policy != .exclusive || scheduler.grant.holder == vm else { continue }
+      if let newest, onScreen[vm] != newest, known[newest]?.isSettled == false {
+        violate("G13", "frame \(newest) of \(vm) was ready and is lost")
+      }
+    }
+    if scheduler.nextWake != nil { violate("G7", "a timer runs while all is quiet") }
+  }
+
+  private mutating func violate(_ rule: String, _ detail: String) {
+    if violations.count < 20 { violations.append((rule, detail)) }
+  }
+}
