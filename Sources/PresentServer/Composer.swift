@@ -1,4 +1,5 @@
 import GraphicsMemory
+import LinuxIO
 import Outputs
 import Scanout
 
@@ -86,7 +87,15 @@ final class Composer {
     canvases = []
     for _ in 0..<2 {
       let buffer = try output.makeBuffer(width: wanted.width, height: wanted.height, format: .xrgb8888)
-      let mapped = try buffer.mapped()
+      let fd = try buffer.descriptor()
+      // `mapped` promises reading only: the canvas has a mapping of its own.
+      let mapped: MappedBuffer
+      do throws(SystemError) {
+        mapped = try MappedBuffer(
+          fd: SharedFD(fd), kind: buffer.memoryKind, layout: buffer.layout, byteCount: buffer.byteCount)
+      } catch {
+        throw .system(error)
+      }
       canvases.append(Canvas(buffer: buffer, mapped: mapped, stale: DamageRegion(mapped.layout.bounds)))
     }
     mode = wanted

@@ -75,7 +75,7 @@ final class Head {
     if case .unplugged(let former)? = parking {
       (name, isConnected) = (former, false)
     } else {
-      (name, isConnected) = (info.name, info.connected)
+      (name, isConnected) = (presenter.name, info.connected)
     }
     session.send(
       .output(

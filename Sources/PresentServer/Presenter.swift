@@ -42,6 +42,8 @@ final class Presenter {
   }
 
   let output: any Output
+  /// What it is called in the protocol; unique among the outputs.
+  let name: String
   /// The mode that clients are told: their preferred one.
   private(set) var homeMode: DisplayMode
   private(set) weak var head: Head?
@@ -59,8 +61,9 @@ final class Presenter {
   private var fits = FitCache()
   private let composer: Composer
 
-  init(_ output: any Output) {
+  init(_ output: any Output, name: String) {
     self.output = output
+    self.name = name
     homeMode = output.info.mode
     composer = Composer(output)
   }
@@ -200,7 +203,7 @@ final class Presenter {
       return false
     } catch {
       // The picture is not the client's any more, whatever the output still shows.
-      head?.outputFailed("\(output.info.name) cannot be blanked: \(error)")
+      head?.outputFailed("\(name) cannot be blanked: \(error)")
       onScreen.frame?.buffer.endUse()
       onScreen.cursor?.buffer.endUse()
       onScreen = Picture()
@@ -221,7 +224,7 @@ final class Presenter {
       needsFullDamage = true
       if isNew {
         head?.frameDone(frame.number, .rejected)
-        head?.outputFailed("\(output.info.name) cannot show a frame: \(error)")
+        head?.outputFailed("\(name) cannot show a frame: \(error)")
       }
       frame.buffer.endUse()
       return true
@@ -232,7 +235,7 @@ final class Presenter {
   private func show(_ frame: Frame) throws(OutputError) -> (Int, Int) {
     let hasCursorPlane = output.info.cursorSize > 0
     var reason = frame.buffer.composeReason
-    if reason == nil && cursor != nil && !hasCursorPlane { reason = "\(output.info.name) has no cursor plane" }
+    if reason == nil && cursor != nil && !hasCursorPlane { reason = "\(name) has no cursor plane" }
     if reason == nil {
       let method = fits.method(for: frame) { output.fit(frame.buffer.buffer, source: frame.source) }
       if case .compose(let why) = method {

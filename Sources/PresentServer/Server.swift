@@ -2,6 +2,20 @@ public import LinuxIO
 public import Outputs
 import PresentProtocol
 
+/// An output, and what clients call it.
+public struct NamedOutput {
+  /// Unique among the outputs of a server; at most 31 bytes.
+  public var name: String
+  /// The output.
+  public var output: any Output
+
+  /// An output of that name.
+  public init(name: String, output: any Output) {
+    self.name = name
+    self.output = output
+  }
+}
+
 /// The daemon's core: clients on one side, outputs on the other.
 ///
 /// Everything runs on the loop's thread. Without frames and messages it sleeps.
@@ -33,14 +47,14 @@ public final class Server {
   ///   - makeParkedOutput: makes an off-screen output of that name, for a scanout that no real one is free for.
   ///   - log: takes one line per event; never called for a frame.
   public init(
-    loop: EventLoop, outputs: [any Output], socket: consuming ServerSocket, options: ServerOptions = ServerOptions(),
+    loop: EventLoop, outputs: [NamedOutput], socket: consuming ServerSocket, options: ServerOptions = ServerOptions(),
     makeParkedOutput: @escaping (String) throws -> any Output, log: @escaping (String) -> Void
   ) throws(ServerError) {
     self.loop = loop
     self.options = options
     self.makeParkedOutput = makeParkedOutput
     write = log
-    presenters = outputs.map { Presenter($0) }
+    presenters = outputs.map { Presenter($0.output, name: $0.name) }
     self.socket = socket
     do throws(SystemError) {
       wake = try EventFD()
@@ -50,6 +64,16 @@ public final class Server {
       throw .system(error)
     }
     for presenter in presenters { watch(presenter) }
+  }
+
+  /// The same with outputs that keep their own names, which must differ.
+  public convenience init(
+    loop: EventLoop, outputs: [any Output], socket: consuming ServerSocket, options: ServerOptions = ServerOptions(),
+    makeParkedOutput: @escaping (String) throws -> any Output, log: @escaping (String) -> Void
+  ) throws(ServerError) {
+    try self.init(
+      loop: loop, outputs: outputs.map { NamedOutput(name: $0.info.name, output: $0) }, socket: socket,
+      options: options, makeParkedOutput: makeParkedOutput, log: log)
   }
 
   /// Ends all clients and gives the outputs back; must come before the server is let go. The socket file goes with the
@@ -103,7 +127,7 @@ public final class Server {
       }
       return (.nameTaken, "process \(session.peer.pid) is connected as \(hello.name)")
     }
-    let names = presenters.map { $0.output.info.name }
+    let names = presenters.map { $0.name }
     for wish in hello.outputs where !wish.isEmpty && !names.contains(wish) {
       return (.noSuchOutput, "there is no output \(wish); there are: \(names.joined(separator: ", "))")
     }
@@ -173,23 +197,24 @@ public final class Server {
 
   private func freePresenter(for head: Head) -> Presenter? {
     let free = presenters.filter { $0.head == nil && $0.output.info.connected }
-    if case .unplugged(let name)? = head.parking, let former = free.first(where: { $0.output.info.name == name }) {
+    if case .unplugged(let name)? = head.parking, let former = free.first(where: { $0.name == name }) {
       return former
     }
-    return head.wish.isEmpty ? free.first : free.first { $0.output.info.name == head.wish }
+    return head.wish.isEmpty ? free.first : free.first { $0.name == head.wish }
   }
 
   private func assign(_ head: Head, _ presenter: Presenter) {
     let former = head.parking == nil ? nil : head.presenter
     head.move(to: presenter, parking: nil)
     former?.output.close()
-    head.session.log("scanout \(head.index) is on \(presenter.output.info.name)")
+    head.session.log("scanout \(head.index) is on \(presenter.name)")
   }
 
   private func park(_ head: Head, _ parking: Head.Parking) {
     parkedCount += 1
     do {
-      let presenter = Presenter(try makeParkedOutput("parked-\(parkedCount)"))
+      let name = "parked-\(parkedCount)"
+      let presenter = Presenter(try makeParkedOutput(name), name: name)
       watch(presenter)
       head.move(to: presenter, parking: parking)
       switch parking {
@@ -204,8 +229,8 @@ public final class Server {
   private func outputChanged(_ presenter: Presenter) {
     presenter.outputChanged()
     let info = presenter.output.info
-    log("\(info.name) \(info.connected ? "has \(info.mode)" : "is unplugged")")
+    log("\(presenter.name) \(info.connected ? "has \(info.mode)" : "is unplugged")")
     guard let head = presenter.head else { return placeWaiting() }
-    if info.connected { head.describe() } else { park(head, .unplugged(info.name)) }
+    if info.connected { head.describe() } else { park(head, .unplugged(presenter.name)) }
   }
 }

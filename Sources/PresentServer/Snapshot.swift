@@ -19,8 +19,8 @@ extension Server {
       switch subject {
       case .vm(let name, let scanout): return (try presenter(ofVM: name, scanout).pictureOfFrame(), false)
       case .output(let name):
-        guard let presenter = presenters.first(where: { $0.output.info.name == name }) else {
-          let names = presenters.map { $0.output.info.name }.joined(separator: ", ")
+        guard let presenter = presenters.first(where: { $0.name == name }) else {
+          let names = presenters.map { $0.name }.joined(separator: ", ")
           throw SnapshotError.unknown("there is no output \(name); there are: \(names)")
         }
         if let picture = try presenter.output.capture() { return (picture, true) }

@@ -25,7 +25,7 @@ extension Server {
   private static func report(_ presenter: Presenter, _ json: inout JSONWriter) {
     let info = presenter.output.info
     let counters = presenter.output.counters
-    json.field("name", info.name)
+    json.field("name", presenter.name)
     json.field("kind", info.kind.rawValue)
     json.field("width", info.mode.width)
     json.field("height", info.mode.height)
@@ -52,7 +52,7 @@ extension Server {
     let frame = head.presenter?.onScreen.frame
     let (path, reason) = head.currentPath
     json.field("index", head.index)
-    json.field("output", head.presenter?.output.info.name ?? "")
+    json.field("output", head.presenter?.name ?? "")
     json.field("width", frame?.source.width ?? 0)
     json.field("height", frame?.source.height ?? 0)
     json.field("format", frame?.buffer.buffer.layout.format.name ?? "")

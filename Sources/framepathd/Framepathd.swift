@@ -47,7 +47,7 @@ struct Framepathd: ParsableCommand {
     defer { loop.remove(source) }
 
     let listening = try ServerSocket.open(socket ?? PresentSocket.defaultPath())
-    let set = try OutputSet(output, loop: loop)
+    let set = try OutputSet(output, loop: loop) { writeErrorLine("framepathd: \($0)") }
     defer { set.close() }
     let parkedMode = DisplayMode(width: 1024, height: 768, refreshMillihertz: 60_000)
     let server = try Server(
@@ -56,8 +56,9 @@ struct Framepathd: ParsableCommand {
       log: { writeErrorLine("framepathd: \($0)") })
     defer { server.close() }
 
-    for output in set.outputs {
-      writeErrorLine("framepathd: \(output.info.name) \(output.info.mode) (\(output.info.kind.rawValue))")
+    for entry in set.outputs {
+      let info = entry.output.info
+      writeErrorLine("framepathd: \(entry.name) \(info.mode) (\(info.kind.rawValue))")
     }
     writeErrorLine("framepathd: listening at \(server.path)")
     writeErrorLine("framepathd: ready")

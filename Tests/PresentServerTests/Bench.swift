@@ -34,7 +34,8 @@ final class Bench {
     self.outputs = outputs
     path = freshSocketPath()
     server = try Server(
-      loop: loop, outputs: outputs, socket: ServerSocket.open(path), options: options,
+      loop: loop, outputs: outputs, socket: ServerSocket.open(path),
+      options: options,
       makeParkedOutput: { [notes] name in
         let output = FakeOutput(name, width: 32, height: 24)
         notes.parked.append(output)
