@@ -52,6 +52,28 @@ public struct CardFacts: Equatable, Sendable {
   public var holders: [ProcessName]
   /// Who is DRM master.
   public var master: Master
+  /// What opening the card told; nil where nobody opened it.
+  public var opened: Opened?
+
+  /// What only an open card tells.
+  public struct Opened: Equatable, Sendable {
+    /// Whether this process could be DRM master.
+    public let isFree: Bool
+    /// Why Framepath cannot use the card; nil where it can.
+    public let unsuitable: String?
+    /// Whether the driver takes in memory of clients.
+    public let importsBuffers: Bool
+    /// Whether the hardware writes pictures of its screens back.
+    public let hasWriteback: Bool
+
+    /// All fields.
+    public init(isFree: Bool, unsuitable: String?, importsBuffers: Bool, hasWriteback: Bool) {
+      self.isFree = isFree
+      self.unsuitable = unsuitable
+      self.importsBuffers = importsBuffers
+      self.hasWriteback = hasWriteback
+    }
+  }
 
   /// What is known of a card's DRM master.
   public enum Master: Equatable, Sendable {

@@ -32,7 +32,17 @@ extension CardFacts {
         .problem, path, "driver \(driver), but you (\(user)) may not open it (\(nodePermissions))",
         advice: "sudo usermod -aG \(nodeGroup) \(user), then log in again.")
     }
-    return Finding(.ok, path, "driver \(driver), you may open it (\(nodePermissions))")
+    let seen = "driver \(driver), you may open it (\(nodePermissions))"
+    guard let opened else { return Finding(.ok, path, seen) }
+    if let unsuitable = opened.unsuitable {
+      return Finding(.problem, path, "\(seen), but Framepath cannot use it: \(unsuitable)")
+    }
+    let writeback = opened.hasWriteback ? ", writes its pictures back" : ""
+    return opened.importsBuffers
+      ? Finding(.ok, path, "\(seen), takes in guests' memory\(writeback)")
+      : Finding(
+        .note, path, "\(seen)\(writeback), takes in no guests' memory: every frame on it is copied once",
+        advice: "Nothing: it is the driver's way.")
   }
 
   private var masterFinding: Finding {
@@ -46,6 +56,12 @@ extension CardFacts {
         advice: "End it (a desktop: sudo systemctl isolate multi-user.target), or give framepathd another card.")
     case .nobody:
       return Finding(.ok, topic, "nobody is DRM master: the screens are free")
+    case .unknown where opened?.isFree == true:
+      return Finding(.ok, topic, "nobody is DRM master: the screens are free")
+    case .unknown where opened?.isFree == false && holders.isEmpty:
+      return Finding(
+        .problem, topic, "another user's program is DRM master: framepathd cannot have the screens",
+        advice: "sudo framepath doctor tells which one (debugfs mounted at /sys/kernel/debug).")
     case .unknown:
       let others = holders.filter { $0.name != "framepathd" }
       guard others.isEmpty else {

@@ -55,7 +55,7 @@ public struct QEMUCapabilities: Equatable, Sendable {
   /// What a guest gets, in a few words: copies, tearing, what it can do.
   public var summary: String {
     switch bestShape {
-    case .complete: "complete device (\(genericDevice ?? "")): 0 copies, paced by the monitor, live mode changes"
+    case .complete: "complete device (\(genericDevice ?? "")): guest blobs, paced by the monitor, live mode changes"
     case .vhostUserGPU where vhostUserGPUNeedsKVM: "vhost-user-gpu under KVM only: 1 copy, no tearing"
     case .vhostUserGPU: "vhost-user-gpu: 1 copy, no tearing (the complete device needs QEMU 10.2)"
     case nil: "no vhost-user graphics device"

@@ -30,7 +30,8 @@ public struct QEMUFacts: Equatable, Sendable {
       return [
         Finding(
           .problem, "QEMU", "no qemu-system-* in PATH",
-          advice: "Install it (Debian and Ubuntu: apt install qemu-system-x86). 10.2 and newer give zero copy.")
+          advice:
+            "Install it (Debian and Ubuntu: apt install qemu-system-x86). 10.2 and newer have the complete device.")
       ]
     }
     let findings = binaries.map { $0.finding(kvm: kvm) }

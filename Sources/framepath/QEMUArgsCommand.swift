@@ -11,9 +11,9 @@ struct QEMUArgsCommand: ParsableCommand {
     commandName: "qemu-args",
     abstract: "Prints the words that give a VM its screen on QEMU's command line.",
     discussion: """
-      Asks the QEMU program which devices it has. QEMU 10.2 and newer get the complete device (no copy of a frame, the \
-      guest keeps the monitor's pace), older ones vhost-user-gpu (one copy). The words need no quoting. They set the \
-      guest's memory (-m), which must be shared with the backend, and merge with your own -machine.
+      Asks the QEMU program which devices it has. QEMU 10.2 and newer get the complete device (guest blobs, the guest \
+      keeps the monitor's pace), older ones vhost-user-gpu (one copy of every frame). The words need no quoting. They \
+      set the guest's memory (-m), which must be shared with the backend, and merge with your own -machine.
 
       Start framepath-vhost-user-gpu for the VM first: QEMU connects to its socket.
 

@@ -12,6 +12,8 @@ struct StatusReport: Decodable {
     var refreshMillihertz: Int
     var commits: UInt64
     var missedVblanks: UInt64
+    var connected: Bool?
+    var vm: String?
   }
 
   /// A head of a VM.
@@ -54,11 +56,14 @@ struct StatusReport: Decodable {
 
   private var outputLines: [String] {
     guard !outputs.isEmpty else { return ["No outputs."] }
-    var table = TextTable(["OUTPUT", "KIND", "MODE", ">COMMITS", ">MISSED"])
+    var table = TextTable(["OUTPUT", "KIND", "MODE", ">COMMITS", ">MISSED", "VM"])
     for output in outputs {
       let hertz = Double(output.refreshMillihertz) / 1000
-      let mode = "\(output.width)x\(output.height)@\(TextTable.fixed(hertz, decimals: 2))"
-      table.add([output.name, output.kind, mode, "\(output.commits)", "\(output.missedVblanks)"])
+      let mode =
+        output.connected == false
+        ? "no monitor" : "\(output.width)x\(output.height)@\(TextTable.fixed(hertz, decimals: 2))"
+      let counters = ["\(output.commits)", "\(output.missedVblanks)"]
+      table.add([output.name, output.kind, mode] + counters + [StatusReport.known(output.vm)])
     }
     return table.lines
   }
@@ -80,11 +85,12 @@ struct StatusReport: Decodable {
     return table.lines
   }
 
+  private static func known(_ text: String?) -> String { text.flatMap { $0.isEmpty ? nil : $0 } ?? "-" }
+
   private static func cells(_ scanout: Scanout) -> [String] {
     let isOff = scanout.width == 0 || scanout.height == 0
     let frames = scanout.framesPresented
     let copies = frames == 0 ? "-" : TextTable.fixed(Double(scanout.cpuCopies) / Double(frames), decimals: 2)
-    let known = { (text: String?) in text.flatMap { $0.isEmpty ? nil : $0 } ?? "-" }
     return [
       "\(scanout.index)", known(scanout.output), isOff ? "off" : "\(scanout.width)x\(scanout.height)",
       isOff ? "-" : known(scanout.format), known(scanout.path), "\(frames)", "\(scanout.framesFlipped)",

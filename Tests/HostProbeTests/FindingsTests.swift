@@ -96,6 +96,18 @@ struct CardFindingsTests {
     #expect(CardFacts.findings([taken], user: "ann")[1].seen.hasPrefix("open in Xorg (pid 812)"))
   }
 
+  @Test("tell what opening the card told")
+  func opened() {
+    var facts = card
+    facts.master = .unknown
+    facts.opened = CardFacts.Opened(isFree: true, unsuitable: nil, importsBuffers: true, hasWriteback: true)
+    #expect(CardFacts.findings([facts], user: "ann").map(\.severity) == [.ok, .ok, .ok])
+    facts.opened = CardFacts.Opened(isFree: false, unsuitable: nil, importsBuffers: false, hasWriteback: false)
+    #expect(CardFacts.findings([facts], user: "ann").map(\.severity) == [.note, .problem, .ok])
+    facts.opened = CardFacts.Opened(isFree: true, unsuitable: "no atomic", importsBuffers: true, hasWriteback: false)
+    #expect(CardFacts.findings([facts], user: "ann")[0].seen.hasSuffix("but Framepath cannot use it: no atomic"))
+  }
+
   @Test("say which group opens the node")
   func permissions() {
     var locked = card

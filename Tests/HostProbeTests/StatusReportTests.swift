@@ -7,7 +7,8 @@ import Testing
 struct StatusReportTests {
   private let json = """
     {"outputs":[{"name":"headless-0","kind":"headless","width":1920,"height":1080,"refreshMillihertz":59940,"commits":12,
-    "missedVblanks":0}],"vms":[{"name":"web","pid":4711,"later":true,"scanouts":[{"index":0,"output":"headless-0",
+    "missedVblanks":0,"connected":true,"vm":"web"},{"name":"HDMI-A-1","kind":"kms","width":0,"height":0,
+    "refreshMillihertz":0,"commits":0,"missedVblanks":0,"connected":false,"vm":""}],"vms":[{"name":"web","pid":4711,"later":true,"scanouts":[{"index":0,"output":"headless-0",
     "width":1280,"height":720,"format":"XRGB8888","path":"copy","pathReason":"the guest is not paced",
     "framesPresented":40,"framesFlipped":30,"framesSuperseded":10,"cpuCopies":50,"copiedBytes":147456000},
     {"index":1,"output":"","width":0,"height":0,"format":"","path":"copy","pathReason":"","framesPresented":0,
@@ -19,8 +20,9 @@ struct StatusReportTests {
     let lines = try StatusReport(json: Array(json.utf8)).lines
     #expect(
       lines == [
-        "OUTPUT      KIND      MODE             COMMITS  MISSED",
-        "headless-0  headless  1920x1080@59.94       12       0",
+        "OUTPUT      KIND      MODE             COMMITS  MISSED  VM",
+        "headless-0  headless  1920x1080@59.94       12       0  web",
+        "HDMI-A-1    kms       no monitor             0       0  -",
         "",
         "VM    PID  HEAD  OUTPUT      SIZE      FORMAT    PATH  PRESENTED  FLIPPED  SUPERSEDED  COPIES/FRAME     COPIED",
         "web  4711     0  headless-0  1280x720  XRGB8888  copy         40       30          10          1.25  140.6 MiB",
