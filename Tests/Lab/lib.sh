@@ -41,7 +41,7 @@ lab_qemu_set() {
 
 # Kernel command line of all our VMs. What is switched off costs boot time under TCG and has nothing to do with graphics:
 # the jitter entropy self test and the certificate list alone take 0.4 s of 4.
-LAB_KERNEL_WORDS='console=ttyS0 quiet panic=-1 nokaslr mitigations=off no_timer_check tsc=reliable random.trust_cpu=on audit=0 apparmor=0 selinux=0 initcall_blacklist=jent_mod_init,load_system_certificate_list'
+LAB_KERNEL_WORDS='console=ttyS0 quiet panic=-1 nokaslr mitigations=off no_timer_check tsc=reliable random.trust_cpu=on audit=0 apparmor=0 selinux=0 nowatchdog initcall_blacklist=jent_mod_init,load_system_certificate_list'
 
 # Directory of a prepared kernel: new (7.2), stock (6.12), or the beginning of a release.
 lab_kernel() {
