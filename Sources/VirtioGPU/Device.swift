@@ -124,13 +124,13 @@ import Scanout
     return .respond(byteCount: buffer.encodeOK(for: header))
   }
 
-  /// Everything as at the start: resources gone, scanouts blank, pending responses forgotten.
+  /// Everything as at the start: resources gone, scanouts blank, pending responses forgotten. The accepted features stay:
+  /// a frontend may tell of the next driver's before it is known that there was a reset.
   public func reset() {
     pendingFlushes.removeAll(keepingCapacity: true)
     resources.removeAll()
     chargedBytes = 0
     space.events = 0
-    features = []
     for scanout in scanouts {
       if !isDisplayAway {
         if scanout.cursor.isVisible { hideCursor(scanout) }

@@ -13,13 +13,20 @@ final class LabGuest {
   private let qmp: LineChannel
 
   /// Boots a guest on `host`'s backend for `vm` and waits until it takes commands.
-  init(host: LabHost, vm: String, shape: Shape, qemu: Int = 11, arguments: [String] = []) throws {
+  convenience init(host: LabHost, vm: String, shape: Shape, qemu: Int = 11, arguments: [String] = []) throws {
+    try self.init(
+      host: host, vm: vm, device: shape.rawValue, qemu: qemu,
+      arguments: ["--vm-socket", host.backendSocket(vm: vm)] + arguments)
+  }
+
+  /// Boots a guest with one of the lab's graphics devices.
+  init(host: LabHost, vm: String, device: String, qemu: Int = 11, arguments: [String]) throws {
     let stem = "\(host.folder)/\(vm)"
     var command = ChildCommand(
       Lab.script("guest"),
       [
-        "--vm-socket", host.backendSocket(vm: vm), "--shape", shape.rawValue, "--qemu", "\(qemu)", "--control",
-        "\(stem).control", "--qmp", "\(stem).qmp", "--serial", "\(stem).console",
+        "--shape", device, "--qemu", "\(qemu)", "--control", "\(stem).control", "--qmp", "\(stem).qmp", "--serial",
+        "\(stem).console",
       ] + arguments)
     command.leadsGroup = true
     let started = monotonicNanoseconds()
@@ -30,7 +37,7 @@ final class LabGuest {
     if !arguments.contains("--ovmf") {
       try run("true", seconds: 120)
       let milliseconds = (monotonicNanoseconds() - started) / 1_000_000
-      print("lab: guest \(vm) (\(shape.rawValue), QEMU \(qemu)) took commands after \(milliseconds) ms")
+      print("lab: guest \(vm) (\(device), QEMU \(qemu)) took commands after \(milliseconds) ms")
     }
   }
 

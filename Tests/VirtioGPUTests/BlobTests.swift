@@ -162,4 +162,12 @@ import VirtioGPU
     #expect(guest.type(flush(3, whole)) == TestGuest.success)
     #expect(guest.display.frames.count == 1)
   }
+
+  @Test func keepsWhatTheNextDriverAcceptedOverAReset() throws {
+    let guest = try makeGuest()
+    // QEMU's generic device tells the features of the next driver before its rings show that there was a reset.
+    guest.device.featuresAccepted(1 << 1 | 1 << 3)
+    guest.device.reset()
+    #expect(guest.type(createBlob(1, size: 49152, [(0, 49152)])) == TestGuest.success)
+  }
 }

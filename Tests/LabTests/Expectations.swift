@@ -1,0 +1,29 @@
+import Testing
+
+extension LabHost {
+  /// Expects a VM's first scanout to show a picture within a second: a guest that nobody paces does not wait for its
+  /// frame to be on screen.
+  func expect(vm: String, shows wanted: Picture, _ location: SourceLocation = #_sourceLocation) throws {
+    try expect(wanted, location) { try snapshot(vm: vm) }
+  }
+
+  /// Expects an output to show a picture within a second.
+  func expect(output: String, shows wanted: Picture, _ location: SourceLocation = #_sourceLocation) throws {
+    try expect(wanted, location) { try snapshot(output: output) }
+  }
+
+  private func expect(_ wanted: Picture, _ location: SourceLocation, take: () throws -> Picture) throws {
+    let deadline = ContinuousClock.now + .seconds(1)
+    var verdict: String?
+    repeat {
+      do {
+        verdict = try take().difference(from: wanted)
+      } catch {
+        verdict = "\(error)"
+      }
+      if verdict == nil { return }
+      try LabHost.pause(milliseconds: 20)
+    } while ContinuousClock.now < deadline
+    Issue.record(Comment(rawValue: verdict ?? ""), sourceLocation: location)
+  }
+}

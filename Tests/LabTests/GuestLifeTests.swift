@@ -1,0 +1,110 @@
+import LinuxIO
+import Testing
+
+/// What happens to a VM meanwhile: pauses, reboots, ends, neighbours, and a daemon that dies.
+@Suite("A guest's life", .serialized)
+struct GuestLifeTests {
+  @Test("a paused guest keeps its picture, and draws on when it resumes", arguments: LabGuest.Shape.allCases)
+  func pauseAndResume(shape: LabGuest.Shape) throws {
+    let host = try LabHost(outputs: ["headless:640x480@60"])
+    let backend = try host.backend(vm: "web")
+    let guest = try LabGuest(host: host, vm: "web", shape: shape)
+    try guest.draw("pattern noise --size 640x480 --seed 1")
+    for seed in UInt32(2)...4 {
+      try guest.qmp("stop")
+      try host.expect(vm: "web", shows: .noise(width: 640, height: 480, seed: seed - 1))
+      try guest.qmp("cont")
+      try guest.draw("pattern noise --size 640x480 --seed \(seed)")
+      try host.expect(vm: "web", shows: .noise(width: 640, height: 480, seed: seed))
+    }
+
+    // A pause in the middle of flips loses no answer: the guest would wait for it for ever.
+    try guest.run("fpdraw flip --count 200 --interval-ms 5 --size 640x480 >/tmp/flips 2>&1 &")
+    for _ in 0..<4 {
+      try LabHost.pause(milliseconds: 150)
+      try guest.qmp("stop")
+      try guest.qmp("cont")
+    }
+    #expect(
+      try guest.run("until grep -qE '^(ok|error)' /tmp/flips; do sleep 0.1; done; tail -n 1 /tmp/flips").hasPrefix("ok")
+    )
+    try host.expect(vm: "web", shows: .solid(Picture.frameColour(199), width: 640, height: 480))
+    #expect(backend.waitForExit(timeoutMilliseconds: 0) == nil)
+  }
+
+  @Test(
+    "a guest that reboots finds an empty device",
+    arguments: [
+      (LabGuest.Shape.complete, 11), (.vhostUserGPU, 11), (.vhostUserGPU, 10),
+    ])
+  func reboot(shape: LabGuest.Shape, qemu: Int) throws {
+    let host = try LabHost(outputs: ["headless:640x480@60"])
+    let backend = try host.backend(vm: "web")
+    let guest = try LabGuest(host: host, vm: "web", shape: shape, qemu: qemu)
+    try guest.draw("pattern noise --size 640x480 --seed 1")
+    try guest.qmp("set-action", arguments: #"{"reboot":"reset"}"#)
+    for seed in UInt32(2)...3 {
+      try guest.qmp("system_reset")
+      try LabHost.pause(milliseconds: 500)
+      try guest.waitUntilReady()
+      try guest.draw("pattern noise --size 640x480 --seed \(seed)")
+      try host.expect(vm: "web", shows: .noise(width: 640, height: 480, seed: seed))
+    }
+    #expect(!host.log(vm: "web").contains("error"))
+    #expect(backend.waitForExit(timeoutMilliseconds: 0) == nil)
+  }
+
+  @Test("two VMs have a screen each, and the end of one does not touch the other's")
+  func twoVMs() throws {
+    let host = try LabHost(outputs: ["headless:640x480@60", "headless:800x600@60"])
+    let backends = [try host.backend(vm: "one"), try host.backend(vm: "two")]
+    let one = try LabGuest(host: host, vm: "one", shape: .complete)
+    let two = try LabGuest(host: host, vm: "two", shape: .vhostUserGPU)
+    try one.draw("pattern noise --seed 1")
+    try two.draw("pattern gradient")
+    try host.expect(vm: "one", shows: .noise(width: 640, height: 480, seed: 1))
+    try host.expect(vm: "two", shows: .gradient(width: 800, height: 600))
+    #expect(try host.status().vms.map(\.name).sorted() == ["one", "two"])
+
+    one.process.kill()
+
+    #expect(backends[0].waitForExit(timeoutMilliseconds: 5000) == .status(0))
+    #expect(backends[1].waitForExit(timeoutMilliseconds: 0) == nil)
+    try host.expect(vm: "two", shows: .gradient(width: 800, height: 600))
+    try two.draw("pattern noise --seed 6")
+    try host.expect(vm: "two", shows: .noise(width: 800, height: 600, seed: 6))
+    #expect(try host.status().vms.map(\.name) == ["two"])
+  }
+
+  @Test("a daemon that was killed shows every VM's picture again", arguments: LabGuest.Shape.allCases)
+  func daemonRestart(shape: LabGuest.Shape) throws {
+    let host = try LabHost(outputs: ["headless:640x480@60"])
+    let backend = try host.backend(vm: "web")
+    let guest = try LabGuest(host: host, vm: "web", shape: shape)
+    try guest.draw("pattern noise --size 640x480 --seed 1")
+    for seed in UInt32(2)...5 {
+      try host.restartDaemon()
+      try host.expect(vm: "web", shows: .noise(width: 640, height: 480, seed: seed - 1))
+      try guest.draw("pattern noise --size 640x480 --seed \(seed)")
+      try host.expect(vm: "web", shows: .noise(width: 640, height: 480, seed: seed))
+    }
+    #expect(backend.waitForExit(timeoutMilliseconds: 0) == nil)
+  }
+
+  @Test("OVMF shows its screen", arguments: LabGuest.Shape.allCases)
+  func firmware(shape: LabGuest.Shape) throws {
+    let host = try LabHost(outputs: ["headless:1024x768@60"])
+    let backend = try host.backend(vm: "firmware")
+    let guest = try LabGuest(host: host, vm: "firmware", shape: shape, arguments: ["--ovmf"])
+    // Its logo and text come within some seconds; a screen that never shows more than one colour is none.
+    var colours = Set<UInt32>()
+    for _ in 0..<120 where colours.count < 8 {
+      try LabHost.pause(milliseconds: 500)
+      if let picture = try? host.snapshot(vm: "firmware") { colours = Set(picture.pixels) }
+    }
+    #expect(colours.count >= 8)
+    #expect(try host.status().scanout(vm: "firmware").framesFlipped > 0)
+    #expect(guest.process.waitForExit(timeoutMilliseconds: 0) == nil)
+    #expect(backend.waitForExit(timeoutMilliseconds: 0) == nil)
+  }
+}

@@ -1,0 +1,52 @@
+import Foundation
+
+/// `framepath status --json`, as its readers see it.
+struct Status: Decodable {
+  struct OutputStatus: Decodable {
+    let name: String
+    let kind: String
+    let width: Int
+    let height: Int
+    let refreshMillihertz: Int
+    let commits: Int
+    let missedVblanks: Int
+  }
+
+  struct VM: Decodable {
+    let name: String
+    let pid: Int32
+    let scanouts: [ScanoutStatus]
+  }
+
+  struct ScanoutStatus: Decodable {
+    let index: Int
+    let output: String?
+    let width: Int
+    let height: Int
+    let format: String?
+    let path: String?
+    let pathReason: String?
+    let framesPresented: Int
+    let framesFlipped: Int
+    let framesSuperseded: Int
+    let cpuCopies: Int
+    let copiedBytes: Int
+  }
+
+  let outputs: [OutputStatus]
+  let vms: [VM]
+
+  /// A VM's first scanout.
+  func scanout(vm: String) throws -> ScanoutStatus {
+    guard let scanout = vms.first(where: { $0.name == vm })?.scanouts.first else {
+      throw LabError("the daemon knows no scanout of \(vm)")
+    }
+    return scanout
+  }
+}
+
+extension LabHost {
+  func status() throws -> Status {
+    try JSONDecoder().decode(Status.self, from: Data(try framepath(["status", "--json"]).utf8))
+  }
+}
