@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <linux/dma-buf.h>
 #include <linux/memfd.h>
+#include <linux/netlink.h>
 #include <linux/udmabuf.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -93,6 +94,28 @@ ptrdiff_t clinux_receive(int socket, void *bytes, size_t capacity, int *fds, siz
     }
   }
   return received;
+}
+
+int clinux_uevent_socket(void) {
+  int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_KOBJECT_UEVENT);
+  if (fd < 0) return -1;
+  struct sockaddr_nl address = {.nl_family = AF_NETLINK, .nl_groups = 1};
+  if (bind(fd, (struct sockaddr *)&address, sizeof address) < 0) {
+    int code = errno;
+    close(fd);
+    errno = code;
+    return -1;
+  }
+  return fd;
+}
+
+ptrdiff_t clinux_uevent_receive(int socket, void *bytes, size_t capacity) {
+  for (;;) {
+    struct sockaddr_nl sender = {0};
+    socklen_t length = sizeof sender;
+    ptrdiff_t received = recvfrom(socket, bytes, capacity, 0, (struct sockaddr *)&sender, &length);
+    if (received < 0 || (length >= sizeof sender && sender.nl_pid == 0)) return received;
+  }
 }
 
 int clinux_peer_credentials(int socket, int *pid, unsigned int *uid, unsigned int *gid) {

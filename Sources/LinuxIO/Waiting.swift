@@ -23,6 +23,19 @@ public func waitUntilReady(
   }
 }
 
+/// Reads what is there into `buffer`: its byte count, or nil where a nonblocking descriptor has nothing.
+///
+/// The corresponding C function is `read`.
+public func readAvailable(_ fd: Int32, into buffer: UnsafeMutableRawBufferPointer) throws(SystemError) -> Int? {
+  do throws(SystemError) {
+    // SAFETY: the call writes at most buffer.count bytes.
+    return try check("read") { unsafe read(fd, buffer.baseAddress, buffer.count) }
+  } catch {
+    if error.code == EAGAIN { return nil }
+    throw error
+  }
+}
+
 extension SystemError {
   /// Whether it says that the other end of a socket is gone: EPIPE, ECONNRESET or ENOTCONN.
   public var isDisconnection: Bool { code == EPIPE || code == ECONNRESET || code == ENOTCONN }

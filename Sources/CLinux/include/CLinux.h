@@ -34,6 +34,12 @@ ptrdiff_t clinux_send(int socket, const void *bytes, size_t length, const int *f
 ptrdiff_t clinux_receive(int socket, void *bytes, size_t capacity, int *fds, size_t *fdCount, int *truncated,
                          int flags);
 
+/* A nonblocking netlink socket that hears the kernel's device events (kobject uevent, group 1). */
+int clinux_uevent_socket(void);
+
+/* The next event of the kernel; messages of other senders are thrown away. */
+ptrdiff_t clinux_uevent_receive(int socket, void *bytes, size_t capacity);
+
 /* SO_PEERCRED. */
 int clinux_peer_credentials(int socket, int *pid, unsigned int *uid, unsigned int *gid);
 
