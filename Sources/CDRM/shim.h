@@ -9,4 +9,7 @@
 static const uint64_t CDRM_FORMAT_MOD_LINEAR = DRM_FORMAT_MOD_LINEAR;
 static const uint64_t CDRM_FORMAT_MOD_INVALID = DRM_FORMAT_MOD_INVALID;
 
+/* Atomic commits go through drmIoctl: drmModeAtomicCommit allocates and sorts at every call. */
+static const unsigned long CDRM_IOCTL_MODE_ATOMIC = DRM_IOCTL_MODE_ATOMIC;
+
 #endif

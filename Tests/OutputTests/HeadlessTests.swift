@@ -1,10 +1,9 @@
 import GraphicsMemory
+import Headless
 import LinuxIO
 import Outputs
 import Scanout
 import Testing
-
-@testable import Headless
 
 @Suite struct VblankGridTests {
   let grid = VblankGrid(epochNanoseconds: 1000, firstSequence: 5, refreshMillihertz: 60_000)

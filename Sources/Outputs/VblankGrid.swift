@@ -2,18 +2,25 @@
 ///
 /// Vblank n lies at `epoch + n × 10¹² / refresh in millihertz` nanoseconds exactly, so that a rate such as 60 Hz,
 /// whose period is no whole number of nanoseconds, does not drift. Vblanks count whether anyone watches or not.
-struct VblankGrid: Equatable, Sendable {
+public struct VblankGrid: Equatable, Sendable {
   /// Time of vblank `firstSequence` in nanoseconds of CLOCK_MONOTONIC.
-  let epochNanoseconds: UInt64
+  public let epochNanoseconds: UInt64
   /// The number of the vblank at the epoch.
-  let firstSequence: UInt64
+  public let firstSequence: UInt64
   /// Frames per 1000 seconds, at least 1.
-  let refreshMillihertz: UInt64
+  public let refreshMillihertz: UInt64
+
+  /// A grid through that point.
+  public init(epochNanoseconds: UInt64, firstSequence: UInt64, refreshMillihertz: UInt64) {
+    self.epochNanoseconds = epochNanoseconds
+    self.firstSequence = firstSequence
+    self.refreshMillihertz = max(refreshMillihertz, 1)
+  }
 
   private static let nanosecondsPerMillihertz: UInt64 = 1_000_000_000_000
 
   /// The last vblank at or before `nanoseconds`; the first one for a time before the epoch.
-  func sequence(at nanoseconds: UInt64) -> UInt64 {
+  public func sequence(at nanoseconds: UInt64) -> UInt64 {
     if nanoseconds <= epochNanoseconds { return firstSequence }
     let wide = (nanoseconds - epochNanoseconds).multipliedFullWidth(by: refreshMillihertz)
     // A quotient that overflows would take 584 years at 1 GHz.
@@ -24,14 +31,14 @@ struct VblankGrid: Equatable, Sendable {
   }
 
   /// The time of a vblank in nanoseconds, rounded down; the epoch for one before `firstSequence`.
-  func time(of sequence: UInt64) -> UInt64 {
+  public func time(of sequence: UInt64) -> UInt64 {
     if sequence <= firstSequence { return epochNanoseconds }
     let wide = (sequence - firstSequence).multipliedFullWidth(by: Self.nanosecondsPerMillihertz)
     return epochNanoseconds + refreshMillihertz.dividingFullWidth(wide).quotient
   }
 
   /// The grid of another rate from the last vblank before `nanoseconds` on; numbers keep rising.
-  func changed(toMillihertz millihertz: UInt64, at nanoseconds: UInt64) -> VblankGrid {
+  public func changed(toMillihertz millihertz: UInt64, at nanoseconds: UInt64) -> VblankGrid {
     let current = sequence(at: nanoseconds)
     return VblankGrid(
       epochNanoseconds: time(of: current), firstSequence: current, refreshMillihertz: millihertz)

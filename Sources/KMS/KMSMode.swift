@@ -1,0 +1,74 @@
+import CDRM
+import Scanout
+
+/// A mode of a monitor: the kernel's timing and what it means.
+struct KMSMode: Equatable {
+  let timing: drmModeModeInfo
+  let mode: DisplayMode
+
+  init(_ timing: drmModeModeInfo) {
+    self.timing = timing
+    mode = DisplayMode(
+      width: Int(timing.hdisplay), height: Int(timing.vdisplay), refreshMillihertz: KMSMode.refreshMillihertz(timing))
+  }
+
+  /// The timing in a mode's property blob (`struct drm_mode_modeinfo`), or nil for another number of bytes.
+  init?(blob bytes: [UInt8]) {
+    guard bytes.count == MemoryLayout<drm_mode_modeinfo>.size else { return nil }
+    // SAFETY: libdrm's structure is the kernel's, a plain one of that size.
+    self.init(unsafe bytes.withUnsafeBytes { unsafe $0.loadUnaligned(as: drmModeModeInfo.self) })
+  }
+
+  static func == (left: KMSMode, right: KMSMode) -> Bool {
+    // SAFETY: both are plain C structures without padding (17 words of 4 bytes).
+    unsafe withUnsafeBytes(of: left.timing) { first in
+      unsafe withUnsafeBytes(of: right.timing) { second in unsafe first.elementsEqual(second) }
+    }
+  }
+
+  var isPreferred: Bool { timing.type & UInt32(DRM_MODE_TYPE_PREFERRED) != 0 }
+
+  private var isProgressive: Bool {
+    timing.flags & UInt32(DRM_MODE_FLAG_INTERLACE | DRM_MODE_FLAG_DBLSCAN) == 0
+  }
+
+  /// The exact rate of a timing: pixel clock (kHz) over total pixels, rounded to the nearest millihertz.
+  static func refreshMillihertz(_ timing: drmModeModeInfo) -> Int {
+    let pixels = Int(timing.htotal) * Int(timing.vtotal)
+    if pixels == 0 { return Int(timing.vrefresh) * 1000 }
+    return (Int(timing.clock) * 1_000_000 + pixels / 2) / pixels
+  }
+
+  /// A monitor's modes as an output offers them: progressive, each size and rate once, preferred first.
+  static func usable(_ timings: [drmModeModeInfo]) -> [KMSMode] {
+    var result: [KMSMode] = []
+    let all = timings.map(KMSMode.init).filter { $0.isProgressive && $0.mode.width > 0 && $0.mode.height > 0 }
+    for mode in all.filter(\.isPreferred) + all.filter({ !$0.isPreferred })
+    where !result.contains(where: { $0.mode == mode.mode }) {
+      result.append(mode)
+    }
+    return result
+  }
+
+  /// How far a monitor's rate may lie from the wanted one: 59.94 Hz is taken for 60.
+  static let rateToleranceMillihertz = 1000
+
+  /// The mode that a request means: the first one of all without a request; of the size, the one whose rate is
+  /// nearest, or the first where the wanted rate is 0.
+  static func choose(_ wanted: DisplayMode?, from modes: [KMSMode], connector: String) throws(KMSError) -> KMSMode {
+    guard let wanted else {
+      if let first = modes.first { return first }
+      throw .disconnected(connector)
+    }
+    let sized = modes.filter { $0.mode.width == wanted.width && $0.mode.height == wanted.height }
+    let nearest =
+      wanted.refreshMillihertz == 0
+      ? sized.first : sized.min { $0.distance(to: wanted) < $1.distance(to: wanted) }
+    guard let nearest, wanted.refreshMillihertz == 0 || nearest.distance(to: wanted) <= rateToleranceMillihertz else {
+      throw .noMode(connector: connector, wanted: wanted, has: modes.map(\.mode))
+    }
+    return nearest
+  }
+
+  private func distance(to wanted: DisplayMode) -> Int { abs(mode.refreshMillihertz - wanted.refreshMillihertz) }
+}

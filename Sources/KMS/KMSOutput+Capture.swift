@@ -1,0 +1,77 @@
+import CDRM
+public import GraphicsMemory
+import LinuxIO
+public import Outputs
+import Scanout
+
+/// The writeback connector of an output's CRTC.
+struct Writeback {
+  let connectorID: UInt32
+  let properties: WritebackProperties
+
+  /// nil where the card has none for this CRTC that writes XRGB8888.
+  init?(_ connector: Connector?, _ device: CardDevice) {
+    guard let connector, let properties = try? WritebackProperties(connector.properties) else { return nil }
+    let formats = device.blob(connector.properties.value("WRITEBACK_PIXEL_FORMATS"))
+    let wanted = PixelFormat.xrgb8888.fourcc
+    let has = stride(from: 0, to: formats.count - 3, by: 4).contains { start in
+      (0..<4).allSatisfy { formats[start + $0] == UInt8(truncatingIfNeeded: wanted >> UInt32(8 * $0)) }
+    }
+    guard has else { return nil }
+    connectorID = connector.id
+    self.properties = properties
+  }
+
+  func appendDetach(to request: inout AtomicRequest) {
+    request.begin(connectorID)
+    request.set(properties.crtcID, 0)
+  }
+}
+
+extension KMSOutput {
+  /// What the CRTC puts out now, written by the hardware into a buffer of ours; nil without a writeback connector, and
+  /// while the output is dark.
+  ///
+  /// Waits for a few frames at most. The first call attaches the writeback connector, which is a mode change to some
+  /// drivers; it stays attached until `close`.
+  public func capture() throws(OutputError) -> MappedBuffer? {
+    try checkUsable()
+    guard scene != nil else { return nil }
+    let attached = writeback
+    guard let target = attached ?? Writeback(card.writebackConnector(for: pipeline.crtc), device) else { return nil }
+    let buffer: KMSBuffer
+    do {
+      buffer = try KMSBuffer.dumb(
+        device, width: mode.mode.width, height: mode.mode.height, format: .xrgb8888,
+        fourcc: PixelFormat.xrgb8888.fourcc)
+    } catch {
+      throw .system(error)
+    }
+    var fence: Int32 = -1
+    // SAFETY: the kernel writes the fence's number through the pointer before the commit returns.
+    let code = unsafe withUnsafeMutablePointer(to: &fence) { pointer in
+      request.reset()
+      request.begin(target.connectorID)
+      request.set(target.properties.crtcID, UInt64(pipeline.crtc.id))
+      request.set(target.properties.framebufferID, UInt64(buffer.framebufferID))
+      request.set(target.properties.outFencePointer, UInt64(UInt(bitPattern: pointer)))
+      request.begin(pipeline.crtc.id)
+      request.set(pipeline.crtcProperties.active, 1)
+      // Without NONBLOCK: a commit that is pending is waited for, and no event comes.
+      return request.submit(device, flags: attached == nil ? UInt32(DRM_MODE_ATOMIC_ALLOW_MODESET) : 0)
+    }
+    if code != 0 { throw outputError(code, "writeback") }
+    writeback = target
+    guard fence >= 0 else { throw .rejected("\(card.capabilities.driverName) gave no writeback fence") }
+    let owned = OwnedFD(taking: fence)
+    let frames = Int32(clamping: mode.mode.periodNanoseconds / 1_000_000 + 1) * 10
+    let isDone: Bool
+    do {
+      isDone = try !waitUntilReady(owned.raw, .readable, timeoutMilliseconds: max(frames, 500)).isEmpty
+    } catch {
+      throw .system(error)
+    }
+    if !isDone { throw .rejected("the writeback did not end in time") }
+    return try buffer.mapped()
+  }
+}

@@ -1,0 +1,164 @@
+import CDRM
+public import GraphicsMemory
+import LinuxIO
+public import Outputs
+public import Scanout
+
+extension KMSOutput {
+  /// A client's pages or dma-buf as a buffer of this output, after the driver accepted it in a TEST_ONLY commit.
+  public func importBuffer(
+    _ memory: ImportedMemory, layout: FrameLayout, modifier: UInt64
+  ) throws(OutputError) -> any ScanoutBuffer {
+    try checkUsable()
+    let buffer = try card.importer.buffer(
+      memory, layout: layout, modifier: modifier, fourcc: try planeFormat(for: layout.format))
+    // The part of it that the current mode has room for: a larger or smaller picture's fit is asked for later.
+    let visible = Rect(
+      width: min(layout.width, mode.mode.width), height: min(layout.height, mode.mode.height))
+    let code = test(buffer, visible, mode)
+    // A driver that only shows whole screens says nothing here of a smaller picture.
+    if code != 0 && visible.width == mode.mode.width && visible.height == mode.mode.height {
+      throw .rejected(refusal(code, "to show the imported memory (pitch \(layout.strideBytes))"))
+    }
+    return buffer
+  }
+
+  /// A mode of the picture's size, else the picture in the middle, else the reason why neither works.
+  public func fit(_ buffer: any ScanoutBuffer, source: Rect) -> FitMethod {
+    guard let buffer = buffer as? KMSBuffer, buffer.device === device else {
+      return .compose("the buffer belongs to another output")
+    }
+    guard !source.isEmpty, buffer.layout.bounds.contains(source) else {
+      return .compose("the source lies outside the buffer")
+    }
+    var why = "no mode of \(source.width)x\(source.height)"
+    for candidate in modes(of: source) {
+      let code = test(buffer, source, candidate)
+      if code == 0 { return .mode(candidate.mode) }
+      why = refusal(code, "the mode \(candidate.mode)")
+    }
+    let (x, y) = centre(source)
+    guard x >= 0, y >= 0 else { return .compose("\(why), and the picture is larger than \(mode.mode)") }
+    let code = test(buffer, source, mode)
+    if code == 0 { return .centered(x: x, y: y) }
+    return .compose("\(why), and \(refusal(code, "a plane smaller than the screen"))")
+  }
+
+  /// The frame's place for a commit.
+  func place(
+    _ buffer: any ScanoutBuffer, _ source: Rect, _ fit: FitMethod
+  ) throws(OutputError) -> (plane: PlaneScene, mode: KMSMode) {
+    guard let buffer = buffer as? KMSBuffer, buffer.device === device else {
+      throw .rejected("the buffer belongs to another output")
+    }
+    guard !source.isEmpty, buffer.layout.bounds.contains(source) else {
+      throw .rejected("the source lies outside the buffer")
+    }
+    var plane = PlaneScene(framebufferID: buffer.framebufferID, source: source, x: 0, y: 0)
+    switch fit {
+    case .mode(let wanted):
+      guard let found = wanted == mode.mode ? mode : connector.modes.first(where: { $0.mode == wanted }) else {
+        throw .rejected("\(connector.description.name) has no mode \(wanted)")
+      }
+      guard wanted.width == source.width, wanted.height == source.height else {
+        throw .rejected("the picture has not the size of the mode \(wanted)")
+      }
+      return (plane, found)
+    case .centered(let x, let y):
+      plane.x = x
+      plane.y = y
+      return (plane, mode)
+    case .compose(let why):
+      throw .rejected("the picture must be composed: \(why)")
+    }
+  }
+
+  /// The cursor's place for a commit.
+  func place(_ cursor: CursorState?) throws(OutputError) -> PlaneScene? {
+    guard let cursor else { return nil }
+    guard pipeline.cursor != nil, info.cursorSize > 0 else {
+      throw .rejected("\(connector.description.name) has no cursor plane")
+    }
+    guard let buffer = cursor.buffer as? KMSBuffer, buffer.device === device else {
+      throw .rejected("the cursor's buffer belongs to another output")
+    }
+    return PlaneScene(
+      framebufferID: buffer.framebufferID, source: buffer.layout.bounds, x: cursor.x, y: cursor.y)
+  }
+
+  /// The fourcc code that the primary plane reads a format as: its alpha is ignored where the plane can.
+  func planeFormat(for format: PixelFormat) throws(OutputError) -> UInt32 {
+    let formats = pipeline.primary.formats
+    for candidate in [format.opaque, format] where formats.contains(candidate.fourcc) { return candidate.fourcc }
+    let has = formats.map(fourccText).joined(separator: ", ")
+    throw .rejected("\(connector.description.name) shows \(has), not \(format.name)")
+  }
+
+  /// The smallest cursor size that the driver takes: 64, or what it recommends; 0 without a usable cursor plane.
+  func findCursorSize() -> Int {
+    guard pipeline.cursor != nil, let scene else { return 0 }
+    for size in [64, card.capabilities.cursorSize] where size > 0 {
+      guard
+        let buffer = try? KMSBuffer.dumb(
+          device, width: size, height: size, format: .argb8888, fourcc: PixelFormat.argb8888.fourcc)
+      else { continue }
+      var probe = scene
+      probe.cursor = PlaneScene(framebufferID: buffer.framebufferID, source: buffer.layout.bounds, x: 0, y: 0)
+      request.reset()
+      probe.appendModeset(to: &request, pipeline, modeBlob: modeBlob.id)
+      if submitTest() == 0 { return size }
+    }
+    return 0
+  }
+
+  /// What a refused commit means for the owner.
+  func outputError(_ code: Int32, _ what: String) -> OutputError {
+    switch code {
+    case 13, 1:
+      let holders = MasterHolder.find(path: card.path, minor: device.minor).map(\.description)
+      let who = holders.isEmpty ? "another program" : holders.joined(separator: ", ")
+      return .gone("\(card.path): DRM master was taken by \(who)")
+    case 19: return .gone("\(card.path) is gone")
+    default: return .rejected(refusal(code, what))
+    }
+  }
+
+  private func refusal(_ code: Int32, _ what: String) -> String {
+    "\(card.capabilities.driverName) refused \(what): \(SystemError.text(of: code)) (errno \(code))"
+  }
+
+  /// The modes of a picture's size: the current one, then those with the current rate, then the rest.
+  private func modes(of source: Rect) -> [KMSMode] {
+    let sized = connector.modes.filter { $0.mode.width == source.width && $0.mode.height == source.height }
+    let rate = mode.mode.refreshMillihertz
+    return sized.filter { $0 == mode } + sized.filter { $0 != mode && $0.mode.refreshMillihertz == rate }
+      + sized.filter { $0 != mode && $0.mode.refreshMillihertz != rate }
+  }
+
+  private func centre(_ source: Rect) -> (x: Int, y: Int) {
+    ((mode.mode.width - source.width) / 2, (mode.mode.height - source.height) / 2)
+  }
+
+  /// Asks the driver whether it would show that; 0, or the errno of its refusal.
+  private func test(_ buffer: KMSBuffer, _ source: Rect, _ wanted: KMSMode) -> Int32 {
+    var plane = PlaneScene(framebufferID: buffer.framebufferID, source: source, x: 0, y: 0)
+    if wanted == mode { (plane.x, plane.y) = centre(source) }
+    let scene = Scene(primary: plane, cursor: nil)
+    request.reset()
+    if wanted == mode {
+      scene.appendModeset(to: &request, pipeline, modeBlob: modeBlob.id)
+      return submitTest()
+    }
+    do {
+      let blob = try PropertyBlob(device, mode: wanted)
+      scene.appendModeset(to: &request, pipeline, modeBlob: blob.id)
+      return submitTest()
+    } catch {
+      return error.code
+    }
+  }
+
+  private func submitTest() -> Int32 {
+    request.submit(device, flags: UInt32(DRM_MODE_ATOMIC_TEST_ONLY) | UInt32(DRM_MODE_ATOMIC_ALLOW_MODESET))
+  }
+}

@@ -1,0 +1,309 @@
+import CDRM
+import GraphicsMemory
+import LinuxIO
+public import Outputs
+public import Scanout
+
+/// One CRTC of a card with its connector and planes.
+///
+/// Every commit is atomic and nonblocking and ends with a flip event of the kernel. Where the driver has no vblank of
+/// its own, a timer at the mode's rate stands for it, so that clients are paced there too.
+public final class KMSOutput: Output {
+  let card: KMSCard
+  let device: CardDevice
+  let pipeline: Pipeline
+  let wantedMode: DisplayMode?
+  private let saved: SavedState
+  var connector: Connector
+  var mode: KMSMode
+  var modeBlob: PropertyBlob
+  var request = AtomicRequest()
+  var writeback: Writeback?
+  private(set) var vblanks: VblankSource
+  private var clips = DamageClips()
+  private let timer: TimerFD
+  private var timerSource: EventLoop.Source?
+  /// What the kernel shows, or will with the pending commit; nil while the CRTC is off.
+  var scene: Scene?
+  private var shown: OutputFrame?
+  private var pending: PendingCommit?
+  /// Comes back with the kernel's event, so that a late one ends no later commit.
+  private var commitNumber: UInt64 = 0
+  private var cursorSize = 0
+  private var isClosed = false
+  private var isConnected = true
+
+  /// Counters since it was opened.
+  public private(set) var counters = OutputCounters()
+  /// Called on the loop's thread; set once by the owner.
+  public var onEvent: ((OutputEvent) -> Void)?
+
+  /// Takes the pipeline over and shows black on it.
+  init(
+    card: KMSCard, pipeline: Pipeline, connector: Connector, mode: KMSMode, wanted: DisplayMode?
+  ) throws(KMSError) {
+    self.card = card
+    device = card.device
+    self.pipeline = pipeline
+    self.connector = connector
+    self.mode = mode
+    wantedMode = wanted
+    saved = try SavedState(card.device, pipeline, planes: card.topology.planes)
+    let black: KMSBuffer
+    do throws(SystemError) {
+      modeBlob = try PropertyBlob(card.device, mode: mode)
+      timer = try TimerFD()
+      black = try KMSBuffer.dumb(
+        card.device, width: mode.mode.width, height: mode.mode.height, format: .xrgb8888,
+        fourcc: PixelFormat.xrgb8888.fourcc)
+    } catch {
+      throw .system(error)
+    }
+    vblanks = .software(VblankGrid(epochNanoseconds: 0, firstSequence: 0, refreshMillihertz: 1))
+    try showFirst(black)
+    vblanks = VblankSource(device, pipeline.crtc.id, mode.mode)
+    cursorSize = findCursorSize()
+    do {
+      timerSource = try card.loop.add(timer.fd.raw) { [weak self] _ in self?.timerFired() }
+    } catch {
+      throw .system(error)
+    }
+  }
+
+  deinit { close() }
+
+  /// What is known of it now.
+  public var info: OutputInfo {
+    let about = connector.description
+    return OutputInfo(
+      name: about.name, kind: .kms, connected: isConnected && !isClosed, mode: mode.mode, modes: about.modes,
+      widthMillimetres: about.widthMillimetres, heightMillimetres: about.heightMillimetres, edid: about.edid,
+      cursorSize: cursorSize, memoryKind: .dmaBuf)
+  }
+
+  /// Whether a commit has not yet reached the screen.
+  public var isCommitPending: Bool { pending != nil }
+
+  /// A dumb buffer, exported as a dma-buf; its stride is the driver's choice.
+  public func makeBuffer(width: Int, height: Int, format: PixelFormat) throws(OutputError) -> any ScanoutBuffer {
+    let fourcc = try planeFormat(for: format)
+    do {
+      return try KMSBuffer.dumb(device, width: width, height: height, format: format, fourcc: fourcc)
+    } catch {
+      throw .system(error)
+    }
+  }
+
+  /// A dumb buffer of the cursor plane's size.
+  public func makeCursorBuffer() throws(OutputError) -> any ScanoutBuffer {
+    let size = cursorSize > 0 ? cursorSize : 64
+    do {
+      return try KMSBuffer.dumb(
+        device, width: size, height: size, format: .argb8888, fourcc: PixelFormat.argb8888.fourcc)
+    } catch {
+      throw .system(error)
+    }
+  }
+
+  /// Shows the frame at the next vblank and returns at once.
+  public func commit(_ frame: OutputFrame, fit: FitMethod) throws(OutputError) {
+    try checkUsable()
+    if pending != nil { throw .busy }
+    guard let picture = frame.buffer else {
+      try goDark(frame)
+      return
+    }
+    let placed = try place(picture, frame.source, fit)
+    let next = Scene(primary: placed.plane, cursor: try place(frame.cursor))
+    if let scene, placed.mode == mode {
+      try flip(frame, from: scene, to: next)
+    } else {
+      try modeset(frame, to: next, mode: placed.mode)
+    }
+    counters.commits &+= 1
+  }
+
+  /// Puts back what was on screen before and lets go of the connector, the CRTC and all buffers.
+  public func close() {
+    if isClosed { return }
+    isClosed = true
+    timer.disarm()
+    if let timerSource { card.loop.remove(timerSource) }
+    timerSource = nil
+    pending = nil
+    saved.restore(device, pipeline, writeback: writeback, request: &request)
+    writeback = nil
+    scene = nil
+    shown = nil
+    card.closed(crtcID: pipeline.crtc.id)
+  }
+
+  func checkUsable() throws(OutputError) {
+    if isClosed { throw .gone("\(connector.description.name) is closed") }
+    if card.isGone { throw .gone("\(card.path) is gone") }
+    if !isConnected { throw .gone("\(connector.description.name) is unplugged") }
+  }
+
+  // MARK: Commits
+
+  private func flip(_ frame: OutputFrame, from last: Scene, to next: Scene) throws(OutputError) {
+    let redraws = !frame.damage.isEmpty
+    var blob: UInt32 = 0
+    if redraws && pipeline.primaryProperties.damageClips != 0 && !frame.damage.bounds.contains(frame.source) {
+      clips.assign(frame.damage)
+      blob = clips.makeBlob(device)
+    }
+    defer { if blob != 0 { _ = drmModeDestroyPropertyBlob(device.fd.raw, blob) } }
+    request.reset()
+    next.appendFlip(to: &request, pipeline, after: last, redraws: redraws, clips: blob)
+    let target = vblanks.next(device, pipeline.crtc.id)
+    try submit(flags: 0, what: "the frame")
+    scene = next
+    pending = PendingCommit(frame: frame, target: target, waitsForKernel: true)
+  }
+
+  private func modeset(_ frame: OutputFrame, to next: Scene, mode wanted: KMSMode) throws(OutputError) {
+    let blob: PropertyBlob
+    do { blob = try PropertyBlob(device, mode: wanted) } catch { throw .system(error) }
+    request.reset()
+    next.appendModeset(to: &request, pipeline, modeBlob: blob.id)
+    try submit(flags: UInt32(DRM_MODE_ATOMIC_ALLOW_MODESET), what: "the mode \(wanted.mode)")
+    modeBlob = blob
+    if mode != wanted {
+      mode = wanted
+      vblanks.changeMode(wanted.mode)
+    }
+    scene = next
+    pending = PendingCommit(frame: frame, target: nil, waitsForKernel: true)
+  }
+
+  private func goDark(_ frame: OutputFrame) throws(OutputError) {
+    let now = monotonicNanoseconds()
+    if scene == nil {
+      // Dark already: the commit ends with the next vblank that would have been.
+      pending = PendingCommit(frame: frame, target: nil, waitsForKernel: false)
+      timer.arm(deadlineNanoseconds: now + mode.mode.periodNanoseconds)
+      return
+    }
+    request.reset()
+    for (id, properties) in pipeline.planes {
+      request.begin(id)
+      request.set(properties.framebufferID, 0)
+      request.set(properties.crtcID, 0)
+    }
+    request.begin(pipeline.crtc.id)
+    request.set(pipeline.crtcProperties.active, 0)
+    try submit(flags: UInt32(DRM_MODE_ATOMIC_ALLOW_MODESET), what: "turning off")
+    scene = nil
+    pending = PendingCommit(frame: frame, target: nil, waitsForKernel: true)
+    counters.commits &+= 1
+    // Not every driver sends the event of a CRTC that is turned off.
+    timer.arm(deadlineNanoseconds: now + KMSOutput.darkTimeoutNanoseconds)
+  }
+
+  /// How long the kernel may take to tell that a CRTC is off.
+  private static let darkTimeoutNanoseconds: UInt64 = 300_000_000
+
+  private func submit(flags: UInt32, what: String) throws(OutputError) {
+    let event = UInt32(DRM_MODE_PAGE_FLIP_EVENT)
+    commitNumber &+= 1
+    var code = request.submit(device, flags: flags | event | UInt32(DRM_MODE_ATOMIC_NONBLOCK), userData: commitNumber)
+    if code == KMSOutput.busyCode {
+      // Nothing of ours is under way: another output's mode change holds this CRTC. Waiting for it is bounded.
+      code = request.submit(device, flags: flags | event, userData: commitNumber)
+    }
+    if code != 0 { throw outputError(code, what) }
+  }
+
+  private static let busyCode: Int32 = 16
+
+  // MARK: Ends of commits
+
+  /// The kernel's flip event for this CRTC.
+  func flipped(_ flip: PageFlip) {
+    guard let commit = pending, commit.waitsForKernel, flip.commitNumber == commitNumber else { return }
+    timer.disarm()
+    switch vblanks.flipped(flip, target: commit.target) {
+    case .now(let time, let sequence, let isLate):
+      if isLate { counters.missedVblanks &+= 1 }
+      finish(time, sequence)
+    case .at(let deadline):
+      pending?.waitsForKernel = false
+      timer.arm(deadlineNanoseconds: deadline)
+    }
+  }
+
+  private func timerFired() {
+    guard timer.drain() > 0, pending != nil else { return }
+    let end = vblanks.timerEnd(at: monotonicNanoseconds(), target: pending?.target)
+    finish(end.timeNanoseconds, end.sequence)
+  }
+
+  private func finish(_ timeNanoseconds: UInt64, _ sequence: UInt64) {
+    guard let commit = pending else { return }
+    shown = commit.frame
+    pending = nil
+    onEvent?(.flipped(timeNanoseconds: timeNanoseconds, sequence: sequence))
+  }
+
+  // MARK: Plugging
+
+  /// The connector was read again; nil when it is no longer there.
+  func connectorChanged(_ read: Connector?) {
+    if isClosed { return }
+    let connected = read?.description.connected ?? false
+    if let read, connected { connector = read }
+    let isSame = connected == isConnected && (read.map { $0.description == lastDescription } ?? true)
+    lastDescription = read?.description
+    if isSame { return }
+    if isConnected && !connected { switchOff() }
+    isConnected = connected
+    if connected, !connector.modes.contains(mode) {
+      mode =
+        (try? KMSMode.choose(wantedMode, from: connector.modes, connector: connector.description.name))
+        ?? connector.modes.first ?? mode
+      vblanks.changeMode(mode.mode)
+      // The next commit sets the mode.
+      scene = nil
+    }
+    onEvent?(.changed)
+  }
+
+  private var lastDescription: ConnectorDescription?
+
+  /// Turns the CRTC off at once; the next commit after plugging in sets the mode anew.
+  private func switchOff() {
+    request.reset()
+    pipeline.appendOff(to: &request)
+    _ = request.submit(device, flags: UInt32(DRM_MODE_ATOMIC_ALLOW_MODESET))
+    scene = nil
+    if pending == nil { shown = nil }
+  }
+
+  // MARK: Start
+
+  private func showFirst(_ black: KMSBuffer) throws(KMSError) {
+    let first = Scene(
+      primary: PlaneScene(framebufferID: black.framebufferID, source: black.layout.bounds, x: 0, y: 0), cursor: nil)
+    request.reset()
+    saved.appendTakingOver(to: &request, keeping: pipeline.planeIDs)
+    first.appendModeset(to: &request, pipeline, modeBlob: modeBlob.id)
+    let code = request.submit(device, flags: UInt32(DRM_MODE_ATOMIC_ALLOW_MODESET))
+    guard code == 0 else {
+      throw .rejected(
+        "\(mode.mode) on \(connector.description.name)", SystemError(call: "DRM_IOCTL_MODE_ATOMIC", code: code))
+    }
+    scene = first
+    shown = OutputFrame(buffer: black, source: black.layout.bounds, damage: DamageRegion(), cursor: nil)
+    lastDescription = connector.description
+  }
+}
+
+/// A commit that has not reached the screen.
+struct PendingCommit {
+  var frame: OutputFrame
+  /// The vblank that it should reach; nil where the mode changes too.
+  var target: UInt64?
+  /// Whether the kernel's event is still to come; else only the timer that stands for vblank.
+  var waitsForKernel: Bool
+}

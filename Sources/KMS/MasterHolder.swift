@@ -1,0 +1,61 @@
+import LinuxIO
+
+/// A program that has a card open, or is its DRM master.
+public struct MasterHolder: Equatable, Sendable, CustomStringConvertible {
+  /// The program's name.
+  public var program: String
+  /// Its process id.
+  public var pid: Int32
+  /// Whether the kernel said that it is the master; else it merely has the card open.
+  public var isCertain: Bool
+
+  /// For example `Xorg (pid 612)`.
+  public var description: String { isCertain ? "\(program) (pid \(pid))" : "perhaps \(program) (pid \(pid))" }
+
+  /// Who holds a card: the master by the kernel's word where debugfs can be read, else everybody else who has the
+  /// card open.
+  static func find(path: String, minor: Int?) -> [MasterHolder] {
+    if let minor, let text = LinuxFile.text("/sys/kernel/debug/dri/\(minor)/clients") {
+      let holders = masters(clientsText: text)
+      if !holders.isEmpty { return holders }
+    }
+    return openers(of: path)
+  }
+
+  /// The masters in debugfs's `clients` table.
+  ///
+  /// ```
+  ///              command  tgid dev master a   uid      magic
+  ///                 Xorg   612   0   y    y     0          0
+  /// ```
+  /// A command may hold blanks: a row is known by its number, number, y or n, y or n, number.
+  static func masters(clientsText text: String) -> [MasterHolder] {
+    var result: [MasterHolder] = []
+    for line in text.split(separator: "\n") {
+      let words = line.split(separator: " ")
+      for index in words.indices where index > 0 && index + 4 < words.count {
+        guard let pid = Int32(words[index]), Int(words[index + 1]) != nil, Int(words[index + 4]) != nil,
+          ["y", "n"].contains(words[index + 2]), ["y", "n"].contains(words[index + 3])
+        else { continue }
+        if words[index + 2] == "y" {
+          result.append(MasterHolder(program: words[..<index].joined(separator: " "), pid: pid, isCertain: true))
+        }
+        break
+      }
+    }
+    return result
+  }
+
+  private static func openers(of path: String) -> [MasterHolder] {
+    var result: [MasterHolder] = []
+    let own = currentProcessID()
+    for name in (try? LinuxFile.list("/proc")) ?? [] {
+      guard let pid = Int32(name), pid != own else { continue }
+      let descriptors = (try? LinuxFile.list("/proc/\(pid)/fd")) ?? []
+      guard descriptors.contains(where: { LinuxFile.linkTarget("/proc/\(pid)/fd/\($0)") == path }) else { continue }
+      let program = LinuxFile.text("/proc/\(pid)/comm")
+      result.append(MasterHolder(program: program ?? "?", pid: pid, isCertain: false))
+    }
+    return result
+  }
+}

@@ -1,0 +1,80 @@
+import CDRM
+import Scanout
+
+/// A picture on a plane: which frame buffer, which part of it, and where on the CRTC.
+struct PlaneScene: Equatable {
+  var framebufferID: UInt32
+  /// Pixels of the frame buffer.
+  var source: Rect
+  /// Pixels from the left of the CRTC; may be negative.
+  var x: Int
+  /// Pixels from the top of the CRTC; may be negative.
+  var y: Int
+
+  /// Sets the plane to it. Nothing is scaled: it covers as many pixels of the CRTC as of the source.
+  ///
+  /// `SRC_*` are 16.16 fixed point, `CRTC_*` whole pixels.
+  func append(to request: inout AtomicRequest, plane: UInt32, _ ids: PlaneProperties, crtc: UInt32) {
+    request.begin(plane)
+    request.set(ids.framebufferID, UInt64(framebufferID))
+    request.set(ids.crtcID, UInt64(crtc))
+    request.set(ids.sourceX, UInt64(source.x) << 16)
+    request.set(ids.sourceY, UInt64(source.y) << 16)
+    request.set(ids.sourceWidth, UInt64(source.width) << 16)
+    request.set(ids.sourceHeight, UInt64(source.height) << 16)
+    request.set(ids.crtcX, signed: x)
+    request.set(ids.crtcY, signed: y)
+    request.set(ids.crtcWidth, UInt64(source.width))
+    request.set(ids.crtcHeight, UInt64(source.height))
+  }
+}
+
+/// What a CRTC shows.
+struct Scene: Equatable {
+  var primary: PlaneScene
+  /// nil hides the cursor.
+  var cursor: PlaneScene?
+
+  /// All of it, mode included, as after darkness or for a change of the mode.
+  func appendModeset(to request: inout AtomicRequest, _ pipeline: Pipeline, modeBlob: UInt32) {
+    request.begin(pipeline.connectorID)
+    request.set(pipeline.connectorProperties.crtcID, UInt64(pipeline.crtc.id))
+    request.begin(pipeline.crtc.id)
+    request.set(pipeline.crtcProperties.active, 1)
+    request.set(pipeline.crtcProperties.modeID, UInt64(modeBlob))
+    primary.append(
+      to: &request, plane: pipeline.primary.id, pipeline.primaryProperties, crtc: pipeline.crtc.id)
+    appendCursor(to: &request, pipeline)
+  }
+
+  /// What differs from the scene before; the CRTC is always part of it, so that a flip event comes in any case.
+  ///
+  /// - Parameters:
+  ///   - redraws: the picture's content changed, though its frame buffer may be the same.
+  ///   - clips: a blob of the changed rectangles; 0 means all.
+  func appendFlip(
+    to request: inout AtomicRequest, _ pipeline: Pipeline, after last: Scene, redraws: Bool, clips: UInt32
+  ) {
+    request.begin(pipeline.crtc.id)
+    request.set(pipeline.crtcProperties.active, 1)
+    let changesPicture = primary != last.primary || redraws
+    if changesPicture {
+      primary.append(
+        to: &request, plane: pipeline.primary.id, pipeline.primaryProperties, crtc: pipeline.crtc.id)
+      if clips != 0 { request.set(pipeline.primaryProperties.damageClips, UInt64(clips)) }
+    }
+    // A cursor that moved, or a commit for nothing else: then its pixels may have changed.
+    if cursor != last.cursor || (!changesPicture && cursor != nil) { appendCursor(to: &request, pipeline) }
+  }
+
+  private func appendCursor(to request: inout AtomicRequest, _ pipeline: Pipeline) {
+    guard let plane = pipeline.cursor, let ids = pipeline.cursorProperties else { return }
+    if let cursor {
+      cursor.append(to: &request, plane: plane.id, ids, crtc: pipeline.crtc.id)
+    } else {
+      request.begin(plane.id)
+      request.set(ids.framebufferID, 0)
+      request.set(ids.crtcID, 0)
+    }
+  }
+}
