@@ -78,6 +78,17 @@ let package = Package(
     .target(name: "HostProbe", dependencies: ["LinuxIO"], swiftSettings: strict),
     .target(name: "PNGFile", dependencies: ["CPNG", "Scanout", "GraphicsMemory"], swiftSettings: memory),
 
+    .target(
+      name: "FramepathGuest",
+      dependencies: ["CFramepathABI", "LinuxIO", "Scanout", "GraphicsMemory", "HybridRegion", "Ivshmem"],
+      swiftSettings: memory),
+    .target(
+      name: "GuestPrograms",
+      dependencies: [
+        "LinuxIO", "Scanout", "GraphicsMemory", "HybridRegion", "FramepathGuest", argumentParser,
+      ],
+      swiftSettings: memory),
+
     // Executables
     .executableTarget(
       name: "framepathd", dependencies: ["PresentServer", "Headless", "KMS", argumentParser, logging],
@@ -92,6 +103,7 @@ let package = Package(
     .executableTarget(
       name: "framepath-ivshmem",
       dependencies: ["LinuxIO", "HybridRegion", "Ivshmem", "PresentProtocol", argumentParser], swiftSettings: strict),
+    .executableTarget(name: "framepath-guest", dependencies: ["GuestPrograms", argumentParser], swiftSettings: strict),
     .executableTarget(
       name: "framepath",
       dependencies: [
@@ -137,6 +149,10 @@ let package = Package(
         "Ivshmem", "HybridRegion", "LinuxIO", "Scanout", "GraphicsMemory", "PresentProtocol", "PresentClient",
         "PresentServer", "Headless", "Outputs",
       ],
+      swiftSettings: strict),
+    .testTarget(
+      name: "FramepathGuestTests",
+      dependencies: ["FramepathGuest", "HybridRegion", "CFramepathABI", "LinuxIO", "Scanout", "GraphicsMemory"],
       swiftSettings: strict),
     .testTarget(name: "LabTests", dependencies: ["CPNG", "LinuxIO"], swiftSettings: strict),
   ]

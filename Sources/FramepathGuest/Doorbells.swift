@@ -1,0 +1,72 @@
+import CFramepathABI
+import Ivshmem
+import LinuxIO
+import Synchronization
+
+/// How a guest wakes its host, and is woken. This one does neither: both sides poll.
+class Doorbells {
+  /// Whether the guest rings.
+  var rings: Bool { false }
+  /// Whether the host can ring.
+  var listens: Bool { false }
+
+  /// Wakes the host.
+  func ring(_ value: UInt32) {}
+
+  /// Waits for the host's doorbell, or a little while where it has none.
+  ///
+  /// - Returns: false where the host is known to be gone.
+  func wait(_ backoff: inout Backoff, until deadline: UInt64) -> Bool {
+    backoff.sleep(until: deadline)
+    return true
+  }
+}
+
+/// The device's doorbell register; the host cannot ring.
+@safe final class RegisterDoorbells: Doorbells {
+  private let mapping: Mapping
+
+  /// - Parameter mapping: of BAR 0.
+  init(_ mapping: consuming Mapping) { self.mapping = mapping }
+
+  override var rings: Bool { true }
+
+  override func ring(_ value: UInt32) {
+    // SAFETY: BAR 0 has 256 bytes, and a mapping is a page at least; 12 is a multiple of 4.
+    let cell = unsafe (mapping.base + Int(FRAMEPATH_IVSHMEM_DOORBELL)).assumingMemoryBound(to: Atomic<UInt32>.self)
+    unsafe cell.pointee.store(value.littleEndian, ordering: .releasing)
+  }
+}
+
+/// Eventfds, both ways.
+final class ClientDoorbells: Doorbells {
+  private let client: IvshmemClient
+
+  init(_ client: consuming IvshmemClient) { self.client = client }
+
+  override var rings: Bool { true }
+  override var listens: Bool { true }
+
+  override func ring(_ value: UInt32) { client.hostDoorbell.signal() }
+
+  override func wait(_ backoff: inout Backoff, until deadline: UInt64) -> Bool {
+    let now = monotonicNanoseconds()
+    guard deadline > now else { return true }
+    let milliseconds = Int32(clamping: min((deadline - now + 999_999) / 1_000_000, 100))
+    _ = try? waitUntilReady(client.guestDoorbell.fd.raw, .readable, timeoutMilliseconds: milliseconds)
+    client.guestDoorbell.drain()
+    return client.isConnected()
+  }
+}
+
+/// Ever longer sleeps while nothing comes: 50 µs at first, 2 ms at most.
+struct Backoff {
+  private var nanoseconds: UInt64 = 50_000
+
+  mutating func sleep(until deadline: UInt64) {
+    let now = monotonicNanoseconds()
+    guard deadline > now else { return }
+    sleepNanoseconds(min(nanoseconds, deadline - now))
+    nanoseconds = min(nanoseconds * 2, 2_000_000)
+  }
+}

@@ -1,0 +1,54 @@
+public import HybridRegion
+public import Ivshmem
+public import LinuxIO
+
+/// Why a guest cannot draw or present.
+public enum GuestError: Error, Equatable, Sendable, CustomStringConvertible {
+  /// There is no ivshmem device; the text says what was looked at.
+  case noDevice(String)
+  /// Another client of this machine has the region.
+  case busy(String)
+  /// The memory holds no region that this program can use.
+  case region(RegionError)
+  /// The host refused the attach.
+  case refused(RegionReason)
+  /// The host did not answer in time: its side of the region does not run, or hangs.
+  case hostSilent
+  /// No slot became free in time.
+  case timedOut
+  /// Another client has taken the region.
+  case displaced
+  /// The host's words in the region make no sense, or it has ended.
+  case hostFailed
+  /// The slot was not acquired, or the picture does not fit into it.
+  case badFrame
+  /// The ivshmem server did not give the memory.
+  case server(IvshmemError)
+  /// A system call failed.
+  case system(SystemError)
+
+  /// The error for a person.
+  public var description: String {
+    switch self {
+    case .noDevice(let what): "no region: \(what)"
+    case .busy(let path): "another client of this machine has the region \(path)"
+    case .region(let error): error.description
+    case .refused(let reason): "the host refused the client: \(reason)"
+    case .hostSilent: "the host does not answer: is framepath-ivshmem running for this machine?"
+    case .timedOut: "no frame slot became free in time"
+    case .displaced: "another client has taken the region"
+    case .hostFailed: "the host's side of the region has ended or makes no sense"
+    case .badFrame: "the picture does not fit the slot, or the slot was not acquired"
+    case .server(let error): error.description
+    case .system(let error): error.description
+    }
+  }
+
+  init(_ error: RegionPresentError) {
+    switch error {
+    case .badFrame: self = .badFrame
+    case .displaced: self = .displaced
+    case .hostFailed: self = .hostFailed
+    }
+  }
+}

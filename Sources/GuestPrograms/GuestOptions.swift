@@ -1,0 +1,42 @@
+public import ArgumentParser
+import FramepathGuest
+
+/// Where the programs of a guest find their region.
+public struct GuestOptions: ParsableArguments {
+  @Option(name: .long, help: "Which ivshmem device of this machine: 0 is the first.")
+  var device: Int?
+
+  @Option(name: .long, help: "The socket of framepath-ivshmem, in a container or on the host.")
+  var socket: String?
+
+  @Option(name: .long, help: "A file that is the region's memory; it is polled.")
+  var file: String?
+
+  /// All at their defaults.
+  public init() {}
+
+  /// Checks what the parser cannot.
+  public func validate() throws {
+    guard [device != nil, socket != nil, file != nil].count(where: { $0 }) <= 1 else {
+      throw ValidationError("give at most one of --device, --socket and --file")
+    }
+  }
+
+  var place: RegionPlace {
+    if let socket { return .socket(socket) }
+    if let file { return .file(file) }
+    return .device(device ?? 0)
+  }
+}
+
+/// Programs for the inside of a virtual machine or a container.
+public struct GuestPrograms: ParsableCommand {
+  /// The command's name and subcommands.
+  public static let configuration = CommandConfiguration(
+    commandName: "guest",
+    abstract: "Draws into the hybrid graphics memory, from inside a virtual machine or a container.",
+    subcommands: [PatternProgram.self, GarbageProgram.self])
+
+  /// For the parser.
+  public init() {}
+}

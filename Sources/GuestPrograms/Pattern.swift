@@ -1,0 +1,42 @@
+/// A picture that names its frame: a known function of frame and pixel, so that one pixel of another frame shows.
+///
+/// The upper 16 rows hold the frame's number in 32 blocks, white for 1, least significant bit first; below them each
+/// pixel mixes its place with the frame.
+enum Pattern {
+  static let numberRows = 16
+
+  /// XRGB8888.
+  @inlinable static func pixel(x: Int, y: Int, width: Int, frame: UInt32) -> UInt32 {
+    if y < numberRows {
+      let block = x * 32 / max(width, 1)
+      return frame >> UInt32(block) & 1 == 1 ? 0x00FF_FFFF : 0
+    }
+    return row(y: y, frame: frame) ^ UInt32(truncatingIfNeeded: x) &* 0x0001_0203 & 0x00FF_FFFF
+  }
+
+  /// What a row's pixels have in common.
+  @inlinable static func row(y: Int, frame: UInt32) -> UInt32 {
+    (UInt32(truncatingIfNeeded: y) &* 0x9E37_79B1 ^ frame &* 0x85EB_CA6B) >> 8 & 0x00FF_FFFF
+  }
+
+  /// Draws the rows of a picture that lie in `rows`.
+  static func draw(
+    _ pixels: UnsafeMutableRawBufferPointer, width: Int, rows: Range<Int>, strideBytes: Int, frame: UInt32
+  ) {
+    for y in rows {
+      guard let base = pixels.baseAddress, (y + 1) * strideBytes <= pixels.count, width * 4 <= strideBytes else {
+        return
+      }
+      // SAFETY: the row lies in the buffer, as checked just above.
+      let line = unsafe (base + y * strideBytes).assumingMemoryBound(to: UInt32.self)
+      if y < numberRows {
+        for x in 0..<width { unsafe line[x] = pixel(x: x, y: y, width: width, frame: frame).littleEndian }
+      } else {
+        let common = row(y: y, frame: frame)
+        for x in 0..<width {
+          unsafe line[x] = (common ^ UInt32(truncatingIfNeeded: x) &* 0x0001_0203 & 0x00FF_FFFF).littleEndian
+        }
+      }
+    }
+  }
+}

@@ -1,0 +1,145 @@
+import ArgumentParser
+import FramepathGuest
+import GraphicsMemory
+import HybridRegion
+import LinuxIO
+import Scanout
+
+/// Presents pictures that name their frames, as fast as slots come back, and tells how fast that was.
+struct PatternProgram: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "pattern", abstract: "Presents numbered test pictures.",
+    discussion: "Prints one line of figures at the end. The last picture stays until this program ends.")
+
+  @OptionGroup var options: GuestOptions
+
+  @Option(name: .long, help: "How many frames; 0 goes on until it is ended.")
+  var frames = 600
+
+  @Option(name: .long, help: "The picture's size, e.g. 1920x1080; by default the output's mode.")
+  var size: PictureSize?
+
+  @Option(name: .long, help: "Frames per second at most; by default as fast as the output shows them.")
+  var rate: Double?
+
+  @Option(name: .long, help: "Redraw and report only so many rows at a time, for damage.")
+  var rows: Int?
+
+  @Option(name: .long, help: "Seconds to keep the last picture.")
+  var hold = 0.0
+
+  @Flag(name: .long, help: "Draw the picture only twice per slot, then present it again and again: hand-over alone.")
+  var still = false
+
+  func run() throws {
+    let screen = try GuestScreen(options.place)
+    var width = size?.width ?? 0
+    var height = size?.height ?? 0
+    if size == nil {
+      guard let output = screen.output else { throw ValidationError("there is no output now; give --size") }
+      (width, height) = (output.width, output.height)
+    }
+    guard let layout = screen.layout(width: width, height: height), layout.byteCount <= screen.slotByteCount else {
+      throw ValidationError("a slot of \(screen.slotByteCount) bytes does not hold \(width)x\(height)")
+    }
+    let run = PatternRun(screen: screen, layout: layout, program: self)
+    try run.run()
+    try LinuxFile.writeToStandardOutput(Array((run.summary + "\n").utf8))
+    if hold > 0 { run.hold(nanoseconds: UInt64(hold * 1e9)) }
+  }
+}
+
+/// A picture's size such as `1920x1080`.
+struct PictureSize: ExpressibleByArgument {
+  let width: Int
+  let height: Int
+
+  init?(argument: String) {
+    let parts = argument.split(separator: "x").compactMap { Int($0) }
+    guard parts.count == 2, parts.allSatisfy({ (1...16384).contains($0) }) else { return nil }
+    (width, height) = (parts[0], parts[1])
+  }
+}
+
+/// One run of the pattern program.
+final class PatternRun {
+  private let screen: GuestScreen
+  private let layout: FrameLayout
+  private let program: PatternProgram
+  private var presented: UInt64 = 0
+  private var startedAt: UInt64 = 0
+  private var endedAt: UInt64 = 0
+  private var drawnSlots: [Int: UInt32] = [:]
+
+  init(screen: GuestScreen, layout: FrameLayout, program: PatternProgram) {
+    self.screen = screen
+    self.layout = layout
+    self.program = program
+  }
+
+  func run() throws(GuestError) {
+    startedAt = monotonicNanoseconds()
+    let last = program.frames > 0 ? UInt64(program.frames) : UInt64.max
+    let interval = program.rate.map { UInt64(1e9 / max($0, 0.01)) }
+    while presented < last {
+      let slot = try screen.acquire()
+      let damage = draw(slot, frame: UInt32(truncatingIfNeeded: presented + 1))
+      if let interval { sleep(until: startedAt + interval * presented) }
+      presented = try screen.present(slot, layout, damage: damage)
+    }
+    try screen.waitUntilHeld(atMost: 1)
+    endedAt = monotonicNanoseconds()
+  }
+
+  /// Draws a frame, or the part of it that the options ask for; gives what changed.
+  private func draw(_ slot: FrameSlot, frame: UInt32) -> DamageRegion {
+    var number = frame
+    if program.still {
+      // Each slot keeps the first picture drawn into it.
+      if let drawn = drawnSlots[slot.index] { number = drawn } else { drawnSlots[slot.index] = frame }
+      if number != frame { return DamageRegion() }
+    }
+    guard let step = program.rows, step > 0, slot.age > 0, !program.still else {
+      unsafe Pattern.draw(
+        slot.pixels, width: layout.width, rows: 0..<layout.height, strideBytes: layout.strideBytes, frame: number)
+      return DamageRegion()
+    }
+    // The rows that change in this frame, and those that changed since this slot was new.
+    var damage = DamageRegion()
+    for back in 0..<slot.age {
+      let old = number &- UInt32(truncatingIfNeeded: back)
+      let rows = band(old, step: step)
+      unsafe Pattern.draw(
+        slot.pixels, width: layout.width, rows: rows, strideBytes: layout.strideBytes, frame: old)
+      if back == 0 { damage.add(Rect(x: 0, y: rows.lowerBound, width: layout.width, height: rows.count)) }
+    }
+    unsafe Pattern.draw(
+      slot.pixels, width: layout.width, rows: 0..<min(Pattern.numberRows, layout.height),
+      strideBytes: layout.strideBytes, frame: number)
+    damage.add(Rect(x: 0, y: 0, width: layout.width, height: min(Pattern.numberRows, layout.height)))
+    return damage
+  }
+
+  private func band(_ frame: UInt32, step: Int) -> Range<Int> {
+    let start = Int(frame) * step % layout.height
+    return start..<min(start + step, layout.height)
+  }
+
+  private func sleep(until deadline: UInt64) {
+    screen.readEvents()
+    let now = monotonicNanoseconds()
+    if deadline > now { pause(nanoseconds: deadline - now) }
+  }
+
+  func hold(nanoseconds: UInt64) { pause(nanoseconds: nanoseconds) }
+
+  /// One line of figures: `frames=… flipped=… …`.
+  var summary: String {
+    let seconds = Double(endedAt - startedAt) / 1e9
+    let rate = seconds > 0 ? Double(presented) / seconds : 0
+    let rounded = Double(Int(rate * 10)) / 10
+    return "frames=\(presented) flipped=\(screen.flippedCount) superseded=\(screen.supersededCount) "
+      + "failed=\(screen.failedCount) refused=\(screen.refusalCount) fps=\(rounded) "
+      + "size=\(layout.width)x\(layout.height) stride=\(layout.strideBytes) ms=\(Int(seconds * 1000))"
+  }
+}
