@@ -1,4 +1,5 @@
 import CFramepathABI
+import Glibc
 public import GraphicsMemory
 public import LinuxIO
 public import Scanout
@@ -55,6 +56,8 @@ public enum RegionAttach: Equatable, Sendable {
 
   private let mapping: Mapping
   private let words: RegionWords
+  /// The constant part of the header, and the host's words that no event changes.
+  private var header = framepath_region_header()
   private var slots: HostSlots
   private var epoch: UInt32 = 0
   private var lastAttach: UInt64 = 0
@@ -78,7 +81,6 @@ public enum RegionAttach: Equatable, Sendable {
     slots = HostSlots(count: layout.slotCount)
     // SAFETY: rings and headers lie below slotsOffset by the layout's making; the mapping lives as long as this object.
     words = unsafe RegionWords(base: mapping.base, layout: layout, isWeaklyOrdered: false)
-    var header = framepath_region_header()
     header.version = FRAMEPATH_REGION_MAJOR << 16 | FRAMEPATH_REGION_MINOR
     header.header_bytes = UInt32(RegionLayout.headerByteCount)
     header.features = sharesClock ? UInt64(FRAMEPATH_REGION_SHARED_CLOCK.rawValue) : 0
@@ -95,19 +97,58 @@ public enum RegionAttach: Equatable, Sendable {
     header.release_entry_bytes = UInt32(RegionLayout.releaseEntryByteCount)
     let nameBytes = Array(name.utf8.prefix(63))
     unsafe withUnsafeMutableBytes(of: &header.name) { space in unsafe space.copyBytes(from: nameBytes) }
-    // SAFETY: the mapping is longer than a header, and nobody else has the memfd yet.
-    unsafe mapping.base.copyMemory(from: &header, byteCount: RegionLayout.headerByteCount)
-    framepath_region_publish()
-    unsafe SharedWord(mapping.base).store(FRAMEPATH_REGION_MAGIC)
+    header.magic = FRAMEPATH_REGION_MAGIC
+    writeHeader()
   }
 
   deinit { words.state.store(UInt64(RegionHostState.ended.rawValue)) }
 
   /// Tells guests of the output's mode; nil: there is none now.
-  public func setOutput(_ output: RegionOutput?) { words.output.store(output?.word ?? 0) }
+  public func setOutput(_ output: RegionOutput?) {
+    header.output = output?.word ?? 0
+    words.output.store(header.output)
+  }
 
   /// Tells guests what stands behind the region.
-  public func setState(_ state: RegionHostState) { words.state.store(UInt64(state.rawValue)) }
+  public func setState(_ state: RegionHostState) {
+    header.state = UInt64(state.rawValue)
+    words.state.store(header.state)
+  }
+
+  /// Writes the header again where the guest has spoilt it; true where it had.
+  ///
+  /// The words of the rings are left as they are: an attach makes them anew.
+  @discardableResult
+  public func repair() -> Bool {
+    let isWhole = unsafe withUnsafeBytes(of: &header) { wanted in
+      guard let first = wanted.baseAddress else { return false }
+      // SAFETY: the mapping is longer than a header. The bytes are compared once, whatever they are.
+      return unsafe memcmp(first, mapping.base, RegionHost.constantByteCount) == 0
+    }
+    if isWhole, words.output.load() == header.output, words.state.load() == header.state { return false }
+    writeHeader()
+    words.output.store(header.output)
+    words.state.store(header.state)
+    return true
+  }
+
+  private static let constantByteCount =
+    MemoryLayout<framepath_region_header>.offset(of: \.acknowledged) ?? MemoryLayout<UInt64>.size
+
+  /// The magic number comes last.
+  private func writeHeader() {
+    let magicByteCount = MemoryLayout<UInt64>.size
+    unsafe SharedWord(mapping.base).store(0)
+    framepath_region_publish()
+    unsafe withUnsafeBytes(of: &header) { bytes in
+      guard let rest = unsafe UnsafeRawBufferPointer(rebasing: bytes[magicByteCount...]).baseAddress else { return }
+      // SAFETY: the mapping is longer than a header.
+      unsafe (mapping.base + magicByteCount).copyMemory(
+        from: rest, byteCount: RegionHost.constantByteCount - magicByteCount)
+    }
+    framepath_region_publish()
+    unsafe SharedWord(mapping.base).store(FRAMEPATH_REGION_MAGIC)
+  }
 
   /// The pages of a slot, for an import.
   public func memory(of slot: Int) -> MemoryRange {

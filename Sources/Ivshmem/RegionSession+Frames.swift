@@ -71,6 +71,7 @@ extension RegionSession {
         host.setOutput(nil)
       }
       host.setState(.presenting)
+      client.setPath(scanout: 0, path: .direct, reason: "")
       if buffersLost { beginAgain() }
       ringGuest()
     case .frameDone(let done): finished(done)

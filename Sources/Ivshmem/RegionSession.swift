@@ -29,6 +29,7 @@ public final class RegionSession {
   /// Superseded slots to give back at the next tick, while there is no daemon to pace the guest.
   var waitingReleases: UInt64 = 0
   private var pace = PollingPace()
+  private var lastRepair: UInt64 = 0
   private let pollTimer: TimerFD
   private let holdTimer: TimerFD
   private var sources: [EventLoop.Source] = []
@@ -77,6 +78,7 @@ public final class RegionSession {
     sources.append(
       try loop.add(pollTimer.fd.raw) { [weak self] _ in
         self?.pollTimer.drain()
+        self?.repair()
         self?.look()
       })
     sources.append(
@@ -96,6 +98,16 @@ public final class RegionSession {
     client.stop()
     host.setState(.ended)
     ringGuest()
+  }
+
+  /// Once a second at most: a guest may have written over the header, and its next client needs it.
+  private func repair() {
+    let now = monotonicNanoseconds()
+    guard now &- lastRepair >= 900_000_000 else { return }
+    lastRepair = now
+    if host.repair() {
+      refusals.add(.torn, now: now) { [name, log] in log("\(name): the region was written over: \($0)") }
+    }
   }
 
   /// Looks for a client and its frames.

@@ -162,6 +162,18 @@ import Testing
     #expect(frames > 0)
   }
 
+  @Test func `a header that was written over is made whole again`() throws {
+    let pair = try Pair()
+    pair.host.setOutput(RegionOutput(width: 640, height: 480, refreshMillihertz: 60_000))
+    let whole = pair.bytes(0..<224)
+    #expect(!pair.host.repair())
+    for offset in stride(from: 0, to: 224, by: 8) { pair.poke(UInt64.max, at: offset) }
+    #expect(pair.host.repair())
+    #expect(pair.bytes(0..<192) == Array(whole[0..<192]))
+    #expect(pair.bytes(208..<224) == Array(whole[208..<224]))
+    try pair.attach()
+  }
+
   @Test func `another thread's garbage is survived`() throws {
     let pair = try Pair()
     try pair.attach()

@@ -1,0 +1,107 @@
+import LinuxIO
+import Testing
+
+/// The guest library in a real guest, over QEMU's ivshmem devices.
+@Suite("Region in a guest", .serialized)
+struct RegionTests {
+  /// QEMU's two devices.
+  enum Device: String, CaseIterable {
+    case doorbell
+    case plain
+
+    func arguments(_ socket: String) -> [String] {
+      switch self {
+      case .doorbell:
+        ["-chardev", "socket,path=\(socket),id=region", "-device", "ivshmem-doorbell,chardev=region,vectors=1"]
+      case .plain:
+        [
+          "-object", "memory-backend-file,id=region,share=on,mem-path=\(socket).region,size=64M", "-device",
+          "ivshmem-plain,memdev=region",
+        ]
+      }
+    }
+  }
+
+  @Test("a thousand 1080p frames, none copied, the last one byte for byte", arguments: Device.allCases)
+  func thousandFrames(device: Device) throws {
+    let host = try LabHost(outputs: ["headless:1920x1080@60"])
+    let socket = "\(host.folder)/region.sock"
+    let backend = try region(host, ["--vm", "web", "--socket-path", socket, "--size", "64M"])
+    let guest = try boot(host, device.arguments(socket))
+
+    let figures = try guest.run(
+      """
+      framepath-guest pattern --frames 1000 --hold 60 >/run/figures 2>&1 & \
+      while kill -0 $! && ! grep -q ms= /run/figures; do sleep 0.2; done; cat /run/figures
+      """, seconds: 180)
+    print("lab: ivshmem-\(device): \(figures)")
+    #expect(figures.contains("frames=1000 flipped=1000 superseded=0 failed=0 refused=0"))
+    let picture = try host.snapshot(vm: "web")
+    let wanted = Picture.regionPattern(width: 1920, height: 1080, frame: 1000)
+    if let difference = picture.difference(from: wanted) { Issue.record(Comment(rawValue: difference)) }
+    let status = try host.framepath(["status", "--json"])
+    #expect(status.contains(#""cpuCopies":0,"copiedBytes":0"#))
+    #expect(status.contains(#""path":"direct""#))
+    #expect(backend.waitForExit(timeoutMilliseconds: 0) == nil)
+  }
+
+  @Test("a guest that is killed in mid-frame leaves the next one a fresh region")
+  func killed() throws {
+    let host = try LabHost(outputs: ["headless:1920x1080@60"])
+    let socket = "\(host.folder)/region.sock"
+    let backend = try region(host, ["--vm", "web", "--socket-path", socket])
+    do {
+      let guest = try boot(host, Device.doorbell.arguments(socket))
+      try guest.send("framepath-guest pattern --frames 0")
+      try LabHost.pause(milliseconds: 3000)
+      guest.process.kill()
+      guest.process.waitForExit()
+    }
+    let guest = try boot(host, Device.doorbell.arguments(socket))
+    let figures = try guest.run("framepath-guest pattern --frames 20", seconds: 60)
+    #expect(figures.contains("frames=20 flipped=20 superseded=0 failed=0 refused=0"))
+    #expect(backend.waitForExit(timeoutMilliseconds: 0) == nil)
+  }
+
+  @Test("garbage from the guest over the whole region harms that guest's frames only")
+  func garbage() throws {
+    let host = try LabHost(outputs: ["headless:1920x1080@60"])
+    let socket = "\(host.folder)/region.sock"
+    let backend = try region(host, ["--vm", "web", "--socket-path", socket, "--size", "64M"])
+    let guest = try boot(host, Device.doorbell.arguments(socket))
+    try guest.run("framepath-guest garbage --seconds 20", seconds: 60)
+    #expect(backend.waitForExit(timeoutMilliseconds: 0) == nil)
+    let figures = try guest.run("framepath-guest pattern --frames 20", seconds: 60)
+    #expect(figures.contains("flipped=20"))
+  }
+
+  private func region(_ host: LabHost, _ arguments: [String]) throws -> ChildProcess {
+    var command = ChildCommand(Lab.program("framepath-ivshmem"), arguments + ["--daemon", host.socket])
+    command.error = .file("\(host.folder)/region.log")
+    let backend = try ChildProcess(command)
+    try LabHost.wait(for: "\(host.folder)/region.sock")
+    return backend
+  }
+
+  private func boot(_ host: LabHost, _ device: [String]) throws -> LabGuest {
+    let image = "\(host.folder)/guest.cpio"
+    let made = try ChildProcess.run(
+      ChildCommand(Lab.script("with-programs"), ["stock", image, Lab.program("framepath-guest")]),
+      timeoutMilliseconds: 60_000)
+    guard made.exit.isSuccess else { throw LabError("no initramfs: \(made.error)") }
+    return try LabGuest(
+      host: host, vm: "web", shape: .complete,
+      arguments: ["--shape", "none", "--memory", "768M", "--", "-initrd", image] + device)
+  }
+}
+
+extension Picture {
+  /// What `framepath-guest pattern` draws; its source states the formula.
+  static func regionPattern(width: Int, height: Int, frame: UInt32) -> Picture {
+    Picture(width: width, height: height) { x, y in
+      if y < 16 { return frame >> (x * 32 / UInt32(width)) & 1 == 1 ? 0xFF_FFFF : 0 }
+      let common = (y &* 0x9E37_79B1 ^ frame &* 0x85EB_CA6B) >> 8
+      return (common ^ x &* 0x0001_0203) & 0xFF_FFFF
+    }
+  }
+}
