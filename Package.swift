@@ -107,7 +107,7 @@ let package = Package(
     .executableTarget(
       name: "framepath",
       dependencies: [
-        "LinuxIO", "GraphicsMemory", "PNGFile", "HostProbe", "PresentClient", "PresentProtocol", argumentParser,
+        "LinuxIO", "GraphicsMemory", "PNGFile", "HostProbe", "KMS", "PresentClient", "PresentProtocol", argumentParser,
       ],
       swiftSettings: strict),
 

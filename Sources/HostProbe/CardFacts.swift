@@ -61,7 +61,7 @@ public struct CardFacts: Equatable, Sendable {
     public let isFree: Bool
     /// Why Framepath cannot use the card; nil where it can.
     public let unsuitable: String?
-    /// Whether the driver takes in memory of clients.
+    /// Whether the driver says that it imports buffers; some then refuse those of guests' pages.
     public let importsBuffers: Bool
     /// Whether the hardware writes pictures of its screens back.
     public let hasWriteback: Bool
@@ -118,7 +118,8 @@ public struct CardFacts: Equatable, Sendable {
       let clients = LinuxFile.text("\(debugfs)/clients")
       return CardFacts(
         name: name, driver: driverName(sysfs: sysfs, debugfs: debugfs),
-        connectors: names.filter { $0.hasPrefix("\(name)-") }.map { connector in
+        // A writeback connector is no place for a monitor.
+        connectors: names.filter { $0.hasPrefix("\(name)-") && !$0.hasPrefix("\(name)-Writeback-") }.map { connector in
           connectorFacts("\(root)/sys/class/drm/\(connector)", name: String(connector.dropFirst(name.count + 1)))
         },
         nodePermissions: status.map {

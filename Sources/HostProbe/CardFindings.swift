@@ -39,9 +39,9 @@ extension CardFacts {
     }
     let writeback = opened.hasWriteback ? ", writes its pictures back" : ""
     return opened.importsBuffers
-      ? Finding(.ok, path, "\(seen), takes in guests' memory\(writeback)")
+      ? Finding(.ok, path, "\(seen), imports buffers by its own word\(writeback)")
       : Finding(
-        .note, path, "\(seen)\(writeback), takes in no guests' memory: every frame on it is copied once",
+        .note, path, "\(seen)\(writeback), imports no buffers: every frame on it is copied once",
         advice: "Nothing: it is the driver's way.")
   }
 
@@ -58,10 +58,15 @@ extension CardFacts {
       return Finding(.ok, topic, "nobody is DRM master: the screens are free")
     case .unknown where opened?.isFree == true:
       return Finding(.ok, topic, "nobody is DRM master: the screens are free")
-    case .unknown where opened?.isFree == false && holders.isEmpty:
+    case .unknown where opened?.isFree == false:
+      if let daemon = holders.first(where: { $0.name == "framepathd" }) {
+        return Finding(.ok, topic, "\(daemon) has the screens")
+      }
+      let list = holders.map(\.description).joined(separator: ", ")
+      let who = list.isEmpty ? "another user's program" : list
       return Finding(
-        .problem, topic, "another user's program is DRM master: framepathd cannot have the screens",
-        advice: "sudo framepath doctor tells which one (debugfs mounted at /sys/kernel/debug).")
+        .problem, topic, "\(who) is DRM master: framepathd cannot have the screens",
+        advice: "End it. sudo framepath doctor is sure who it is (debugfs mounted at /sys/kernel/debug).")
     case .unknown:
       let others = holders.filter { $0.name != "framepathd" }
       guard others.isEmpty else {

@@ -1,6 +1,7 @@
 import ArgumentParser
 import FoundationEssentials
 import HostProbe
+import KMS
 import LinuxIO
 import PresentClient
 
@@ -49,7 +50,7 @@ struct DoctorCommand: ParsableCommand {
     let kvm = kvmFailure
     let state = daemonState
     var findings = [SystemFindings.kernel(HostProcess.kernelRelease)]
-    findings += CardFacts.findings(CardFacts.gather(), user: user)
+    findings += CardFacts.findings(cards, user: user)
     findings += UdmabufFacts.gather().findings(user: user)
     findings.append(SystemFindings.kvm(kvm, user: user))
     findings += QEMUFacts.findings(QEMUFacts.gather(), kvm: kvm?.description)
@@ -59,6 +60,24 @@ struct DoctorCommand: ParsableCommand {
     findings += DiscoveryFacts.gather(directories: directories).findings
     findings.append(SystemFindings.memoryLock(HostProcess.memoryLockLimitBytes))
     return findings
+  }
+
+  /// The cards as sysfs shows them, with what opening those tells that may be opened.
+  private var cards: [CardFacts] {
+    let summaries = KMSCard.list()
+    return CardFacts.gather().map { facts in
+      guard let summary = summaries.first(where: { $0.path == facts.path }) else { return facts }
+      var facts = facts
+      if !summary.driverName.isEmpty { facts.driver = summary.driverName }
+      switch summary.master {
+      case .free, .held:
+        facts.opened = CardFacts.Opened(
+          isFree: summary.master == .free, unsuitable: summary.unsuitable, importsBuffers: summary.importsBuffers,
+          hasWriteback: summary.hasWriteback)
+      case .unknown: break
+      }
+      return facts
+    }
   }
 
   private var kvmFailure: SystemError? {

@@ -104,6 +104,11 @@ struct CardFindingsTests {
     #expect(CardFacts.findings([facts], user: "ann").map(\.severity) == [.ok, .ok, .ok])
     facts.opened = CardFacts.Opened(isFree: false, unsuitable: nil, importsBuffers: false, hasWriteback: false)
     #expect(CardFacts.findings([facts], user: "ann").map(\.severity) == [.note, .problem, .ok])
+    #expect(CardFacts.findings([facts], user: "ann")[1].seen.hasPrefix("another user's program is DRM master"))
+    facts.holders = [ProcessName(pid: 812, name: "Xorg")]
+    #expect(CardFacts.findings([facts], user: "ann")[1].seen.hasPrefix("Xorg (pid 812) is DRM master"))
+    facts.holders = [ProcessName(pid: 900, name: "framepathd")]
+    #expect(CardFacts.findings([facts], user: "ann")[1].severity == .ok)
     facts.opened = CardFacts.Opened(isFree: true, unsuitable: "no atomic", importsBuffers: true, hasWriteback: false)
     #expect(CardFacts.findings([facts], user: "ann")[0].seen.hasSuffix("but Framepath cannot use it: no atomic"))
   }
