@@ -85,7 +85,7 @@ let package = Package(
     .target(
       name: "GuestPrograms",
       dependencies: [
-        "LinuxIO", "Scanout", "GraphicsMemory", "HybridRegion", "FramepathGuest", argumentParser,
+        "CDRM", "LinuxIO", "Scanout", "GraphicsMemory", "HybridRegion", "FramepathGuest", argumentParser,
       ],
       swiftSettings: memory),
 

@@ -35,7 +35,7 @@ public struct GuestPrograms: ParsableCommand {
   public static let configuration = CommandConfiguration(
     commandName: "guest",
     abstract: "Draws into the hybrid graphics memory, from inside a virtual machine or a container.",
-    subcommands: [PatternProgram.self, GarbageProgram.self])
+    subcommands: [PatternProgram.self, MirrorProgram.self, GarbageProgram.self])
 
   /// For the parser.
   public init() {}

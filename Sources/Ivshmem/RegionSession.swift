@@ -30,6 +30,8 @@ public final class RegionSession {
   var waitingReleases: UInt64 = 0
   private var pace = PollingPace()
   private var lastRepair: UInt64 = 0
+  /// Whether the poll timer stands at its longest interval.
+  private var isTimerSlow = false
   private let pollTimer: TimerFD
   private let holdTimer: TimerFD
   private var sources: [EventLoop.Source] = []
@@ -78,6 +80,7 @@ public final class RegionSession {
     sources.append(
       try loop.add(pollTimer.fd.raw) { [weak self] _ in
         self?.pollTimer.drain()
+        self?.isTimerSlow = false
         self?.repair()
         self?.look()
       })
@@ -135,7 +138,10 @@ public final class RegionSession {
     if budget == 0 { hostDoorbell.signal() }
     let now = monotonicNanoseconds()
     let polls = host.isAttached && !host.guestFlags.contains(.rings)
-    pollTimer.arm(deadlineNanoseconds: now + pace.next(polls: polls, found: found, now: now))
+    let interval = pace.next(polls: polls, found: found, now: now)
+    // For a guest that rings, the look of once a second is not put off by every frame.
+    if polls || !isTimerSlow { pollTimer.arm(deadlineNanoseconds: now + interval) }
+    isTimerSlow = !polls
   }
 
   private func attachChanged(_ change: RegionAttach) {

@@ -27,10 +27,11 @@ extension UnixSocket {
 
   /// Listens at `path`, where a socket file may stand that nobody serves any more.
   ///
+  /// - Parameter mode: who may connect.
   /// - Throws: EADDRINUSE where somebody serves it.
-  public static func listenReplacing(_ path: String) throws(SystemError) -> UnixSocket {
+  public static func listenReplacing(_ path: String, mode: UInt32 = 0o600) throws(SystemError) -> UnixSocket {
     do throws(SystemError) {
-      return try listen(path, .stream)
+      return try listen(path, .stream, mode: mode)
     } catch {
       guard error.code == EADDRINUSE, LinuxFile.status(path)?.kind == .socket else { throw error }
       do throws(SystemError) {
@@ -38,7 +39,7 @@ extension UnixSocket {
       } catch {
         guard error.isNobodyListening else { throw error }
         removeFile(path)
-        return try listen(path, .stream)
+        return try listen(path, .stream, mode: mode)
       }
       throw error
     }

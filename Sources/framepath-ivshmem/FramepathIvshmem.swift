@@ -22,6 +22,9 @@ struct FramepathIvshmem: ParsableCommand {
   @Option(name: .long, help: "Where clients connect; PATH.region leads to the first region's memory.")
   var socketPath: String?
 
+  @Option(name: .long, help: "Who may connect, as an octal file mode; 600 is this user alone.")
+  var socketMode = "600"
+
   @Option(name: .long, help: "An inherited socket: a connected one serves one client, then this program ends.")
   var fd: Int32?
 
@@ -54,6 +57,10 @@ struct FramepathIvshmem: ParsableCommand {
       throw ValidationError("--slots must be 2 to \(RegionLayout.maxSlotCount)")
     }
     guard vm.utf8.count < 60, !vm.isEmpty else { throw ValidationError("--vm must have 1 to 59 bytes") }
+    guard UInt32(socketMode, radix: 8).map({ $0 <= 0o777 }) == true else {
+      throw ValidationError("--socket-mode must be an octal mode such as 660")
+    }
+    if let fd, fd < 0 { throw ValidationError("--fd must be a descriptor's number") }
     _ = try layout()
   }
 
@@ -94,7 +101,7 @@ struct FramepathIvshmem: ParsableCommand {
     options.sharesClock = containers
     let socket: UnixSocket
     if let path = socketPath {
-      socket = try UnixSocket.listenReplacing(path)
+      socket = try UnixSocket.listenReplacing(path, mode: UInt32(socketMode, radix: 8) ?? 0o600)
     } else {
       socket = UnixSocket(taking: OwnedFD(taking: fd ?? 0))
     }

@@ -75,6 +75,64 @@ struct RegionTests {
     #expect(figures.contains("flipped=20"))
   }
 
+  @Test("a guest's own screen is mirrored, as QEMU itself photographs it")
+  func mirror() throws {
+    let host = try LabHost(outputs: ["headless:1024x768@60"])
+    let socket = "\(host.folder)/region.sock"
+    let backend = try region(host, ["--vm", "web", "--socket-path", socket, "--size", "16M"])
+    let guest = try boot(host, Device.doorbell.arguments(socket), shape: "virtio")
+    try guest.run("framepath-guest mirror >/run/mirror 2>&1 & true")
+    for seed in 1...3 {
+      try guest.draw("pattern noise --size 1024x768 --seed \(seed)")
+      var picture = Picture.noise(width: 1024, height: 768, seed: UInt32(seed))
+      try expectSoon(picture, host, guest)
+      try guest.draw("damage --count 40 --seed 3")
+      picture.paintDamage(count: 40, seed: 3)
+      try expectSoon(picture, host, guest)
+    }
+    try guest.qmp("screendump", arguments: #"{"filename":"\#(host.folder)/judge.png","format":"png"}"#)
+    let judge = try Picture(png: "\(host.folder)/judge.png")
+    if let difference = try host.snapshot(vm: "web").difference(from: judge) {
+      Issue.record(Comment(rawValue: difference))
+    }
+    #expect(try host.framepath(["status", "--json"]).contains(#""cpuCopies":0,"copiedBytes":0"#))
+    #expect(backend.waitForExit(timeoutMilliseconds: 0) == nil)
+  }
+
+  @Test("a container with an own user and nothing but the socket presents at the output's rate, none copied")
+  func container() throws {
+    let host = try LabHost(outputs: ["headless:1920x1080@60"])
+    let socket = "\(host.folder)/region.sock"
+    let backend = try region(host, ["--vm", "box", "--socket-path", socket, "--containers", "--socket-mode", "666"])
+    // The program must be where an unknown user may read it.
+    let program = "\(host.folder)/framepath-guest"
+    for words in [["cp", Lab.program("framepath-guest"), program], ["chmod", "755", host.folder, program]] {
+      #expect(try ChildProcess.run(ChildCommand(words[0], Array(words.dropFirst()))).exit.isSuccess)
+    }
+    let result = try ChildProcess.run(
+      ChildCommand(
+        "setpriv",
+        [
+          "--reuid", "65534", "--regid", "65534", "--clear-groups", "--no-new-privs", "unshare", "--user",
+          "--map-user=1000", "--mount", program, "pattern", "--socket", socket, "--frames", "300", "--still",
+        ]), timeoutMilliseconds: 60_000)
+    #expect(result.exit.isSuccess, Comment(rawValue: result.error))
+    print("lab: container: \(result.output)")
+    #expect(result.output.contains("frames=300 flipped=300 superseded=0 failed=0 refused=0"))
+    #expect(try host.framepath(["status", "--json"]).contains(#""cpuCopies":0,"copiedBytes":0"#))
+    #expect(backend.waitForExit(timeoutMilliseconds: 0) == nil)
+  }
+
+  /// Waits until the mirror has brought a picture over.
+  private func expectSoon(_ wanted: Picture, _ host: LabHost, _ guest: LabGuest) throws {
+    for _ in 0..<50 {
+      if try host.snapshot(vm: "web") == wanted { return }
+      try LabHost.pause(milliseconds: 100)
+    }
+    let difference = try host.snapshot(vm: "web").difference(from: wanted) ?? "it came late"
+    Issue.record("\(difference); the mirror said: \(try guest.run("cat /run/mirror"))")
+  }
+
   private func region(_ host: LabHost, _ arguments: [String]) throws -> ChildProcess {
     var command = ChildCommand(Lab.program("framepath-ivshmem"), arguments + ["--daemon", host.socket])
     command.error = .file("\(host.folder)/region.log")
@@ -83,7 +141,7 @@ struct RegionTests {
     return backend
   }
 
-  private func boot(_ host: LabHost, _ device: [String]) throws -> LabGuest {
+  private func boot(_ host: LabHost, _ device: [String], shape: String = "none") throws -> LabGuest {
     let image = "\(host.folder)/guest.cpio"
     let made = try ChildProcess.run(
       ChildCommand(Lab.script("with-programs"), ["stock", image, Lab.program("framepath-guest")]),
@@ -91,7 +149,7 @@ struct RegionTests {
     guard made.exit.isSuccess else { throw LabError("no initramfs: \(made.error)") }
     return try LabGuest(
       host: host, vm: "web", shape: .complete,
-      arguments: ["--shape", "none", "--memory", "768M", "--", "-initrd", image] + device)
+      arguments: ["--shape", shape, "--memory", "768M", "--", "-initrd", image] + device)
   }
 }
 
