@@ -120,8 +120,12 @@ let package = Package(
       path: "Tests/TestSupport", swiftSettings: strict),
     .testTarget(name: "LinuxIOTests", dependencies: ["LinuxIO", "TestSupport"], swiftSettings: strict),
     .testTarget(name: "ScanoutTests", dependencies: ["Scanout"], swiftSettings: strict),
+    .target(name: "CAllocationCounter", path: "Tests/CAllocationCounter"),
     .testTarget(
-      name: "FrameSchedulerTests", dependencies: ["FrameScheduler", "FrameSimulator"], swiftSettings: strict),
+      name: "FrameSchedulerTests", dependencies: ["FrameScheduler", "FrameSimulator", "CAllocationCounter"],
+      swiftSettings: strict),
+    .testTarget(
+      name: "FrameSimulatorTests", dependencies: ["FrameScheduler", "FrameSimulator"], swiftSettings: strict),
     .testTarget(name: "GraphicsMemoryTests", dependencies: ["GraphicsMemory", "TestSupport"], swiftSettings: strict),
     .testTarget(name: "GuestMemoryTests", dependencies: ["GuestMemory", "TestSupport"], swiftSettings: strict),
     .testTarget(name: "VirtioTests", dependencies: ["Virtio", "TestSupport"], swiftSettings: strict),

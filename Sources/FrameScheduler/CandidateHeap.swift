@@ -58,8 +58,10 @@ struct CandidateHeap: Sendable {
   }
 
   mutating func removeFirst() -> Candidate? {
-    guard let last = storage.popLast() else { return nil }
-    guard let first = storage.first else { return last }
+    guard !storage.isEmpty else { return nil }
+    let first = storage[0]
+    let last = storage.removeLast()
+    if storage.isEmpty { return first }
     storage[0] = last
     siftDown(from: 0)
     return first

@@ -19,7 +19,7 @@ extension OutputScheduler {
     }
     vms[position].pending[vms[position].pendingCount] = held
     vms[position].pendingCount += 1
-    flushReleases(at: now, into: &decisions)
+    flushReleases(of: position, at: now, into: &decisions)
     replan(at: now)
     return .accepted
   }
@@ -53,7 +53,7 @@ extension OutputScheduler {
       }
     }
     fillSlot(position, held, at: now, into: &decisions)
-    flushReleases(at: now, into: &decisions)
+    flushReleases(of: position, at: now, into: &decisions)
     replan(at: now)
     return .accepted
   }

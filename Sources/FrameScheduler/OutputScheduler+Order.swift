@@ -42,7 +42,7 @@ extension OutputScheduler {
     guard isPromised(position), vms[position].floor.isDue(at: plan.index) else { return }
     if let working = vms[position].working {
       // It was begun with time left over; from now on it is the frame that was promised.
-      guard vms[position].servedPromise == nil, working.cost <= declaredCost(vms[position]) else { return }
+      guard vms[position].servedPromise == nil, working.cost <= declaredCost(position) else { return }
       vms[position].servedPromise = promise(position, readyAt: working.ready, for: plan)
       vms[position].floor.consume(at: plan.index)
     } else if vms[position].slot != nil, vms[position].slotPromise == nil {
@@ -59,71 +59,74 @@ extension OutputScheduler {
     return Promise(deadline: opens + level.deadlineVblanks - 1, isOnTime: isOnTime)
   }
 
-  private func declaredCost(_ vm: VMState) -> Nanoseconds {
-    max(vm.configuration.serviceLevel?.frameNanoseconds ?? 0, configuration.flipNanoseconds)
+  private func declaredCost(_ position: Int) -> Nanoseconds {
+    max(vms[position].configuration.serviceLevel?.frameNanoseconds ?? 0, configuration.flipNanoseconds)
   }
 
   func candidate(_ position: Int, for index: Int64, at now: Nanoseconds) -> Candidate {
-    let vm = vms[position]
-    let isBegun = vm.working != nil
+    let isBegun = vms[position].working != nil
     var key = CandidateKey(level: Level.shared, primary: 0, secondary: 0)
     switch policy {
     case .fifo:
-      key.primary = isBegun ? .min : vm.firstReady
+      key.primary = isBegun ? .min : vms[position].firstReady
     case .roundRobin:
       key.primary = isBegun ? -1 : Int64((position - cursor + vms.count) % vms.count)
     case .weightedFair:
-      key = fairKey(vm, for: index, level: Level.shared)
+      key = fairKey(position, for: index, level: Level.shared)
     case .exclusive:
       key.level = Level.promised
     case .sla, .hybrid:
-      key = promisedKey(position, for: index) ?? sharedKey(vm, for: index, at: now)
+      key = promisedKey(position, for: index) ?? sharedKey(position, for: index, at: now)
     }
-    return Candidate(key: key, vm: vm.id, position: position)
+    return Candidate(key: key, vm: vms[position].id, position: position)
   }
 
   private func promisedKey(_ position: Int, for index: Int64) -> CandidateKey? {
-    let vm = vms[position]
-    if vm.working != nil {
-      return vm.servedPromise.map { promise in
+    if vms[position].working != nil {
+      return vms[position].servedPromise.map { promise in
         CandidateKey(
           level: promise.isWithinDeclared ? Level.promised : Level.overrunning, primary: promise.deadline,
-          secondary: -vm.statistics.missed)
+          secondary: -vms[position].statistics.missed)
       }
     }
-    guard isPromised(position), let promise = vm.slotPromise, vm.floor.isDue(at: index) else { return nil }
-    let extra = slotsBeyondDeclared(vm)
+    guard isPromised(position), let promise = vms[position].slotPromise, vms[position].floor.isDue(at: index) else {
+      return nil
+    }
+    let extra = slotsBeyondDeclared(position)
     return CandidateKey(
       level: extra == 0 ? Level.promised : Level.overrunning,
-      primary: promise.deadline + vm.floor.vblanks(ofSlots: extra), secondary: -vm.statistics.missed)
+      primary: promise.deadline + vms[position].floor.vblanks(ofSlots: extra),
+      secondary: -vms[position].statistics.missed)
   }
 
-  private func sharedKey(_ vm: VMState, for index: Int64, at now: Nanoseconds) -> CandidateKey {
+  private func sharedKey(_ position: Int, for index: Int64, at now: Nanoseconds) -> CandidateKey {
     if policy == .hybrid {
-      let since = vm.working?.ready ?? vm.firstReady
+      let since = vms[position].working?.ready ?? vms[position].firstReady
       let isStarving = now - since >= configuration.starvationNanoseconds / 2
-      let hasReserve = vm.configuration.isBackground && backgroundCredit > 0
+      let hasReserve = vms[position].configuration.isBackground && backgroundCredit > 0
       if isStarving || hasReserve { return CandidateKey(level: Level.starving, primary: since, secondary: 0) }
     }
-    return fairKey(vm, for: index, level: vm.configuration.isBackground ? Level.background : Level.shared)
+    return fairKey(
+      position, for: index, level: vms[position].configuration.isBackground ? Level.background : Level.shared)
   }
 
   /// A frame that is under way competes with the tag of the part that is left, so that a long one delays nobody
   /// for longer than one interval; of equal tags the one with less left goes first.
-  private func fairKey(_ vm: VMState, for index: Int64, level: Int64) -> CandidateKey {
-    if let working = vm.working {
+  private func fairKey(_ position: Int, for index: Int64, level: Int64) -> CandidateKey {
+    if let working = vms[position].working {
       return CandidateKey(
-        level: level, primary: vm.runIndex == index ? vm.runTag : vm.finish, secondary: working.cost - vm.workingDone)
+        level: level, primary: vms[position].runIndex == index ? vms[position].runTag : vms[position].finish,
+        secondary: working.cost - vms[position].workingDone)
     }
     return CandidateKey(
-      level: level, primary: vm.startTag, secondary: vm.slot?.cost ?? 0)
+      level: level, primary: vms[position].startTag, secondary: vms[position].slot?.cost ?? 0)
   }
 
   /// Constant-bandwidth server: a frame that costs more than declared pays with the following slots.
-  private func slotsBeyondDeclared(_ vm: VMState) -> Int64 {
-    guard vm.configuration.serviceLevel != nil, let frame = vm.slot else { return 0 }
-    let cost = (vm.path == .blit ? frame.cost : 0) + vm.overrun
-    let declared = declaredCost(vm)
+  private func slotsBeyondDeclared(_ position: Int) -> Int64 {
+    guard vms[position].configuration.serviceLevel != nil, let frame = vms[position].slot else { return 0 }
+    let cost = (vms[position].path == .blit ? frame.cost : 0) + vms[position].overrun
+    let declared = declaredCost(position)
     return cost > declared ? min(ceilingDivide(cost, declared) - 1, 1_000) : 0
   }
 
@@ -181,13 +184,12 @@ extension OutputScheduler {
   }
 
   private mutating func usePromise(_ position: Int, isPromised: Bool, for index: Int64) {
-    let vm = vms[position]
-    if vm.cap.isLimiting { vms[position].cap.consume(at: index) }
-    if isPromised, self.isPromised(position), var promise = vm.slotPromise {
-      let extra = slotsBeyondDeclared(vm)
+    if vms[position].cap.isLimiting { vms[position].cap.consume(at: index) }
+    if isPromised, self.isPromised(position), var promise = vms[position].slotPromise {
+      let extra = slotsBeyondDeclared(position)
       vms[position].floor.consume(at: index, extra: extra)
       vms[position].overrun = 0
-      promise.deadline += vm.floor.vblanks(ofSlots: extra)
+      promise.deadline += vms[position].floor.vblanks(ofSlots: extra)
       promise.isWithinDeclared = extra == 0
       vms[position].servedPromise = promise
     } else {

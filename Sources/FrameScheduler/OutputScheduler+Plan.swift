@@ -83,13 +83,12 @@ extension OutputScheduler {
   /// The first vblank that a VM's frame can be for, or `nil` if it has none.
   func eligibleIndex(_ position: Int) -> Int64? {
     guard isSeen(position) else { return nil }
-    let vm = vms[position]
-    if vm.completed != nil || vm.working != nil { return 0 }
-    guard let slot = vm.slot else { return nil }
+    if vms[position].completed != nil || vms[position].working != nil { return 0 }
+    guard let slot = vms[position].slot else { return nil }
     if slot.isRepeat { return 0 }
-    var index = vm.servedIndex + 1
-    if vm.cap.isLimiting { index = max(index, vm.cap.dueIndex) }
-    if holdsToFloor(position) { index = max(index, vm.floor.dueIndex) }
+    var index = vms[position].servedIndex + 1
+    if vms[position].cap.isLimiting { index = max(index, vms[position].cap.dueIndex) }
+    if holdsToFloor(position) { index = max(index, vms[position].floor.dueIndex) }
     return index
   }
 

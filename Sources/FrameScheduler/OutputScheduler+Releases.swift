@@ -4,17 +4,21 @@ extension OutputScheduler {
   /// Fences are a timeline: one release covers all frames up to the oldest that is still held, so that a flood of
   /// superseded frames needs no queue.
   mutating func flushReleases(at now: Nanoseconds, into decisions: inout FrameDecisions) {
-    for position in vms.indices where vms[position].firstUnreleased != nil {
-      releaseInTurn(position, at: now, into: &decisions)
-      releaseOverdue(position, at: now, into: &decisions)
-    }
+    for position in vms.indices { flushReleases(of: position, at: now, into: &decisions) }
+  }
+
+  /// The same for one VM.
+  mutating func flushReleases(of position: Int, at now: Nanoseconds, into decisions: inout FrameDecisions) {
+    guard vms[position].firstUnreleased != nil else { return }
+    releaseInTurn(position, at: now, into: &decisions)
+    releaseOverdue(position, at: now, into: &decisions)
   }
 
   private mutating func releaseInTurn(
     _ position: Int, at now: Nanoseconds, into decisions: inout FrameDecisions
   ) {
     guard let first = vms[position].firstUnreleased, vms[position].releaseAllowedAt <= now else { return }
-    let held = vms[position].oldestHeld(isUnseen: !isSeen(position))
+    let held = oldestHeld(position)
     if let held, held.id <= first { return }
     release(position, upTo: held, at: now, into: &decisions)
     let interval = releaseInterval(position)
@@ -44,14 +48,29 @@ extension OutputScheduler {
     vms[position].firstUnreleasedAt = held?.arrived ?? 0
   }
 
+  /// The oldest frame that keeps its fence and those after it from being released.
+  ///
+  /// A VM that does not have the output gets the fence of the frame in its slot at the background rate.
+  private func oldestHeld(_ position: Int) -> HeldFrame? {
+    let releasesOnCopy = vms[position].configuration.releasePoint == .copy
+    if let staged = vms[position].staged, !staged.isRepeat, !(releasesOnCopy && vms[position].stagedPath == .blit) {
+      return staged
+    }
+    if let completed = vms[position].completed, !completed.isRepeat, !releasesOnCopy { return completed }
+    if let working = vms[position].working { return working }
+    if let slot = vms[position].slot, !slot.isRepeat, isSeen(position) { return slot }
+    return vms[position].pendingCount > 0 ? vms[position].pending[0] : nil
+  }
+
   /// The oldest held frame after one, whatever the release point is.
   private func nextHeld(_ position: Int, after frame: FrameID) -> HeldFrame? {
-    let vm = vms[position]
-    if let staged = vm.staged, staged.id > frame { return staged }
-    if let completed = vm.completed, completed.id > frame { return completed }
-    if let working = vm.working, working.id > frame { return working }
-    if let slot = vm.slot, slot.id > frame { return slot }
-    for place in 0..<vm.pendingCount where vm.pending[place].id > frame { return vm.pending[place] }
+    if let staged = vms[position].staged, staged.id > frame { return staged }
+    if let completed = vms[position].completed, completed.id > frame { return completed }
+    if let working = vms[position].working, working.id > frame { return working }
+    if let slot = vms[position].slot, slot.id > frame { return slot }
+    for place in 0..<vms[position].pendingCount where vms[position].pending[place].id > frame {
+      return vms[position].pending[place]
+    }
     return nil
   }
 
@@ -62,10 +81,9 @@ extension OutputScheduler {
 
   /// The least time between two releases: that of the VM's rate.
   private func releaseInterval(_ position: Int) -> Nanoseconds {
-    let vm = vms[position]
-    var rate = vm.cap.rate
+    var rate = vms[position].cap.rate
     if !isSeen(position) { rate = min(rate, configuration.backgroundMillihertz) }
-    if holdsToFloor(position) { rate = min(rate, vm.floor.rate) }
+    if holdsToFloor(position) { rate = min(rate, vms[position].floor.rate) }
     return rate >= timing.refreshMillihertz ? timing.periodNanoseconds : 1_000_000_000_000 / rate
   }
 
@@ -90,7 +108,7 @@ extension OutputScheduler {
       }
       guard let first = vms[position].firstUnreleased else { continue }
       earliest = min(earliest, vms[position].firstUnreleasedAt + configuration.releaseTimeoutNanoseconds)
-      let held = vms[position].oldestHeld(isUnseen: !isSeen(position))
+      let held = oldestHeld(position)
       if held.map({ $0.id > first }) ?? true { earliest = min(earliest, vms[position].releaseAllowedAt) }
     }
     return earliest == .max ? nil : earliest

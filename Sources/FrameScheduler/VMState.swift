@@ -29,9 +29,6 @@ struct VMState: Sendable {
   var path: FramePath
 
   var lastAccepted: FrameID?
-  /// Frames whose fence has not signalled, oldest first; `pendingCount` of them are in use.
-  var pending: InlineArray<4, HeldFrame>
-  var pendingCount = 0
   /// The mailbox: the newest ready frame that nobody has begun to serve.
   var slot: HeldFrame?
   /// When the first of the frames that the slot held since it was last served became ready.
@@ -80,6 +77,9 @@ struct VMState: Sendable {
   var tokens: TokenBucket
   var protection = ProtectionState()
   var statistics = VMStatistics()
+  /// Frames whose fence has not signalled, oldest first; `pendingCount` of them are in use.
+  var pending: InlineArray<4, HeldFrame>
+  var pendingCount = 0
 
   init(id: VMID, configuration: VMConfiguration, cap: Cadence, floor: Cadence, tokens: TokenBucket) {
     self.id = id
@@ -100,6 +100,7 @@ struct VMState: Sendable {
   var startTag: Int64 { max(arrivalTag, finish) }
 
   /// What is left to copy of the frame that would be served next.
+  @inline(__always)
   var remainingCost: Nanoseconds {
     if let working { return working.cost - workingDone }
     guard path == .blit, let slot else { return 0 }
@@ -126,17 +127,5 @@ extension VMState {
     guard firstUnreleased == nil else { return }
     firstUnreleased = frame.id
     firstUnreleasedAt = frame.arrived
-  }
-
-  /// The oldest frame that keeps its fence and those after it from being released.
-  ///
-  /// `isUnseen`: the VM does not have the output, so frames in the slot are released at the background rate.
-  func oldestHeld(isUnseen: Bool) -> HeldFrame? {
-    let releasesOnCopy = configuration.releasePoint == .copy
-    if let staged, !staged.isRepeat, !(releasesOnCopy && stagedPath == .blit) { return staged }
-    if let completed, !completed.isRepeat, !releasesOnCopy { return completed }
-    if let working { return working }
-    if let slot, !slot.isRepeat, !isUnseen { return slot }
-    return pendingCount > 0 ? pending[0] : nil
   }
 }

@@ -1,0 +1,133 @@
+import FrameScheduler
+import FrameSimulator
+import Testing
+
+/// The figures that are claimed, in the simulator.
+@Suite("Claimed figures")
+struct FigureTests {
+  #if DEBUG
+    private static let seconds = 3
+    private static let policies = [SchedulingPolicy.hybrid]
+  #else
+    private static let seconds = 100
+    private static let policies = [SchedulingPolicy.hybrid, .sla]
+  #endif
+
+  @Test(
+    "2 to 64 equal VMs at 60 Hz: Jain ≥ 0.999 and least over greatest ≥ 0.98 in every second",
+    arguments: [
+      2, 4, 8, 16, 32, 64,
+    ])
+  func equalVMs(count: Int) throws {
+    for policy in Self.policies {
+      let result = try Simulation.run(.equal(count), policy: policy, seconds: Self.seconds)
+      #expect(result.worstSecondJain >= 0.999)
+      #expect(result.worstSecondMinMax >= 0.98)
+      #expect(result.vms.allSatisfy { $0.intervalP99 * 100 <= 105 * 16_666_667 })
+    }
+  }
+
+  @Test(
+    "equal VMs that ask for one and a half times the blit time share it evenly (goals 1, 2, 13)", arguments: [2, 8, 16])
+  func equalOverload(count: Int) throws {
+    let workload = Workload.equal(count, refreshMillihertz: 240_000, loadPermille: 1_500)
+    for policy in [SchedulingPolicy.weightedFair, .hybrid] {
+      let result = try Simulation.run(workload, policy: policy, seconds: min(10, Self.seconds))
+      #expect(result.worstSecondJain >= 0.999)
+      #expect(result.worstSecondMinMax >= 0.98)
+      #expect(result.minMax >= 0.995)
+      #expect(result.utilisation >= 0.8)
+    }
+  }
+
+  @Test("weights 1:2:4:8 are kept within 1 % of all time", arguments: [SchedulingPolicy.weightedFair, .hybrid])
+  func weights(policy: SchedulingPolicy) throws {
+    let result = try Simulation.run(.weighted([1, 2, 4, 8]), policy: policy, seconds: min(10, Self.seconds))
+    #expect(result.shareError <= 0.005)
+    let parts = result.vms.map { Double($0.blitNanoseconds) / Double($0.weight) }
+    #expect((parts.min() ?? 0) / (parts.max() ?? 1) >= 0.99)
+  }
+
+  @Test("85 % promised: no frame is late, whatever takes the rest", arguments: [SchedulingPolicy.sla, .hybrid])
+  func promised(policy: SchedulingPolicy) throws {
+    let result = try Simulation.run(.promised(), policy: policy, seconds: Self.seconds)
+    #expect(result.missed == 0)
+    #expect(result.lateRate == 0)
+  }
+
+  @Test(
+    "one hostile VM (H1 to H15): ≤ 0.10 % late, victims' rates and intervals within 1 %", arguments: Hostility.allCases)
+  func hostile(hostility: Hostility) throws {
+    for policy in Self.policies {
+      let alone = try Simulation.run(.victims, policy: policy, seconds: Self.seconds)
+      let beside = try Simulation.run(.hostile(hostility), policy: policy, seconds: Self.seconds)
+      #expect(beside.missed == 0)
+      #expect(beside.lateRate <= 0.001)
+      for (victim, before) in zip(beside.vms, alone.vms) {
+        #expect(victim.framesPerSecond >= before.framesPerSecond * 0.99)
+        #expect(Double(victim.intervalP99) <= Double(before.intervalP99) * 1.01, "\(victim.name)")
+        #expect(victim.latencyMax <= before.latencyMax + 16_666_667)
+      }
+    }
+  }
+
+  @Test(
+    "timers up to 3 ms late, a clock 500 ppm off: misses ≤ 0.05 % of the frames after 2 s",
+    arguments: [
+      Int64(-500), 0, 500,
+    ])
+  func jitter(drift: Int64) throws {
+    var workload = Workload.promised(4, loadPermille: 500)
+    workload.timerJitter = 3_000_000
+    workload.driftPartsPerMillion = drift
+    workload.flipEventDelay = 500_000
+    let result = try Simulation.run(workload, policy: .hybrid, seconds: 2 * Self.seconds)
+    let shown = result.vms.filter(\.isPromised).reduce(0) { $0 + $1.shown }
+    #expect(Double(result.missed) <= max(1, Double(shown) * 0.0005))
+  }
+
+  @Test("a 1 ms VM beside one of 50 ms frames keeps ≥ 99 % of its rate alone (goal 14)")
+  func interactive() throws {
+    let seconds = min(10, Self.seconds)
+    var alone = Workload.interactiveBesideVeryHeavy
+    alone.guests.removeLast()
+    let solo = try Simulation.run(alone, policy: .hybrid, seconds: seconds).vms[0].framesPerSecond
+    let beside = try Simulation.run(.interactiveBesideVeryHeavy, policy: .hybrid, seconds: seconds).vms[0]
+      .framesPerSecond
+    let fifo = Simulation.run(.interactiveBesideVeryHeavy, baseline: .plainFIFO, seconds: seconds).vms[0]
+      .framesPerSecond
+    #expect(beside >= 0.99 * solo)
+    #expect(beside >= 3 * fifo)
+  }
+
+  @Test("an idle output costs no commit and no wake-up")
+  func idle() throws {
+    let result = try Simulation.run(.idle, policy: .hybrid, seconds: 100)
+    #expect(result.commitsPerSecond <= 0.02)
+    #expect(result.wakesPerSecond <= 0.04)
+  }
+
+  @Test("the same seed gives the same result")
+  func isDeterministic() throws {
+    var workload = Workload.displayMix
+    workload.timerJitter = 1_000_000
+    let first = try Simulation.run(workload, policy: .hybrid, seconds: 2, seed: 3)
+    #expect(try Simulation.run(workload, policy: .hybrid, seconds: 2, seed: 3) == first)
+    #expect(try Simulation.run(workload, policy: .hybrid, seconds: 2, seed: 4) != first)
+  }
+
+  @Test("none of the published schedulers keeps promises as well as ours, in the table")
+  func comparison() throws {
+    let table = try Simulation.compare(
+      policies: [.hybrid], hostile: [.hugeSource], seconds: min(5, Self.seconds))
+    let ours = try #require(table.rows.first)
+    #expect(table.rows.count == 1 + Baseline.allCases.count)
+    for row in table.rows.dropFirst() {
+      #expect(ours.lateRate <= row.lateRate)
+      #expect(ours.victimLateRate <= row.victimLateRate)
+      #expect(ours.interactiveRate >= row.interactiveRate)
+      #expect(ours.shareError <= row.shareError)
+    }
+    #expect(table.table().split(separator: "\n").count == table.rows.count + 2)
+  }
+}
