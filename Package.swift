@@ -158,6 +158,9 @@ let package = Package(
       name: "FramepathGuestTests",
       dependencies: ["FramepathGuest", "HybridRegion", "CFramepathABI", "LinuxIO", "Scanout", "GraphicsMemory"],
       swiftSettings: strict),
-    .testTarget(name: "LabTests", dependencies: ["CPNG", "LinuxIO"], swiftSettings: strict),
+    .testTarget(
+      name: "LabTests",
+      dependencies: ["CPNG", "LinuxIO", "Scanout", "GraphicsMemory", "PresentProtocol", "PresentClient"],
+      swiftSettings: strict),
   ]
 )

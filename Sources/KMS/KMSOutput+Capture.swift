@@ -67,7 +67,7 @@ extension KMSOutput {
     let frames = Int32(clamping: mode.mode.periodNanoseconds / 1_000_000 + 1) * 10
     let isDone: Bool
     do {
-      isDone = try !waitUntilReady(owned.raw, .readable, timeoutMilliseconds: max(frames, 500)).isEmpty
+      isDone = try !waitUntilReady(owned.raw, .readable, timeoutMilliseconds: max(frames, 2000)).isEmpty
     } catch {
       throw .system(error)
     }

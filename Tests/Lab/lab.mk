@@ -1,7 +1,10 @@
 # Real KMS, real guests and real QEMU without hardware: see Tests/Lab/README.md. Included by the top-level Makefile.
-.PHONY: lab lab-shell lab-test lab-clean
+.PHONY: demo lab lab-shell lab-test lab-clean
 
-lab:
+demo: deps ## two stock guests on this machine's screens, with what is counted, and a PNG of each
+	@Tests/Lab/demo
+
+lab: ## prepare the KMS VM and the guests that tests and demo use
 	Tests/Lab/prepare
 
 lab-shell: lab

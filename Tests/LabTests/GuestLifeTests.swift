@@ -91,11 +91,12 @@ struct GuestLifeTests {
     #expect(backend.waitForExit(timeoutMilliseconds: 0) == nil)
   }
 
-  @Test("OVMF shows its screen", arguments: LabGuest.Shape.allCases)
-  func firmware(shape: LabGuest.Shape) throws {
+  /// Not on the complete device: OVMF drives it, but puts its text only on devices of PCI's display class.
+  @Test("OVMF shows its screen")
+  func firmware() throws {
     let host = try LabHost(outputs: ["headless:1024x768@60"])
     let backend = try host.backend(vm: "firmware")
-    let guest = try LabGuest(host: host, vm: "firmware", shape: shape, arguments: ["--ovmf"])
+    let guest = try LabGuest(host: host, vm: "firmware", shape: .vhostUserGPU, arguments: ["--ovmf"])
     // Its logo and text come within some seconds; a screen that never shows more than one colour is none.
     var colours = Set<UInt32>()
     for _ in 0..<120 where colours.count < 8 {

@@ -11,6 +11,11 @@ enum Lab {
   /// Where the built programs are: `FRAMEPATH_BIN`, else the release build.
   static let programs = environmentVariable("FRAMEPATH_BIN") ?? "\(root)/.build/release"
 
+  /// The card to test on: only inside the lab's KMS VM.
+  static let card = environmentVariable("FRAMEPATH_TEST_CARD")
+  /// A folder that the VM's host sees too.
+  static let sharedFolder = environmentVariable("FRAMEPATH_TEST_SHARED")
+
   static func program(_ name: String) -> String { "\(programs)/\(name)" }
   static func script(_ name: String) -> String { "\(root)/Tests/Lab/\(name)" }
 
@@ -46,6 +51,12 @@ final class LabHost {
     daemon.stop()
     _ = try? ChildProcess.run(ChildCommand("rm", ["-rf", folder]))
   }
+
+  /// The daemon's process id.
+  var daemonPID: Int32 { daemon.pid }
+
+  /// Ends the daemon as a service manager would.
+  func stop() -> ChildExit { daemon.stop(timeoutMilliseconds: 20_000) }
 
   /// Kills the daemon as a crash would, and starts another.
   func restartDaemon() throws {

@@ -35,7 +35,7 @@ final class LabGuest {
     qmp = try LineChannel(path: "\(stem).qmp", of: process)
     _ = try qmp.ask(#"{"execute":"qmp_capabilities"}"#) { $0.contains("\"return\"") }
     if !arguments.contains("--ovmf") {
-      try run("true", seconds: 120)
+      try run("true", seconds: Lab.card == nil ? 120 : 900)
       let milliseconds = (monotonicNanoseconds() - started) / 1_000_000
       print("lab: guest \(vm) (\(device), QEMU \(qemu)) took commands after \(milliseconds) ms")
     }
@@ -89,7 +89,7 @@ final class LineChannel {
   private var received: [UInt8] = []
 
   /// Connects, trying again until QEMU has made the socket.
-  init(path: String, of process: ChildProcess, seconds: Int = 30) throws {
+  init(path: String, of process: ChildProcess, seconds: Int = Lab.card == nil ? 30 : 120) throws {
     var connected: UnixSocket?
     for _ in 0..<seconds * 20 {
       do throws(SystemError) {

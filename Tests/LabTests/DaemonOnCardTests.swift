@@ -1,0 +1,184 @@
+import GraphicsMemory
+import LinuxIO
+import PresentClient
+import PresentProtocol
+import Scanout
+import Testing
+
+/// The daemon on a real DRM driver. Runs inside the lab's KMS VM, where `KMSHostTests` start it; FRAMEPATH_TEST_CARD
+/// names the card there.
+@Suite("Daemon on a card", .serialized, .enabled(if: Lab.card != nil))
+struct DaemonOnCardTests {
+  @Test("frames of a client are on the screen, flip by flip, and the daemon puts the console back")
+  func framesOnScreen() throws {
+    let host = try LabHost(outputs: ["kms:\(try #require(Lab.card))"])
+    let status = try host.status()
+    let output = try #require(status.outputs.first)
+    #expect(output.kind == "kms")
+    let painter = try Painter(host: host, name: "painter")
+
+    for frame in UInt32(0)..<30 {
+      let buffer = try painter.nextBuffer(width: output.width, height: output.height)
+      painter.fill(buffer, with: Picture.frameColour(frame))
+      try painter.show(buffer)
+    }
+    let scanout = try host.status().scanout(vm: "painter")
+    #expect(scanout.output == output.name)
+    #expect(scanout.framesPresented == 30)
+    #expect(scanout.framesFlipped == 30)
+    try host.expect(
+      output: output.name, shows: .solid(Picture.frameColour(29), width: output.width, height: output.height))
+
+    let picture = Picture.noise(width: output.width, height: output.height, seed: 11)
+    let buffer = try painter.nextBuffer(width: output.width, height: output.height)
+    painter.draw(picture, in: buffer)
+    try painter.show(buffer)
+    try host.expect(output: output.name, shows: picture)
+    try host.expect(vm: "painter", shows: picture)
+    try waitForPhotograph(output)
+    #expect(host.stop() == .status(0))
+  }
+
+  @Test("a picture that is smaller than every mode stands in the middle of a black screen")
+  func smallPicture() throws {
+    let host = try LabHost(outputs: ["kms:\(try #require(Lab.card))"])
+    let output = try #require(try host.status().outputs.first)
+    let painter = try Painter(host: host, name: "painter")
+    let small = Picture.gradient(width: 200, height: 100)
+    let buffer = try painter.nextBuffer(width: 200, height: 100)
+    painter.draw(small, in: buffer)
+    try painter.show(buffer)
+
+    var wanted = Picture.solid(0, width: output.width, height: output.height)
+    let (left, top) = ((output.width - 200) / 2, (output.height - 100) / 2)
+    for y in 0..<100 { for x in 0..<200 { wanted.pixels[(top + y) * output.width + left + x] = small[x, y] } }
+    try host.expect(output: output.name, shows: wanted)
+  }
+
+  @Test("a second daemon on the card is told who has it")
+  func masterIsTaken() throws {
+    let card = try #require(Lab.card)
+    let host = try LabHost(outputs: ["kms:\(card)"])
+    let second = try ChildProcess.run(
+      ChildCommand(
+        Lab.program("framepathd"), ["--output", "kms:\(card)", "--socket", "\(host.folder)/second.sock"]),
+      timeoutMilliseconds: 60_000)
+    #expect(second.exit == .status(1))
+    #expect(second.error.contains("framepathd"))
+    #expect(second.error.contains("\(host.daemonPID)"))
+  }
+
+  @Test("a mode and a connector that are not there are refused with those that are")
+  func refusedChoices() throws {
+    let card = try #require(Lab.card)
+    for (choice, hint) in [("kms:\(card):Nowhere-9", "Virtual-1"), ("kms:\(card):Virtual-1:123x45", "1024x768")] {
+      let result = try ChildProcess.run(
+        ChildCommand(Lab.program("framepathd"), ["--output", choice, "--socket", "/tmp/refused.sock"]),
+        timeoutMilliseconds: 60_000)
+      #expect(result.exit == .status(1))
+      #expect(result.error.contains(hint), "\(result.error)")
+    }
+  }
+
+  /// Lets the VM's host photograph the card from outside, where it wants to.
+  private func waitForPhotograph(_ output: Status.OutputStatus) throws {
+    guard let shared = Lab.sharedFolder else { return }
+    _ = try ChildProcess.run(
+      ChildCommand(
+        "sh",
+        ["-c", "echo \(output.width) \(output.height) >\(shared)/drawn.new; mv \(shared)/drawn.new \(shared)/drawn"]))
+    try LabHost.wait(for: "\(shared)/photographed", seconds: 60)
+  }
+}
+
+/// All of it at once: an unmodified guest in QEMU, on a daemon that drives a real DRM driver. Runs inside the lab's KMS
+/// VM, a machine in a machine.
+@Suite("Guest on a card", .serialized, .enabled(if: Lab.card != nil))
+struct GuestOnCardTests {
+  @Test("a stock guest's pictures are on the screen byte for byte")
+  func guestOnScreen() throws {
+    let host = try LabHost(outputs: ["kms:\(try #require(Lab.card))"])
+    let output = try #require(try host.status().outputs.first)
+    let backend = try host.backend(vm: "web")
+    let guest = try LabGuest(host: host, vm: "web", shape: .complete)
+    try guest.draw("pattern noise --size \(output.width)x\(output.height) --seed 3", seconds: 300)
+    try host.expect(output: output.name, shows: .noise(width: output.width, height: output.height, seed: 3))
+    try guest.draw("flip --count 20 --interval-ms 50 --size \(output.width)x\(output.height)", seconds: 300)
+    try host.expect(
+      output: output.name, shows: .solid(Picture.frameColour(19), width: output.width, height: output.height))
+    let scanout = try host.status().scanout(vm: "web")
+    #expect(scanout.framesFlipped >= 20)
+    #expect(backend.waitForExit(timeoutMilliseconds: 0) == nil)
+  }
+}
+
+/// A client that draws into the daemon's host buffers.
+private final class Painter {
+  private let loop: EventLoop
+  private let client: PresentClient
+  private var buffers: [PresentBuffer] = []
+  private var busy: Set<UInt32> = []
+  private var frame: UInt64 = 0
+  private var lastDone: UInt64 = 0
+
+  init(host: LabHost, name: String) throws {
+    loop = try EventLoop()
+    client = try PresentClient(
+      loop: loop, path: host.socket, hello: Hello(kind: .container, name: name, scanoutCount: 1))
+    client.onEvent = { [unowned self] event in
+      switch event {
+      case .frameDone(let done): lastDone = max(lastDone, done.frame)
+      case .released(let id, scanout: _): busy.remove(id)
+      default: break
+      }
+    }
+    try client.start()
+    try run { client.output(0) != nil }
+  }
+
+  /// A buffer that nobody reads, made where there is none.
+  func nextBuffer(width: Int, height: Int) throws -> PresentBuffer {
+    func isFit(_ buffer: PresentBuffer) -> Bool {
+      buffer.mapped.layout.width == width && buffer.mapped.layout.height == height && !busy.contains(buffer.id)
+    }
+    if let free = buffers.first(where: isFit) { return free }
+    let buffer = try client.createBuffer(scanout: 0, width: width, height: height, format: .xrgb8888)
+    buffers.append(buffer)
+    return buffer
+  }
+
+  func fill(_ buffer: PresentBuffer, with colour: UInt32) {
+    let layout = buffer.mapped.layout
+    draw(.solid(colour, width: layout.width, height: layout.height), in: buffer)
+  }
+
+  func draw(_ picture: Picture, in buffer: PresentBuffer) {
+    let mapped = buffer.mapped
+    mapped.beginAccess()
+    picture.pixels.withUnsafeBytes { pixels in
+      for y in 0..<picture.height {
+        let row = UnsafeRawBufferPointer(rebasing: pixels[y * picture.width * 4..<(y + 1) * picture.width * 4])
+        UnsafeMutableRawBufferPointer(start: mapped.pixels + y * mapped.layout.strideBytes, count: row.count)
+          .copyMemory(from: row)
+      }
+    }
+    mapped.endAccess()
+  }
+
+  /// Presents a buffer and waits until it is on screen.
+  func show(_ buffer: PresentBuffer) throws {
+    frame += 1
+    busy.insert(buffer.id)
+    client.present(
+      PresentFrame(scanout: 0, frame: frame, bufferID: buffer.id, source: buffer.mapped.layout.bounds, path: .copy))
+    try run { lastDone >= frame }
+  }
+
+  private func run(until isDone: () -> Bool) throws {
+    let deadline = monotonicNanoseconds() + 20_000_000_000
+    while !isDone() {
+      guard monotonicNanoseconds() < deadline else { throw LabError("the daemon did not answer within 20 s") }
+      try loop.runOnce(timeoutMilliseconds: 100)
+    }
+  }
+}

@@ -1,0 +1,88 @@
+import LinuxIO
+import Testing
+
+/// Starts the lab's KMS VM with each driver, and runs there what needs a card.
+@Suite("KMS host", .serialized, .enabled(if: Lab.card == nil))
+struct KMSHostTests {
+  @Test("outputs keep their promises on a real driver", arguments: ["vkms:2:writeback", "bochs", "virtio", "cirrus"])
+  func conformance(card: String) throws {
+    let vm = try KMSVM(card: card, suites: "OutputTests")
+    vm.expectSuccess()
+  }
+
+  @Test("the daemon shows frames on a card, and nothing is left behind", arguments: ["vkms:1:writeback"])
+  func daemonOnVKMS(card: String) throws {
+    let vm = try KMSVM(card: card, suites: "DaemonOnCardTests")
+    vm.expectSuccess()
+  }
+
+  @Test("a guest in QEMU inside the KMS VM is on its screen")
+  func allAtOnce() throws {
+    let vm = try KMSVM(card: "vkms:1:writeback", suites: "GuestOnCardTests", seconds: 1800)
+    vm.expectSuccess()
+  }
+
+  @Test("QEMU photographs from outside what the daemon shows", arguments: ["bochs", "virtio"])
+  func photographed(card: String) throws {
+    let vm = try KMSVM(card: card, suites: "DaemonOnCardTests", photographs: true)
+    try LabHost.wait(for: "\(vm.folder)/drawn", seconds: 240)
+    let size = try ChildProcess.run(ChildCommand("cat", ["\(vm.folder)/drawn"])).output.split { !$0.isNumber }
+    let width = try #require(size.first.flatMap { Int($0) })
+    let height = try #require(size.last.flatMap { Int($0) })
+
+    let file = "\(vm.folder)/photograph.png"
+    let qmp = try LineChannel(path: "\(vm.folder)/qmp", of: vm.process)
+    _ = try qmp.ask(#"{"execute":"qmp_capabilities"}"#) { $0.contains("\"return\"") }
+    _ = try qmp.ask(#"{"execute":"screendump","arguments":{"filename":"\#(file)","format":"png","device":"card0"}}"#) {
+      $0.contains("\"return\"") || $0.contains("\"error\"")
+    }
+    expectEqual(try Picture(png: file), .noise(width: width, height: height, seed: 11))
+    _ = try ChildProcess.run(ChildCommand("touch", ["\(vm.folder)/photographed"]))
+    vm.expectSuccess()
+  }
+
+  private func expectEqual(_ found: Picture, _ wanted: Picture, _ location: SourceLocation = #_sourceLocation) {
+    if let difference = found.difference(from: wanted) {
+      Issue.record(Comment(rawValue: difference), sourceLocation: location)
+    }
+  }
+}
+
+/// The KMS VM, running some of this very test program's suites.
+private final class KMSVM {
+  let folder: String
+  let process: ChildProcess
+
+  init(card: String, suites: String, photographs: Bool = false, seconds: Int = 600) throws {
+    folder = try Lab.temporaryFolder()
+    self.seconds = seconds
+    var arguments = ["--card", card, "--out", folder, "--qmp", "\(folder)/qmp", "--timeout", "\(seconds)"]
+    arguments += ["--", "env", "FRAMEPATH_TEST_CARD=/dev/dri/card0", "FRAMEPATH_BIN=\(Lab.programs)"]
+    if photographs { arguments.append("FRAMEPATH_TEST_SHARED=\(folder)") }
+    arguments += [CommandLine.arguments[0], "--testing-library", "swift-testing", "--no-parallel", "--filter", suites]
+    var command = ChildCommand(Lab.script("kms-vm"), arguments)
+    command.leadsGroup = true
+    command.output = .file("\(folder)/output")
+    command.error = .file("\(folder)/output")
+    process = try ChildProcess(command)
+  }
+
+  deinit {
+    process.kill()
+    process.waitForExit()
+    _ = try? ChildProcess.run(ChildCommand("rm", ["-rf", folder]))
+  }
+
+  private let seconds: Int
+
+  /// Expects that every test in the VM passed, and that there was at least one.
+  func expectSuccess(_ location: SourceLocation = #_sourceLocation) {
+    let exit = process.waitForExit(timeoutMilliseconds: (seconds + 60) * 1000)
+    let output = (try? ChildProcess.run(ChildCommand("cat", ["\(folder)/output"])).output) ?? ""
+    let lines = output.split(separator: "\n")
+    print("lab: \(lines.first { $0.contains("up after") } ?? "the VM did not come up")")
+    print("lab: \(lines.last { $0.contains("Test run with") } ?? "no test ran in the VM")")
+    let ran = lines.contains { $0.contains("Test run with") && $0.contains("passed") && !$0.contains("with 0 tests") }
+    if exit?.isSuccess != true || !ran { Issue.record(Comment(rawValue: output), sourceLocation: location) }
+  }
+}
