@@ -107,7 +107,8 @@ let package = Package(
     .executableTarget(
       name: "framepath",
       dependencies: [
-        "LinuxIO", "GraphicsMemory", "PNGFile", "HostProbe", "KMS", "PresentClient", "PresentProtocol", argumentParser,
+        "LinuxIO", "GraphicsMemory", "PNGFile", "HostProbe", "GuestPrograms", "KMS", "PresentClient", "PresentProtocol",
+        argumentParser,
       ],
       swiftSettings: strict),
 

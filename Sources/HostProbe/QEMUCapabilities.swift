@@ -14,6 +14,8 @@ public struct QEMUCapabilities: Equatable, Sendable {
   public let genericDevice: String?
   /// Whether `vhost-user-gpu-pci` is there.
   public let hasVhostUserGPU: Bool
+  /// Which of `ivshmem-doorbell` and `ivshmem-plain` are there.
+  public let ivshmemDevices: Set<String>
 
   /// The generic device's names, newest first: 8.2 had the second one, 10.2 renamed it.
   static let genericNames = ["vhost-user-test-device-pci", "vhost-user-device-pci"]
@@ -21,7 +23,10 @@ public struct QEMUCapabilities: Equatable, Sendable {
   static let neededProperties: Set<String> = ["chardev", "virtio-id", "num_vqs", "config_size"]
 
   /// From known values.
-  public init(version: QEMUVersion, genericDevice: String?, hasVhostUserGPU: Bool) {
+  public init(
+    version: QEMUVersion, genericDevice: String?, hasVhostUserGPU: Bool, ivshmemDevices: Set<String> = []
+  ) {
+    self.ivshmemDevices = ivshmemDevices
     self.version = version
     self.genericDevice = genericDevice
     self.hasVhostUserGPU = hasVhostUserGPU
@@ -37,6 +42,7 @@ public struct QEMUCapabilities: Equatable, Sendable {
     let devices = QEMUCapabilities.deviceNames(deviceHelp)
     self.version = version
     hasVhostUserGPU = devices.contains("vhost-user-gpu-pci")
+    ivshmemDevices = devices.intersection(["ivshmem-doorbell", "ivshmem-plain"])
     genericDevice = QEMUCapabilities.genericNames.first { name in
       devices.contains(name)
         && QEMUCapabilities.neededProperties.isSubset(of: QEMUCapabilities.propertyNames(propertyHelp(name)))

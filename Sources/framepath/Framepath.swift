@@ -1,4 +1,5 @@
 import ArgumentParser
+import GuestPrograms
 
 /// The tool: one file per subcommand.
 @main
@@ -16,5 +17,7 @@ struct Framepath: ParsableCommand {
       Exit status: 0 when all is well, 1 when something failed (doctor: when it found a problem), 64 when the command \
       line was wrong.
       """,
-    subcommands: [StatusCommand.self, SnapshotCommand.self, QEMUArgsCommand.self, DoctorCommand.self])
+    subcommands: [
+      StatusCommand.self, SnapshotCommand.self, QEMUArgsCommand.self, DoctorCommand.self, GuestPrograms.self,
+    ])
 }

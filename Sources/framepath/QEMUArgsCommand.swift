@@ -4,6 +4,7 @@ import LinuxIO
 import PresentProtocol
 
 extension QEMUArguments.ShapeChoice: ExpressibleByArgument {}
+extension RegionArguments.Choice: ExpressibleByArgument {}
 
 /// `framepath qemu-args`.
 struct QEMUArgsCommand: ParsableCommand {
@@ -35,6 +36,11 @@ struct QEMUArgsCommand: ParsableCommand {
   var socketPath: String?
   @Option(help: "The device: the best there is, or a certain one.") var shape = QEMUArguments.ShapeChoice.auto
   @Option(help: ArgumentHelp("How many screens the VM has at most (vhost-user-gpu).", valueName: "n")) var heads = 1
+  @Option(
+    help: ArgumentHelp(
+      "Instead of a screen, a region of graphics memory for a guest's own client: auto, doorbell or plain.",
+      discussion: "Start framepath-ivshmem first; --socket-path is its socket. Default then: NAME-region.sock."))
+  var ivshmem: RegionArguments.Choice?
   @Flag(help: "Says on standard error what this QEMU has.") var explain = false
 
   func validate() throws {
@@ -52,15 +58,20 @@ struct QEMUArgsCommand: ParsableCommand {
     if explain {
       try LinuxFile.writeToStandardError("\(qemu) \(capabilities.version): \(capabilities.summary)\n")
     }
-    var request = QEMUArguments(socketPath: socketPath ?? defaultSocketPath, memory: memory, shape: shape)
+    if let ivshmem {
+      let region = RegionArguments(socketPath: socketPath ?? defaultPath("\(vm)-region.sock"), choice: ivshmem)
+      let words = try region.words(for: capabilities) { () throws(HostProbeError) in try region.servedByteCount() }
+      return print(words.joined(separator: " "))
+    }
+    var request = QEMUArguments(socketPath: socketPath ?? defaultPath("\(vm).sock"), memory: memory, shape: shape)
     request.headCount = heads
     print(try request.words(for: capabilities, kvm: kvmFailure).joined(separator: " "))
   }
 
-  private var defaultSocketPath: String {
+  private func defaultPath(_ file: String) -> String {
     let daemonPath = PresentSocket.defaultPath()
     let directory = daemonPath.lastIndex(of: "/").map { String(daemonPath[..<$0]) } ?? "."
-    return "\(directory)/\(vm).sock"
+    return "\(directory)/\(file)"
   }
 
   private var kvmFailure: String? {

@@ -1,0 +1,62 @@
+import LinuxIO
+
+/// The words that give a VM a region of graphics memory on QEMU's command line.
+public struct RegionArguments: Sendable {
+  /// Which of QEMU's ivshmem devices.
+  public enum Choice: String, CaseIterable, Sendable {
+    /// With doorbells where this QEMU has that, else plain.
+    case auto
+    /// `ivshmem-doorbell`: guest and host wake each other.
+    case doorbell
+    /// `ivshmem-plain`: both sides poll.
+    case plain
+  }
+
+  /// The socket of `framepath-ivshmem`; a link to its memory stands beside it.
+  public var socketPath: String
+  /// Which device.
+  public var choice: Choice
+
+  /// A request.
+  public init(socketPath: String, choice: Choice = .auto) {
+    self.socketPath = socketPath
+    self.choice = choice
+  }
+
+  /// The words, none of which needs quoting in a shell.
+  ///
+  /// - Parameters:
+  ///   - capabilities: of the QEMU that will get them.
+  ///   - regionByteCount: the region's size, asked for where it is needed; throws where no region is served.
+  public func words(
+    for capabilities: QEMUCapabilities, regionByteCount: () throws(HostProbeError) -> Int
+  ) throws(HostProbeError) -> [String] {
+    let path = try QEMUArguments.checkedPath(socketPath)
+    let name: String
+    switch choice {
+    case .doorbell: name = "ivshmem-doorbell"
+    case .plain: name = "ivshmem-plain"
+    case .auto: name = capabilities.ivshmemDevices.contains("ivshmem-doorbell") ? "ivshmem-doorbell" : "ivshmem-plain"
+    }
+    guard capabilities.ivshmemDevices.contains(name) else {
+      throw HostProbeError("QEMU \(capabilities.version) was built without \(name).")
+    }
+    if name == "ivshmem-doorbell" {
+      return ["-chardev", "socket,id=fpregion,path=\(path)", "-device", "ivshmem-doorbell,chardev=fpregion,vectors=1"]
+    }
+    let size = try regionByteCount()
+    return [
+      "-object", "memory-backend-file,id=fpregion,share=on,mem-path=\(path).region,size=\(size)", "-device",
+      "ivshmem-plain,memdev=fpregion",
+    ]
+  }
+
+  /// The size of the region that is served now.
+  public func servedByteCount() throws(HostProbeError) -> Int {
+    do throws(SystemError) {
+      return try OwnedFD.open(socketPath + ".region", flags: 0).byteCount()
+    } catch {
+      throw HostProbeError("There is no region at \(socketPath).region (\(error)). Start framepath-ivshmem first.")
+    }
+  }
+}
