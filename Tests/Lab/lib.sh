@@ -37,6 +37,13 @@ lab_qemu_set() {
     LAB_QEMU_COMMAND=("$LAB_LOADER" --library-path "$LAB_LIBRARIES" --argv0 qemu-system-x86_64 "$LAB_QEMU"
         -L "$LAB_QEMU_DATA/usr/share/qemu" -L "$LAB_ROOT/usr/share/seabios" -L "$LAB_ROOT/usr/lib/ipxe/qemu")
     export QEMU_MODULE_DIR=$LAB_QEMU_MODULES
+    # QEMU looks into its built-in module directory too, and dies of what another QEMU has put there.
+    local builtin=/usr/lib/x86_64-linux-gnu/qemu
+    if [ -d "$builtin" ]; then
+        # shellcheck disable=SC2016
+        LAB_QEMU_COMMAND=(unshare --mount sh -c 'mount --bind "$0" "$1" && shift && exec "$@"' "$LAB_QEMU_MODULES" "$builtin"
+            "${LAB_QEMU_COMMAND[@]}")
+    fi
 }
 
 # Kernel command line of all our VMs. What is switched off costs boot time under TCG and has nothing to do with graphics:
