@@ -69,6 +69,9 @@ extension ClientSession {
       }
       do throws(OutputError) {
         let buffer = try presenter.output.importBuffer(memory, layout: imported.layout, modifier: imported.modifier)
+        if let why = reasonToCopy(buffer, presenter.output) {
+          return refuse(.refused, imported.scanout, why, request)
+        }
         let made = ClientBuffer(
           id: imported.bufferID, buffer: buffer, usage: .frame, isImported: true, composeReason: nil, head: head,
           account: account)
@@ -80,6 +83,18 @@ extension ClientSession {
     } catch {
       fail(.malformed, error.description)
     }
+  }
+
+  /// Why a client's picture would be composed where one in a host buffer would be shown as it is; nil otherwise.
+  ///
+  /// A picture of a size that the output has not is composed either way: then straight from the client's memory.
+  private func reasonToCopy(_ buffer: any ScanoutBuffer, _ output: any Output) -> String? {
+    let layout = buffer.layout
+    guard case .compose(let why) = output.fit(buffer, source: layout.bounds),
+      let host = try? output.makeBuffer(width: layout.width, height: layout.height, format: layout.format.opaque)
+    else { return nil }
+    if case .compose = output.fit(host, source: layout.bounds) { return nil }
+    return why
   }
 
   func destroyBuffer(_ id: UInt32) {

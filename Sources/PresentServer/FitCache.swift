@@ -10,6 +10,7 @@ struct FitCache {
     var width: Int
     var height: Int
     var strideBytes: Int
+    var offset: Int
     var format: PixelFormat
     var memoryKind: MemoryKind
     var isImported: Bool
@@ -21,6 +22,7 @@ struct FitCache {
       width = layout.width
       height = layout.height
       strideBytes = layout.strideBytes
+      offset = layout.offset
       format = layout.format
       memoryKind = frame.buffer.buffer.memoryKind
       isImported = frame.buffer.isImported

@@ -40,6 +40,9 @@ final class FakeOutput: Output {
   var refusals: [OutputError] = []
   /// What `importBuffer` throws.
   var importRefusal: OutputError?
+  /// What `fit` answers for imported buffers; nil: what it answers for all.
+  var importedFit: FitMethod?
+  private var imported: [FakeBuffer] = []
   var captured: MappedBuffer?
   private(set) var commits: [(frame: OutputFrame, fit: FitMethod)] = []
   private(set) var pending: OutputFrame?
@@ -74,11 +77,14 @@ final class FakeOutput: Output {
     _ memory: ImportedMemory, layout: FrameLayout, modifier: UInt64
   ) throws(OutputError) -> any ScanoutBuffer {
     if let importRefusal { throw importRefusal }
-    return try FakeBuffer(layout)
+    let buffer = try FakeBuffer(layout)
+    imported.append(buffer)
+    return buffer
   }
 
   func fit(_ buffer: any ScanoutBuffer, source: Rect) -> FitMethod {
     fitQuestions += 1
+    if let importedFit, imported.contains(where: { $0 === buffer }) { return importedFit }
     return fitAnswer(source)
   }
 

@@ -52,6 +52,21 @@ struct ImportTests {
     #expect(refusal(try importPages(client, pages: 2))?.contains("the picture needs") == true)
     bench.output.importRefusal = .rejected("no /dev/udmabuf")
     #expect(refusal(try importPages(client)) == "no /dev/udmabuf")
+    bench.output.importRefusal = nil
+    bench.output.importedFit = .compose("pitch 256 not accepted")
+    #expect(refusal(try importPages(client)) == "pitch 256 not accepted", "one copy is better than composing")
     #expect(!client.isEnded)
+  }
+
+  @Test("is taken where a host buffer would be composed as well")
+  func composedEitherWay() throws {
+    let bench = try Bench([FakeOutput(fit: .compose("no mode of 64x48"))])
+    let client = try bench.client()
+    guard case .buffer? = try importPages(client).last else {
+      Issue.record("composing from the client's memory saves the copy into a host buffer")
+      return
+    }
+    try client.present(1, 5, path: .direct)
+    #expect(bench.output.commits.count == 1)
   }
 }
