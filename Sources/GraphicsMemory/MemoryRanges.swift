@@ -42,9 +42,7 @@ extension MemoryRange {
     var total = 0
     for (index, range) in ranges.enumerated() {
       let (end, overflow) = range.offset.addingReportingOverflow(range.byteCount)
-      guard range.offset >= 0, range.byteCount > 0, range.offset % pageByteCount == 0,
-        range.byteCount % pageByteCount == 0
-      else { throw .misaligned(index: index) }
+      guard range.offset >= 0, range.byteCount > 0, range.isWholePages else { throw .misaligned(index: index) }
       let fileByteCount: Int
       if let known = sizes[range.fd] {
         fileByteCount = known
@@ -60,6 +58,12 @@ extension MemoryRange {
     guard total >= layout.byteCount else { throw .tooSmall(byteCount: total, needed: layout.byteCount) }
     return merged(ranges)
   }
+
+  /// Bytes that offsets and lengths must be multiples of.
+  public static let pageBytes = pageByteCount
+
+  /// Whether it starts and ends with a page.
+  public var isWholePages: Bool { offset % pageByteCount == 0 && byteCount % pageByteCount == 0 }
 
   /// The ranges with neighbours of one file made one.
   public static func merged(_ ranges: [MemoryRange]) -> [MemoryRange] {

@@ -54,6 +54,16 @@ public struct DamageRegion: Sendable {
     return result
   }
 
+  /// The same changes `x` pixels further right and `y` further down.
+  public func moved(x: Int, y: Int) -> DamageRegion {
+    var result = self
+    for index in 0..<count {
+      result.storage[index].x &+= x
+      result.storage[index].y &+= y
+    }
+    return result
+  }
+
   /// The part of it inside `rect`.
   public func clipped(to rect: Rect) -> DamageRegion {
     var result = DamageRegion()

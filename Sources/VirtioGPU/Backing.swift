@@ -86,6 +86,46 @@ import GuestMemory
     }
   }
 
+  /// The files' pages that hold the bytes from `first` to before `end`, and how many bytes of them come before `first`.
+  ///
+  /// Neighbours are merged. Nil where a piece in the middle is no whole page, or not in the guest's memory. The last
+  /// page counts as whole where the guest's memory has all of it.
+  func pages(from first: Int, to end: Int, memory: GuestMemory) -> (ranges: [MemoryRange], skipped: Int)? {
+    guard first >= 0, first < end, end <= byteCount else { return nil }
+    let page = MemoryRange.pageBytes
+    let start = first / page * page
+    var ranges: [MemoryRange] = []
+    var entryStart = 0
+    for entry in entries {
+      let lower = max(entryStart, start)
+      let upper = min(entryStart + entry.byteCount, (end + page - 1) / page * page)
+      if lower < upper {
+        let isLast = upper >= end
+        let count = isLast ? (upper - lower + page - 1) / page * page : upper - lower
+        guard add(entry.address &+ UInt64(lower - entryStart), count, memory, to: &ranges) else { return nil }
+        if isLast { return (MemoryRange.merged(ranges), first - start) }
+      }
+      entryStart += entry.byteCount
+    }
+    return nil
+  }
+
+  /// Adds what lies at a guest address; page by page where it crosses from one region into the next.
+  private func add(_ address: UInt64, _ count: Int, _ memory: GuestMemory, to ranges: inout [MemoryRange]) -> Bool {
+    if let range = memory.fileRange(address, count) {
+      guard range.isWholePages else { return false }
+      ranges.append(range)
+      return true
+    }
+    let page = MemoryRange.pageBytes
+    guard memory.contains(address, count), count % page == 0 else { return false }
+    for offset in stride(from: 0, to: count, by: page) {
+      guard let range = memory.fileRange(address &+ UInt64(offset), page), range.isWholePages else { return false }
+      ranges.append(range)
+    }
+    return true
+  }
+
   /// Copies `rowCount` rows of `rowBytes`, the first of them at byte `offset` of the resource.
   ///
   /// What lies past the end of the backing is left out. The caller has checked that the rows fit the destination.

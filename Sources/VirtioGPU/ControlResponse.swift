@@ -25,11 +25,6 @@ public enum ControlResponse: Equatable, Sendable {
   case deferred(token: UInt64, byteCount: Int)
 }
 
-extension Device {
-  /// Bytes of a response without content, every deferred one's among them.
-  public static let emptyResponseByteCount = ControlHeader.byteCount
-}
-
 /// The bytes of one response, written in place.
 @safe final class ResponseBuffer {
   /// The longest: `struct virtio_gpu_resp_edid`.

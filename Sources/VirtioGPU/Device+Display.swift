@@ -6,7 +6,8 @@ extension Device {
   public func frameDone(scanout index: Int, frame: UInt64, outcome: FrameOutcome, timeNanoseconds: UInt64) {
     guard scanouts.indices.contains(index) else { return }
     scanouts[index].noteAnswer(frame: frame, outcome: outcome)
-    completeFlushes(scanout: index, frame: frame)
+    settle(scanouts[index])
+    settleAnswers()
     if outcome != .flipped { retryFrames() }
   }
 
@@ -15,8 +16,10 @@ extension Device {
     for scanout in scanouts {
       guard let buffer = scanout.buffer(id) else { continue }
       buffer.released()
+      settle(scanout)
       break
     }
+    settleAnswers()
     retryFrames()
   }
 
@@ -40,13 +43,14 @@ extension Device {
   }
 
   private func dropBuffers(_ scanout: ScanoutState) {
+    forgetImports(scanout)
     scanout.removeBuffers()
     scanout.cursor.removeBuffers()
-    completeFlushes(scanout: scanout.index, frame: .max)
+    abandonFlushes(scanout)
   }
 
   private func showAgain(_ scanout: ScanoutState) {
-    scanout.reportedReason = ""
+    scanout.reportedPath = nil
     if let binding = scanout.binding {
       scanout.damage = DamageRegion(Rect(width: binding.source.width, height: binding.source.height))
       reportPath(scanout, binding)
@@ -57,8 +61,7 @@ extension Device {
 
   /// When `timerFired` is due (CLOCK_MONOTONIC), or nil.
   public var nextDeadline: UInt64? {
-    // Deadlines are in the order of the flushes, which all have the same time.
-    var earliest = pendingFlushes.first?.deadlineNanoseconds ?? .max
+    var earliest = pendingAnswers.firstDeadline ?? .max
     for scanout in scanouts where scanout.wantsPresent && !isDisplayAway {
       guard let pool = scanout.pools.first, pool.canGrow, pool.refusedUntilNanoseconds != 0,
         scanout.binding?.resource.isReadable == true
@@ -71,26 +74,8 @@ extension Device {
   /// Answers flushes that have waited long enough, and asks again for buffers that were refused.
   public func timerFired(nowNanoseconds: UInt64) {
     clockNanoseconds = max(clockNanoseconds, nowNanoseconds)
-    while let first = pendingFlushes.first, first.deadlineNanoseconds <= nowNanoseconds {
-      pendingFlushes.removeFirst()
-      complete(first)
-    }
+    pendingAnswers.settleDue(nowNanoseconds: nowNanoseconds)
+    settleAnswers()
     retryFrames()
-  }
-
-  /// Answers the flushes whose last frame was that one, or one before it.
-  func completeFlushes(scanout: Int, frame: UInt64) {
-    var index = 0
-    while index < pendingFlushes.count {
-      if pendingFlushes[index].noteAnswer(scanout: scanout, frame: frame) {
-        complete(pendingFlushes.remove(at: index))
-      } else {
-        index += 1
-      }
-    }
-  }
-
-  private func complete(_ flush: PendingFlush) {
-    onCompletion?(flush.token)
   }
 }

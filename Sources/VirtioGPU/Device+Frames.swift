@@ -7,15 +7,15 @@ extension Device {
 
   /// Shows a part of a resource wherever it is bound.
   ///
+  /// - Parameter fence: the timeline that the answer is on; nil where the guest does not wait for it.
   /// - Returns: a token where the response has to wait for the screen.
-  func flush(_ id: UInt32, rect: Rect, isFenced: Bool) throws(GPUError) -> UInt64? {
+  func flush(_ id: UInt32, rect: Rect, fence: FenceTimeline?) throws(GPUError) -> UInt64? {
     let resource = try find(id)
     let limit = resource.picture?.bounds ?? .empty
     if !resource.isBlob && !limit.contains(rect) { throw .invalidParameter }
     if resource.isBlob { markStale(resource, rect.intersection(limit)) }
-    var pending = PendingFlush(
-      token: lastToken + 1,
-      deadlineNanoseconds: clockNanoseconds &+ configuration.flushDeadlineNanoseconds, scanouts: 0)
+    var waiting: UInt16 = 0
+    var frames = InlineArray<16, UInt64>(repeating: 0)
     for scanout in scanouts where resource.scanouts & scanout.bit != 0 {
       guard let binding = scanout.binding else { continue }
       let visible = rect.intersection(binding.source)
@@ -27,23 +27,30 @@ extension Device {
             height: visible.height))
       }
       if scanout.damage.isEmpty { continue }
-      pending.scanouts |= scanout.bit
+      waiting |= scanout.bit
       scanout.wasFlushed = true
-      pending.frames[scanout.index] = scanout.nextFrame
+      frames[scanout.index] = scanout.nextFrame
       scanout.readyNanoseconds = clockNanoseconds
       present(scanout)
     }
-    guard resource.isBlob, isFenced, pending.scanouts != 0, !isDisplayAway,
-      pendingFlushes.count < Device.maxPendingFlushCount
-    else { return nil }
-    lastToken += 1
-    pendingFlushes.append(pending)
-    return lastToken
+    guard resource.isBlob, let fence, waiting != 0, !isDisplayAway else { return nil }
+    if pendingAnswers.isFull { answerAll() }
+    return pendingAnswers.add(fence, deadlineNanoseconds: flushDeadline, scanouts: waiting, frames: frames)
   }
 
   /// Hands over the scanout's picture, or notes that it is due.
   func present(_ scanout: ScanoutState) {
     guard let binding = scanout.binding else { return }
+    if let buffer = directBuffer(scanout, binding) {
+      presentDirectly(buffer, scanout, binding)
+    } else {
+      presentCopy(scanout, binding)
+    }
+    reportPath(scanout, binding)
+  }
+
+  /// Hands over a host buffer that shows the scanout's picture, or notes that a frame is due.
+  func presentCopy(_ scanout: ScanoutState, _ binding: Binding) {
     guard let buffer = prepare(scanout, binding) else {
       scanout.wantsPresent = true
       return

@@ -44,6 +44,7 @@ extension Device {
     space.events |= ConfigurationSpace.displayEvent
     for scanout in scanouts {
       for pool in scanout.pools { pool.refusedUntilNanoseconds = 0 }
+      scanout.imports.removeRefusals()
     }
     retryFrames()
   }

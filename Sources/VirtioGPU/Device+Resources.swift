@@ -65,6 +65,7 @@ extension Device {
     let backing = unsafe try Backing(entries, entryCount: entryCount, memory: memory)
     if case .blob(let byteCount) = resource.kind, backing.byteCount < byteCount { throw .invalidParameter }
     resource.backing = backing
+    forgetImports(of: resource)
     resource.chargedBytes += cost
     chargedBytes += cost
     // Large images go back to having their pixels in the pages, from the next transfer of all of them on.
@@ -75,6 +76,7 @@ extension Device {
     guard resource.backing != nil else { throw .unspecified }
     // What an image shows stays: the pages are the guest's again, so it moves into our own memory.
     if !resource.isBlob { try resource.makePrivate(ledger: &ledger) }
+    replaceImports(of: resource)
     resource.backing = nil
     let cost = resource.chargedBytes - Device.resourceCost - imageBytes(resource)
     resource.chargedBytes -= cost
@@ -103,6 +105,7 @@ extension Device {
   private func remove(_ resource: Resource) {
     resources[resource.id] = nil
     chargedBytes -= resource.chargedBytes
+    forgetImports(of: resource)
     // Buffers with its pixels have nothing to lose any more.
     for scanout in scanouts { scanout.forget(serial: resource.serial) }
   }

@@ -74,20 +74,16 @@ extension Device {
     scanout.wantsPresent = false
     scanout.wasFlushed = false
     if !isDisplayAway { display.disable(scanout: scanout.index) }
-    completeFlushes(scanout: scanout.index, frame: .max)
+    abandonFlushes(scanout)
   }
 
-  /// Tells the display once how this scanout's frames come.
+  /// Tells the display how this scanout's frames come, where that is news.
   func reportPath(_ scanout: ScanoutState, _ binding: Binding) {
-    let reason =
-      switch (configuration.pathPolicy, binding.resource.isBlob) {
-      case (.copy, _): "copies are asked for"
-      case (.auto, false): "the guest does not wait for the screen: showing its own pages would tear"
-      case (_, _): "showing the guest's own pages is not built yet"
-      }
-    guard reason != scanout.reportedReason, !isDisplayAway else { return }
-    scanout.reportedReason = reason
-    display.setPath(scanout: scanout.index, path: .copy, reason: reason)
+    if isDisplayAway { return }
+    let (path, reason) = framePath(scanout, binding)
+    if let told = scanout.reportedPath, told == (path, reason) { return }
+    scanout.reportedPath = (path, reason)
+    display.setPath(scanout: scanout.index, path: path, reason: reason)
   }
 
   /// Notes that a part of a resource has changed, wherever it is shown.

@@ -66,7 +66,7 @@ extension Device {
           Rect(
             x: visible.x - binding.source.x, y: visible.y - binding.source.y, width: visible.width,
             height: visible.height))
-        _ = prepare(scanout, binding)
+        if directBuffer(scanout, binding) == nil { _ = prepare(scanout, binding) }
       }
       return
     }
@@ -76,7 +76,8 @@ extension Device {
       guard let current = scanout.binding, current.source.width == last.source.width,
         current.source.height == last.source.height
       else { continue }
-      _ = prepare(scanout, Binding(resource: resource, source: last.source, picture: picture))
+      let next = Binding(resource: resource, source: last.source, picture: picture)
+      if directBuffer(scanout, next) == nil { _ = prepare(scanout, next) }
     }
   }
 }

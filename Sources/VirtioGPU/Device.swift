@@ -17,6 +17,15 @@ import Scanout
 /// flips, so this happens only where the guest draws into the front buffer anyway. The copy is late (at the flush, or
 /// when the display releases a buffer) where no scanout has shown the resource yet or no buffer is free: nothing
 /// ever waits for an unpaced guest. A blob's pixels are copied at RESOURCE_FLUSH.
+///
+/// **Without a copy.** A blob's pages are imported by the display when a scanout is set to it, once per picture, and
+/// shown themselves. The guest draws into them again when its fenced flush is answered: after the flip, and after the
+/// pages that were on screen before are no longer read. Where the display refuses, frames are copied as above.
+///
+/// **Fences.** To a guest an answered fence means that all earlier ones of its timeline are done, too. So while a flush
+/// waits for its flip, later fenced commands wait behind it, in their order; the guest is told nothing too early. The
+/// flushes of several heads share a timeline in Linux: a head waits for the other's flip as well, and heads of unlike
+/// rates run at the lowest one. Nothing waits longer than the flush deadline.
 @safe public final class Device {
   let display: any GPUDisplay
   let memory: GuestMemory
@@ -41,11 +50,8 @@ import Scanout
   var isDisplayAway = false
   /// The latest time that the caller told.
   var clockNanoseconds: UInt64 = 0
-  var pendingFlushes: [PendingFlush] = []
-  var lastToken: UInt64 = 0
+  var pendingAnswers = PendingAnswers()
 
-  /// More fenced flushes than that are answered at once.
-  static let maxPendingFlushCount = 256
   /// What any resource costs beside its pixels, for the memory limit.
   static let resourceCost = 1024
 
@@ -54,9 +60,9 @@ import Scanout
     self.display = display
     self.memory = memory
     self.configuration = configuration
-    scanouts = (0..<configuration.scanoutCount).map { ScanoutState(index: $0) }
+    let count = configuration.scanoutCount
+    scanouts = (0..<count).map { ScanoutState(index: $0, scanoutCount: count) }
     space = ConfigurationSpace(scanoutCount: UInt32(configuration.scanoutCount))
-    pendingFlushes.reserveCapacity(Device.maxPendingFlushCount)
   }
 
   /// Feature bits that the device offers.
@@ -79,11 +85,13 @@ import Scanout
     guard let header = ControlHeader(&reader) else {
       return .respond(byteCount: buffer.encode(.unspecified, for: .none))
     }
+    let response: ControlResponse
     do throws(GPUError) {
-      return unsafe try execute(try ControlCommand(type: header.type, &reader), header: header, request: request)
+      response = unsafe try execute(try ControlCommand(type: header.type, &reader), header: header, request: request)
     } catch {
-      return .respond(byteCount: buffer.encode(error, for: header))
+      response = .respond(byteCount: buffer.encode(error, for: header))
     }
+    return header.isFenced ? inOrder(response, FenceTimeline(header)) : response
   }
 
   private func execute(
@@ -113,7 +121,7 @@ import Scanout
     case .transferToHost2D(let rect, let offset, let resource):
       try transfer(resource, rect: rect, offset: offset)
     case .resourceFlush(let rect, let resource):
-      if let token = try flush(resource, rect: rect, isFenced: header.isFenced) {
+      if let token = try flush(resource, rect: rect, fence: header.isFenced ? FenceTimeline(header) : nil) {
         return .deferred(token: token, byteCount: buffer.encodeOK(for: header))
       }
     case .ofContext:
@@ -127,7 +135,7 @@ import Scanout
   /// Everything as at the start: resources gone, scanouts blank, pending responses forgotten. The accepted features stay:
   /// a frontend may tell of the next driver's before it is known that there was a reset.
   public func reset() {
-    pendingFlushes.removeAll(keepingCapacity: true)
+    pendingAnswers.removeAll()
     resources.removeAll()
     chargedBytes = 0
     space.events = 0
@@ -138,6 +146,7 @@ import Scanout
         for pool in scanout.pools { for buffer in pool.buffers { display.destroyBuffer(buffer.host.id) } }
         for id in scanout.cursor.bufferIDs { display.destroyBuffer(id) }
       }
+      forgetImports(scanout)
       scanout.reset()
     }
   }
@@ -145,6 +154,9 @@ import Scanout
   /// The guest's memory table has changed: all pages are looked up again.
   public func memoryChanged() {
     for resource in resources.values { resource.backing?.resolve(memory) }
+    // The same addresses may mean other pages: they are imported anew for the next frame.
+    for scanout in scanouts { forgetImports(scanout) }
+    settleAnswers()
     retryFrames()
   }
 }

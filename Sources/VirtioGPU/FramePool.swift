@@ -10,8 +10,8 @@ struct FrameContent: Equatable {
   var y: Int
 }
 
-/// A host buffer of a pool, with what is known of its content and its whereabouts.
-final class PooledBuffer {
+/// A host buffer of a pool, with what is known of its content.
+final class PooledBuffer: ShownBuffer {
   let host: HostBuffer
   /// Nil: anything.
   var content: FrameContent?
@@ -19,29 +19,16 @@ final class PooledBuffer {
   var stale = DamageRegion()
   /// Drawn into and not presented since.
   var isFresh = false
-  /// Presents that are not answered yet.
-  private var outstanding = 0
-  private var isOnScreen = false
 
-  init(_ host: HostBuffer) { self.host = host }
+  init(_ host: HostBuffer) {
+    self.host = host
+    super.init(id: host.id)
+  }
 
-  /// Whether nobody reads it, nor will without a further present.
-  var isFree: Bool { outstanding == 0 && !isOnScreen }
-
-  /// It was handed over once more.
-  func presented() {
-    outstanding += 1
+  override func presented() {
+    super.presented()
     isFresh = false
   }
-
-  /// A present of it was answered.
-  func answered(_ outcome: FrameOutcome) {
-    outstanding = max(outstanding - 1, 0)
-    if outcome == .flipped { isOnScreen = true }
-  }
-
-  /// The display has let go of it. A present that the display had not seen then still counts.
-  func released() { isOnScreen = false }
 }
 
 /// The host buffers of one scanout for pictures of one size and format.

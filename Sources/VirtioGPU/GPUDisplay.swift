@@ -44,6 +44,16 @@ public final class HostBuffer {
   }
 }
 
+/// What became of an import.
+public enum BufferImport: Equatable, Sendable {
+  /// The display shows the memory itself, under that name.
+  case imported(id: UInt32)
+  /// It cannot show it as it is. The same question would get the same answer.
+  case refused(reason: String)
+  /// No answer now; another time there may be one.
+  case unavailable(reason: String)
+}
+
 /// How a frame's bytes reached the scan-out buffer.
 public enum FramePath: UInt32, Sendable {
   /// The hardware reads the guest's own pages.
@@ -113,6 +123,12 @@ public protocol GPUDisplay: AnyObject {
   func makeBuffer(scanout: Int, width: Int, height: Int, format: PixelFormat) -> HostBuffer?
   /// A buffer for that scanout's cursor: 64 × 64 or larger, ARGB8888.
   func makeCursorBuffer(scanout: Int) -> HostBuffer?
+  /// The guest's own memory as a buffer of that scanout's output, without moving a byte. May wait shortly for the daemon.
+  ///
+  /// - Parameters:
+  ///   - layout: the picture in the ranges; of a format without alpha.
+  ///   - ranges: whole pages, in the picture's order. The descriptors are good during the call only.
+  func importBuffer(scanout: Int, layout: FrameLayout, ranges: [MemoryRange]) -> BufferImport
   /// Forgets a buffer; the display frees it once it has left the screen.
   func destroyBuffer(_ id: UInt32)
   /// Shows a frame at the next vblank. Answered by one `frameDone`, and, where it was flipped, by `bufferReleased` once

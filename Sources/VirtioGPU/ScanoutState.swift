@@ -29,7 +29,16 @@ final class ScanoutState {
   /// Rises with every frame.
   private(set) var lastFrame: UInt64 = 0
   /// Presents without an answer, oldest first.
-  private var unanswered: [(frame: UInt64, buffer: PooledBuffer)] = []
+  private var unanswered: [(frame: UInt64, buffer: ShownBuffer)] = []
+  /// The newest frame that was answered, and the newest one that was on screen.
+  private var lastAnswered: UInt64 = 0
+  private var lastFlipped: UInt64 = 0
+  /// The buffer of `lastFlipped`.
+  private var shown: ShownBuffer?
+  /// The guest's pages that the display shows itself.
+  var imports: DirectImports
+  /// Why the display last had no answer to an import.
+  var unavailableReason = ""
   /// What has changed since the last frame, in the source's pixels.
   var damage = DamageRegion()
   /// Bytes copied for this scanout since its last frame.
@@ -40,12 +49,13 @@ final class ScanoutState {
   var wasFlushed = false
   /// When the guest's command for the next frame came.
   var readyNanoseconds: UInt64 = 0
-  /// What the display was last told of the path.
-  var reportedReason = ""
+  /// What the display was last told of the path; nil: nothing.
+  var reportedPath: (path: FramePath, reason: String)?
   var cursor = CursorState()
 
-  init(index: Int) {
+  init(index: Int, scanoutCount: Int) {
     self.index = index
+    imports = DirectImports(scanoutCount: scanoutCount)
     unanswered.reserveCapacity(ScanoutState.maxUnansweredCount)
   }
 
@@ -76,6 +86,9 @@ final class ScanoutState {
     for pool in pools { pool.removeAll() }
     for pool in pools { pool.refusedUntilNanoseconds = 0 }
     unanswered.removeAll(keepingCapacity: true)
+    lastAnswered = lastFrame
+    lastFlipped = lastFrame
+    shown = nil
   }
 
   /// Everything but the frame numbers, which rise for ever.
@@ -87,12 +100,12 @@ final class ScanoutState {
     copiedBytes = 0
     wantsPresent = false
     wasFlushed = false
-    reportedReason = ""
+    reportedPath = nil
     cursor = CursorState()
   }
 
   /// Notes a frame of that buffer as handed over and gives its number.
-  func noteFrame(of buffer: PooledBuffer) -> UInt64 {
+  func noteFrame(of buffer: ShownBuffer) -> UInt64 {
     lastFrame += 1
     if unanswered.count == ScanoutState.maxUnansweredCount { unanswered.removeFirst() }
     unanswered.append((lastFrame, buffer))
@@ -105,12 +118,27 @@ final class ScanoutState {
 
   /// A frame was answered.
   func noteAnswer(frame: UInt64, outcome: FrameOutcome) {
+    // Frames are answered in their order; an answer to none of ours says nothing.
+    if frame <= lastFrame { lastAnswered = max(lastAnswered, frame) }
     guard let index = unanswered.firstIndex(where: { $0.frame == frame }) else { return }
-    unanswered.remove(at: index).buffer.answered(outcome)
+    let buffer = unanswered.remove(at: index).buffer
+    buffer.answered(outcome)
+    if outcome == .flipped && frame > lastFlipped {
+      lastFlipped = frame
+      shown = buffer
+    }
   }
 
-  /// The host buffer of that id, if it is one of this scanout's.
-  func buffer(_ id: UInt32) -> PooledBuffer? {
+  /// Whether the guest may go on after that frame: it, or a newer one, is on screen or nothing is on its way there, and
+  /// no page of the guest is read any more that it replaced.
+  func isSettled(frame: UInt64) -> Bool {
+    guard frame <= lastAnswered, frame <= lastFlipped || lastAnswered == lastFrame else { return false }
+    return !imports.isReadingOther(than: shown)
+  }
+
+  /// The buffer of that id, if it is one of this scanout's.
+  func buffer(_ id: UInt32) -> ShownBuffer? {
+    if let imported = imports.buffer(id) { return imported }
     for pool in pools {
       for buffer in pool.buffers where buffer.host.id == id { return buffer }
     }

@@ -16,6 +16,10 @@ struct Backend: ParsableCommand {
       (vhost-user-test-device-pci, QEMU 10.2 and later) and vhost-user-gpu-pci; `framepath qemu-args` prints QEMU's
       side. framepathd may come, go and come back meanwhile: the guest runs on.
 
+      A guest with blobs (the complete device) is shown from its own pages, without a copy, and waits for its monitor.
+      A guest with 2D resources (vhost-user-gpu-pci) does not wait: its frames are copied once. With --path direct its
+      pages are shown too, at the price that it may be seen drawing into them.
+
       EXAMPLES
         framepath-vhost-user-gpu --vm web --socket-path /run/user/1000/framepath/web.sock
         framepath-vhost-user-gpu --vm wall --socket-path wall.sock --outputs HDMI-A-1,DP-2
@@ -43,7 +47,7 @@ struct Backend: ParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "auto takes the best path that cannot tear; copy always copies; direct copies never, and may tear.",
+      "auto takes the best path that cannot tear; copy always copies; direct copies only what an output refuses, and may tear.",
       valueName: "auto|copy|direct"),
     transform: Backend.pathPolicy)
   var path: PathPolicy = .auto

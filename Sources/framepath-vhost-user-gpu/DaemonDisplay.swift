@@ -119,6 +119,18 @@ final class DaemonDisplay: GPUDisplay {
     }
   }
 
+  func importBuffer(scanout: Int, layout: FrameLayout, ranges: [MemoryRange]) -> BufferImport {
+    do throws(PresentClientError) {
+      return .imported(id: try client.importBuffer(scanout: scanout, layout: layout, pages: .memfd(ranges)))
+    } catch {
+      switch error {
+      case .refused(let message) where message.code != .stale: return .refused(reason: message.text)
+      case .failed(let why): return .refused(reason: why)
+      case .refused, .notConnected, .timedOut: return .unavailable(reason: error.description)
+      }
+    }
+  }
+
   func destroyBuffer(_ id: UInt32) { client.destroyBuffer(id) }
 
   func present(_ frame: FrameSubmission) {

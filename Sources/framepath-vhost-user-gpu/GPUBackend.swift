@@ -20,8 +20,8 @@ final class GPUBackend: VhostUserDevice {
   let display: DaemonDisplay
   private let request = UnsafeMutableRawBufferPointer.allocate(byteCount: requestCapacity, alignment: 16)
   private var control: VhostUserQueue?
-  /// Heads of chains whose answer waits for a flip, by the device's token.
-  private var waiting: [UInt64: UInt16] = [:]
+  /// Chains whose answer waits for a flip, by the device's token; tokens rise in the guest's order.
+  private var waiting: [UInt64: (head: UInt16, byteCount: UInt32)] = [:]
   private let timer: TimerFD
   private var armedDeadline: UInt64?
 
@@ -79,7 +79,9 @@ final class GPUBackend: VhostUserDevice {
   func queueStopping(_ queue: VhostUserQueue) {
     guard queue.index == GPUBackend.controlQueue else { return }
     // The guest must find every answer after a pause; the frames themselves go on to the screen.
-    for head in waiting.values { queue.push(head: head, writtenByteCount: UInt32(Device.emptyResponseByteCount)) }
+    for (_, chain) in waiting.sorted(by: { $0.key < $1.key }) {
+      queue.push(head: chain.head, writtenByteCount: chain.byteCount)
+    }
     waiting.removeAll(keepingCapacity: true)
     queue.notify()
     control = nil
@@ -107,8 +109,7 @@ final class GPUBackend: VhostUserDevice {
         queue.push(head: chain.head, writtenByteCount: write(byteCount, to: chain))
       case .deferred(let token, let byteCount):
         // The guest looks at the answer only once its chain is pushed.
-        _ = write(byteCount, to: chain)
-        waiting[token] = chain.head
+        waiting[token] = (chain.head, write(byteCount, to: chain))
       }
     }
   }
@@ -127,8 +128,8 @@ final class GPUBackend: VhostUserDevice {
   }
 
   private func complete(_ token: UInt64) {
-    guard let head = waiting.removeValue(forKey: token) else { return }
-    control?.push(head: head, writtenByteCount: UInt32(Device.emptyResponseByteCount))
+    guard let chain = waiting.removeValue(forKey: token) else { return }
+    control?.push(head: chain.head, writtenByteCount: chain.byteCount)
   }
 
   // MARK: Time

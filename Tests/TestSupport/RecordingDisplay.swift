@@ -1,4 +1,5 @@
-import GraphicsMemory
+import Glibc
+public import GraphicsMemory
 import LinuxIO
 public import Scanout
 public import VirtioGPU
@@ -35,6 +36,10 @@ public final class RecordingDisplay: GPUDisplay {
   public var heads: [HeadDescription?]
   /// Whether `makeBuffer` and `makeCursorBuffer` give nothing.
   public var refusesBuffers = false
+  /// Why `importBuffer` refuses; nil: it does not.
+  public var importRefusal: String? = "no imports here"
+  /// Whether `importBuffer` has no answer.
+  public var isImportUnavailable = false
   /// Bytes between the rows of a buffer beside its pixels, as of hardware that wants aligned rows.
   public var padByteCount = 0
   /// Whether to remember frames, not only count them.
@@ -42,6 +47,16 @@ public final class RecordingDisplay: GPUDisplay {
 
   /// Every buffer made and not destroyed.
   public private(set) var buffers: [UInt32: HostBuffer] = [:]
+  /// The buffers of `importBuffer`, destroyed ones too, in order.
+  public private(set) var imports: [UInt32] = []
+  /// `importBuffer` calls.
+  public private(set) var importCount = 0
+  /// The ranges of the last one.
+  public private(set) var importedRanges: [MemoryRange] = []
+  /// The layout of the last one.
+  public private(set) var importedLayout: FrameLayout?
+  /// Every `destroyBuffer` call.
+  public private(set) var destroyed: [UInt32] = []
   /// `makeBuffer` and `makeCursorBuffer` calls, refused ones too.
   public private(set) var requestCount = 0
   /// Every frame, where `recordsFrames`.
@@ -93,8 +108,37 @@ public final class RecordingDisplay: GPUDisplay {
   /// A memfd of 64 × 64 pixels.
   public func makeCursorBuffer(scanout: Int) -> HostBuffer? { make(scanout, width: 64, height: 64, format: .argb8888) }
 
+  /// Maps the pages, so that `pixel` reads what the guest has drawn by then.
+  public func importBuffer(scanout: Int, layout: FrameLayout, ranges: [MemoryRange]) -> BufferImport {
+    importCount += 1
+    importedRanges = ranges
+    importedLayout = layout
+    if isImportUnavailable { return .unavailable(reason: "no answer") }
+    if let importRefusal { return .refused(reason: importRefusal) }
+    do {
+      // The caller's descriptors are its own.
+      var owners: [Int32: SharedFD] = [:]
+      for range in ranges where owners[range.fd] == nil {
+        owners[range.fd] = try duplicate(range.fd)
+      }
+      let kept = ranges.map { range in
+        MemoryRange(fd: owners[range.fd]?.raw ?? -1, offset: range.offset, byteCount: range.byteCount)
+      }
+      let checked = try MemoryRange.checked(kept, descriptors: Array(owners.values), layout: layout)
+      let mapped = try MappedBuffer(reading: checked, owners: Array(owners.values), layout: layout)
+      let id = register(HostBuffer(id: nextID, mapped: mapped), scanout)
+      imports.append(id)
+      return .imported(id: id)
+    } catch {
+      return .refused(reason: "\(error)")
+    }
+  }
+
   /// Forgets it at once.
-  public func destroyBuffer(_ id: UInt32) { buffers[id] = nil }
+  public func destroyBuffer(_ id: UInt32) {
+    destroyed.append(id)
+    buffers[id] = nil
+  }
 
   /// Remembers it. Whoever owns the recorder answers it.
   public func present(_ frame: FrameSubmission) {
@@ -124,9 +168,21 @@ public final class RecordingDisplay: GPUDisplay {
       let mapped = try? MappedBuffer(fd: SharedFD(fd), kind: .memfd, layout: layout, byteCount: stride * height)
     else { return nil }
     let buffer = HostBuffer(id: nextID, mapped: mapped)
-    buffers[nextID] = buffer
-    owners[nextID] = scanout
-    nextID += 1
+    register(buffer, scanout)
     return buffer
+  }
+
+  private func duplicate(_ fd: Int32) throws -> SharedFD {
+    let copy = fcntl(fd, F_DUPFD_CLOEXEC, 0)
+    guard copy >= 0 else { throw SystemError(call: "fcntl", code: errno) }
+    return SharedFD(OwnedFD(taking: copy))
+  }
+
+  @discardableResult
+  private func register(_ buffer: HostBuffer, _ scanout: Int) -> UInt32 {
+    buffers[buffer.id] = buffer
+    owners[buffer.id] = scanout
+    nextID += 1
+    return buffer.id
   }
 }

@@ -26,7 +26,9 @@ struct SeededGenerator: RandomNumberGenerator {
     let modes = [DisplayMode](repeating: DisplayMode(width: 128, height: 96, refreshMillihertz: 60_000), count: 3)
     let limit = 8 << 20
     let guest = try TestGuest(
-      modes: modes, regionCount: 3, blobs: true, configuration: DeviceConfiguration(memoryLimitBytes: limit))
+      modes: modes, regionCount: 3, blobs: true,
+      configuration: DeviceConfiguration(memoryLimitBytes: limit, pathPolicy: seed % 2 == 0 ? .direct : .auto))
+    guest.display.importRefusal = nil
     for _ in 0..<5_000 {
       guest.now += 1_000_000
       switch Int.random(in: 0..<20, using: &random) {
@@ -41,7 +43,7 @@ struct SeededGenerator: RandomNumberGenerator {
     }
     guest.device.displayRestored()
     for id in Array(UInt32(0)..<16) + [.max, 1 << 31, .max >> 1] { guest.type(unref(id)) }
-    #expect(guest.display.buffers.count <= 3 * (2 * 4 + 2))
+    #expect(guest.display.buffers.count <= 3 * (2 * 4 + 2), "all resources are gone, and their imports")
     // All memory is free again.
     #expect(guest.type(create2D(1, width: 2048, height: 1023)) == TestGuest.success)
     guest.device.reset()
@@ -119,7 +121,10 @@ struct SeededGenerator: RandomNumberGenerator {
       guest.display.forgetBuffers(scanout: scanout)
       device.buffersLost(scanout: scanout)
     case 5: device.memoryChanged()
-    case 6: guest.display.refusesBuffers.toggle()
+    case 6:
+      guest.display.refusesBuffers.toggle()
+      guest.display.isImportUnavailable = Bool.random(using: &random)
+      guest.display.importRefusal = Bool.random(using: &random) ? nil : "no"
     default:
       for frame in guest.display.frames.suffix(6) {
         let outcome: FrameOutcome = Bool.random(using: &random) ? .flipped : .superseded

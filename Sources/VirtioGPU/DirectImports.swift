@@ -1,0 +1,95 @@
+/// Guest memory that the display shows itself, or refuses to.
+final class ImportedBuffer: ShownBuffer {
+  /// Of the resource.
+  let serial: UInt64
+  let picture: Picture
+
+  init(id: UInt32, serial: UInt64, picture: Picture) {
+    self.serial = serial
+    self.picture = picture
+    super.init(id: id)
+  }
+}
+
+/// The imports of one scanout: each picture of a resource is asked for once, and the answer is kept.
+struct DirectImports {
+  /// What is known of a picture.
+  enum Answer {
+    case imported(ImportedBuffer)
+    case refused(String)
+  }
+
+  private struct Entry {
+    var serial: UInt64
+    var picture: Picture
+    var answer: Answer
+  }
+
+  /// More pictures than a guest flips between; a client of the daemon holds 256 buffers over all its scanouts.
+  let capacity: Int
+  /// Most recently asked last.
+  private var entries: [Entry] = []
+  /// The display had no answer; not asked again before this time.
+  var unavailableUntilNanoseconds: UInt64 = 0
+
+  init(scanoutCount: Int) {
+    capacity = max(4, min(16, 96 / scanoutCount))
+    entries.reserveCapacity(capacity)
+  }
+
+  /// What the display said of that picture; nil where it was not asked.
+  func answer(serial: UInt64, picture: Picture) -> Answer? {
+    for entry in entries where entry.serial == serial && entry.picture == picture { return entry.answer }
+    return nil
+  }
+
+  /// The buffer of that name.
+  func buffer(_ id: UInt32) -> ImportedBuffer? {
+    for entry in entries {
+      if case .imported(let buffer) = entry.answer, buffer.id == id { return buffer }
+    }
+    return nil
+  }
+
+  /// Whether the display may still read a picture other than that one.
+  func isReadingOther(than shown: ShownBuffer?) -> Bool {
+    for entry in entries {
+      if case .imported(let buffer) = entry.answer, buffer !== shown, buffer.isOnScreen { return true }
+    }
+    return false
+  }
+
+  /// Keeps an answer.
+  ///
+  /// - Returns: the buffer that had to go for it: the oldest that nobody reads, else the oldest.
+  mutating func add(_ answer: Answer, serial: UInt64, picture: Picture) -> ImportedBuffer? {
+    var dropped: ImportedBuffer?
+    if entries.count >= capacity {
+      let index = entries.firstIndex { if case .imported(let buffer) = $0.answer { buffer.isFree } else { true } }
+      if case .imported(let buffer) = entries.remove(at: index ?? 0).answer { dropped = buffer }
+    }
+    entries.append(Entry(serial: serial, picture: picture, answer: answer))
+    return dropped
+  }
+
+  /// The output is another: what it refused before, it may show now.
+  mutating func removeRefusals() {
+    entries.removeAll { if case .refused = $0.answer { true } else { false } }
+    unavailableUntilNanoseconds = 0
+  }
+
+  /// Forgets a resource, or everything for nil.
+  ///
+  /// - Parameter dropped: gets each buffer that had to go.
+  mutating func remove(serial: UInt64?, dropped: (ImportedBuffer) -> Void) {
+    var index = 0
+    while index < entries.count {
+      if let serial, entries[index].serial != serial {
+        index += 1
+      } else if case .imported(let buffer) = entries.remove(at: index).answer {
+        dropped(buffer)
+      }
+    }
+    if serial == nil { unavailableUntilNanoseconds = 0 }
+  }
+}
