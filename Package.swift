@@ -74,6 +74,10 @@ let package = Package(
       dependencies: ["LinuxIO", "Scanout", "GraphicsMemory", "HybridRegion", "PresentProtocol", "PresentClient"],
       swiftSettings: memory),
 
+    .target(
+      name: "VhostUserFrontend", dependencies: ["LinuxIO", "GuestMemory", "Virtio", "VhostUser"],
+      swiftSettings: memory),
+
     // The tool's own
     .target(name: "HostProbe", dependencies: ["LinuxIO"], swiftSettings: strict),
     .target(name: "PNGFile", dependencies: ["CPNG", "Scanout", "GraphicsMemory"], swiftSettings: memory),
@@ -116,7 +120,7 @@ let package = Package(
     .target(
       name: "TestSupport",
       dependencies: [
-        "LinuxIO", "GuestMemory", "Virtio", "VhostUser", "Scanout", "GraphicsMemory", "Outputs", "VirtioGPU",
+        "VhostUserFrontend", "LinuxIO", "Scanout", "GraphicsMemory", "Outputs", "VirtioGPU",
       ],
       path: "Tests/TestSupport", swiftSettings: strict),
     .testTarget(name: "LinuxIOTests", dependencies: ["LinuxIO", "TestSupport"], swiftSettings: strict),

@@ -1,7 +1,7 @@
 public import GuestMemory
 public import LinuxIO
 
-/// A guest's memory for tests: one memfd, mapped here as the guest would see it, cut into regions for a backend.
+/// A guest's memory as a frontend has it: one memfd, mapped here as the guest would see it, cut into regions for a backend.
 ///
 /// Guest address 0 is the first byte; there is no hole.
 public final class GuestRAM {
@@ -14,7 +14,7 @@ public final class GuestRAM {
 
   /// `byteCount` bytes of zeros in a sealed memfd.
   public convenience init(byteCount: Int) throws(SystemError) {
-    try self.init(fd: SharedFD(try MemFD.create(name: "test-ram", byteCount: byteCount)), byteCount: byteCount)
+    try self.init(fd: SharedFD(try MemFD.create(name: "guest-ram", byteCount: byteCount)), byteCount: byteCount)
   }
 
   /// Memory of another's making.
@@ -25,10 +25,10 @@ public final class GuestRAM {
   }
 
   /// All bytes, as the guest sees them.
-  public var bytes: UnsafeMutableRawBufferPointer { mapping.bytes }
+  public var bytes: UnsafeMutableRawBufferPointer { unsafe mapping.bytes }
 
   /// The frontend's address of guest address 0.
-  public var userAddress: UInt64 { UInt64(UInt(bitPattern: mapping.base)) }
+  public var userAddress: UInt64 { unsafe UInt64(UInt(bitPattern: mapping.base)) }
 
   /// Part of it as a region of a backend's table.
   public func region(from address: Int = 0, byteCount: Int? = nil) throws(GuestMemoryError) -> GuestRegion {
@@ -52,42 +52,42 @@ public final class GuestRAM {
 
   // MARK: What a guest does with its memory
 
-  /// Takes memory that nobody has taken yet. A test that takes more than there is has a bug, and ends.
+  /// Takes memory that nobody has taken yet. Taking more than there is, is a bug of the caller.
   ///
   /// - Parameter alignment: bytes, a power of two.
   public func allocate(_ byteCount: Int, alignment: Int = 64) -> UInt64 {
     let start = (allocated + alignment - 1) & ~(alignment - 1)
-    precondition(start + byteCount <= self.byteCount, "the test's guest has \(self.byteCount) bytes of memory")
+    precondition(start + byteCount <= self.byteCount, "the guest has \(self.byteCount) bytes of memory")
     allocated = start + byteCount
     return UInt64(start)
   }
 
   /// Writes `bytes` at a guest address.
   public func write(_ bytes: [UInt8], at address: UInt64) {
-    for (index, byte) in bytes.enumerated() { self.bytes[Int(address) + index] = byte }
+    for (index, byte) in bytes.enumerated() { unsafe self.bytes[Int(address) + index] = byte }
   }
 
   /// The bytes at a guest address.
   public func read(_ address: UInt64, _ byteCount: Int) -> [UInt8] {
-    Array(UnsafeRawBufferPointer(start: mapping.base + Int(address), count: byteCount))
+    unsafe Array(UnsafeRawBufferPointer(start: mapping.base + Int(address), count: byteCount))
   }
 
   /// Fills memory with one byte.
   public func fill(_ address: UInt64, _ byteCount: Int, with byte: UInt8 = 0) {
-    (mapping.base + Int(address)).initializeMemory(as: UInt8.self, repeating: byte, count: byteCount)
+    unsafe (mapping.base + Int(address)).initializeMemory(as: UInt8.self, repeating: byte, count: byteCount)
   }
 
   /// The shared 16-bit number at a guest address.
-  public func index(_ address: UInt64) -> SharedIndex { SharedIndex(mapping.base + Int(address)) }
+  public func index(_ address: UInt64) -> SharedIndex { unsafe SharedIndex(mapping.base + Int(address)) }
 
   /// Writes the `virtq_desc` at `index` of a table.
   public func setDescriptor(
     _ table: UInt64, _ index: Int, address: UInt64, byteCount: UInt32, flags: UInt16, next: UInt16
   ) {
-    let entry = mapping.base + Int(table) + 16 * index
-    entry.storeBytes(of: address.littleEndian, as: UInt64.self)
-    entry.storeBytes(of: byteCount.littleEndian, toByteOffset: 8, as: UInt32.self)
-    entry.storeBytes(of: flags.littleEndian, toByteOffset: 12, as: UInt16.self)
-    entry.storeBytes(of: next.littleEndian, toByteOffset: 14, as: UInt16.self)
+    let entry = unsafe mapping.base + Int(table) + 16 * index
+    unsafe entry.storeBytes(of: address.littleEndian, as: UInt64.self)
+    unsafe entry.storeBytes(of: byteCount.littleEndian, toByteOffset: 8, as: UInt32.self)
+    unsafe entry.storeBytes(of: flags.littleEndian, toByteOffset: 12, as: UInt16.self)
+    unsafe entry.storeBytes(of: next.littleEndian, toByteOffset: 14, as: UInt16.self)
   }
 }

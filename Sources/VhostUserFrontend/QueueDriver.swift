@@ -2,7 +2,7 @@ import GuestMemory
 public import Virtio
 
 /// One buffer of a chain, in guest memory.
-public struct MockBuffer: Sendable {
+public struct DriverBuffer: Sendable {
   /// Guest address of the first byte.
   public var address: UInt64
   /// Length in bytes.
@@ -11,20 +11,20 @@ public struct MockBuffer: Sendable {
   public var isWritable: Bool
 
   /// A buffer that the device reads.
-  public static func readable(_ address: UInt64, _ byteCount: Int) -> MockBuffer {
-    MockBuffer(address: address, byteCount: byteCount, isWritable: false)
+  public static func readable(_ address: UInt64, _ byteCount: Int) -> DriverBuffer {
+    DriverBuffer(address: address, byteCount: byteCount, isWritable: false)
   }
 
   /// A buffer that the device writes.
-  public static func writable(_ address: UInt64, _ byteCount: Int) -> MockBuffer {
-    MockBuffer(address: address, byteCount: byteCount, isWritable: true)
+  public static func writable(_ address: UInt64, _ byteCount: Int) -> DriverBuffer {
+    DriverBuffer(address: address, byteCount: byteCount, isWritable: true)
   }
 }
 
 /// The driver's side of a split virtqueue, as a guest's kernel has it.
 ///
-/// It keeps to the specification; tests that want a hostile driver write the ring with the `set…` functions. One thread.
-public final class MockDriver {
+/// It keeps to the specification; a hostile driver writes the ring with the `set…` functions. One thread.
+public final class QueueDriver {
   /// Descriptors in the ring.
   public let size: Int
   /// Guest addresses of the ring's parts.
@@ -90,7 +90,7 @@ public final class MockDriver {
   ///
   /// - Parameter indirect: by an indirect table, which takes one descriptor of the ring.
   /// - Returns: the chain's head.
-  public func add(_ buffers: [MockBuffer], indirect: Bool = false) -> UInt16? {
+  public func add(_ buffers: [DriverBuffer], indirect: Bool = false) -> UInt16? {
     let needed = indirect ? 1 : buffers.count
     guard needed > 0, free.count >= needed else { return nil }
     var taken: [UInt16] = []
@@ -139,8 +139,9 @@ public final class MockDriver {
   public func takeUsed() -> (head: UInt16, writtenByteCount: UInt32)? {
     guard ram.index(usedRing + 2).loadAcquiring() != lastUsed else { return nil }
     let entry = Int(usedRing) + 4 + 8 * Int(lastUsed & UInt16(size - 1))
-    let head = UInt16(truncatingIfNeeded: UInt32(littleEndian: ram.bytes.load(fromByteOffset: entry, as: UInt32.self)))
-    let written = UInt32(littleEndian: ram.bytes.load(fromByteOffset: entry + 4, as: UInt32.self))
+    let head = unsafe UInt16(
+      truncatingIfNeeded: UInt32(littleEndian: ram.bytes.load(fromByteOffset: entry, as: UInt32.self)))
+    let written = unsafe UInt32(littleEndian: ram.bytes.load(fromByteOffset: entry + 4, as: UInt32.self))
     lastUsed &+= 1
     if Int(head) < size {
       free.append(contentsOf: chains[Int(head)].reversed())

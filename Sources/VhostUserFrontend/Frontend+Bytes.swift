@@ -3,14 +3,14 @@ import GuestMemory
 import LinuxIO
 import VhostUser
 
-extension FakeFrontend {
+extension Frontend {
   func number(_ value: UInt64) -> [UInt8] {
     var bytes: [UInt8] = []
     bytes.append(littleEndian: value)
     return bytes
   }
 
-  func pair() throws(FakeFrontendError) -> PairBox {
+  func pair() throws(FrontendError) -> PairBox {
     do throws(SystemError) {
       return PairBox(try UnixSocket.pair(.stream))
     } catch {
@@ -18,7 +18,7 @@ extension FakeFrontend {
     }
   }
 
-  func numberReply(_ request: Request) throws(FakeFrontendError) -> UInt64 {
+  func numberReply(_ request: Request) throws(FrontendError) -> UInt64 {
     let payload = try receiveReply(request)
     guard payload.count == 8 else {
       throw .badReply(request: request.rawValue, flags: 0, byteCount: payload.count)
@@ -27,7 +27,7 @@ extension FakeFrontend {
   }
 
   /// QEMU takes only version 1 and the reply flag, and nothing else.
-  func receiveReply(_ request: Request) throws(FakeFrontendError) -> [UInt8] {
+  func receiveReply(_ request: Request) throws(FrontendError) -> [UInt8] {
     let header = try receiveHeader(nil)
     guard header.request == request.rawValue, header.flags == 5 else {
       throw .badReply(request: header.request, flags: header.flags, byteCount: Int(header.payloadByteCount))
@@ -36,13 +36,13 @@ extension FakeFrontend {
   }
 
   /// - Parameter raw: a socket; the session's own where nil.
-  func receiveHeader(_ raw: Int32?) throws(FakeFrontendError) -> MessageHeader {
+  func receiveHeader(_ raw: Int32?) throws(FrontendError) -> MessageHeader {
     let bytes = if let raw { try receive(raw, 12) } else { try receiveRaw(12) }
-    guard let header = MessageHeader(bytes.span.bytes) else { throw .closed }
+    guard let header = unsafe MessageHeader(bytes.span.bytes) else { throw .closed }
     return header
   }
 
-  func receive(_ raw: Int32, _ byteCount: Int) throws(FakeFrontendError) -> [UInt8] {
+  func receive(_ raw: Int32, _ byteCount: Int) throws(FrontendError) -> [UInt8] {
     var bytes = [UInt8](repeating: 0, count: byteCount)
     var filled = 0
     while filled < byteCount {
@@ -50,8 +50,8 @@ extension FakeFrontend {
         throw .timedOut("\(filled) of \(byteCount) bytes in \(timeoutMilliseconds) ms")
       }
       let start = filled
-      let count = bytes.withUnsafeMutableBytes { buffer in
-        recv(raw, buffer.baseAddress.map { $0 + start }, byteCount - start, Int32(MSG_DONTWAIT))
+      let count = unsafe bytes.withUnsafeMutableBytes { buffer in
+        unsafe recv(raw, buffer.baseAddress.map { unsafe $0 + start }, byteCount - start, Int32(MSG_DONTWAIT))
       }
       if count > 0 {
         filled += count
@@ -93,10 +93,10 @@ func sendAll(_ socket: borrowing UnixSocket, _ bytes: [UInt8], fds: [Int32]) thr
 private func sendSome(
   _ socket: borrowing UnixSocket, _ bytes: [UInt8], _ start: Int, _ fds: [Int32]
 ) -> Result<Int, SystemError> {
-  bytes.withUnsafeBytes { buffer in
+  unsafe bytes.withUnsafeBytes { buffer in
     do throws(SystemError) {
-      let rest = UnsafeRawBufferPointer(rebasing: buffer[start...])
-      return .success(try socket.send(rest, fds: fds) ?? 0)
+      let rest = unsafe UnsafeRawBufferPointer(rebasing: buffer[start...])
+      return .success(try unsafe socket.send(rest, fds: fds) ?? 0)
     } catch {
       return .failure(error)
     }

@@ -1,11 +1,11 @@
 public import LinuxIO
 
-/// A queue of the fake frontend: the guest's driver, and the eventfds that stand for kick and interrupt.
+/// A queue of a frontend: the guest's driver, and the eventfds that stand for kick and interrupt.
 public final class FrontendQueue {
   /// Which queue of the device.
   public let index: Int
   /// The guest's side of the ring.
-  public let driver: MockDriver
+  public let driver: QueueDriver
   /// The guest raises it.
   public let kick: EventFD
   /// The backend raises it.
@@ -13,7 +13,7 @@ public final class FrontendQueue {
   /// The backend raises it where the ring is broken.
   public let error: EventFD
 
-  init(index: Int, driver: MockDriver) throws(SystemError) {
+  init(index: Int, driver: QueueDriver) throws(SystemError) {
     self.index = index
     self.driver = driver
     kick = try EventFD()
@@ -25,7 +25,7 @@ public final class FrontendQueue {
   ///
   /// - Returns: the chain's head; nil where the ring is full.
   @discardableResult
-  public func submit(_ buffers: [MockBuffer], indirect: Bool = false) -> UInt16? {
+  public func submit(_ buffers: [DriverBuffer], indirect: Bool = false) -> UInt16? {
     let head = driver.add(buffers, indirect: indirect)
     if driver.publish() { kick.signal() }
     return head
@@ -34,7 +34,7 @@ public final class FrontendQueue {
   /// Waits for the next answer, sleeping on the interrupt like a guest.
   public func waitForUsed(
     timeoutMilliseconds: Int32 = 5000
-  ) throws(FakeFrontendError) -> (head: UInt16, writtenByteCount: UInt32) {
+  ) throws(FrontendError) -> (head: UInt16, writtenByteCount: UInt32) {
     while true {
       if let used = driver.takeUsed() { return used }
       if driver.setInterrupts(true) { continue }

@@ -4,7 +4,7 @@ public import VhostUser
 public import Virtio
 
 /// What went wrong at the frontend's side.
-public enum FakeFrontendError: Error, Equatable {
+public enum FrontendError: Error, Equatable {
   /// The backend closed the connection.
   case closed
   /// Nothing came in time.
@@ -21,7 +21,7 @@ public enum FakeFrontendError: Error, Equatable {
 ///
 /// Everything blocks, with a timeout: run it in another thread or process than the backend. `realize`, `start`, `stop`,
 /// `reset` send what QEMU sends, in its order.
-public final class FakeFrontend {
+public final class Frontend {
   /// Which of QEMU's devices this is.
   public enum Shape: Sendable {
     /// `vhost-user-test-device-pci`: no GPU socket, a channel for config-change messages.
@@ -65,7 +65,7 @@ public final class FakeFrontend {
     self.ram = ram
     var queues: [FrontendQueue] = []
     for size in queueSizes {
-      queues.append(try FrontendQueue(index: queues.count, driver: MockDriver(ram, size: size, features: features)))
+      queues.append(try FrontendQueue(index: queues.count, driver: QueueDriver(ram, size: size, features: features)))
     }
     self.queues = queues
     bases = Array(repeating: 0, count: queueSizes.count)
@@ -83,7 +83,7 @@ public final class FakeFrontend {
   // MARK: QEMU's sequences
 
   /// vhost_user_backend_init and vhost_dev_init: what QEMU says when the device is made.
-  public func realize() throws(FakeFrontendError) {
+  public func realize() throws(FrontendError) {
     offeredFeatures = try askNumber(.getFeatures)
     let offered = ProtocolFeatures(rawValue: try askNumber(.getProtocolFeatures))
     protocolFeatures = offered.intersection(knownProtocolFeatures)
@@ -107,7 +107,7 @@ public final class FakeFrontend {
   /// vhost_dev_start: the guest's driver says DRIVER_OK, or a paused VM goes on.
   ///
   /// - Parameter features: what the driver accepted; all that is offered where nil.
-  public func start(features: UInt64? = nil) throws(FakeFrontendError) {
+  public func start(features: UInt64? = nil) throws(FrontendError) {
     if shape == .vhostUserGPU {
       let pair = try pair()
       let theirs = pair.second.fd.raw
@@ -134,12 +134,12 @@ public final class FakeFrontend {
 
   /// vhost_dev_stop: a pause. The bases returned are kept for the next start.
   @discardableResult
-  public func stop() throws(FakeFrontendError) -> [UInt32] {
+  public func stop() throws(FrontendError) -> [UInt32] {
     gpuSocket = nil
     for queue in queues { try tell(.setVringEnable, VringState(index: UInt32(queue.index), number: 0).encoded) }
     for queue in queues {
       let payload = try ask(.getVringBase, VringState(index: UInt32(queue.index), number: 0).encoded)
-      guard let state = VringState(payload.span.bytes), state.index == UInt32(queue.index) else {
+      guard let state = unsafe VringState(payload.span.bytes), state.index == UInt32(queue.index) else {
         throw .badReply(request: Request.getVringBase.rawValue, flags: 0, byteCount: payload.count)
       }
       bases[queue.index] = state.number
@@ -148,7 +148,7 @@ public final class FakeFrontend {
   }
 
   /// virtio_reset: the guest reboots. Older QEMUs stop and say nothing more.
-  public func reset(sendsResetDevice: Bool = true) throws(FakeFrontendError) {
+  public func reset(sendsResetDevice: Bool = true) throws(FrontendError) {
     try stop()
     if sendsResetDevice && protocolFeatures.contains(.resetDevice) { try send(.resetDevice, []) }
     for queue in queues {
@@ -158,7 +158,7 @@ public final class FakeFrontend {
   }
 
   /// The whole guest memory, by SET_MEM_TABLE or region by region, as was negotiated.
-  public func sendMemory() throws(FakeFrontendError) {
+  public func sendMemory() throws(FrontendError) {
     if protocolFeatures.contains(.configureMemorySlots) {
       if hasSentMemory { return }
       for region in regions() { try tell(.addMemoryRegion, region.paddedEncoded, fds: [ram.fd.raw]) }
@@ -170,7 +170,7 @@ public final class FakeFrontend {
   private var hasSentMemory = false
 
   /// SET_MEM_TABLE with any regions.
-  public func sendMemoryTable(_ regions: [MemoryRegionDescription]) throws(FakeFrontendError) {
+  public func sendMemoryTable(_ regions: [MemoryRegionDescription]) throws(FrontendError) {
     let fds = Array(repeating: ram.fd.raw, count: regions.count)
     try tell(.setMemoryTable, MemoryTable(regions: regions).encoded, fds: fds)
   }
@@ -187,23 +187,23 @@ public final class FakeFrontend {
   }
 
   /// GET_CONFIG: what each read of the guest becomes.
-  public func readConfig(offset: Int = 0, byteCount: Int = 16) throws(FakeFrontendError) -> [UInt8] {
+  public func readConfig(offset: Int = 0, byteCount: Int = 16) throws(FrontendError) -> [UInt8] {
     let access = ConfigAccess(offset: UInt32(offset), bytes: Array(repeating: 0, count: byteCount))
     let payload = try ask(.getConfig, access.encoded)
     if payload.isEmpty { return [] }
-    guard let reply = ConfigAccess(payload.span.bytes), reply.bytes.count == byteCount else {
+    guard let reply = unsafe ConfigAccess(payload.span.bytes), reply.bytes.count == byteCount else {
       throw .badReply(request: Request.getConfig.rawValue, flags: 0, byteCount: payload.count)
     }
     return reply.bytes
   }
 
   /// SET_CONFIG.
-  public func writeConfig(_ bytes: [UInt8], offset: Int = 0) throws(FakeFrontendError) {
+  public func writeConfig(_ bytes: [UInt8], offset: Int = 0) throws(FrontendError) {
     try tell(.setConfig, ConfigAccess(offset: UInt32(offset), bytes: bytes).encoded)
   }
 
   /// Waits for a config-change message.
-  public func waitForConfigChange() throws(FakeFrontendError) {
+  public func waitForConfigChange() throws(FrontendError) {
     guard let raw = backendChannel?.fd.raw else { throw .closed }
     let header = try receiveHeader(raw)
     guard header == MessageHeader(request: BackendRequest.configChange.rawValue, payloadByteCount: 0) else {
@@ -214,7 +214,7 @@ public final class FakeFrontend {
   // MARK: Messages
 
   /// Sends a request that has no answer of its own, and waits for the acknowledgement with REPLY_ACK.
-  public func tell(_ request: Request, _ payload: [UInt8], fds: [Int32] = []) throws(FakeFrontendError) {
+  public func tell(_ request: Request, _ payload: [UInt8], fds: [Int32] = []) throws(FrontendError) {
     guard protocolFeatures.contains(.replyAck) else { return try send(request, payload, fds: fds) }
     let flags = MessageHeader.version | MessageHeader.needReplyFlag
     try sendRaw(
@@ -225,24 +225,24 @@ public final class FakeFrontend {
   }
 
   /// Sends a request, and waits for nothing.
-  public func send(_ request: Request, _ payload: [UInt8], fds: [Int32] = []) throws(FakeFrontendError) {
+  public func send(_ request: Request, _ payload: [UInt8], fds: [Int32] = []) throws(FrontendError) {
     try sendRaw(MessageHeader(request: request.rawValue, payloadByteCount: payload.count).encoded(payload), fds: fds)
   }
 
   /// Sends a request, and returns the payload of its reply.
-  public func ask(_ request: Request, _ payload: [UInt8] = []) throws(FakeFrontendError) -> [UInt8] {
+  public func ask(_ request: Request, _ payload: [UInt8] = []) throws(FrontendError) -> [UInt8] {
     try send(request, payload)
     return try receiveReply(request)
   }
 
   /// Sends a request whose reply is a number.
-  public func askNumber(_ request: Request) throws(FakeFrontendError) -> UInt64 {
+  public func askNumber(_ request: Request) throws(FrontendError) -> UInt64 {
     try send(request, [])
     return try numberReply(request)
   }
 
   /// Sends any bytes.
-  public func sendRaw(_ bytes: [UInt8], fds: [Int32] = []) throws(FakeFrontendError) {
+  public func sendRaw(_ bytes: [UInt8], fds: [Int32] = []) throws(FrontendError) {
     do throws(SystemError) {
       _ = try sendAll(socket, bytes, fds: fds)
     } catch {
@@ -252,13 +252,13 @@ public final class FakeFrontend {
   }
 
   /// Any bytes that the backend sends.
-  public func receiveRaw(_ byteCount: Int) throws(FakeFrontendError) -> [UInt8] {
+  public func receiveRaw(_ byteCount: Int) throws(FrontendError) -> [UInt8] {
     try receive(socket.fd.raw, byteCount)
   }
 
   /// Waits until the backend closes the connection; what it still sends is passed over.
-  public func waitForEnd() throws(FakeFrontendError) {
-    do throws(FakeFrontendError) {
+  public func waitForEnd() throws(FrontendError) {
+    do throws(FrontendError) {
       while true { _ = try receiveRaw(1) }
     } catch .closed {
       return
