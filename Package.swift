@@ -79,6 +79,10 @@ let package = Package(
       swiftSettings: memory),
 
     // The tool's own
+    .target(
+      name: "FramepathBench",
+      dependencies: ["LinuxIO", "VhostUser", "VhostUserFrontend", "PresentProtocol", "PresentClient"],
+      swiftSettings: memory),
     .target(name: "HostProbe", dependencies: ["LinuxIO"], swiftSettings: strict),
     .target(name: "PNGFile", dependencies: ["CPNG", "Scanout", "GraphicsMemory"], swiftSettings: memory),
 
@@ -111,8 +115,8 @@ let package = Package(
     .executableTarget(
       name: "framepath",
       dependencies: [
-        "LinuxIO", "GraphicsMemory", "PNGFile", "HostProbe", "GuestPrograms", "KMS", "PresentClient", "PresentProtocol",
-        argumentParser,
+        "LinuxIO", "GraphicsMemory", "PNGFile", "HostProbe", "GuestPrograms", "FramepathBench", "KMS", "PresentClient",
+        "PresentProtocol", argumentParser,
       ],
       swiftSettings: strict),
 
@@ -167,5 +171,8 @@ let package = Package(
       name: "LabTests",
       dependencies: ["CPNG", "LinuxIO", "Scanout", "GraphicsMemory", "PresentProtocol", "PresentClient"],
       swiftSettings: strict),
+    .testTarget(
+      name: "FramepathBenchTests",
+      dependencies: ["FramepathBench", "LinuxIO", "framepathd", "framepath-vhost-user-gpu"], swiftSettings: strict),
   ]
 )

@@ -1,3 +1,4 @@
+import CLinux
 import Glibc
 
 /// Waits until a descriptor is ready, outside any event loop.
@@ -43,4 +44,21 @@ extension SystemError {
   public var isNobodyListening: Bool { code == ENOENT || code == ECONNREFUSED }
   /// Whether it says that memory or descriptors have run out: ENOMEM, ENOSPC, EMFILE or ENFILE.
   public var isShortage: Bool { code == ENOMEM || code == ENOSPC || code == EMFILE || code == ENFILE }
+}
+
+/// Sleeps until a time of CLOCK_MONOTONIC; not at all where it has passed.
+///
+/// The corresponding C function is `clock_nanosleep(TIMER_ABSTIME)`.
+public func sleep(untilNanoseconds deadline: UInt64) {
+  var time = timespec(tv_sec: Int(deadline / 1_000_000_000), tv_nsec: Int(deadline % 1_000_000_000))
+  while unsafe clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &time, nil) == EINTR {}
+}
+
+/// Nanoseconds that this thread has run on a CPU.
+///
+/// The corresponding C function is `clock_gettime(CLOCK_THREAD_CPUTIME_ID)`.
+public func threadCPUNanoseconds() -> UInt64 {
+  var time = timespec()
+  unsafe clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time)
+  return UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)
 }

@@ -124,7 +124,8 @@ extension ClientSession {
     presenter.present(
       Presenter.Frame(
         buffer: buffer, number: present.frame, source: present.source,
-        damage: present.damage.isEmpty ? DamageRegion(present.source) : present.damage))
+        damage: present.damage.isEmpty ? DamageRegion(present.source) : present.damage,
+        readyNanoseconds: present.readyNanoseconds))
   }
 
   func setCursor(_ cursor: SetCursor) {

@@ -1,4 +1,5 @@
 import GraphicsMemory
+import LinuxIO
 import Outputs
 import PresentProtocol
 import Scanout
@@ -13,6 +14,10 @@ struct FrameCounters {
   var cpuCopies: UInt64 = 0
   /// Bytes that a CPU has copied for frames.
   var copiedBytes: UInt64 = 0
+  /// From the guest's handing over to the commit, of frames that were committed.
+  var latch = LatencyHistogram()
+  /// CLOCK_MONOTONIC of the last frame's commit.
+  var lastLatchNanoseconds: UInt64 = 0
 }
 
 /// One scanout of a client: its buffers, and the output that it is on.
@@ -96,6 +101,13 @@ final class Head {
   var currentPath: (path: PresentPath, reason: String) {
     if let reason = presenter?.composeReason { return (.blit, reason) }
     return (path, pathReason)
+  }
+
+  /// A new frame was committed just now.
+  func frameLatched(readyNanoseconds: UInt64) {
+    let now = monotonicNanoseconds()
+    counters.lastLatchNanoseconds = now
+    if readyNanoseconds != 0 { counters.latch.add(now > readyNanoseconds ? now - readyNanoseconds : 0) }
   }
 
   func frameDone(_ frame: UInt64, _ outcome: PresentOutcome, timeNanoseconds: UInt64 = 0, sequence: UInt64 = 0) {

@@ -15,6 +15,8 @@ final class Presenter {
     var source: Rect
     /// In the buffer's pixels; everything is the source itself.
     var damage: DamageRegion
+    /// CLOCK_MONOTONIC when the guest handed it over; 0 where the client did not say.
+    var readyNanoseconds: UInt64 = 0
   }
 
   /// A client's cursor, in the frame's pixels.
@@ -219,6 +221,7 @@ final class Presenter {
       picture.cursor?.buffer.beginUse()
       inFlight = picture
       latched = frame
+      if isNew { head?.frameLatched(readyNanoseconds: frame.readyNanoseconds) }
       return false
     } catch {
       needsFullDamage = true

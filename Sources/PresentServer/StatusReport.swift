@@ -64,6 +64,9 @@ extension Server {
     json.field("framesRejected", head.counters.rejected)
     json.field("cpuCopies", head.counters.cpuCopies)
     json.field("copiedBytes", head.counters.copiedBytes)
+    json.field("latchMedianNanoseconds", head.counters.latch.percentile(50))
+    json.field("latchP99Nanoseconds", head.counters.latch.percentile(99))
+    json.field("lastLatchNanoseconds", head.counters.lastLatchNanoseconds)
     json.field("buffers", head.buffers.count)
     json.field("generation", head.generation)
     switch head.parking {

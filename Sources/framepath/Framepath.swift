@@ -19,5 +19,6 @@ struct Framepath: ParsableCommand {
       """,
     subcommands: [
       StatusCommand.self, SnapshotCommand.self, QEMUArgsCommand.self, DoctorCommand.self, GuestPrograms.self,
+      BenchCommand.self,
     ])
 }

@@ -62,6 +62,7 @@ struct TextTable {
     for _ in 0..<decimals { scale *= 10 }
     guard value.isFinite, abs(value) < 1e12 else { return "-" }
     let rounded = Int((value * Double(scale)).rounded())
+    if decimals <= 0 { return "\(rounded)" }
     let fraction = String(abs(rounded) % scale)
     let zeros = String(repeating: "0", count: decimals - fraction.count)
     return "\(rounded < 0 ? "-" : "")\(abs(rounded) / scale).\(zeros)\(fraction)"

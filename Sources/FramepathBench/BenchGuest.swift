@@ -1,0 +1,204 @@
+import LinuxIO
+import VhostUserFrontend
+
+/// A guest that shows two pictures in turn, as a Linux guest with page flips does: no kernel, no instruction more than
+/// the requests need.
+final class BenchGuest {
+  /// How its pictures are made.
+  enum Pictures {
+    /// RESOURCE_CREATE_2D: copied by TRANSFER_TO_HOST_2D, and nobody waits for the screen.
+    case images
+    /// RESOURCE_CREATE_BLOB of guest memory: every flush is fenced, and the guest waits for it.
+    case blobs
+  }
+
+  /// What a frame changes.
+  enum Change {
+    /// The other picture is shown, all of it new.
+    case wholePicture
+    /// 16 × 16 pixels of the picture that is shown.
+    case corner
+  }
+
+  static let cornerSize = 16
+
+  let pictures: Pictures
+  let width: Int, height: Int
+  /// Whom errors blame.
+  let backendName: String
+  /// Requests that are not answered yet.
+  private(set) var openRequests = 0
+  private let frontend: Frontend
+  private let control: FrontendQueue
+  private var flips: [[[DriverBuffer]]] = []
+  private var corners: [[[DriverBuffer]]] = []
+  private var answers: [UInt64] = []
+  private var shown = 0
+
+  /// Guest memory for two pictures of that size and the rings.
+  static func ramBytes(width: Int, height: Int) -> Int { 2 * pictureBytes(width, height) + (8 << 20) }
+
+  private static func pictureBytes(_ width: Int, _ height: Int) -> Int {
+    (width * height * 4 + 4095) / 4096 * 4096
+  }
+
+  /// Starts the device, makes the pictures and shows the first one.
+  ///
+  /// - Parameter runBytes: how much of a picture lies in one piece of guest memory, whole pages.
+  init(
+    _ frontend: Frontend, pictures: Pictures, width: Int, height: Int, runBytes: Int, backendName: String
+  ) throws(BenchError) {
+    self.frontend = frontend
+    self.pictures = pictures
+    self.width = width
+    self.height = height
+    self.backendName = backendName
+    control = frontend.queues[0]
+    try speak { () throws(FrontendError) in
+      try frontend.realize()
+      // EDID and blobs are the device's bits 1 and 3; a guest without blobs does not take them.
+      try frontend.start(features: pictures == .blobs ? nil : frontend.offeredFeatures & ~(1 << 3))
+    }
+    for resource: UInt32 in [1, 2] { try makePicture(resource, runBytes: runBytes) }
+    for resource: UInt32 in [1, 2] {
+      flips.append(prepareFlip(resource))
+      corners.append(prepareCorner(resource))
+    }
+    try showFrame(.wholePicture)
+    try finish()
+  }
+
+  // MARK: Frames
+
+  /// Makes a frame's requests available and kicks once, as Linux does.
+  ///
+  /// - Returns: when it kicked, in nanoseconds of CLOCK_MONOTONIC.
+  @discardableResult
+  func showFrame(_ change: Change) throws(BenchError) -> UInt64 {
+    let requests: [[DriverBuffer]]
+    switch change {
+    case .wholePicture:
+      requests = flips[shown % 2]
+      shown += 1
+    case .corner: requests = corners[(shown + 1) % 2]
+    }
+    for request in requests {
+      guard control.driver.add(request, indirect: true) != nil else {
+        throw BenchError("\(backendName) leaves more requests unanswered than its ring holds")
+      }
+      openRequests += 1
+    }
+    let kicked = monotonicNanoseconds()
+    if control.driver.publish() { control.kick.signal() }
+    return kicked
+  }
+
+  /// How many requests a frame has.
+  func requestCount(_ change: Change) -> Int { change == .wholePicture ? flips[0].count : corners[0].count }
+
+  /// Waits until at most so many requests are open.
+  func wait(untilOpen limit: Int) throws(BenchError) {
+    while openRequests > limit {
+      try speak { () throws(FrontendError) in _ = try control.waitForUsed() }
+      openRequests -= 1
+    }
+  }
+
+  /// Waits for every answer, and looks at those of the last frame.
+  func finish() throws(BenchError) {
+    try wait(untilOpen: 0)
+    for answer in answers {
+      let type = frontend.ram.read(answer, 4).reversed().reduce(UInt32(0)) { $0 << 8 | UInt32($1) }
+      // A request of the other picture may not have been sent yet.
+      guard type == GPURequest.success || type == 0 else {
+        throw BenchError("\(backendName) answered a frame with 0x\(String(type, radix: 16))")
+      }
+    }
+  }
+
+  /// The machine is switched off.
+  func end() { frontend.close() }
+
+  // MARK: Requests
+
+  private func makePicture(_ resource: UInt32, runBytes: Int) throws(BenchError) {
+    let byteCount = BenchGuest.pictureBytes(width, height)
+    let base = frontend.ram.allocate(byteCount, alignment: 4096)
+    frontend.ram.fill(base, byteCount, with: UInt8(resource * 0x40))
+    let step = min(max(runBytes, 4096), byteCount)
+    var pieces: [(address: UInt64, byteCount: Int)] = []
+    // Every other piece first: no two that follow each other in the picture do so in memory.
+    let starts = Array(stride(from: 0, to: byteCount, by: step))
+    let order = starts.filter { $0 / step % 2 == 0 } + starts.filter { $0 / step % 2 == 1 }
+    for start in order {
+      pieces.append((address: base + UInt64(start), byteCount: min(step, byteCount - start)))
+    }
+    switch pictures {
+    case .images:
+      try ask(GPURequest.create2D(resource, width: width, height: height), "RESOURCE_CREATE_2D")
+      try ask(GPURequest.attachBacking(resource, pieces), "RESOURCE_ATTACH_BACKING")
+    case .blobs: try ask(GPURequest.createBlob(resource, pieces), "RESOURCE_CREATE_BLOB")
+    }
+  }
+
+  private func prepareFlip(_ resource: UInt32) -> [[DriverBuffer]] {
+    switch pictures {
+    case .images:
+      return [
+        prepare(GPURequest.transfer(resource, width: width, height: height)),
+        prepare(GPURequest.setScanout(resource, width: width, height: height)),
+        prepare(GPURequest.flush(resource, width: width, height: height, isFenced: false)),
+      ]
+    case .blobs:
+      return [
+        prepare(GPURequest.setScanoutBlob(resource, width: width, height: height)),
+        prepare(GPURequest.flush(resource, width: width, height: height, isFenced: true)),
+      ]
+    }
+  }
+
+  private func prepareCorner(_ resource: UInt32) -> [[DriverBuffer]] {
+    let size = BenchGuest.cornerSize
+    let flush = GPURequest.flush(resource, width: size, height: size, isFenced: pictures == .blobs)
+    switch pictures {
+    case .images: return [prepare(GPURequest.transfer(resource, width: size, height: size)), prepare(flush)]
+    case .blobs: return [prepare(flush)]
+    }
+  }
+
+  /// Writes a request into guest memory once; it is sent many times.
+  private func prepare(_ request: [UInt8]) -> [DriverBuffer] {
+    let address = frontend.ram.allocate(request.count)
+    frontend.ram.write(request, at: address)
+    let answer = frontend.ram.allocate(24)
+    answers.append(answer)
+    return [.readable(address, request.count), .writable(answer, 24)]
+  }
+
+  /// One request that is sent once.
+  private func ask(_ request: [UInt8], _ name: String) throws(BenchError) {
+    let address = frontend.ram.allocate(request.count)
+    frontend.ram.write(request, at: address)
+    let answer = frontend.ram.allocate(24)
+    control.submit([.readable(address, request.count), .writable(answer, 24)], indirect: true)
+    try speak { () throws(FrontendError) in _ = try control.waitForUsed() }
+    let type = frontend.ram.read(answer, 4).reversed().reduce(UInt32(0)) { $0 << 8 | UInt32($1) }
+    guard type == GPURequest.success else {
+      throw BenchError("\(backendName) answered \(name) with 0x\(String(type, radix: 16))")
+    }
+  }
+
+  private func speak(_ body: () throws(FrontendError) -> Void) throws(BenchError) {
+    do throws(FrontendError) {
+      try body()
+    } catch {
+      switch error {
+      case .closed: throw BenchError("\(backendName) has closed the connection")
+      case .timedOut(let what): throw BenchError("\(backendName) does not answer (\(what))")
+      case .badReply(let request, _, _): throw BenchError("\(backendName) answered request \(request) wrongly")
+      case .refused(let request, let code): throw BenchError("\(backendName) refused \(request) (\(code))")
+      case .system(let error): throw BenchError("\(backendName): \(error)")
+      }
+    }
+  }
+}

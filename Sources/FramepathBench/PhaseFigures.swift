@@ -1,0 +1,67 @@
+/// What one phase of one run cost, over all its frames.
+public struct PhaseFigures: Codable, Equatable, Sendable {
+  /// Frames that the guest handed over.
+  public var frames: Int
+  /// Wall-clock time.
+  public var seconds: Double
+  /// Frames handed over per second.
+  public var framesPerSecond: Double
+  /// Time on a CPU per frame in the backend, µs.
+  public var backendMicroseconds: Double
+  /// Time on a CPU per frame in the daemon, µs; 0 of a peer that has none.
+  public var daemonMicroseconds: Double
+  /// Voluntary and other context switches of both per frame.
+  public var switchesPerFrame: Double
+  /// PRESENT messages that the daemon counted.
+  public var presented: UInt64
+  /// Frames that reached the screen.
+  public var flipped: UInt64
+  /// Frames that a newer one replaced before they did.
+  public var superseded: UInt64
+  /// Frames that the output refused.
+  public var rejected: UInt64
+  /// Copies of frames, by the ledger.
+  public var cpuCopies: UInt64
+  /// Bytes that these copies moved, by the ledger.
+  public var copiedBytes: UInt64
+  /// From the guest's kick to the answer of the frame's last request, ns.
+  public var answer: Percentiles
+
+  /// CPU time per frame of both processes, µs.
+  public var totalMicroseconds: Double { backendMicroseconds + daemonMicroseconds }
+}
+
+/// One run of one size.
+public struct ThroughputRun: Codable, Equatable, Sendable {
+  /// The whole picture in every frame, as fast as it goes.
+  public var unpaced: PhaseFigures
+  /// 16 × 16 pixels in every frame, as fast as it goes: what everything but the copy costs.
+  public var unpacedCorner: PhaseFigures
+  /// The whole picture at the screen's rate.
+  public var paced: PhaseFigures
+  /// 16 × 16 pixels at the screen's rate.
+  public var pacedCorner: PhaseFigures
+  /// From the kick to the daemon's commit, 16 × 16 pixels, on an idle screen, ns.
+  public var latchCorner: Percentiles
+  /// From the kick to the daemon's commit, the whole picture, on an idle screen, ns.
+  public var latchWhole: Percentiles
+  /// Plain memcpy of one picture in this run, µs.
+  public var memcpyMicroseconds: Double
+  /// Which path the frames took, by the daemon.
+  public var path: String
+  /// Why no better one.
+  public var pathReason: String
+
+  /// Bytes of one picture.
+  public var pictureBytes: Int
+
+  /// CPU time for copying one picture, µs: the backend's with whole pictures less its with corners, over what was copied.
+  /// A guest that is faster than the screen has some of its pictures replaced before they were copied.
+  public var copyMicroseconds: Double {
+    guard unpaced.copiedBytes > 0 else { return 0 }
+    let perFrame = max(unpaced.backendMicroseconds - unpacedCorner.backendMicroseconds, 0)
+    return perFrame * Double(unpaced.frames) * Double(pictureBytes) / Double(unpaced.copiedBytes)
+  }
+  /// Our copy's rate as a part of plain memcpy's; 0 where nothing is copied.
+  public var copyRateRatio: Double { copyMicroseconds == 0 ? 0 : memcpyMicroseconds / copyMicroseconds }
+}

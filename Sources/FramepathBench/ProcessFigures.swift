@@ -1,0 +1,85 @@
+import LinuxIO
+
+/// What the kernel has counted for a process so far.
+struct ProcessFigures: Equatable {
+  /// Time on a CPU over all threads, by the scheduler's own nanoseconds (/proc/PID/task/*/schedstat).
+  var cpuNanoseconds: UInt64 = 0
+  /// How often it went to sleep.
+  var voluntarySwitches: UInt64 = 0
+  /// How often another one took its CPU.
+  var involuntarySwitches: UInt64 = 0
+
+  /// Reads them; `name` is for the error of a process that is gone.
+  init(pid: Int32, name: String) throws(BenchError) {
+    do throws(SystemError) {
+      for task in try LinuxFile.list("/proc/\(pid)/task") {
+        let words = String(decoding: try LinuxFile.read("/proc/\(pid)/task/\(task)/schedstat"), as: UTF8.self)
+        cpuNanoseconds += UInt64(words.prefix { $0 != " " }) ?? 0
+        let status = String(decoding: try LinuxFile.read("/proc/\(pid)/task/\(task)/status"), as: UTF8.self)
+        voluntarySwitches += ProcFile.number("voluntary_ctxt_switches", in: status)
+        involuntarySwitches += ProcFile.number("nonvoluntary_ctxt_switches", in: status)
+      }
+    } catch {
+      throw BenchError("\(name) (process \(pid)) has ended: \(error)")
+    }
+  }
+
+  private init() {}
+
+  /// What was added since `earlier`.
+  func since(_ earlier: ProcessFigures) -> ProcessFigures {
+    var difference = ProcessFigures()
+    difference.cpuNanoseconds = cpuNanoseconds &- earlier.cpuNanoseconds
+    difference.voluntarySwitches = voluntarySwitches &- earlier.voluntarySwitches
+    difference.involuntarySwitches = involuntarySwitches &- earlier.involuntarySwitches
+    return difference
+  }
+}
+
+/// Private memory of a process, from /proc/PID/smaps.
+struct ProcessMemory: Equatable {
+  /// Private_Clean and Private_Dirty of every mapping that is no memfd or dma-buf.
+  var privateBytes: UInt64 = 0
+  /// The same of memfds and dma-bufs: frame buffers and guest RAM that nobody else maps now.
+  var bufferBytes: UInt64 = 0
+
+  /// Reads it; `name` is for the error of a process that is gone.
+  init(pid: Int32, name: String) throws(BenchError) {
+    let text: String
+    do throws(SystemError) {
+      text = String(decoding: try LinuxFile.read("/proc/\(pid)/smaps", limit: 1 << 24), as: UTF8.self)
+    } catch {
+      throw BenchError("\(name) (process \(pid)) has ended: \(error)")
+    }
+    self.init(smaps: text)
+  }
+
+  /// From the text of a smaps file.
+  init(smaps text: String) {
+    var isBuffer = false
+    for line in text.split(separator: "\n") {
+      if line.hasPrefix("Private_") {
+        let bytes = ProcFile.firstNumber(line) * 1024
+        if isBuffer { bufferBytes += bytes } else { privateBytes += bytes }
+      } else if line.first?.isUppercase == false {
+        // `7f12…-7f13… rw-s 00000000 00:01 1234  /memfd:frame (deleted)` begins a mapping.
+        isBuffer = line.contains("/memfd:") || line.contains("dmabuf")
+      }
+    }
+  }
+}
+
+/// Numbers in the text files of /proc.
+enum ProcFile {
+  /// The number behind `key:`; 0 where there is none.
+  static func number(_ key: String, in text: String) -> UInt64 {
+    for line in text.split(separator: "\n") where line.hasPrefix("\(key):") { return firstNumber(line) }
+    return 0
+  }
+
+  /// The first number of a line after its colon.
+  static func firstNumber(_ line: Substring) -> UInt64 {
+    let value = line.drop { $0 != ":" }.drop { !$0.isNumber }.prefix { $0.isNumber }
+    return UInt64(value) ?? 0
+  }
+}

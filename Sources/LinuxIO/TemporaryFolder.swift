@@ -1,0 +1,26 @@
+import Glibc
+
+/// A folder of this process's own below /tmp (or $TMPDIR), removed with its files when it is let go.
+public final class TemporaryFolder {
+  /// Its path, without a slash at the end.
+  public let path: String
+
+  /// Makes it, for this user alone.
+  ///
+  /// The corresponding C function is `mkdtemp`.
+  public init(prefix: String = "framepath") throws(SystemError) {
+    let parent = environmentVariable("TMPDIR") ?? "/tmp"
+    var template = Array("\(parent)/\(prefix).XXXXXX".utf8CString)
+    let isMade = unsafe template.withUnsafeMutableBufferPointer { buffer in
+      guard let base = buffer.baseAddress else { return false }
+      return unsafe mkdtemp(base) != nil
+    }
+    guard isMade else { throw SystemError(call: "mkdtemp", code: errno, subject: "\(parent)/\(prefix).XXXXXX") }
+    path = String(decoding: template.dropLast().map(UInt8.init(bitPattern:)), as: UTF8.self)
+  }
+
+  deinit {
+    for name in (try? LinuxFile.list(path)) ?? [] { removeFile("\(path)/\(name)") }
+    _ = unsafe rmdir(path)
+  }
+}

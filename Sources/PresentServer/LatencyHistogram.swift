@@ -1,0 +1,43 @@
+/// How long something took, in buckets of an eighth of a power of two: percentiles are right within 9 %.
+struct LatencyHistogram {
+  private static let stepsPerOctave: UInt64 = 8
+  /// Up to 2³⁶ ns, which is more than a minute; what takes longer counts in the last bucket.
+  private static let bucketCount = 33 * Int(stepsPerOctave)
+
+  private var buckets = ContiguousArray(repeating: UInt32(0), count: bucketCount)
+  /// How many times were added.
+  private(set) var count: UInt64 = 0
+
+  /// Counts one time.
+  mutating func add(_ nanoseconds: UInt64) {
+    let index = min(LatencyHistogram.bucket(of: nanoseconds), LatencyHistogram.bucketCount - 1)
+    buckets[index] &+= 1
+    count += 1
+  }
+
+  /// The time that `percent` of all stay below or at, as the middle of its bucket; 0 where nothing was counted.
+  func percentile(_ percent: Double) -> UInt64 {
+    if count == 0 { return 0 }
+    let wanted = max(UInt64((Double(count) * percent / 100).rounded(.up)), 1)
+    var seen: UInt64 = 0
+    for (index, entries) in buckets.enumerated() {
+      seen += UInt64(entries)
+      if seen >= wanted { return LatencyHistogram.middle(of: index) }
+    }
+    return 0
+  }
+
+  /// Below 16 ns each value has a bucket; above, the three bits after the leading one choose it.
+  private static func bucket(of value: UInt64) -> Int {
+    if value < 2 * stepsPerOctave { return Int(value) }
+    let shift = UInt64(value.bitWidth - 4 - value.leadingZeroBitCount)
+    return Int(shift * stepsPerOctave + (value >> shift))
+  }
+
+  private static func middle(of index: Int) -> UInt64 {
+    let position = UInt64(index)
+    if position < 2 * stepsPerOctave { return position }
+    let shift = position / stepsPerOctave - 1
+    return (position - shift * stepsPerOctave) << shift + (1 << shift) / 2
+  }
+}

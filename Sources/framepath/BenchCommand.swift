@@ -1,0 +1,92 @@
+import ArgumentParser
+import FoundationEssentials
+import FramepathBench
+import LinuxIO
+
+/// `framepath bench`: one subcommand per file.
+struct BenchCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "bench",
+    abstract: "Measures what frames cost, with processes of its own beside whatever runs.",
+    discussion: """
+      Starts framepathd (headless) and framepath-vhost-user-gpu from the folder of this program, and plays the guest \
+      itself: the requests of a Linux guest at native speed, no emulator, no kernel. Docs/Benchmarks.md says what each \
+      figure means. Measure release builds on a quiet machine.
+
+      Examples:
+        framepath bench throughput
+        framepath bench throughput --device vhost-user-gpu --sizes 1920x1080 --runs 3 --json
+        framepath bench memory
+        framepath bench memcpy --sizes 3840x2160
+      """,
+    subcommands: [BenchThroughputCommand.self, BenchMemoryCommand.self, BenchMemcpyCommand.self])
+}
+
+/// What the bench's commands have in common.
+struct BenchOptions: ParsableArguments {
+  @Option(help: ArgumentHelp("Runs of each measurement, with processes of its own.", valueName: "count"))
+  var runs = 5
+  @Flag(help: "Every figure of every run as JSON.") var json = false
+  @Option(
+    help: ArgumentHelp("Where framepathd and the backend are. Default: beside this program.", valueName: "folder"))
+  var programs: String?
+
+  func validate() throws {
+    guard (1...1000).contains(runs) else { throw ValidationError("--runs takes 1 to 1000.") }
+  }
+
+  var benchPrograms: BenchPrograms {
+    programs.map { BenchPrograms(folder: $0) } ?? .besideThisProgram()
+  }
+
+  /// Says what is measured now, where somebody may be waiting for it.
+  func progress(_ text: String) { writeErrorLine("framepath bench: \(text)") }
+
+  /// Prints a report as JSON or as these lines.
+  func show(_ report: some Encodable, _ lines: [String]) throws {
+    if json {
+      let encoder = JSONEncoder()
+      encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
+      try LinuxFile.writeToStandardOutput(Array(try encoder.encode(report)) + [0x0A])
+    } else {
+      try LinuxFile.writeToStandardOutput(Array((lines.joined(separator: "\n") + "\n").utf8))
+    }
+  }
+}
+
+/// `1920x1080,3840x2160`.
+struct BenchSizes: ExpressibleByArgument {
+  var sizes: [(width: Int, height: Int)]
+
+  init(_ sizes: [(width: Int, height: Int)]) { self.sizes = sizes }
+
+  init?(argument: String) {
+    sizes = []
+    for text in argument.split(separator: ",", omittingEmptySubsequences: false) {
+      let parts = text.split(separator: "x", omittingEmptySubsequences: false).map { Int($0) }
+      guard parts.count == 2, let width = parts[0], let height = parts[1], (32...8192).contains(width),
+        (32...8192).contains(height)
+      else { return nil }
+      sizes.append((width, height))
+    }
+  }
+
+  var defaultValueDescription: String { sizes.map { "\($0.width)x\($0.height)" }.joined(separator: ",") }
+
+  static let usual = BenchSizes([(640, 480), (1920, 1080), (3840, 2160)])
+}
+
+extension Spread {
+  /// `median (min…max)`.
+  func text(decimals: Int) -> String {
+    let fixed = { TextTable.fixed($0, decimals: decimals) }
+    return "\(fixed(median)) (\(fixed(min))…\(fixed(max)))"
+  }
+}
+
+extension Machine {
+  /// One line.
+  var line: String {
+    "\(processor), \(processors) processors, load \(TextTable.fixed(load, decimals: 1)), Linux \(kernel)"
+  }
+}

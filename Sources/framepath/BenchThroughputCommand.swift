@@ -1,0 +1,103 @@
+import ArgumentParser
+import FramepathBench
+
+/// `framepath bench throughput`.
+struct BenchThroughputCommand: ParsableCommand {
+  /// The backend's paths.
+  enum Path: String, ExpressibleByArgument, CaseIterable {
+    case auto
+    case copy
+    case direct
+  }
+
+  /// QEMU's devices.
+  enum Device: String, ExpressibleByArgument, CaseIterable {
+    case complete
+    case vhostUserGPU = "vhost-user-gpu"
+  }
+
+  static let configuration = CommandConfiguration(
+    commandName: "throughput",
+    abstract: "Frames per second, CPU time per frame, copies and latencies.",
+    discussion: """
+      The complete device's guest draws into blobs and waits for the screen at every flush; at 1000 Hz it shows how \
+      fast it could be. The guest of vhost-user-gpu transfers images and never waits.
+
+      Example:
+        framepath bench throughput --device vhost-user-gpu --sizes 1920x1080,3840x2160 --seconds 2
+      """)
+
+  @Option(help: ArgumentHelp("Sizes of the picture.", valueName: "WxH,…")) var sizes = BenchSizes.usual
+  @Option(help: "The guest's device.") var device = Device.complete
+  @Option(help: "The backend's --path.") var path = Path.auto
+  @Option(help: ArgumentHelp("How long each of the main phases takes.", valueName: "seconds")) var seconds = 1.0
+  @Option(
+    help: ArgumentHelp("How much of a picture lies in one piece of guest memory.", valueName: "bytes"))
+  var runBytes = 1 << 20
+  @OptionGroup var options: BenchOptions
+
+  func validate() throws {
+    guard (0.05...600).contains(seconds) else { throw ValidationError("--seconds takes 0.05 to 600.") }
+    guard runBytes >= 4096, runBytes % 4096 == 0 else {
+      throw ValidationError("--run-bytes takes whole pages of 4096 bytes.")
+    }
+  }
+
+  func run() throws {
+    var bench = ThroughputBench(options.benchPrograms)
+    bench.device = device == .complete ? .complete : .vhostUserGPU
+    bench.path = path.rawValue
+    bench.sizes = sizes.sizes
+    bench.seconds = seconds
+    bench.runCount = options.runs
+    bench.runBytes = runBytes
+    bench.progress = options.progress
+    let report = try bench.run()
+    try options.show(report, BenchThroughputCommand.lines(report))
+  }
+
+  /// The report as text.
+  static func lines(_ report: ThroughputReport) -> [String] {
+    var lines = [
+      report.machine.line,
+      "device \(report.device.rawValue), path \(report.path), \(report.sizes.first?.runs.count ?? 0) runs: "
+        + "median (min…max); CPU times in µs per frame",
+    ]
+    for size in report.sizes {
+      lines.append("")
+      let last = size.runs.last
+      lines.append("\(size.width)x\(size.height)  path \(last?.path ?? "-"): \(last?.pathReason ?? "")")
+      lines += table(size).lines
+    }
+    return lines
+  }
+
+  private static func table(_ size: ThroughputReport.Size) -> TextTable {
+    var table = TextTable(["", ">UNPACED", ">UNPACED 16x16", ">PACED", ">PACED 16x16"])
+    let phases: [(ThroughputRun) -> PhaseFigures] = [
+      { $0.unpaced }, { $0.unpacedCorner }, { $0.paced }, { $0.pacedCorner },
+    ]
+    let row = { (title: String, decimals: Int, figure: @escaping (PhaseFigures) -> Double) -> [String] in
+      [title] + phases.map { phase in size.spread { figure(phase($0)) }.text(decimals: decimals) }
+    }
+    table.add(row("frames per second", 0) { $0.framesPerSecond })
+    table.add(row("backend CPU", 1) { $0.backendMicroseconds })
+    table.add(row("daemon CPU", 1) { $0.daemonMicroseconds })
+    table.add(row("both", 1) { $0.totalMicroseconds })
+    table.add(row("context switches per frame", 2) { $0.switchesPerFrame })
+    table.add(row("copies per frame", 2) { Double($0.cpuCopies) / Double(max($0.frames, 1)) })
+    table.add(row("bytes copied per frame", 0) { Double($0.copiedBytes) / Double(max($0.frames, 1)) })
+    table.add(row("superseded per frame", 2) { Double($0.superseded) / Double(max($0.frames, 1)) })
+    table.add(row("kick to answer, median", 0) { Double($0.answer.median) / 1000 })
+    table.add(note: "plain memcpy of the picture: \(size.spread { $0.memcpyMicroseconds }.text(decimals: 0)) µs")
+    table.add(note: "our copy's rate to memcpy's: \(size.spread { $0.copyRateRatio }.text(decimals: 3))")
+    table.add(note: "kick to latch, 16x16: \(latency(size) { $0.latchCorner })")
+    table.add(note: "kick to latch, the whole picture: \(latency(size) { $0.latchWhole })")
+    return table
+  }
+
+  private static func latency(_ size: ThroughputReport.Size, _ figure: (ThroughputRun) -> Percentiles) -> String {
+    let median = size.spread { Double(figure($0).median) / 1000 }.text(decimals: 0)
+    return "median \(median) µs, 99 %: \(size.spread { Double(figure($0).p99) / 1000 }.text(decimals: 0)) µs"
+  }
+}

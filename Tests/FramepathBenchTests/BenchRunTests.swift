@@ -1,0 +1,79 @@
+import FramepathBench
+import LinuxIO
+import Testing
+
+/// Short runs with the real programs: what is reported must add up.
+@Suite(.serialized, .timeLimit(.minutes(2)))
+struct BenchRunTests {
+  let programs = environmentVariable("FRAMEPATH_BIN").map { BenchPrograms(folder: $0) } ?? .besideThisProgram()
+
+  private func throughput(
+    _ change: (inout ThroughputBench) -> Void
+  ) throws -> (ThroughputRun, ThroughputReport.Size) {
+    var bench = ThroughputBench(programs)
+    bench.sizes = [(320, 200)]
+    bench.seconds = 0.2
+    bench.runCount = 1
+    change(&bench)
+    let size = try #require(try bench.run().sizes.first)
+    return (try #require(size.runs.first), size)
+  }
+
+  private func checkSums(_ phase: PhaseFigures) {
+    #expect(phase.frames > 0)
+    #expect(phase.presented == phase.flipped + phase.superseded)
+    #expect(phase.rejected == 0)
+    #expect(phase.flipped > 0)
+    #expect(phase.backendMicroseconds > 0)
+    #expect(phase.daemonMicroseconds > 0)
+  }
+
+  @Test func `a guest that never waits: frames and bytes add up`() throws {
+    let (run, size) = try throughput { $0.device = .vhostUserGPU }
+    #expect((size.width, size.height) == (320, 200))
+    #expect(run.path == "copy")
+    for phase in [run.unpaced, run.unpacedCorner, run.paced, run.pacedCorner] { checkSums(phase) }
+    #expect(run.unpaced.cpuCopies > 0)
+    #expect(run.unpaced.copiedBytes % (320 * 200 * 4) == 0)
+    #expect(run.paced.copiedBytes == run.paced.cpuCopies * 320 * 200 * 4)
+    #expect(run.paced.frames == Int(run.paced.presented))
+    #expect(run.unpaced.framesPerSecond > run.paced.framesPerSecond)
+    #expect(run.latchCorner.count > 0)
+    #expect(run.latchCorner.median <= run.latchCorner.p99)
+    #expect(run.memcpyMicroseconds > 0)
+  }
+
+  @Test func `a guest that waits for the screen loses no frame`() throws {
+    let (run, _) = try throughput {
+      $0.path = "copy"
+      $0.runBytes = 4096
+    }
+    for phase in [run.unpaced, run.unpacedCorner, run.paced, run.pacedCorner] {
+      checkSums(phase)
+      #expect(phase.superseded == 0)
+      #expect(phase.presented == UInt64(phase.frames))
+    }
+    #expect(run.paced.copiedBytes == run.paced.cpuCopies * 320 * 200 * 4)
+  }
+
+  @Test func `an idle guest costs nothing`() throws {
+    var bench = FootprintBench(programs)
+    bench.size = (320, 200)
+    bench.idleSeconds = 1
+    bench.runCount = 1
+    let run = try #require(try bench.run().runs.first)
+    #expect(run.idleCommits == 0)
+    #expect(run.backendWakeUpsPerSecond <= 1)
+    #expect(run.backendPrivateBytes > 0)
+    #expect(run.daemonPrivateBytes > 0)
+    #expect(run.backendReadyMilliseconds > 0)
+  }
+
+  @Test func `programs that are not there are told with what to do`() {
+    var bench = ThroughputBench(BenchPrograms(folder: "/nonexistent"))
+    bench.sizes = [(64, 64)]
+    #expect(throws: BenchError("framepathd is not in /nonexistent; build it: swift build -c release")) {
+      _ = try bench.run()
+    }
+  }
+}

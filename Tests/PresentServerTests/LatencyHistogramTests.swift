@@ -1,0 +1,31 @@
+import Testing
+
+@testable import PresentServer
+
+struct LatencyHistogramTests {
+  @Test("percentiles are within a bucket of the truth")
+  func percentiles() {
+    var histogram = LatencyHistogram()
+    for value in UInt64(1)...1000 { histogram.add(value * 1000) }
+    for (percent, truth) in [(50.0, 500_000.0), (90, 900_000), (99, 990_000)] {
+      let found = Double(histogram.percentile(percent))
+      #expect(abs(found - truth) <= truth * 0.09, "\(percent) %: \(found)")
+    }
+    #expect(histogram.count == 1000)
+  }
+
+  @Test("nothing, zero and for ever have places too")
+  func limits() {
+    var histogram = LatencyHistogram()
+    #expect(histogram.percentile(50) == 0)
+    histogram.add(0)
+    #expect(histogram.percentile(50) == 0)
+    for value: UInt64 in [15, 16, 17, 31, 32] {
+      var single = LatencyHistogram()
+      single.add(value)
+      #expect(abs(Double(single.percentile(99)) - Double(value)) <= Double(value) * 0.09)
+    }
+    histogram.add(.max)
+    #expect(histogram.percentile(100) > 30_000_000_000)
+  }
+}
