@@ -25,7 +25,8 @@ PREFIX ?= /usr/local
 DISCOVERY ?= /etc/qemu/vhost-user
 
 install: build ## install the programs (PREFIX, DESTDIR) and the file by which libvirt finds the backend
-	install -D -t $(DESTDIR)$(PREFIX)/bin .build/release/framepathd .build/release/framepath
+	install -D -t $(DESTDIR)$(PREFIX)/bin .build/release/framepathd .build/release/framepath \
+	  .build/release/framepath-ivshmem .build/release/framepath-guest
 	install -D -t $(DESTDIR)$(PREFIX)/libexec .build/release/framepath-vhost-user-gpu
 	install -d $(DESTDIR)$(DISCOVERY)
 	sed 's#@BINARY@#$(PREFIX)/libexec/framepath-vhost-user-gpu#' \
