@@ -2,7 +2,7 @@ import GraphicsMemory
 import Scanout
 
 extension Device {
-  /// How long the display is left alone after it had no answer to an import.
+  /// How long the display is left alone after it had no answer to an import; twice as long each time in a row.
   static let importRetryNanoseconds: UInt64 = 500_000_000
 
   /// The guest's own pages as a buffer of the display; nil where the picture has to be copied. Asks the display where that
@@ -24,7 +24,7 @@ extension Device {
     case .imported(let id): answer = .imported(ImportedBuffer(id: id, serial: serial, picture: binding.picture))
     case .refused(let reason): answer = .refused(reason)
     case .unavailable(let reason):
-      scanout.imports.unavailableUntilNanoseconds = clockNanoseconds &+ Device.importRetryNanoseconds
+      scanout.imports.noteUnavailable(atNanoseconds: clockNanoseconds)
       scanout.unavailableReason = reason
       return nil
     }

@@ -30,7 +30,8 @@ struct DirectImports {
   /// Most recently asked last.
   private var entries: [Entry] = []
   /// The display had no answer; not asked again before this time.
-  var unavailableUntilNanoseconds: UInt64 = 0
+  private(set) var unavailableUntilNanoseconds: UInt64 = 0
+  private var unavailableCount: UInt64 = 0
 
   init(scanoutCount: Int) {
     capacity = max(4, min(16, 96 / scanoutCount))
@@ -59,10 +60,22 @@ struct DirectImports {
     return false
   }
 
+  /// The display had no answer; a question costs the guest's other commands up to a quarter of a second.
+  mutating func noteUnavailable(atNanoseconds now: UInt64) {
+    unavailableUntilNanoseconds = now &+ Device.importRetryNanoseconds << min(unavailableCount, 7)
+    unavailableCount += 1
+  }
+
+  private mutating func forgetUnavailable() {
+    unavailableUntilNanoseconds = 0
+    unavailableCount = 0
+  }
+
   /// Keeps an answer.
   ///
   /// - Returns: the buffer that had to go for it: the oldest that nobody reads, else the oldest.
   mutating func add(_ answer: Answer, serial: UInt64, picture: Picture) -> ImportedBuffer? {
+    forgetUnavailable()
     var dropped: ImportedBuffer?
     if entries.count >= capacity {
       let index = entries.firstIndex { if case .imported(let buffer) = $0.answer { buffer.isFree } else { true } }
@@ -75,7 +88,7 @@ struct DirectImports {
   /// The output is another: what it refused before, it may show now.
   mutating func removeRefusals() {
     entries.removeAll { if case .refused = $0.answer { true } else { false } }
-    unavailableUntilNanoseconds = 0
+    forgetUnavailable()
   }
 
   /// Forgets a resource, or everything for nil.
@@ -90,6 +103,6 @@ struct DirectImports {
         dropped(buffer)
       }
     }
-    if serial == nil { unavailableUntilNanoseconds = 0 }
+    if serial == nil { forgetUnavailable() }
   }
 }
