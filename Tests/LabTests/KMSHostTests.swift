@@ -16,6 +16,14 @@ struct KMSHostTests {
     vm.expectSuccess()
   }
 
+  @Test(
+    "a client's own pages are on a card's screen, or refused with a reason",
+    arguments: ["vkms:1:writeback", "virtio"])
+  func directOnCards(card: String) throws {
+    let vm = try KMSVM(card: card, suites: "DirectOnCardTests")
+    vm.expectSuccess()
+  }
+
   /// A machine in a machine takes many minutes in software: run it with FRAMEPATH_LAB_NESTED=1.
   @Test(
     "a guest in QEMU inside the KMS VM is on its screen",
