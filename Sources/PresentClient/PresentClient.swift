@@ -55,7 +55,10 @@ public final class PresentClient {
   public func start() throws(SystemError) {
     guard !isRunning else { return }
     isRunning = true
-    wakeSource = try loop.add(wake.fd.raw) { [weak self] _ in self?.deliverDeferred() }
+    wakeSource = try loop.add(wake.fd.raw) { [weak self] _ in
+      self?.wake.drain()
+      self?.deliverDeferred()
+    }
     retrySource = try loop.add(retry.fd.raw) { [weak self] _ in
       self?.retry.drain()
       self?.tryConnect()
@@ -185,6 +188,8 @@ public final class PresentClient {
   }
 
   private func deliverDeferred() {
+    // Each deferred event has raised the eventfd: without one there is nothing to take back.
+    if deferred.isEmpty { return }
     wake.drain()
     while !deferred.isEmpty {
       swap(&deferred, &delivering)

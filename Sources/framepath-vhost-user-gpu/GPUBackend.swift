@@ -144,9 +144,9 @@ final class GPUBackend: VhostUserDevice {
   /// Tells the guest what was completed, and sets the timer to what the device waits for.
   private func settle() {
     control?.notify()
-    let deadline = device.nextDeadline
-    guard deadline != armedDeadline else { return }
+    // A timer that fires too early is set again then: that is rare, while a deadline comes and goes with every frame.
+    guard let deadline = device.nextDeadline, deadline < armedDeadline ?? .max else { return }
     armedDeadline = deadline
-    if let deadline { timer.arm(deadlineNanoseconds: deadline) } else { timer.disarm() }
+    timer.arm(deadlineNanoseconds: deadline)
   }
 }
