@@ -12,7 +12,13 @@ struct Framebuffer: ~Copyable {
   let id: UInt32
   private let device: CardDevice
 
-  deinit { _ = drmModeRmFB(device.fd.raw, id) }
+  deinit {
+    // RMFB would wait for the locks of all screens while an ended commit still holds the frame buffer.
+    var argument = cdrm_mode_closefb(fb_id: id, pad: 0)
+    if unsafe drmIoctl(device.fd.raw, CDRM_IOCTL_MODE_CLOSEFB, &argument) != 0 {
+      _ = drmModeRmFB(device.fd.raw, id)
+    }
+  }
 
   /// A frame buffer over a GEM handle, which the caller closes.
   ///

@@ -13,7 +13,7 @@ public final class KMSOutput: Output {
   let device: CardDevice
   let pipeline: Pipeline
   let wantedMode: DisplayMode?
-  private let saved: SavedState
+  let saved: SavedState
   var connector: Connector
   var mode: KMSMode
   var modeBlob: PropertyBlob
@@ -94,12 +94,12 @@ public final class KMSOutput: Output {
     }
   }
 
-  /// A dumb buffer of the cursor plane's size.
+  /// A dumb buffer of the cursor plane's size; without such a plane, one that is only drawn from.
   public func makeCursorBuffer() throws(OutputError) -> any ScanoutBuffer {
     let size = cursorSize > 0 ? cursorSize : 64
+    let fourcc = cursorSize > 0 ? PixelFormat.argb8888.fourcc : try planeFormat(for: .argb8888)
     do {
-      return try KMSBuffer.dumb(
-        device, width: size, height: size, format: .argb8888, fourcc: PixelFormat.argb8888.fourcc)
+      return try KMSBuffer.dumb(device, width: size, height: size, format: .argb8888, fourcc: fourcc)
     } catch {
       throw .system(error)
     }
@@ -186,15 +186,12 @@ public final class KMSOutput: Output {
       return
     }
     request.reset()
-    for (id, properties) in pipeline.planes {
-      request.begin(id)
-      request.set(properties.framebufferID, 0)
-      request.set(properties.crtcID, 0)
-    }
-    request.begin(pipeline.crtc.id)
-    request.set(pipeline.crtcProperties.active, 0)
+    writeback?.appendDetach(to: &request)
+    // With its mode kept, some drivers would insist on a picture for the dark CRTC.
+    pipeline.appendOff(to: &request)
     try submit(flags: UInt32(DRM_MODE_ATOMIC_ALLOW_MODESET), what: "turning off")
     scene = nil
+    writeback = nil
     pending = PendingCommit(frame: frame, target: nil, waitsForKernel: true)
     counters.commits &+= 1
     // Not every driver sends the event of a CRTC that is turned off.
@@ -216,6 +213,7 @@ public final class KMSOutput: Output {
   }
 
   private static let busyCode: Int32 = 16
+  static let invalidCode: Int32 = 22
 
   // MARK: Ends of commits
 
@@ -274,7 +272,9 @@ public final class KMSOutput: Output {
   /// Turns the CRTC off at once; the next commit after plugging in sets the mode anew.
   private func switchOff() {
     request.reset()
+    writeback?.appendDetach(to: &request)
     pipeline.appendOff(to: &request)
+    writeback = nil
     _ = request.submit(device, flags: UInt32(DRM_MODE_ATOMIC_ALLOW_MODESET))
     scene = nil
     if pending == nil { shown = nil }

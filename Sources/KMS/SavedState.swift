@@ -9,7 +9,8 @@ struct SavedState {
     let values: PropertyTable
   }
 
-  private let wasShowing: Bool
+  /// Whether the connector showed a picture by this CRTC.
+  let wasShowing: Bool
   private let mode: [UInt8]
   private let planes: [PlaneState]
 
