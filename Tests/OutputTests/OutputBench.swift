@@ -1,5 +1,5 @@
 import GraphicsMemory
-import Headless
+import KMS
 import LinuxIO
 import Outputs
 import Scanout
@@ -17,18 +17,27 @@ final class OutputBench {
 
   let loop: EventLoop
   let output: any Output
+  /// The card of a KMS output.
+  let card: KMSCard?
   private(set) var flips: [Flip] = []
   private(set) var changes = 0
 
-  init(_ output: any Output, loop: EventLoop) {
+  init(_ output: any Output, loop: EventLoop, card: KMSCard? = nil) {
     self.output = output
     self.loop = loop
+    self.card = card
     output.onEvent = { [unowned self] event in
       switch event {
       case .flipped(let time, let sequence): flips.append(Flip(timeNanoseconds: time, sequence: sequence))
       case .changed: changes += 1
       }
     }
+  }
+
+  /// Lets go of the hardware, for the next test.
+  func close() {
+    output.close()
+    card?.close()
   }
 
   /// Runs the loop until `condition` holds.
@@ -85,6 +94,17 @@ func fill(_ buffer: any ScanoutBuffer, _ pixel: (_ x: Int, _ y: Int) -> UInt32) 
     for x in 0..<mapped.layout.width { row.storeBytes(of: pixel(x, y), toByteOffset: x * 4, as: UInt32.self) }
   }
   mapped.endAccess()
+}
+
+/// Whether a captured picture shows `expected` in every pixel.
+func differences(_ picture: MappedBuffer, _ expected: (_ x: Int, _ y: Int) -> UInt32) -> Int {
+  var count = 0
+  picture.beginAccess(read: true)
+  for y in 0..<picture.layout.height {
+    for x in 0..<picture.layout.width where colour(picture, x, y) != expected(x, y) & 0xff_ffff { count += 1 }
+  }
+  picture.endAccess(read: true)
+  return count
 }
 
 /// The colour bits of a pixel.
