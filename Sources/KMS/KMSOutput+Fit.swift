@@ -76,7 +76,7 @@ extension KMSOutput {
   /// The cursor's place for a commit.
   func place(_ cursor: CursorState?) throws(OutputError) -> PlaneScene? {
     guard let cursor else { return nil }
-    guard pipeline.cursor != nil, info.cursorSize > 0 else {
+    guard pipeline.cursor != nil, cursorSize > 0 else {
       throw .rejected("\(connector.description.name) has no cursor plane")
     }
     guard let buffer = cursor.buffer as? KMSBuffer, buffer.device === device else {

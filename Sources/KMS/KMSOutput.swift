@@ -29,7 +29,7 @@ public final class KMSOutput: Output {
   private var pending: PendingCommit?
   /// Comes back with the kernel's event, so that a late one ends no later commit.
   private var commitNumber: UInt64 = 0
-  private var cursorSize = 0
+  private(set) var cursorSize = 0
   private var isClosed = false
   private var isConnected = true
 

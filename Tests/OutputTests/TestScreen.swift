@@ -8,9 +8,10 @@ import Testing
 /// What the conformance tests run on: always the headless output, and a card's first connector where
 /// FRAMEPATH_TEST_CARD names a card.
 ///
-/// A card exists in the lab's virtual machine:
-/// `FRAMEPATH_TEST_CARD=/dev/dri/card0 Tests/Lab/kms-vm --card vkms:2:writeback -- swift test --skip-build --filter
-/// OutputTests`
+/// A card exists in the lab's virtual machine; there this program runs as it is:
+///
+///     FRAMEPATH_TEST_CARD=/dev/dri/card0 Tests/Lab/kms-vm --card vkms:2:writeback -- \
+///       .build/debug/framepathPackageTests.xctest --testing-library swift-testing --no-parallel --filter OutputTests
 enum TestScreen: String, CustomTestStringConvertible {
   case headless
   case kms
