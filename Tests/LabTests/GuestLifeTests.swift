@@ -97,13 +97,13 @@ struct GuestLifeTests {
     let host = try LabHost(outputs: ["headless:1024x768@60"])
     let backend = try host.backend(vm: "firmware")
     let guest = try LabGuest(host: host, vm: "firmware", shape: .vhostUserGPU, arguments: ["--ovmf"])
-    // Its logo and text come within some seconds; a screen that never shows more than one colour is none.
+    // Its text comes within some seconds: ground, letters and what is emphasised. A blank screen has one colour.
     var colours = Set<UInt32>()
-    for _ in 0..<120 where colours.count < 8 {
+    for _ in 0..<120 where colours.count < 3 {
       try LabHost.pause(milliseconds: 500)
       if let picture = try? host.snapshot(vm: "firmware") { colours = Set(picture.pixels) }
     }
-    #expect(colours.count >= 8)
+    #expect(colours.count >= 3)
     #expect(try host.status().scanout(vm: "firmware").framesFlipped > 0)
     #expect(guest.process.waitForExit(timeoutMilliseconds: 0) == nil)
     #expect(backend.waitForExit(timeoutMilliseconds: 0) == nil)
