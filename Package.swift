@@ -22,6 +22,8 @@ let package = Package(
     .executable(name: "framepath-vhost-user-gpu", targets: ["framepath-vhost-user-gpu"]),
     .executable(name: "framepath-ivshmem", targets: ["framepath-ivshmem"]),
     .executable(name: "framepath", targets: ["framepath"]),
+    // For LD_PRELOAD, by `framepath bench copies`.
+    .library(name: "framepath-copy-counter", type: .dynamic, targets: ["CCopyCounter"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
@@ -31,6 +33,7 @@ let package = Package(
     // C
     .target(name: "CLinux"),
     .target(name: "CFramepathABI"),
+    .target(name: "CCopyCounter"),
     .systemLibrary(name: "CDRM", pkgConfig: "libdrm", providers: [.apt(["libdrm-dev"])]),
     .systemLibrary(name: "CPNG", pkgConfig: "libpng", providers: [.apt(["libpng-dev"])]),
 
@@ -81,7 +84,9 @@ let package = Package(
     // The tool's own
     .target(
       name: "FramepathBench",
-      dependencies: ["LinuxIO", "VhostUser", "VhostUserFrontend", "PresentProtocol", "PresentClient"],
+      dependencies: [
+        "LinuxIO", "Scanout", "GraphicsMemory", "VhostUser", "VhostUserFrontend", "PresentProtocol", "PresentClient",
+      ],
       swiftSettings: memory),
     .target(name: "HostProbe", dependencies: ["LinuxIO"], swiftSettings: strict),
     .target(name: "PNGFile", dependencies: ["CPNG", "Scanout", "GraphicsMemory"], swiftSettings: memory),
@@ -173,6 +178,7 @@ let package = Package(
       swiftSettings: strict),
     .testTarget(
       name: "FramepathBenchTests",
-      dependencies: ["FramepathBench", "LinuxIO", "framepathd", "framepath-vhost-user-gpu"], swiftSettings: strict),
+      dependencies: ["FramepathBench", "LinuxIO", "framepath", "framepathd", "framepath-vhost-user-gpu"],
+      swiftSettings: strict),
   ]
 )

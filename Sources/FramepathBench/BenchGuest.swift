@@ -33,7 +33,14 @@ final class BenchGuest {
   private var flips: [[[DriverBuffer]]] = []
   private var corners: [[[DriverBuffer]]] = []
   private var answers: [UInt64] = []
-  private var shown = 0
+  /// Whole frames handed over.
+  private(set) var shown = 0
+  /// Where each picture lies in guest memory, in the picture's order.
+  private(set) var pieces: [[(address: UInt64, byteCount: Int)]] = []
+  /// Which pictures hold more than what they were filled with.
+  var isDrawn = [false, false]
+  /// Guest memory.
+  var ram: GuestRAM { frontend.ram }
 
   /// Guest memory for two pictures of that size and the rings.
   static func ramBytes(width: Int, height: Int) -> Int { 2 * pictureBytes(width, height) + (8 << 20) }
@@ -127,6 +134,7 @@ final class BenchGuest {
     frontend.ram.fill(base, byteCount, with: UInt8(resource * 0x40))
     let step = min(max(runBytes, 4096), byteCount)
     var pieces: [(address: UInt64, byteCount: Int)] = []
+    defer { self.pieces.append(pieces) }
     // Every other piece first: no two that follow each other in the picture do so in memory.
     let starts = Array(stride(from: 0, to: byteCount, by: step))
     let order = starts.filter { $0 / step % 2 == 0 } + starts.filter { $0 / step % 2 == 1 }

@@ -45,21 +45,33 @@ final class BenchStage {
   /// From starting the backend's program to its taking our connection.
   let backendReadyNanoseconds: UInt64
   private let folder: TemporaryFolder
+  private let copyCounters: [CopyCounter]
 
   /// Starts both.
   ///
   /// - Parameters:
   ///   - output: framepathd's `--output`.
   ///   - path: the backend's `--path`.
+  ///   - countedCopyBytes: both run with the copy counter, which counts copies of so many bytes or more.
   init(
-    _ programs: BenchPrograms, output: String, device: BenchDevice, path: String, ramBytes: Int
+    _ programs: BenchPrograms, output: String, device: BenchDevice, path: String, ramBytes: Int,
+    countedCopyBytes: Int? = nil
   ) throws(BenchError) {
     folder = try mapped { () throws(SystemError) in try TemporaryFolder(prefix: "framepath-bench") }
     let socket = "\(folder.path)/framepathd.sock"
     let vmSocket = "\(folder.path)/vm.sock"
     daemonSocket = socket
-    let daemonCommand = ChildCommand(try programs.path("framepathd"), ["--output", output, "--socket", socket])
+    var daemonCommand = ChildCommand(try programs.path("framepathd"), ["--output", output, "--socket", socket])
     let backendProgram = try programs.path("framepath-vhost-user-gpu")
+    var counters: [CopyCounter] = []
+    if let countedCopyBytes {
+      for name in ["framepathd", "framepath-vhost-user-gpu"] {
+        counters.append(
+          try CopyCounter(programs, file: "\(folder.path)/\(name).copies", minimumBytes: countedCopyBytes, name: name))
+      }
+      daemonCommand = counters[0].watching(daemonCommand)
+    }
+    copyCounters = counters
 
     var started = monotonicNanoseconds()
     let daemon = try mapped { () throws(SystemError) in try ChildProcess(daemonCommand) }
@@ -72,6 +84,7 @@ final class BenchStage {
     var backendCommand = ChildCommand(
       backendProgram, ["--vm", BenchStage.vm, "--socket-path", vmSocket, "--daemon", socket, "--path", path])
     backendCommand.error = .file("\(folder.path)/backend.log")
+    if counters.count == 2 { backendCommand = counters[1].watching(backendCommand) }
     started = monotonicNanoseconds()
     let backend = try mapped { () throws(SystemError) in try ChildProcess(backendCommand) }
     self.backend = backend
@@ -86,6 +99,14 @@ final class BenchStage {
     frontend.close()
     backend.stop(timeoutMilliseconds: 2000)
     daemon.stop(timeoutMilliseconds: 2000)
+  }
+
+  /// What the copy counters of both have seen; nil where they run without.
+  func interposedCopies() throws(BenchError) -> CopyCounter.Counts? {
+    if copyCounters.isEmpty { return nil }
+    var sum = CopyCounter.Counts()
+    for counter in copyCounters { sum = sum + (try counter.read()) }
+    return sum
   }
 
   /// What the daemon has counted for our VM.

@@ -19,3 +19,10 @@ public func environmentVariable(_ name: String) -> String? {
   let text = unsafe String(cString: value)
   return text.isEmpty ? nil : text
 }
+
+/// Removes an empty folder; one that is not there is no error.
+///
+/// The corresponding C function is `rmdir`.
+public func removeFolder(_ path: String) {
+  _ = unsafe rmdir(path)
+}

@@ -14,12 +14,15 @@ struct BenchCommand: ParsableCommand {
       figure means. Measure release builds on a quiet machine.
 
       Examples:
+        framepath bench copies
         framepath bench throughput
         framepath bench throughput --device vhost-user-gpu --sizes 1920x1080 --runs 3 --json
         framepath bench memory
         framepath bench memcpy --sizes 3840x2160
       """,
-    subcommands: [BenchThroughputCommand.self, BenchMemoryCommand.self, BenchMemcpyCommand.self])
+    subcommands: [
+      BenchCopiesCommand.self, BenchThroughputCommand.self, BenchMemoryCommand.self, BenchMemcpyCommand.self,
+    ])
 }
 
 /// What the bench's commands have in common.
@@ -37,6 +40,13 @@ struct BenchOptions: ParsableArguments {
 
   var benchPrograms: BenchPrograms {
     programs.map { BenchPrograms(folder: $0) } ?? .besideThisProgram()
+  }
+
+  /// Measures in a process of its own, so that an interrupted measurement leaves no process and no file behind.
+  func supervised(_ body: () throws -> Void) throws {
+    if BenchSupervisor.isWorker { return try body() }
+    let code = try BenchSupervisor.run(arguments: Array(CommandLine.arguments.dropFirst()))
+    if code != 0 { throw ExitCode(code) }
   }
 
   /// Says what is measured now, where somebody may be waiting for it.

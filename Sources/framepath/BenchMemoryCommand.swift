@@ -21,13 +21,15 @@ struct BenchMemoryCommand: ParsableCommand {
   }
 
   func run() throws {
-    var bench = FootprintBench(options.benchPrograms)
-    if let size = size.sizes.first { bench.size = size }
-    bench.idleSeconds = idle
-    bench.runCount = options.runs
-    bench.progress = options.progress
-    let report = try bench.run()
-    try options.show(report, BenchMemoryCommand.lines(report))
+    try options.supervised {
+      var bench = FootprintBench(options.benchPrograms)
+      if let size = size.sizes.first { bench.size = size }
+      bench.idleSeconds = idle
+      bench.runCount = options.runs
+      bench.progress = options.progress
+      let report = try bench.run()
+      try options.show(report, BenchMemoryCommand.lines(report))
+    }
   }
 
   /// The report as text.

@@ -44,16 +44,18 @@ struct BenchThroughputCommand: ParsableCommand {
   }
 
   func run() throws {
-    var bench = ThroughputBench(options.benchPrograms)
-    bench.device = device == .complete ? .complete : .vhostUserGPU
-    bench.path = path.rawValue
-    bench.sizes = sizes.sizes
-    bench.seconds = seconds
-    bench.runCount = options.runs
-    bench.runBytes = runBytes
-    bench.progress = options.progress
-    let report = try bench.run()
-    try options.show(report, BenchThroughputCommand.lines(report))
+    try options.supervised {
+      var bench = ThroughputBench(options.benchPrograms)
+      bench.device = device == .complete ? .complete : .vhostUserGPU
+      bench.path = path.rawValue
+      bench.sizes = sizes.sizes
+      bench.seconds = seconds
+      bench.runCount = options.runs
+      bench.runBytes = runBytes
+      bench.progress = options.progress
+      let report = try bench.run()
+      try options.show(report, BenchThroughputCommand.lines(report))
+    }
   }
 
   /// The report as text.

@@ -124,7 +124,8 @@ import VirtioGPU
       (
         "SET_SCANOUT overflows", setScanout(0, 1, Rect(x: 0xFFFF_FFF0, y: 0, width: 32, height: 96)), 0x1205
       ),
-      ("SET_SCANOUT tiny", setScanout(0, 1, Rect(width: 15, height: 96)), 0x1205),
+      ("SET_SCANOUT empty", setScanout(0, 1, Rect(width: 0, height: 96)), 0x1205),
+      ("SET_SCANOUT of one row", setScanout(0, 1, Rect(width: 128, height: 1)), 0x1100),
       ("SET_SCANOUT of a blob", setScanout(0, 2, whole), 0x1205),
       ("FLUSH unknown", flush(5, whole), 0x1203),
       ("FLUSH outside", flush(1, Rect(x: 0, y: 0, width: 129, height: 96)), 0x1205),

@@ -1,0 +1,29 @@
+/// A checksum of a picture's colours: FNV-1a over its pixels, row by row, without their unused byte.
+struct PictureChecksum: Equatable {
+  private(set) var value: UInt64 = 0xCBF2_9CE4_8422_2325
+
+  /// Adds pixels of 4 bytes; the fourth byte of each is passed over.
+  ///
+  /// - Parameter bytes: whole pixels.
+  mutating func add(_ bytes: UnsafeRawBufferPointer) {
+    var sum = value
+    for offset in stride(from: 0, to: bytes.count - 3, by: 4) {
+      let pixel = unsafe UInt32(littleEndian: bytes.loadUnaligned(fromByteOffset: offset, as: UInt32.self))
+      sum = (sum ^ UInt64(pixel & 0xFFFFFF)) &* 0x100_0000_01B3
+    }
+    value = sum
+  }
+
+  /// Adds the pixels of rows that lie `strideBytes` apart.
+  mutating func addRows(_ base: UnsafeRawPointer, width: Int, height: Int, strideBytes: Int) {
+    for row in 0..<height {
+      unsafe add(UnsafeRawBufferPointer(start: base + row * strideBytes, count: width * 4))
+    }
+  }
+
+  /// 16 hexadecimal digits.
+  var text: String {
+    let digits = String(value, radix: 16)
+    return String(repeating: "0", count: 16 - digits.count) + digits
+  }
+}

@@ -1,0 +1,126 @@
+import ArgumentParser
+import FramepathBench
+
+/// `framepath bench copies`.
+struct BenchCopiesCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "copies",
+    abstract: "How often a frame is moved on its way to the screen: by the classic way, by ours, and without a copy.",
+    discussion: """
+      A transfer is one move of a whole frame, the hardware's read included. legacy: guest framebuffer, virtual \
+      graphics memory, host framebuffer (Xvfb's where it is installed), scan-out. hybrid: one copy by \
+      framepath-vhost-user-gpu. direct: the guest's own pages. The copies are counted twice: by the ledger, and by an \
+      interposed memcpy in both processes.
+
+      Examples:
+        framepath bench copies
+        framepath bench copies --frames 300 --size 1000B,1920x1080 --paths hybrid,direct --json
+      """)
+
+  @Option(help: ArgumentHelp("Frames on each path.", valueName: "count")) var frames = 3000
+  @Option(help: ArgumentHelp("Sizes of the picture: pixels, or bytes in all.", valueName: "WxH|NB,…"))
+  var size = CopySizes([(250, 1)])
+  @Option(help: ArgumentHelp("Which paths.", valueName: "legacy,hybrid,direct")) var paths = CopyPaths()
+  @Flag(inversion: .prefixedNo, help: "Count memcpy in both processes as well.") var interposed = true
+  @Flag(name: .customLong("xserver"), inversion: .prefixedNo, help: "Legacy ends in an Xvfb, where there is one.")
+  var xServer = true
+  @OptionGroup var options: BenchOptions
+
+  func validate() throws {
+    guard (1...1_000_000).contains(frames) else { throw ValidationError("--frames takes 1 to 1000000.") }
+  }
+
+  func run() throws {
+    try options.supervised {
+      var bench = CopiesBench(options.benchPrograms)
+      bench.frames = frames
+      bench.sizes = size.sizes
+      bench.paths = paths.paths
+      bench.countsInterposed = interposed
+      bench.usesXServer = xServer
+      bench.progress = options.progress
+      let report = try bench.run()
+      try options.show(report, BenchCopiesCommand.lines(report))
+    }
+  }
+
+  /// The report as text.
+  static func lines(_ report: CopiesReport) -> [String] {
+    var lines = [report.machine.line]
+    for size in report.sizes {
+      let bytes = size.paths.first?.pictureBytes ?? 0
+      lines += ["", "\(size.width)x\(size.height), \(bytes) bytes, \(report.frames) frames"]
+      var table = TextTable([
+        "PATH", ">TRANSFERS", ">CPU COPIES", ">SCANNED OUT", ">BYTES MOVED PER FRAME", ">COPIED", ">MEMCPY SAW",
+        ">DIFFERENCE", ">SECONDS", ">CPU µs PER FRAME", "PICTURE",
+      ])
+      for path in size.paths {
+        table.add([
+          path.path.rawValue, "\(path.transfers)", "\(path.cpuCopies)", "\(path.scannedOut)",
+          TextTable.fixed(path.movedBytesPerFrame, decimals: 0), "\(path.copiedBytes)",
+          path.interposedBytes.map { "\($0)" } ?? "-",
+          path.interposedDifference.map { "\(TextTable.fixed($0 * 100, decimals: 3)) %" } ?? "-",
+          TextTable.fixed(path.seconds, decimals: 1), TextTable.fixed(path.microsecondsPerFrame, decimals: 1),
+          path.isPictureRight ? "right (\(path.shownChecksum))" : "WRONG: \(path.shownChecksum)",
+        ])
+        table.add(note: path.means)
+      }
+      lines += table.lines
+    }
+    return lines
+  }
+}
+
+/// `1000B,1920x1080`.
+struct CopySizes: ExpressibleByArgument {
+  var sizes: [(width: Int, height: Int)]
+
+  init(_ sizes: [(width: Int, height: Int)]) { self.sizes = sizes }
+
+  init?(argument: String) {
+    sizes = []
+    for text in argument.split(separator: ",", omittingEmptySubsequences: false) {
+      guard let size = CopySizes.bytes(text) ?? CopySizes.pixels(text) else { return nil }
+      sizes.append(size)
+    }
+  }
+
+  var defaultValueDescription: String { sizes.map { "\($0.width * $0.height * 4)B" }.joined(separator: ",") }
+
+  private static func pixels(_ text: Substring) -> (width: Int, height: Int)? {
+    let parts = text.split(separator: "x", omittingEmptySubsequences: false).map { Int($0) }
+    guard parts.count == 2, let width = parts[0], let height = parts[1], (1...8192).contains(width),
+      (1...8192).contains(height)
+    else { return nil }
+    return (width, height)
+  }
+
+  /// A picture of exactly so many bytes, as flat as it can be.
+  private static func bytes(_ text: Substring) -> (width: Int, height: Int)? {
+    guard text.hasSuffix("B"), let count = Int(text.dropLast()), count > 0, count % 4 == 0, count <= 1 << 28 else {
+      return nil
+    }
+    let pixels = count / 4
+    for height in 1...8192 where pixels % height == 0 && pixels / height <= 4096 {
+      return pixels / height > 0 ? (pixels / height, height) : nil
+    }
+    return nil
+  }
+}
+
+/// `legacy,hybrid`.
+struct CopyPaths: ExpressibleByArgument {
+  var paths = CopiesPath.allCases
+
+  init() {}
+
+  init?(argument: String) {
+    paths = []
+    for name in argument.split(separator: ",", omittingEmptySubsequences: false) {
+      guard let path = CopiesPath(rawValue: String(name)), !paths.contains(path) else { return nil }
+      paths.append(path)
+    }
+  }
+
+  var defaultValueDescription: String { paths.map(\.rawValue).joined(separator: ",") }
+}
