@@ -14,14 +14,16 @@ import Scanout
     let height: Int
     let format: PixelFormat
     let strideBytes: Int
-    private let offset: Int
+    fileprivate let offset: Int
+    /// Inode of the memory's dma-buf.
+    fileprivate let memory: UInt64
     private let mapping: Mapping
 
     /// First byte of the first row; `strideBytes * height` bytes are mapped.
     var pixels: UnsafeRawPointer { unsafe UnsafeRawPointer(mapping.base + offset) }
 
     fileprivate init(
-      id: UInt32, width: Int, height: Int, format: PixelFormat, strideBytes: Int, offset: Int,
+      id: UInt32, width: Int, height: Int, format: PixelFormat, strideBytes: Int, offset: Int, memory: UInt64,
       mapping: consuming Mapping
     ) {
       self.id = id
@@ -30,6 +32,7 @@ import Scanout
       self.format = format
       self.strideBytes = strideBytes
       self.offset = offset
+      self.memory = memory
       self.mapping = mapping
     }
   }
@@ -67,7 +70,8 @@ import Scanout
     return nil
   }
 
-  /// Flipping programs use a few buffers in turn; ids are used again once a buffer is gone, so few are kept.
+  /// Flipping programs use a few buffers in turn, so a few mappings are kept. Ids are used again once a buffer is
+  /// gone; what tells buffers apart is their dma-buf, which the kernel keeps as long as a mapping of it lives.
   private func framebuffer(_ id: UInt32) throws -> Framebuffer? {
     guard let info = unsafe drmModeGetFB2(card.raw, id) else { return nil }
     defer { unsafe drmModeFreeFB2(info) }
@@ -82,25 +86,35 @@ import Scanout
     guard let format = PixelFormat(fourcc: fourcc) else {
       throw Failure(description: "\(path) shows a format that is not 32-bit RGB (\(String(fourcc, radix: 16)))")
     }
-    if let same = known.first(where: {
-      $0.id == id && $0.width == width && $0.height == height && $0.strideBytes == stride
-    }) {
-      return same
-    }
     var number: Int32 = -1
     guard unsafe drmPrimeHandleToFD(card.raw, handle, UInt32(O_CLOEXEC), &number) == 0 else {
       throw SystemError(call: "drmPrimeHandleToFD", code: errno, subject: path)
     }
     let memory = OwnedFD(taking: number)
+    let inode = try fileInode(memory.raw)
+    if let same = known.first(where: {
+      $0.memory == inode && $0.offset == offset && $0.width == width && $0.height == height
+        && $0.strideBytes == stride && $0.format == format
+    }) {
+      return same
+    }
     let needed = offset + stride * height
     guard width > 0, height > 0, stride >= width * 4, try memory.byteCount() >= needed else { return nil }
     let mapping = try Mapping(fd: memory.raw, byteCount: needed, writable: false)
     let fresh = Framebuffer(
-      id: id, width: width, height: height, format: format, strideBytes: stride, offset: offset, mapping: mapping)
+      id: id, width: width, height: height, format: format, strideBytes: stride, offset: offset, memory: inode,
+      mapping: mapping)
     known.removeAll { $0.id == id }
     if known.count >= 4 { known.removeFirst() }
     known.append(fresh)
     return fresh
+  }
+
+  /// The corresponding C function is `fstat`.
+  private func fileInode(_ fd: Int32) throws(SystemError) -> UInt64 {
+    var info = stat()
+    try check("fstat", path) { unsafe fstat(fd, &info) }
+    return UInt64(info.st_ino)
   }
 
   /// GetFB2 makes handles; a handle that several planes share is closed once.
