@@ -42,7 +42,8 @@ public final class HeadlessOutput: Output {
       epochNanoseconds: monotonicNanoseconds(), firstSequence: 0, refreshMillihertz: UInt64(mode.refreshMillihertz))
     do {
       timer = try TimerFD()
-      source = try loop.add(timer.fd.raw) { [weak self] _ in self?.vblank() }
+      // By its edge: an expiry need not be read.
+      source = try loop.add(timer.fd.raw, [.readable, .edge]) { [weak self] _ in self?.vblank() }
     } catch {
       throw .system(error)
     }
@@ -138,9 +139,11 @@ public final class HeadlessOutput: Output {
   }
 
   private func vblank() {
-    guard timer.drain() > 0, let frame = pending else { return }
+    let time = grid.time(of: pendingSequence)
+    // An expiry that was told of in the same round in which the timer was armed anew is not this commit's.
+    guard let frame = pending, monotonicNanoseconds() >= time else { return }
     shown = frame
     pending = nil
-    onEvent?(.flipped(timeNanoseconds: grid.time(of: pendingSequence), sequence: pendingSequence))
+    onEvent?(.flipped(timeNanoseconds: time, sequence: pendingSequence))
   }
 }

@@ -15,6 +15,8 @@ public struct Readiness: OptionSet, Sendable {
   public static let hangUp = Readiness(rawValue: EPOLLHUP.rawValue)
   /// EPOLLERR. Always reported.
   public static let failed = Readiness(rawValue: EPOLLERR.rawValue)
+  /// EPOLLET: told once when it gets ready, whether it is read or not. An interest only.
+  public static let edge = Readiness(rawValue: EPOLLET.rawValue)
 }
 
 /// One thread's epoll set: descriptors in, handler calls out.
@@ -34,6 +36,9 @@ public struct Readiness: OptionSet, Sendable {
     var fd: Int32 = -1
     var handler: ((Readiness) -> Void)?
   }
+
+  /// Called before each wait, for what the handlers of a round have gathered.
+  public var beforeWait: (() -> Void)?
 
   private let epoll: OwnedFD
   private var slots: [Slot] = []
@@ -107,6 +112,7 @@ public struct Readiness: OptionSet, Sendable {
   /// - Returns: how many descriptors were ready.
   @discardableResult
   public func runOnce(timeoutMilliseconds: Int32 = -1) throws(SystemError) -> Int {
+    beforeWait?()
     let count = unsafe epoll_wait(epoll.raw, events, Int32(eventCapacity), timeoutMilliseconds)
     if count < 0 {
       if errno == EINTR { return 0 }

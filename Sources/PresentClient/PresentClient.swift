@@ -134,9 +134,10 @@ public final class PresentClient {
   private func handle(_ ready: Readiness) {
     deliverDeferred()
     if ready.contains(.writable) { flush() }
-    // A bounded number, so that the loop's other descriptors get their turn.
-    for _ in 0..<64 {
-      guard let connection else { break }
+    // A bounded number, so that the loop's other descriptors get their turn; but what has been received already.
+    var count = 0
+    while let connection, count < 64 || connection.hasUnread {
+      count += 1
       var fds = ReceivedFDs()
       do throws(PresentProtocolError) {
         guard let message = try connection.receiveServerMessage(fds: &fds) else { break }
@@ -144,6 +145,8 @@ public final class PresentClient {
         // What arose inside the last event's handling came before this one.
         deliverDeferred()
         onEvent?(event)
+        // A flip is mostly all for a while, and the loop tells of more.
+        if case .frameDone = event, !connection.hasUnread { break }
       } catch {
         lose(error.description)
       }

@@ -7,11 +7,16 @@ public import LinuxIO
   private let socket: UnixSocket
   private let output: UnsafeMutableRawBufferPointer
   private let input: UnsafeMutableRawBufferPointer
+  /// How much of `output` is filled with messages that wait for `flush`.
+  private var batchByteCount = 0
+  /// What of the last packet has not been read yet.
+  private var unread = 0..<0
 
   /// Takes over a connected SOCK_SEQPACKET socket and makes it nonblocking.
   public init(_ socket: consuming UnixSocket) throws(SystemError) {
     self.socket = socket
-    unsafe output = .allocate(byteCount: PresentLimits.messageByteCount, alignment: 16)
+    // A batch, and behind it the message that does not fit into it any more.
+    unsafe output = .allocate(byteCount: 2 * PresentLimits.messageByteCount, alignment: 16)
     unsafe input = .allocate(byteCount: PresentLimits.messageByteCount, alignment: 16)
     try self.socket.fd.setNonblocking()
   }
@@ -42,13 +47,39 @@ public import LinuxIO
     try unsafe send(output, message.encode(into: output), fds)
   }
 
-  /// Sends a message to the client, with descriptors that stay the caller's.
+  /// Sends a message to the client at once, with descriptors that stay the caller's; after what `add` kept.
   ///
   /// - Returns: false where the socket is full: nothing was sent.
   /// - Throws: `.closed` where the client is gone.
   public func send(_ message: ServerMessage, fds: [Int32] = []) throws(PresentProtocolError) -> Bool {
-    try unsafe send(output, message.encode(into: output), fds)
+    guard try flush() else { return false }
+    return try unsafe send(output, message.encode(into: output), fds)
   }
+
+  /// Keeps a message without descriptors for `flush`, which sends all that were kept in one packet.
+  ///
+  /// - Returns: false where the packet is full: the message is not kept.
+  public func add(_ message: ServerMessage) -> Bool {
+    let room = unsafe UnsafeMutableRawBufferPointer(rebasing: output[batchByteCount...])
+    let byteCount = unsafe message.encode(into: room)
+    guard batchByteCount + byteCount <= PresentLimits.messageByteCount else { return false }
+    batchByteCount += byteCount
+    return true
+  }
+
+  /// Sends what `add` kept.
+  ///
+  /// - Returns: false where the socket is full: the messages stay.
+  /// - Throws: `.closed` where the client is gone.
+  public func flush() throws(PresentProtocolError) -> Bool {
+    if batchByteCount == 0 { return true }
+    guard try unsafe send(output, batchByteCount, []) else { return false }
+    batchByteCount = 0
+    return true
+  }
+
+  /// Whether the last packet held more messages than were read: no readiness tells of those.
+  public var hasUnread: Bool { !unread.isEmpty }
 
   /// The client's next message, or nil where none has come.
   ///
@@ -64,8 +95,8 @@ public import LinuxIO
   /// - Parameter fds: where its descriptors go.
   /// - Throws: `.closed` at the end; `.malformed` and `.otherVersion` for what must end the connection.
   public func receiveServerMessage(fds: inout ReceivedFDs) throws(PresentProtocolError) -> ServerMessage? {
-    guard let count = try receive(&fds) else { return nil }
-    return try unsafe ServerMessage.decode(UnsafeRawBufferPointer(rebasing: input[..<count]))
+    guard let range = try nextMessage(&fds) else { return nil }
+    return try unsafe ServerMessage.decode(UnsafeRawBufferPointer(rebasing: input[range]))
   }
 
   private func send(
@@ -76,6 +107,22 @@ public import LinuxIO
     } catch {
       throw error.isDisconnection ? .closed : .system(error)
     }
+  }
+
+  /// Where the next message lies in `input`; nil where none has come.
+  private func nextMessage(_ fds: inout ReceivedFDs) throws(PresentProtocolError) -> Range<Int>? {
+    if unread.isEmpty {
+      guard let count = try receive(&fds) else { return nil }
+      unread = 0..<count
+    } else {
+      // Descriptors belong to the packet's first message.
+      fds = ReceivedFDs()
+    }
+    let packet = unsafe UnsafeRawBufferPointer(rebasing: input[unread])
+    let byteCount = unsafe firstMessageByteCount(in: packet)
+    let message = unread.prefix(byteCount)
+    unread = unread.dropFirst(byteCount)
+    return message
   }
 
   private func receive(_ fds: inout ReceivedFDs) throws(PresentProtocolError) -> Int? {

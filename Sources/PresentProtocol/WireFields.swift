@@ -61,6 +61,15 @@ func load<Wire: BitwiseCopyable>(
   return unsafe bytes.loadUnaligned(as: Wire.self)
 }
 
+/// The size of the first message of a packet, by its header. Of one that lies it is the whole packet, which the decoder
+/// then refuses.
+func firstMessageByteCount(in packet: UnsafeRawBufferPointer) -> Int {
+  let headerByteCount = MemoryLayout<framepath_header>.size
+  guard packet.count >= headerByteCount else { return packet.count }
+  let size = Int(unsafe packet.loadUnaligned(as: framepath_header.self).size)
+  return (headerByteCount...packet.count).contains(size) ? size : packet.count
+}
+
 /// A C struct with a header, ready to be sent.
 func store<Wire: BitwiseCopyable>(_ wire: Wire, into buffer: UnsafeMutableRawBufferPointer) -> Int {
   unsafe buffer.storeBytes(of: wire, as: Wire.self)

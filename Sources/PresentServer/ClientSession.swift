@@ -20,6 +20,8 @@ final class ClientSession {
   }
   /// What the full socket did not take.
   private var waiting: [Outgoing] = []
+  /// Whether the server knows that messages of this round wait.
+  private var hasBatch = false
 
   init(_ connection: PresentConnection, server: Server) throws(SystemError) {
     self.connection = connection
@@ -49,6 +51,8 @@ final class ClientSession {
       do throws(PresentProtocolError) {
         guard let message = try connection.receiveClientMessage(fds: &fds) else { return }
         accept(message, &fds)
+        // A frame is mostly all for a while, and the loop tells of more: a call less, and others get their turn.
+        if case .present = message { return }
       } catch {
         switch error {
         case .closed: close(hello?.kind == .tool ? nil : "disconnected")
@@ -104,12 +108,12 @@ final class ClientSession {
 
   // MARK: - Sending
 
+  /// Sends a message, those without a descriptor together with others of this round: one call per client and flip.
   func send(_ message: ServerMessage, fd: SharedFD? = nil) {
     if isClosed { return }
     do throws(PresentProtocolError) {
       if waiting.isEmpty {
-        let fds = fd.map { [$0.raw] } ?? []
-        if try connection.send(message, fds: fds) { return }
+        if try sendOrKeep(message, fd) { return }
         watchWritable(true)
       }
     } catch {
@@ -120,10 +124,34 @@ final class ClientSession {
     if waiting.count > server.options.waitingMessageLimit { server.drop(self, "does not read its messages") }
   }
 
+  /// False where the socket is full.
+  private func sendOrKeep(_ message: ServerMessage, _ fd: SharedFD?) throws(PresentProtocolError) -> Bool {
+    if let fd { return try connection.send(message, fds: [fd.raw]) }
+    if !connection.add(message) {
+      guard try connection.flush() else { return false }
+      _ = connection.add(message)
+    }
+    if !hasBatch { server.willSend(self) }
+    hasBatch = true
+    return true
+  }
+
+  /// The round is over.
+  func sendBatch() {
+    hasBatch = false
+    if isClosed { return }
+    do throws(PresentProtocolError) {
+      if try !connection.flush() { watchWritable(true) }
+    } catch {
+      // As in `send`.
+    }
+  }
+
   private func flush() {
     do throws(PresentProtocolError) {
+      guard try connection.flush() else { return }
       while let next = waiting.first {
-        guard try connection.send(next.message, fds: next.fd.map { [$0.raw] } ?? []) else { return }
+        guard try sendOrKeep(next.message, next.fd) else { return }
         waiting.removeFirst()
       }
     } catch {
@@ -150,6 +178,7 @@ final class ClientSession {
   /// Ends the session; its outputs go to whoever waits.
   func close(_ why: String?) {
     if isClosed { return }
+    sendBatch()
     isClosed = true
     if let why { log(why) }
     if let source = source.take() { server.loop.remove(source) }

@@ -37,6 +37,8 @@ public final class Server {
   private var isClosed = false
   /// Clients to be ended once nobody walks through the lists.
   private var dropped: [(session: ClientSession, why: String)] = []
+  /// Clients for whom messages of this round wait.
+  private var unsent: [ClientSession] = []
   private let wake: EventFD
   private var wakeSource: EventLoop.Source?
 
@@ -63,6 +65,8 @@ public final class Server {
     } catch {
       throw .system(error)
     }
+    unsent.reserveCapacity(64)
+    loop.beforeWait = { [weak self] in self?.sendBatches() }
     for presenter in presenters { watch(presenter) }
   }
 
@@ -81,6 +85,7 @@ public final class Server {
   public func close() {
     if isClosed { return }
     isClosed = true
+    loop.beforeWait = nil
     if let source = listening.take() { loop.remove(source) }
     if let source = wakeSource.take() { loop.remove(source) }
     for session in sessions { session.close(nil) }
@@ -145,6 +150,15 @@ public final class Server {
     let ended = dropped
     dropped = []
     for (session, why) in ended { session.close(why) }
+  }
+
+  /// A client's messages are to go out in one packet at the end of this round.
+  func willSend(_ session: ClientSession) { unsent.append(session) }
+
+  private func sendBatches() {
+    if unsent.isEmpty { return }
+    for session in unsent { session.sendBatch() }
+    unsent.removeAll(keepingCapacity: true)
   }
 
   func forget(_ session: ClientSession) {

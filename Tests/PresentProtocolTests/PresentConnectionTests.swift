@@ -34,6 +34,49 @@ struct PresentConnectionTests {
     #expect(fds.count == 2)
   }
 
+  @Test("the daemon's messages of a round are one packet, with the bytes of each one after the other")
+  func batch() throws {
+    let pair = try UnixSocket.pair(.seqpacket)
+    let daemon = try PresentConnection(UnixSocket(taking: pair.first.fd.duplicate()))
+    let (done, released) = (
+      ServerMessage.frameDone(
+        FrameDone(scanout: 1, frame: 2, outcome: .flipped, timeNanoseconds: 3, sequence: 4)),
+      ServerMessage.released(Released(bufferID: 5, scanout: 1, frame: 6))
+    )
+    #expect(daemon.add(done))
+    #expect(daemon.add(released))
+    #expect(try daemon.flush())
+    let space = UnsafeMutableRawBufferPointer.allocate(byteCount: 2048, alignment: 16)
+    defer { space.deallocate() }
+    var fds = ReceivedFDs()
+    #expect(try pair.second.receive(into: space, fds: &fds) == .bytes(48 + 32))
+    #expect([space[0], space[4], space[48], space[52]] == [132, 48, 133, 32])
+
+    let client = try PresentConnection(UnixSocket(taking: pair.second.fd.duplicate()))
+    #expect(daemon.add(done))
+    #expect(daemon.add(released))
+    #expect(try daemon.send(.statusReply(byteCount: 7, request: 8)))
+    #expect(try client.receiveServerMessage(fds: &fds) == done)
+    #expect(client.hasUnread)
+    #expect(try client.receiveServerMessage(fds: &fds) == released)
+    #expect(!client.hasUnread)
+    #expect(try client.receiveServerMessage(fds: &fds) == .statusReply(byteCount: 7, request: 8))
+    #expect(try client.receiveServerMessage(fds: &fds) == nil)
+  }
+
+  @Test("a packet that is full says so, and keeps what fits")
+  func fullBatch() throws {
+    let (client, daemon) = try connections()
+    let released = ServerMessage.released(Released(bufferID: 5, scanout: 1, frame: 6))
+    var kept = 0
+    while daemon.add(released) { kept += 1 }
+    #expect(kept == 2048 / 32)
+    #expect(try daemon.flush())
+    var fds = ReceivedFDs()
+    for _ in 0..<kept { #expect(try client.receiveServerMessage(fds: &fds) == released) }
+    #expect(try client.receiveServerMessage(fds: &fds) == nil)
+  }
+
   @Test("tells the end, and a full socket by a value")
   func ends() throws {
     let (client, daemon) = try connections()
