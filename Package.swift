@@ -153,10 +153,8 @@ let package = Package(
       name: "HostProbeTests",
       dependencies: ["framepath", "HostProbe", "PNGFile", "CPNG", "LinuxIO", "Scanout", "GraphicsMemory"],
       swiftSettings: strict),
+    .testTarget(name: "FramepathdTests", dependencies: ["framepathd", "Scanout"], swiftSettings: strict),
     .testTarget(name: "OutputTests", dependencies: ["Headless", "KMS", "TestSupport"], swiftSettings: strict),
-    .testTarget(
-      name: "SystemTests", dependencies: ["PresentClient", "VhostUser", "VirtioGPU", "TestSupport"],
-      swiftSettings: strict),
     .testTarget(
       name: "HybridRegionTests",
       dependencies: ["HybridRegion", "CFramepathABI", "LinuxIO", "Scanout", "GraphicsMemory"],

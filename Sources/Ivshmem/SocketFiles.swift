@@ -24,24 +24,4 @@ extension UnixSocket {
     }
     return value != 0
   }
-
-  /// Listens at `path`, where a socket file may stand that nobody serves any more.
-  ///
-  /// - Parameter mode: who may connect.
-  /// - Throws: EADDRINUSE where somebody serves it.
-  public static func listenReplacing(_ path: String, mode: UInt32 = 0o600) throws(SystemError) -> UnixSocket {
-    do throws(SystemError) {
-      return try listen(path, .stream, mode: mode)
-    } catch {
-      guard error.code == EADDRINUSE, LinuxFile.status(path)?.kind == .socket else { throw error }
-      do throws(SystemError) {
-        _ = try connect(path, .stream)
-      } catch {
-        guard error.isNobodyListening else { throw error }
-        removeFile(path)
-        return try listen(path, .stream, mode: mode)
-      }
-      throw error
-    }
-  }
 }

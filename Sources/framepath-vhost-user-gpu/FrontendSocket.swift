@@ -21,7 +21,7 @@ final class FrontendSocket {
 
   /// Waits for one connection; the socket is gone from the file system once that is there.
   func listen(_ path: String) throws {
-    let listener = try UnixSocket.listen(path, .stream)
+    let listener = try UnixSocket.listenReplacing(path)
     try listener.fd.setNonblocking()
     source = try loop.add(listener.fd.raw) { [weak self] _ in self?.accept() }
     self.listener = consume listener

@@ -61,15 +61,41 @@ struct UnixSocketTests {
 
   @Test("a listener accepts and knows its peer by the kernel's word")
   func listenAndConnect() throws {
-    let path = "/tmp/framepath-test-\(monotonicNanoseconds()).sock"
+    let folder = try TemporaryFolder()
+    let path = "\(folder.path)/a.sock"
     let listener = try UnixSocket.listen(path, .seqpacket)
-    defer { removeFile(path) }
     try listener.fd.setNonblocking()
     #expect(try listener.accept()?.fd.raw == nil)
     let client = try UnixSocket.connect(path, .seqpacket)
     #expect(try listener.accept()?.peerCredentials().pid == currentProcessID())
     #expect(client.fd.raw >= 0)
     #expect(throws: SystemError.self) { _ = try UnixSocket.listen(path, .seqpacket) }
+  }
+
+  @Test("a socket file that a killed process left is replaced; one that is served is not, and hears nothing of it")
+  func listenReplacing() throws {
+    let folder = try TemporaryFolder()
+    let path = "\(folder.path)/a.sock"
+    do { _ = try UnixSocket.listen(path, .stream) }
+    let listener = try UnixSocket.listenReplacing(path)
+    try listener.fd.setNonblocking()
+
+    let error = #expect(throws: SystemError.self) { _ = try UnixSocket.listenReplacing(path) }
+
+    #expect(error?.code == 98)
+    #expect(try listener.accept()?.fd.raw == nil)
+    let client = try UnixSocket.connect(path, .stream)
+    #expect(try listener.accept()?.fd.raw != nil)
+    #expect(client.fd.raw >= 0)
+  }
+
+  @Test("what is no socket is not replaced")
+  func notASocket() throws {
+    let folder = try TemporaryFolder()
+    let path = "\(folder.path)/a.txt"
+    try LinuxFile.replace(path, with: Array("kept".utf8))
+    #expect(throws: SystemError.self) { _ = try UnixSocket.listenReplacing(path) }
+    #expect(try LinuxFile.read(path) == Array("kept".utf8))
   }
 
   @Test("a path too long for a socket address is refused with its limit")
