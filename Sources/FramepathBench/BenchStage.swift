@@ -88,7 +88,7 @@ final class BenchStage {
     started = monotonicNanoseconds()
     let backend = try mapped { () throws(SystemError) in try ChildProcess(backendCommand) }
     self.backend = backend
-    let connected = try BenchStage.connect(vmSocket, backend)
+    let connected = try BackendConnection.open(vmSocket, backend, name: "framepath-vhost-user-gpu")
     backendReadyNanoseconds = monotonicNanoseconds() - started
     let ram = try mapped { () throws(SystemError) in try GuestRAM(byteCount: ramBytes) }
     let shape: Frontend.Shape = device == .complete ? .completeDevice : .vhostUserGPU
@@ -122,32 +122,5 @@ final class BenchStage {
       HostProcess.sleep(milliseconds: 10)
     }
     throw BenchError("framepathd still has frames on the way a second after the last one")
-  }
-
-  /// A socket that can be given away once from a throwing closure.
-  private final class ConnectionBox {
-    private var socket: UnixSocket?
-    init(_ socket: consuming UnixSocket) { self.socket = .some(socket) }
-    func take() throws(SystemError) -> UnixSocket {
-      guard let socket = socket.take() else { throw SystemError(call: "socket", code: 9, subject: "given away") }
-      return socket
-    }
-  }
-
-  /// Tries until the backend listens: there is no other word from it.
-  private static func connect(_ path: String, _ backend: ChildProcess) throws(BenchError) -> ConnectionBox {
-    let deadline = monotonicNanoseconds() + 10_000_000_000
-    while monotonicNanoseconds() < deadline {
-      do throws(SystemError) {
-        return ConnectionBox(try UnixSocket.connect(path, .stream))
-      } catch {
-        guard error.isNobodyListening else { throw BenchError(error) }
-      }
-      if let exit = backend.waitForExit(timeoutMilliseconds: 0) {
-        throw BenchError("framepath-vhost-user-gpu has ended with \(exit)")
-      }
-      sleep(untilNanoseconds: monotonicNanoseconds() + 100_000)
-    }
-    throw BenchError("framepath-vhost-user-gpu does not listen at \(path) after 10 s")
   }
 }

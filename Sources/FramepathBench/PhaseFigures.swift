@@ -54,6 +54,8 @@ public struct ThroughputRun: Codable, Equatable, Sendable {
 
   /// Bytes of one picture.
   public var pictureBytes: Int
+  /// The peers with the same load, directly after ours.
+  public var peers: [PeerRun] = []
 
   /// CPU time for copying one picture, µs: the backend's with whole pictures less its with corners, over what was copied.
   /// A guest that is faster than the screen has some of its pictures replaced before they were copied.

@@ -16,6 +16,8 @@ public struct ThroughputBench {
   public var runBytes = 1 << 20
   /// The screen's rate.
   public var refreshHertz = 60
+  /// Other backends that get the same load in each run.
+  public var peers: [BenchPeer] = []
   /// Told what is measured now.
   public var progress: (String) -> Void = { _ in }
 
@@ -33,7 +35,12 @@ public struct ThroughputBench {
       var runs: [ThroughputRun] = []
       for number in 1...max(runCount, 1) {
         progress("\(size.width)x\(size.height): run \(number) of \(max(runCount, 1))")
-        runs.append(try measure(size.width, size.height))
+        var run = try measure(size.width, size.height)
+        for peer in peers {
+          progress("\(size.width)x\(size.height): run \(number) of \(max(runCount, 1)), \(peer.name)")
+          run.peers.append(try measure(peer, size.width, size.height))
+        }
+        runs.append(run)
       }
       report.sizes.append(ThroughputReport.Size(width: size.width, height: size.height, runs: runs))
     }
@@ -74,6 +81,15 @@ public struct ThroughputBench {
       unpaced: unpaced, unpacedCorner: unpacedCorner, paced: paced, pacedCorner: pacedCorner,
       latchCorner: latchCorner, latchWhole: latchWhole, memcpyMicroseconds: probe.nanosecondsPerPicture / 1000,
       path: state.path, pathReason: state.pathReason, pictureBytes: width * height * 4)
+  }
+
+  func measure(_ peer: BenchPeer, _ width: Int, _ height: Int) throws(BenchError) -> PeerRun {
+    let stage = try PeerMeasurement(peer, width: width, height: height, runBytes: runBytes)
+    let period = UInt64(1_000_000_000 / refreshHertz)
+    return PeerRun(
+      name: peer.name, unpaced: try stage.phase(.unpaced, .wholePicture, mainNanoseconds),
+      unpacedCorner: try stage.phase(.unpaced, .corner, shortNanoseconds),
+      paced: try stage.phase(.every(period), .wholePicture, mainNanoseconds))
   }
 
   /// The screen itself paces a guest that waits for it.

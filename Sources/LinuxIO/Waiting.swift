@@ -24,6 +24,29 @@ public func waitUntilReady(
   }
 }
 
+/// Waits until one of two descriptors can be read, or its other end is closed.
+///
+/// The corresponding C function is `poll`.
+/// - Parameter timeoutMilliseconds: -1 waits for ever, 0 not at all.
+/// - Returns: which of them; neither at the time's end.
+public func waitUntilEitherReady(
+  _ first: Int32, _ second: Int32, timeoutMilliseconds: Int32
+) throws(SystemError) -> (first: Bool, second: Bool) {
+  var entries: InlineArray<2, pollfd> = [
+    pollfd(fd: first, events: Int16(POLLIN), revents: 0), pollfd(fd: second, events: Int16(POLLIN), revents: 0),
+  ]
+  let code: Int32 = unsafe withUnsafeMutableBytes(of: &entries) { bytes in
+    // Whoever interrupts the wait makes it longer by as much; nobody here is interrupted often.
+    while true {
+      let count = unsafe poll(bytes.bindMemory(to: pollfd.self).baseAddress, 2, timeoutMilliseconds)
+      if count >= 0 { return 0 }
+      if errno != EINTR { return errno }
+    }
+  }
+  guard code == 0 else { throw SystemError(call: "poll", code: code) }
+  return (entries[0].revents != 0, entries[1].revents != 0)
+}
+
 /// Reads what is there into `buffer`: its byte count, or nil where a nonblocking descriptor has nothing.
 ///
 /// The corresponding C function is `read`.

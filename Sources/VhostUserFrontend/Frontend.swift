@@ -51,6 +51,11 @@ public final class Frontend {
   /// How many regions the guest's memory is sent in.
   public var regionCount = 1
 
+  /// Serves the GPU socket of the next start, for backends that draw there; without it nobody answers them.
+  public var monitor: GPUScreen.Monitor?
+  /// The GPU socket's other end, where `monitor` is set.
+  public private(set) var screen: GPUScreen?
+
   private let socket: UnixSocket
   private var gpuSocket: UnixSocket?
   private var backendChannel: UnixSocket?
@@ -112,7 +117,12 @@ public final class Frontend {
       let pair = try pair()
       let theirs = pair.second.fd.raw
       try send(.gpuSetSocket, [], fds: [theirs])
-      gpuSocket = pair.takeFirst()
+      if let monitor {
+        if let end = pair.takeFirst() { screen = GPUScreen(end, monitor) }
+        for queue in queues { queue.screen = screen }
+      } else {
+        gpuSocket = pair.takeFirst()
+      }
     }
     let accepted = features ?? offeredFeatures
     try send(.setFeatures, number(accepted | ProtocolFeatures.featureMask))
@@ -135,7 +145,7 @@ public final class Frontend {
   /// vhost_dev_stop: a pause. The bases returned are kept for the next start.
   @discardableResult
   public func stop() throws(FrontendError) -> [UInt32] {
-    gpuSocket = nil
+    closeGPUSocket()
     for queue in queues { try tell(.setVringEnable, VringState(index: UInt32(queue.index), number: 0).encoded) }
     for queue in queues {
       let payload = try ask(.getVringBase, VringState(index: UInt32(queue.index), number: 0).encoded)
@@ -253,7 +263,8 @@ public final class Frontend {
 
   /// Any bytes that the backend sends.
   public func receiveRaw(_ byteCount: Int) throws(FrontendError) -> [UInt8] {
-    try receive(socket.fd.raw, byteCount)
+    if let screen { try serve(screen, until: socket.fd.raw, timeoutMilliseconds) }
+    return try receive(socket.fd.raw, byteCount)
   }
 
   /// Waits until the backend closes the connection; what it still sends is passed over.
@@ -267,11 +278,15 @@ public final class Frontend {
 
   /// Closes the connection, as a QEMU that ends does.
   public func close() {
-    gpuSocket = nil
+    closeGPUSocket()
     backendChannel = nil
     _ = shutdown(socket.fd.raw, Int32(SHUT_RDWR))
   }
 
   /// Closes the GPU socket, as QEMU does before anything else when it pauses.
-  public func closeGPUSocket() { gpuSocket = nil }
+  public func closeGPUSocket() {
+    gpuSocket = nil
+    for queue in queues { queue.screen = nil }
+    screen = nil
+  }
 }

@@ -12,6 +12,8 @@ public final class FrontendQueue {
   public let call: EventFD
   /// The backend raises it where the ring is broken.
   public let error: EventFD
+  /// Served while the queue is waited for.
+  var screen: GPUScreen?
 
   init(index: Int, driver: QueueDriver) throws(SystemError) {
     self.index = index
@@ -38,9 +40,24 @@ public final class FrontendQueue {
     while true {
       if let used = driver.takeUsed() { return used }
       if driver.setInterrupts(true) { continue }
+      if let screen { try serve(screen, until: call.fd.raw, timeoutMilliseconds) }
       guard isReadable(call.fd.raw, timeoutMilliseconds) else { throw .timedOut("queue \(index)") }
       call.drain()
     }
+  }
+}
+
+/// Serves a GPU socket until `fd` has something to read; after the time it returns all the same.
+func serve(_ screen: GPUScreen, until fd: Int32, _ timeoutMilliseconds: Int32) throws(FrontendError) {
+  while true {
+    do throws(SystemError) {
+      let ready = try waitUntilEitherReady(fd, screen.descriptor, timeoutMilliseconds: timeoutMilliseconds)
+      if !ready.second { return }
+    } catch {
+      throw .system(error)
+    }
+    try screen.serve(timeoutMilliseconds: timeoutMilliseconds)
+    if isReadable(fd, 0) { return }
   }
 }
 

@@ -16,6 +16,9 @@ struct BenchThroughputCommand: ParsableCommand {
     case vhostUserGPU = "vhost-user-gpu"
   }
 
+  /// Which peers.
+  enum Peers: String, ExpressibleByArgument, CaseIterable { case auto }
+
   static let configuration = CommandConfiguration(
     commandName: "throughput",
     abstract: "Frames per second, CPU time per frame, copies and latencies.",
@@ -23,8 +26,12 @@ struct BenchThroughputCommand: ParsableCommand {
       The complete device's guest draws into blobs and waits for the screen at every flush; at 1000 Hz it shows how \
       fast it could be. The guest of vhost-user-gpu transfers images and never waits.
 
-      Example:
+      Peers are other vhost-user GPU backends, which get the requests of a vhost-user-gpu guest in the same run; this \
+      program is their QEMU, and takes the pictures that they send.
+
+      Examples:
         framepath bench throughput --device vhost-user-gpu --sizes 1920x1080,3840x2160 --seconds 2
+        framepath bench throughput --sizes 3840x2160 --peers auto
       """)
 
   @Option(help: ArgumentHelp("Sizes of the picture.", valueName: "WxH,…")) var sizes = BenchSizes.usual
@@ -34,6 +41,9 @@ struct BenchThroughputCommand: ParsableCommand {
   @Option(
     help: ArgumentHelp("How much of a picture lies in one piece of guest memory.", valueName: "bytes"))
   var runBytes = 1 << 20
+  @Option(help: ArgumentHelp("Drive the backend that listens there with the same load.", valueName: "socket"))
+  var peer: String?
+  @Option(help: "auto: start those that are installed, and drive them as well.") var peers: Peers?
   @OptionGroup var options: BenchOptions
 
   func validate() throws {
@@ -53,6 +63,13 @@ struct BenchThroughputCommand: ParsableCommand {
       bench.runCount = options.runs
       bench.runBytes = runBytes
       bench.progress = options.progress
+      if let peer { bench.peers.append(.listening(socket: peer)) }
+      if peers == .auto {
+        bench.peers += BenchPeer.installed()
+        if bench.peers.isEmpty {
+          options.progress("no peer is installed: QEMU's vhost-user-gpu (make lab has one) or vhost-device-gpu")
+        }
+      }
       let report = try bench.run()
       try options.show(report, BenchThroughputCommand.lines(report))
     }
@@ -70,6 +87,7 @@ struct BenchThroughputCommand: ParsableCommand {
       let last = size.runs.last
       lines.append("\(size.width)x\(size.height)  path \(last?.path ?? "-"): \(last?.pathReason ?? "")")
       lines += table(size).lines
+      lines += peerTable(size)
     }
     return lines
   }
@@ -96,6 +114,25 @@ struct BenchThroughputCommand: ParsableCommand {
     table.add(note: "kick to latch, 16x16: \(latency(size) { $0.latchCorner })")
     table.add(note: "kick to latch, the whole picture: \(latency(size) { $0.latchWhole })")
     return table
+  }
+
+  /// Each peer beside us: its figures, and the ratios of the runs one by one.
+  private static func peerTable(_ size: ThroughputReport.Size) -> [String] {
+    guard let names = size.runs.first?.peers.map(\.name), !names.isEmpty else { return [] }
+    var table = TextTable([
+      "PEER", ">UNPACED FPS", ">CPU", ">16x16 CPU", ">PACED CPU", ">OUR FPS / ITS", ">ITS CPU / OURS", ">PACED",
+    ])
+    for (index, name) in names.enumerated() {
+      let figure = { (decimals: Int, body: (ThroughputRun, PeerRun) -> Double) -> String in
+        size.spread { body($0, $0.peers[index]) }.text(decimals: decimals)
+      }
+      table.add([
+        name, figure(0) { $1.unpaced.framesPerSecond }, figure(0) { $1.unpaced.backendMicroseconds },
+        figure(0) { $1.unpacedCorner.backendMicroseconds }, figure(0) { $1.paced.backendMicroseconds },
+        figure(1) { $0.rateRatio($1) }, figure(1) { $0.unpacedCPURatio($1) }, figure(1) { $0.pacedCPURatio($1) },
+      ])
+    }
+    return [""] + table.lines
   }
 
   private static func latency(_ size: ThroughputReport.Size, _ figure: (ThroughputRun) -> Percentiles) -> String {
