@@ -6,33 +6,66 @@ import PresentProtocol
 import Scanout
 
 extension RegionSession {
-  /// Sends a frame to the daemon, or keeps it until there is one.
+  /// How many frames the daemon is given at once: one on its way to the screen, one behind it. A third would take the
+  /// second's place.
+  private static let underWayLimit = 2
+
+  /// Sends a frame to the daemon in its turn, or keeps it until there is one.
   func show(_ frame: RegionFrame) {
     let former = newest
     newest = frame
+    slots[frame.slot].isTold = false
     guard client.output(0) != nil else {
       if let former {
-        host.done(former.slot, .superseded)
+        tell(former.slot, .superseded)
         releaseSoon(former.slot)
       }
       return
     }
+    waitingFrames.append(frame)
+    sendWaitingFrames()
+  }
+
+  /// Sends as many frames as the daemon has room for: whoever takes slots in turn is paced, and loses none.
+  private func sendWaitingFrames() {
+    while underWayCount < RegionSession.underWayLimit, !waitingFrames.isEmpty { send(waitingFrames.removeFirst()) }
+  }
+
+  /// Gives back what a client has left in the queue.
+  func dropWaitingFrames() {
+    for frame in waitingFrames {
+      if newest?.slot == frame.slot { newest = nil }
+      tell(frame.slot, .lost)
+      giveBack(frame.slot)
+    }
+    waitingFrames.removeAll(keepingCapacity: true)
+  }
+
+  private func send(_ frame: RegionFrame) {
     do throws(PresentClientError) {
-      try present(frame, readyNanoseconds: monotonicNanoseconds())
+      try present(frame)
     } catch {
       if case .notConnected = error { return }
       refuse(frame, error)
     }
   }
 
-  private func present(_ frame: RegionFrame, readyNanoseconds: UInt64) throws(PresentClientError) {
+  private func present(_ frame: RegionFrame) throws(PresentClientError) {
     let buffer = try imported(frame)
     lastFrame += 1
     slots[frame.slot].frame = lastFrame
-    client.present(
+    let isSent = client.present(
       PresentFrame(
         scanout: 0, frame: lastFrame, bufferID: buffer, source: frame.layout.bounds, damage: frame.damage,
-        path: .direct, copiedBytes: 0, readyNanoseconds: readyNanoseconds))
+        path: .direct, copiedBytes: 0, readyNanoseconds: readyNanoseconds(frame)))
+    if isSent { underWayCount += 1 }
+  }
+
+  /// The guest's own time where it is of this machine's clock, and can be true.
+  private func readyNanoseconds(_ frame: RegionFrame) -> UInt64 {
+    let now = monotonicNanoseconds()
+    guard sharesClock, frame.readyNanoseconds <= now, now - frame.readyNanoseconds < 1_000_000_000 else { return now }
+    return frame.readyNanoseconds
   }
 
   /// The daemon's name for the slot's pages, imported when the layout is new.
@@ -52,9 +85,9 @@ extension RegionSession {
 
   private func refuse(_ frame: RegionFrame, _ error: PresentClientError) {
     refusals.add(.output, now: monotonicNanoseconds()) { [name, log] in log("\(name): \($0) (\(error))") }
-    host.done(frame.slot, .rejected(.output))
+    tell(frame.slot, .rejected(.output))
     giveBack(frame.slot)
-    newest = nil
+    if newest?.slot == frame.slot { newest = nil }
     ringGuest()
   }
 
@@ -84,12 +117,14 @@ extension RegionSession {
     case .lost(let why):
       log("\(name): \(why)")
       host.setState(.waiting)
-      forgetBuffers()
+      forgetDaemon()
       releaseAll(.lost)
     }
   }
 
   private func finished(_ done: FrameDone) {
+    if done.frame >= firstCountedFrame, underWayCount > 0 { underWayCount -= 1 }
+    defer { sendWaitingFrames() }
     guard let slot = slots.firstIndex(where: { $0.frame == done.frame && $0.frame != 0 }) else { return }
     let outcome: RegionOutcome =
       switch done.outcome {
@@ -97,29 +132,29 @@ extension RegionSession {
       case .superseded: .superseded
       case .rejected: .rejected(.output)
       }
-    host.done(slot, outcome, timeNanoseconds: done.timeNanoseconds, sequence: done.sequence)
+    tell(slot, outcome, timeNanoseconds: done.timeNanoseconds, sequence: done.sequence)
     ringGuest()
   }
 
-  private func forgetBuffers() {
+  /// Buffers and frames at the daemon are gone.
+  private func forgetDaemon() {
     for slot in slots.indices {
       slots[slot].bufferID = nil
       slots[slot].layout = nil
     }
+    underWayCount = 0
+    firstCountedFrame = lastFrame + 1
+    waitingFrames.removeAll(keepingCapacity: true)
   }
 
   /// The scanout is on another output, or on a new daemon's: the newest frame is shown again, all others are lost.
   private func beginAgain() {
-    forgetBuffers()
+    forgetDaemon()
     releaseAll(.lost)
     guard var frame = newest else { return }
     frame.damage = DamageRegion()
-    do throws(PresentClientError) {
-      try present(frame, readyNanoseconds: monotonicNanoseconds())
-    } catch {
-      if case .notConnected = error { return }
-      refuse(frame, error)
-    }
+    frame.readyNanoseconds = monotonicNanoseconds()
+    send(frame)
   }
 }
 

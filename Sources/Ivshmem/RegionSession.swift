@@ -25,7 +25,14 @@ public final class RegionSession {
   var slots: [SlotState]
   /// The frame presented last, while its slot is the host's.
   var newest: RegionFrame?
+  /// Frames that wait for room at the daemon, the oldest first.
+  var waitingFrames: [RegionFrame] = []
+  /// Frames at the daemon that it has not answered.
+  var underWayCount = 0
   var lastFrame: UInt64 = 0
+  /// The first frame that counts as under way: answers to former ones come late.
+  var firstCountedFrame: UInt64 = 1
+  let sharesClock: Bool
   /// Superseded slots to give back at the next tick, while there is no daemon to pace the guest.
   var waitingReleases: UInt64 = 0
   private var pace = PollingPace()
@@ -43,6 +50,8 @@ public final class RegionSession {
     var layout: FrameLayout?
     /// The daemon's frame number while the slot is the host's; 0: none.
     var frame: UInt64 = 0
+    /// Whether the guest knows what became of its frame: it is told once.
+    var isTold = false
   }
 
   /// Makes the region and connects to the daemon.
@@ -59,12 +68,14 @@ public final class RegionSession {
     self.loop = loop
     self.name = name
     self.log = log
+    self.sharesClock = sharesClock
     host = try RegionHost(name: name, layout: layout, sharesClock: sharesClock)
     hostDoorbell = try EventFD()
     guestDoorbell = try EventFD()
     pollTimer = try TimerFD()
     holdTimer = try TimerFD()
     slots = Array(repeating: SlotState(), count: layout.slotCount)
+    waitingFrames.reserveCapacity(layout.slotCount)
     client = try PresentClient(
       loop: loop, path: daemonPath, hello: Hello(kind: .vm, name: name, scanoutCount: 1, outputs: [output]))
     client.onEvent = { [weak self] event in self?.handle(event) }
@@ -147,10 +158,12 @@ public final class RegionSession {
   private func attachChanged(_ change: RegionAttach) {
     switch change {
     case .attached(let flags):
+      dropWaitingFrames()
       log("\(name): a client has attached\(flags.contains(.rings) ? "" : "; it does not ring, the region is polled")")
     case .detached:
       log("\(name): the client has let go")
       client.disable(scanout: 0)
+      dropWaitingFrames()
       newest = nil
       // Without a daemon nobody else gives them back.
       if client.output(0) == nil { releaseAll(.superseded) }
@@ -177,10 +190,17 @@ public final class RegionSession {
     host.release(slot)
   }
 
+  /// Tells the guest what became of the frame in a slot, unless it knows.
+  func tell(_ slot: Int, _ outcome: RegionOutcome, timeNanoseconds: UInt64 = 0, sequence: UInt64 = 0) {
+    if slots[slot].isTold { return }
+    slots[slot].isTold = true
+    host.done(slot, outcome, timeNanoseconds: timeNanoseconds, sequence: sequence)
+  }
+
   /// Ends every hold, telling what became of the frames.
   func releaseAll(_ outcome: RegionOutcome) {
     for slot in slots.indices where host.heldSlots >> UInt64(slot) & 1 == 1 && newest?.slot != slot {
-      if waitingReleases >> UInt64(slot) & 1 == 0 { host.done(slot, outcome) }
+      tell(slot, outcome)
       giveBack(slot)
     }
     waitingReleases = 0

@@ -4,6 +4,8 @@ import Headless
 import HybridRegion
 import Ivshmem
 import LinuxIO
+import PresentClient
+import PresentProtocol
 import PresentServer
 import Scanout
 import Testing
@@ -60,14 +62,14 @@ final class Stage {
   var daemonPath: String { directory + "/daemon.sock" }
   var socketPath: String { directory + "/region.sock" }
 
-  init(runsDaemon: Bool = true) throws {
+  init(runsDaemon: Bool = true, slotCount: Int = 3) throws {
     loop = try EventLoop()
     var template = Array("/tmp/framepath-ivshmem.XXXXXX".utf8CString)
     let path = template.withUnsafeMutableBufferPointer { buffer in
       buffer.baseAddress.flatMap { mkdtemp($0) }.map { String(cString: $0) }
     }
     directory = try #require(path)
-    let layout = try #require(RegionLayout(fittingFrameBytes: 320 * 200 * 4, slotCount: 3))
+    let layout = try #require(RegionLayout(fittingFrameBytes: 320 * 200 * 4, slotCount: slotCount))
     var options = IvshmemServerOptions(layout: layout, daemonPath: directory + "/daemon.sock")
     options.name = "web"
     options.sharesClock = true
@@ -91,6 +93,22 @@ final class Stage {
   func stopDaemon() {
     daemon?.stop()
     daemon = nil
+  }
+
+  /// Waits until the daemon shows the first client's picture in that colour, 5 s at most.
+  func expectColor(_ color: UInt32) throws {
+    var isShown = false
+    try run(
+      until: {
+        // A client without a frame has no picture.
+        guard let picture = try? PresentTool.snapshot(.vm(name: "web", scanout: 0), path: daemonPath) else {
+          return false
+        }
+        let row = UnsafeRawBufferPointer(start: picture.mapped.pixels, count: 320 * 4).bindMemory(to: UInt32.self)
+        isShown = row.allSatisfy { $0 & 0xFF_FFFF == color }
+        return isShown
+      }, "the picture is shown")
+    #expect(isShown)
   }
 
   /// Runs the loop until `condition` holds, 5 s at most.
