@@ -26,11 +26,12 @@ struct GuestOnHeadlessTests {
     try host.expect(vm: "web", shows: picture)
 
     // The cursor is part of what a person would see, in no frame of the guest.
-    try guest.draw("cursor --x 100 --y 50 --seed 9")
-    try guest.draw("cursor --move --x 1000 --y 740")
-    var pointed = picture
-    pointed.paintCursor(x: 1000, y: 740, seed: 9)
-    try host.expect(vm: "web", shows: pointed)
+    for (words, x, y) in [("cursor --seed 9", 100, 50), ("cursor --move", 1000, 740)] {
+      try guest.draw("\(words) --x \(x) --y \(y)")
+      var pointed = picture
+      pointed.paintCursor(x: x, y: y, seed: 9)
+      try host.expect(vm: "web", shows: pointed)
+    }
     try guest.draw("cursor --off")
     try host.expect(vm: "web", shows: picture)
 
