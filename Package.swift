@@ -69,7 +69,8 @@ let package = Package(
       name: "PresentClient", dependencies: ["LinuxIO", "Scanout", "GraphicsMemory", "PresentProtocol"],
       swiftSettings: strict),
     .target(
-      name: "PresentServer", dependencies: ["LinuxIO", "Scanout", "GraphicsMemory", "PresentProtocol", "Outputs"],
+      name: "PresentServer",
+      dependencies: ["LinuxIO", "Scanout", "FrameScheduler", "GraphicsMemory", "PresentProtocol", "Outputs"],
       swiftSettings: strict),
 
     .target(

@@ -52,6 +52,24 @@ extension OutputScheduler {
     replan(at: now)
   }
 
+  /// The commit of the last decision cannot be made on any path, or is lost with its monitor: its frames are discarded
+  /// as refused, and nothing is tried again.
+  public mutating func commitAbandoned(at now: Nanoseconds, into decisions: inout FrameDecisions) {
+    decisions.removeAll()
+    guard let failed = pendingFlip else { return }
+    pendingFlip = nil
+    doneIndex = failed.index - 1
+    for position in vms.indices {
+      guard let frame = vms[position].staged else { continue }
+      vms[position].staged = nil
+      vms[position].stagedPromise = nil
+      vms[position].servedIndex = min(vms[position].servedIndex, failed.index - 1)
+      if !frame.isRepeat { discard(frame, of: position, .refusedByDevice, into: &decisions) }
+    }
+    flushReleases(at: now, into: &decisions)
+    replan(at: now)
+  }
+
   private mutating func unstage(
     _ position: Int, _ frame: HeldFrame, for index: Int64, into decisions: inout FrameDecisions
   ) {
@@ -90,21 +108,23 @@ extension OutputScheduler {
 
   /// The page-flip event: what was staged is on screen.
   ///
-  /// - `sequence`, `timestamp`: the kernel's vblank counter and time of the event.
+  /// - `sequence`, `timestamp`: the kernel's vblank counter and time of the event; no time where the driver's is of no
+  ///   use: then no vblank is predicted from it.
   /// - Events without a pending commit are ignored.
   public mutating func flipDone(
-    sequence: UInt64, timestamp: Nanoseconds, at now: Nanoseconds, into decisions: inout FrameDecisions
+    sequence: UInt64, timestamp: Nanoseconds?, at now: Nanoseconds, into decisions: inout FrameDecisions
   ) {
     decisions.removeAll()
     guard let flip = pendingFlip else { return }
     pendingFlip = nil
-    let index = predictor.add(sequence: sequence, time: timestamp, notBefore: flip.index)
+    var index = flip.index
+    if let timestamp { index = predictor.add(sequence: sequence, time: timestamp, notBefore: flip.index) }
     doneIndex = max(doneIndex, index)
     if !flip.isImmediate { timer.noteFlip(missedVblank: index > flip.index) }
     for position in vms.indices {
       guard let frame = vms[position].staged else { continue }
       vms[position].staged = nil
-      show(frame, of: position, index: index, at: timestamp, into: &decisions)
+      show(frame, of: position, index: index, at: timestamp ?? now, into: &decisions)
     }
     flushReleases(at: now, into: &decisions)
     replan(at: now)

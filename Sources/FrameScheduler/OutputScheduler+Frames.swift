@@ -101,7 +101,7 @@ extension OutputScheduler {
     let held = HeldFrame(id: frame, byteCount: byteCount, cost: cost, arrived: now, ready: now)
     vms[position].lastAccepted = frame
     vms[position].statistics.accepted += 1
-    vms[position].hold(held)
+    if configuration.releasesSeenFrames || !isSeen(position) { vms[position].hold(held) }
     return held
   }
 

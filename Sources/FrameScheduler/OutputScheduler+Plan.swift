@@ -12,7 +12,7 @@ extension OutputScheduler {
   /// if blit time is scarce.
   func makePlan(at now: Nanoseconds) -> Plan? {
     guard pendingFlip == nil, !(policy == .exclusive && grant.isLeased) else { return nil }
-    let isImmediate = !predictor.isAnchored || (isAlone && isIdle(at: now))
+    let isImmediate = !predictor.isAnchored || (isAlone && commitsAtOnce(at: now))
     let lead = isImmediate ? timer.commitCost : timer.lead
     var first = predictor.isAnchored ? predictor.index(atOrAfter: now + lead) : doneIndex + 1
     // A decision that is due already keeps its vblank as long as the red zone lasts.
@@ -21,7 +21,7 @@ extension OutputScheduler {
     }
     first = max(first, doneIndex + 1)
 
-    var index = isDirty ? first : Int64.max
+    var index = isDirty || isTouched ? first : Int64.max
     for position in vms.indices {
       guard let eligible = eligibleIndex(position) else { continue }
       index = min(index, max(first, eligible))
@@ -94,6 +94,14 @@ extension OutputScheduler {
 
   /// Whether only one VM can come on screen, so that nobody else can be delayed by an early commit.
   var isAlone: Bool { vms.count == 1 || policy == .exclusive }
+
+  /// Whether a sole VM's commit need not wait: what has only been touched leaves the vblank to a frame that may come.
+  private func commitsAtOnce(at now: Nanoseconds) -> Bool {
+    var hasFrame = false
+    for position in vms.indices where eligibleIndex(position) != nil { hasFrame = true }
+    if hasFrame && configuration.commitsSoleFramesAtOnce { return true }
+    return (hasFrame || isDirty) && isIdle(at: now)
+  }
 
   /// Whether a whole vblank has passed without a commit.
   func isIdle(at now: Nanoseconds) -> Bool {

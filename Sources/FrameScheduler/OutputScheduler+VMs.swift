@@ -103,6 +103,32 @@ extension OutputScheduler {
     replan(at: now)
   }
 
+  /// Asks for a commit before the next vblank although no frame is new, as late as is safe: a cursor has moved. A frame
+  /// that comes meanwhile takes the same commit.
+  public mutating func touch(at now: Nanoseconds) {
+    isTouched = true
+    replan(at: now)
+  }
+
+  /// Takes back what a VM has ready, as when it blanks its screen. A frame whose flip is pending comes on screen.
+  public mutating func withdrawFrames(of vm: VMID, at now: Nanoseconds, into decisions: inout FrameDecisions) {
+    decisions.removeAll()
+    guard let position = position(of: vm) else { return }
+    for frame in [vms[position].completed, vms[position].working, vms[position].slot] {
+      guard let frame, !frame.isRepeat else { continue }
+      discard(frame, of: position, .superseded, into: &decisions)
+    }
+    vms[position].completed = nil
+    vms[position].working = nil
+    vms[position].workingDone = 0
+    vms[position].slot = nil
+    vms[position].shown = nil
+    vms[position].slotPromise = nil
+    vms[position].servedPromise = nil
+    flushReleases(of: position, at: now, into: &decisions)
+    replan(at: now)
+  }
+
   /// Puts a VM's last frame into its slot again, if nothing newer is there.
   mutating func repeatShown(of position: Int) {
     guard !vms[position].hasReadyFrame, vms[position].staged == nil, var frame = vms[position].shown else { return }

@@ -127,10 +127,11 @@ extension OutputScheduler {
         stage(slot, of: position, path: .plane, into: &decisions)
       }
     }
-    guard !decisions.latches.isEmpty || isDirty else { return }
+    guard !decisions.latches.isEmpty || isDirty || isTouched else { return }
     decisions.commits = true
     decisions.needsFullDamage = isDirty
     isDirty = false
+    isTouched = false
     pendingFlip = PendingFlip(index: plan.index, decidedAt: now, isImmediate: plan.isImmediate)
   }
 

@@ -59,6 +59,8 @@ public struct OutputScheduler: Sendable {
   var startsEarly = false
   /// The picture must be committed anew even without a new frame.
   var isDirty = false
+  /// Something that is no frame wants a commit, as late as is safe: a cursor has moved.
+  var isTouched = false
   /// What the last commit under `exclusive` showed.
   var displayed = Displayed.tiles
   var plan: Plan?

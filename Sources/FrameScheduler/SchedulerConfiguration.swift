@@ -49,6 +49,12 @@ public struct SchedulerConfiguration: Hashable, Sendable {
   public var commandBurst: Int64 = 200
   /// The part of the blit time that service levels can be promised from, in thousandths (`U_max`, sched.md §7.7).
   public var utilisationLimitPermille: Int64 = 850
+  /// Whether a sole VM's frame is committed as soon as no flip is pending, instead of late before the next vblank once
+  /// the last one had a commit.
+  public var commitsSoleFramesAtOnce = false
+  /// Whether `releases` tell of frames that can come on screen; else the caller signals their fences by `shown` and
+  /// `discarded`, and only those of unseen VMs are paced.
+  public var releasesSeenFrames = true
   /// In `hybrid`, a VM that has waited half of this goes before the weighted share (`T_starve`, sched.md §7.8).
   public var starvationNanoseconds: Nanoseconds = 1_000_000_000
 

@@ -19,7 +19,7 @@ extension ClientSession {
         }
         let byteCount = Int(create.width) * Int(create.height) * PixelFormat.bytesPerPixel
         guard account.hasRoom(for: byteCount) else { return refuseMemory(create.scanout, byteCount, request) }
-        (buffer, composeReason) = try frameBuffer(create, presenter.output)
+        (buffer, composeReason) = try frameBuffer(create, presenter)
       }
       guard account.hasRoom(for: buffer.byteCount) else {
         return refuseMemory(create.scanout, buffer.byteCount, request)
@@ -37,9 +37,17 @@ extension ClientSession {
 
   /// A buffer of the output, or one of ours where the output could not show it.
   private func frameBuffer(
-    _ create: CreateBuffer, _ output: any Output
+    _ create: CreateBuffer, _ presenter: Presenter
   ) throws(OutputError) -> (any ScanoutBuffer, String?) {
     let (width, height) = (Int(create.width), Int(create.height))
+    let output = presenter.output
+    if presenter.layout.isTiled {
+      guard
+        let layout = FrameLayout(
+          width: width, height: height, strideBytes: width * PixelFormat.bytesPerPixel, format: create.format.opaque)
+      else { throw .rejected("\(width)x\(height) is no picture size") }
+      return (try ShadowBuffer(layout: layout), "\(presenter.name) is shared")
+    }
     // A screen has no alpha: a client's fourth byte is of no meaning there.
     let buffer = try output.makeBuffer(width: width, height: height, format: create.format.opaque)
     guard case .compose(let why) = output.fit(buffer, source: Rect(width: width, height: height)),
@@ -69,7 +77,7 @@ extension ClientSession {
       }
       do throws(OutputError) {
         let buffer = try presenter.output.importBuffer(memory, layout: imported.layout, modifier: imported.modifier)
-        if let why = reasonToCopy(buffer, presenter.output) {
+        if !presenter.layout.isTiled, let why = reasonToCopy(buffer, presenter.output) {
           return refuse(.refused, imported.scanout, why, request)
         }
         let made = ClientBuffer(
@@ -107,7 +115,7 @@ extension ClientSession {
   }
 
   func present(_ present: Present) {
-    guard let head = head(present.scanout), let presenter = head.presenter else { return }
+    guard let head = head(present.scanout), let tile = head.tile else { return }
     head.counters.presented += 1
     head.counters.cpuCopies += UInt64(present.copies)
     head.counters.copiedBytes &+= present.copiedBytes
@@ -121,20 +129,21 @@ extension ClientSession {
         .malformed, "PRESENT of (\(source.x), \(source.y)) \(source.width)x\(source.height) of a smaller buffer")
     }
     buffer.lastFrame = present.frame
-    presenter.present(
+    tile.presenter.present(
       Presenter.Frame(
         buffer: buffer, number: present.frame, source: present.source,
         damage: present.damage.isEmpty ? DamageRegion(present.source) : present.damage,
-        readyNanoseconds: present.readyNanoseconds))
+        readyNanoseconds: present.readyNanoseconds), on: tile)
   }
 
   func setCursor(_ cursor: SetCursor) {
     guard let head = head(cursor.scanout), cursor.generation == head.generation else { return }
-    guard let id = cursor.bufferID else { return head.presenter?.setCursor(nil) ?? () }
+    guard let tile = head.tile else { return }
+    guard let id = cursor.bufferID else { return tile.presenter.setCursor(nil, on: tile) }
     guard let buffer = head.buffers[id], buffer.usage == .cursor else {
       return fail(.noSuchBuffer, "CURSOR of buffer \(id), which was never made as one")
     }
-    head.presenter?.setCursor(Presenter.Cursor(buffer: buffer, x: Int(cursor.x), y: Int(cursor.y)))
+    tile.presenter.setCursor(Presenter.Cursor(buffer: buffer, x: Int(cursor.x), y: Int(cursor.y)), on: tile)
   }
 
   /// Where a new buffer belongs; nil after an answer that says why not.

@@ -31,6 +31,9 @@ final class ClientSession {
     source = try server.loop.add(connection.descriptor) { [weak self] ready in self?.handle(ready) }
   }
 
+  /// How the host wants this client to be treated.
+  var settings: VMSettings { server.settings(ofVM: hello?.name ?? "") }
+
   /// Whether the other end is gone, told without reading what it has sent.
   var isHungUp: Bool {
     guard let ready = try? waitUntilReady(connection.descriptor, .readable, timeoutMilliseconds: 0) else { return true }
@@ -76,7 +79,7 @@ final class ClientSession {
     case .importBuffer(let imported, let request): importBuffer(imported, request, &fds)
     case .destroyBuffer(let id): destroyBuffer(id)
     case .present(let frame): present(frame)
-    case .disable(let index): head(index)?.presenter?.blank()
+    case .disable(let index): if let tile = head(index)?.tile { tile.presenter.blank(tile) }
     case .cursor(let cursor): setCursor(cursor)
     case .path(let index, let path, let reason): head(index)?.setPath(path, reason: reason)
     case .status(let request): answerStatus(request)

@@ -27,7 +27,11 @@ final class Head {
   let wish: String
   unowned let session: ClientSession
   private(set) var generation: UInt32 = 0
-  private(set) var presenter: Presenter?
+  private(set) var tile: Tile?
+  /// The output that it is on, or parked on.
+  var presenter: Presenter? { tile?.presenter }
+  /// The client's name.
+  var vmName: String { session.hello?.name ?? "" }
   /// Why the scanout is on no real output; nil where it is on one.
   private(set) var parking: Parking?
   var buffers: [UInt32: ClientBuffer] = [:]
@@ -57,8 +61,7 @@ final class Head {
     leave()
     self.parking = parking
     generation += 1
-    presenter = next
-    next.attach(self)
+    tile = next.attach(self, session.settings)
     describe()
   }
 
@@ -66,14 +69,15 @@ final class Head {
   func leave() {
     for buffer in buffers.values { buffer.head = nil }
     buffers.removeAll(keepingCapacity: true)
-    let old = presenter
-    presenter = nil
-    old?.detach()
+    let old = tile
+    tile = nil
+    if let old { old.presenter.detach(old) }
   }
 
   /// Sends the output's description.
   func describe() {
-    guard let presenter else { return }
+    guard let tile else { return }
+    let presenter = tile.presenter
     let info = presenter.output.info
     let name: String
     let isConnected: Bool
@@ -86,8 +90,9 @@ final class Head {
       .output(
         OutputDescription(
           scanout: UInt32(index), generation: generation, connected: isConnected, parked: parking == .noneFree,
-          mode: presenter.homeMode, widthMillimetres: info.widthMillimetres, heightMillimetres: info.heightMillimetres,
-          cursorSize: info.cursorSize, memoryKind: info.memoryKind, name: name, edid: info.edid)))
+          mode: presenter.mode(of: tile), widthMillimetres: info.widthMillimetres,
+          heightMillimetres: info.heightMillimetres, cursorSize: info.cursorSize, memoryKind: info.memoryKind,
+          name: name, edid: presenter.isTiled ? [] : info.edid)))
   }
 
   // MARK: - Frames
@@ -99,8 +104,16 @@ final class Head {
 
   /// The path that frames take now, and why no better one.
   var currentPath: (path: PresentPath, reason: String) {
-    if let reason = presenter?.composeReason { return (.blit, reason) }
+    if let presenter, presenter.isTiled { return (.blit, "\(presenter.name) is shared by \(presenter.tiles.count)") }
+    if let reason = tile?.composeReason { return (.blit, reason) }
     return (path, pathReason)
+  }
+
+  /// The daemon has copied bytes of a frame.
+  func countCopy(_ byteCount: UInt64) {
+    if byteCount == 0 { return }
+    counters.cpuCopies += 1
+    counters.copiedBytes += byteCount
   }
 
   /// A new frame was committed just now.

@@ -34,6 +34,8 @@ public final class Server {
   private var listening: EventLoop.Source?
   private var isListeningPaused = false
   private var parkedCount = 0
+  /// What the host has said of VMs, by name.
+  private var vmSettings: [String: VMSettings] = [:]
   private var isClosed = false
   /// Clients to be ended once nobody walks through the lists.
   private var dropped: [(session: ClientSession, why: String)] = []
@@ -56,9 +58,11 @@ public final class Server {
     self.options = options
     self.makeParkedOutput = makeParkedOutput
     write = log
-    presenters = outputs.map { Presenter($0.output, name: $0.name) }
     self.socket = socket
     do throws(SystemError) {
+      var made: [Presenter] = []
+      for entry in outputs { made.append(try Presenter(entry.output, name: entry.name, loop: loop)) }
+      presenters = made
       wake = try EventFD()
       wakeSource = try loop.add(wake.fd.raw) { [weak self] _ in self?.endDropped() }
       listening = try loop.add(self.socket.listener.fd.raw) { [weak self] _ in self?.acceptClients() }
@@ -90,10 +94,7 @@ public final class Server {
     if let source = wakeSource.take() { loop.remove(source) }
     for session in sessions { session.close(nil) }
     sessions = []
-    for presenter in presenters {
-      presenter.output.onEvent = nil
-      presenter.output.close()
-    }
+    for presenter in presenters { presenter.close() }
   }
 
   func log(_ text: String) { write(text) }
@@ -169,6 +170,8 @@ public final class Server {
     }
   }
 
+  func settings(ofVM name: String) -> VMSettings { vmSettings[name] ?? VMSettings() }
+
   // MARK: - Scanouts and outputs
 
   private func watch(_ presenter: Presenter) {
@@ -197,7 +200,7 @@ public final class Server {
     let presenter = head.presenter
     let wasParked = head.parking != nil
     head.leave()
-    if wasParked { presenter?.output.close() }
+    if wasParked { presenter?.close() }
     if !isClosed { placeWaiting() }
   }
 
@@ -210,17 +213,17 @@ public final class Server {
   }
 
   private func freePresenter(for head: Head) -> Presenter? {
-    let free = presenters.filter { $0.head == nil && $0.output.info.connected }
+    let free = presenters.filter { $0.hasRoom(for: head.vmName) && $0.output.info.connected }
     if case .unplugged(let name)? = head.parking, let former = free.first(where: { $0.name == name }) {
       return former
     }
-    return head.wish.isEmpty ? free.first : free.first { $0.name == head.wish }
+    return head.wish.isEmpty ? free.min { $0.tiles.count < $1.tiles.count } : free.first { $0.name == head.wish }
   }
 
   private func assign(_ head: Head, _ presenter: Presenter) {
     let former = head.parking == nil ? nil : head.presenter
     head.move(to: presenter, parking: nil)
-    former?.output.close()
+    former?.close()
     head.session.log("scanout \(head.index) is on \(presenter.name)")
   }
 
@@ -228,7 +231,7 @@ public final class Server {
     parkedCount += 1
     do {
       let name = "parked-\(parkedCount)"
-      let presenter = Presenter(try makeParkedOutput(name), name: name)
+      let presenter = try Presenter(makeParkedOutput(name), name: name, loop: loop)
       watch(presenter)
       head.move(to: presenter, parking: parking)
       switch parking {
@@ -244,7 +247,9 @@ public final class Server {
     presenter.outputChanged()
     let info = presenter.output.info
     log("\(presenter.name) \(info.connected ? "has \(info.mode)" : "is unplugged")")
-    guard let head = presenter.head else { return placeWaiting() }
-    if info.connected { head.describe() } else { park(head, .unplugged(presenter.name)) }
+    for head in presenter.tiles.map(\.head) {
+      if info.connected { head.describe() } else { park(head, .unplugged(presenter.name)) }
+    }
+    if info.connected { placeWaiting() }
   }
 }

@@ -17,7 +17,7 @@ extension Server {
   func snapshot(_ subject: SnapshotSubject) throws(SnapshotError) -> (MappedBuffer, Bool) {
     do {
       switch subject {
-      case .vm(let name, let scanout): return (try presenter(ofVM: name, scanout).pictureOfFrame(), false)
+      case .vm(let name, let scanout): return (try tile(ofVM: name, scanout).pictureOfFrame(), false)
       case .output(let name):
         guard let presenter = presenters.first(where: { $0.name == name }) else {
           let names = presenters.map { $0.name }.joined(separator: ", ")
@@ -33,54 +33,71 @@ extension Server {
     }
   }
 
-  private func presenter(ofVM name: String, _ scanout: UInt32) throws(SnapshotError) -> Presenter {
+  private func tile(ofVM name: String, _ scanout: UInt32) throws(SnapshotError) -> Tile {
     let clients = sessions.filter { !$0.heads.isEmpty }
     guard let session = clients.first(where: { $0.hello?.name == name }) else {
       let names = clients.compactMap { $0.hello?.name }.joined(separator: ", ")
       throw .unknown("there is no VM \(name); \(names.isEmpty ? "none is connected" : "there are: \(names)")")
     }
-    guard scanout < UInt32(session.heads.count), let presenter = session.heads[Int(scanout)].presenter else {
+    guard scanout < UInt32(session.heads.count), let tile = session.heads[Int(scanout)].tile else {
       throw .unknown("\(name) has \(session.heads.count) scanouts, and none with index \(scanout)")
     }
-    return presenter
+    return tile
+  }
+}
+
+extension Tile {
+  /// The client's picture with its cursor, in the picture's size; black in the mode's size where there is none. What
+  /// nobody sees is the newest frame.
+  func pictureOfFrame() throws -> MappedBuffer {
+    let shown = presenter.onScreen.entry(of: id)
+    guard let frame = shown?.frame ?? newest, presenter.isVisible(self) || shown == nil && held.last?.isReported == true
+    else {
+      let mode = presenter.mode(of: self)
+      return try newPicture(Rect(width: mode.width, height: mode.height))
+    }
+    let target = try newPicture(Rect(width: frame.source.width, height: frame.source.height))
+    try draw(frame, shown == nil ? cursor : shown?.cursor, target.layout.bounds, originX: 0, originY: 0, into: target)
+    return target
   }
 }
 
 extension Presenter {
-  /// The client's picture with its cursor, in the picture's size; black in the mode's size where there is none.
-  func pictureOfFrame() throws -> MappedBuffer {
-    guard let frame = onScreen.frame else { return try picture(Rect(width: homeMode.width, height: homeMode.height)) }
-    return try picture(Rect(width: frame.source.width, height: frame.source.height))
-  }
-
   /// The whole output, in its mode's size.
   func pictureOfOutput() throws -> MappedBuffer {
     let mode = output.info.mode
-    return try picture(
-      Rect(width: mode.width, height: mode.height), originX: onScreen.originX, originY: onScreen.originY)
-  }
-
-  private func picture(_ screen: Rect, originX: Int = 0, originY: Int = 0) throws -> MappedBuffer {
-    let target = try Presenter.newPicture(screen)
-    let cursor = try onScreen.cursor.map { cursor in
-      Painting.Sprite(picture: try cursor.buffer.buffer.mapped(), x: cursor.x, y: cursor.y)
+    let target = try newPicture(Rect(width: mode.width, height: mode.height))
+    for entry in onScreen.entries {
+      var clip = target.layout.bounds
+      if onScreen.isTiled { clip = tile(entry.tile)?.rect ?? .empty }
+      try draw(entry.frame, entry.cursor, clip, originX: entry.originX, originY: entry.originY, into: target)
     }
-    let painting = Painting(
-      screen: screen, picture: try onScreen.frame?.buffer.buffer.mapped(), source: onScreen.frame?.source ?? .empty,
-      cursor: onScreen.frame == nil ? nil : cursor, originX: originX, originY: originY)
-    // A snapshot is no frame: its copies are nobody's.
-    var ledger = CopyLedger()
-    painting.paint(DamageRegion(screen), into: target, &ledger)
     return target
   }
+}
 
-  private static func newPicture(_ screen: Rect) throws -> MappedBuffer {
-    guard
-      let layout = FrameLayout(
-        width: screen.width, height: screen.height, strideBytes: screen.width * PixelFormat.bytesPerPixel,
-        format: .xrgb8888)
-    else { throw SnapshotError.failed("a picture of \(screen.width)x\(screen.height) cannot be made") }
-    let fd = SharedFD(try MemFD.create(name: "framepath-snapshot", byteCount: layout.byteCount))
-    return try MappedBuffer(fd: fd, kind: .memfd, layout: layout, byteCount: layout.byteCount)
+/// Paints a picture and its cursor into a part of a snapshot, black around. A snapshot is no frame: its copies are
+/// nobody's.
+private func draw(
+  _ frame: Presenter.Frame, _ cursor: Presenter.Cursor?, _ clip: Rect, originX: Int, originY: Int,
+  into target: MappedBuffer
+) throws {
+  let sprite = try cursor.map { cursor in
+    Painting.Sprite(picture: try cursor.buffer.buffer.mapped(), x: cursor.x, y: cursor.y)
   }
+  let painting = Painting(
+    screen: clip, picture: try frame.buffer.buffer.mapped(), source: frame.source, cursor: sprite, originX: originX,
+    originY: originY)
+  var ledger = CopyLedger()
+  painting.paint(DamageRegion(clip), into: target, &ledger)
+}
+
+private func newPicture(_ screen: Rect) throws -> MappedBuffer {
+  guard
+    let layout = FrameLayout(
+      width: screen.width, height: screen.height, strideBytes: screen.width * PixelFormat.bytesPerPixel,
+      format: .xrgb8888)
+  else { throw SnapshotError.failed("a picture of \(screen.width)x\(screen.height) cannot be made") }
+  let fd = SharedFD(try MemFD.create(name: "framepath-snapshot", byteCount: layout.byteCount))
+  return try MappedBuffer(fd: fd, kind: .memfd, layout: layout, byteCount: layout.byteCount)
 }

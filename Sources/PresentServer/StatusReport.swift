@@ -34,7 +34,7 @@ extension Server {
     json.field("missedVblanks", counters.missedVblanks)
     json.field("connected", info.connected)
     json.field("cursorSize", info.cursorSize)
-    json.field("vm", presenter.head?.session.hello?.name ?? "")
+    json.field("vm", (presenter.focusedTile ?? presenter.tiles.first)?.head.vmName ?? "")
   }
 
   private static func report(_ session: ClientSession, _ json: inout JSONWriter) {
@@ -49,7 +49,7 @@ extension Server {
   }
 
   private static func report(_ head: Head, _ json: inout JSONWriter) {
-    let frame = head.presenter?.onScreen.frame
+    let frame = head.tile.flatMap { $0.presenter.onScreen.entry(of: $0.id)?.frame }
     let (path, reason) = head.currentPath
     json.field("index", head.index)
     json.field("output", head.presenter?.name ?? "")

@@ -1,4 +1,5 @@
 import GraphicsMemory
+import Headless
 import LinuxIO
 import Outputs
 import PresentProtocol
@@ -41,6 +42,29 @@ final class Bench {
         notes.parked.append(output)
         return output
       }, log: { [notes] in notes.lines.append($0) })
+  }
+
+  /// A server with headless outputs, whose vblanks come by the clock.
+  init(headless modes: [DisplayMode], options: ServerOptions = ServerOptions()) throws {
+    loop = try EventLoop()
+    outputs = []
+    path = freshSocketPath()
+    let made = try modes.enumerated().map { [loop] in
+      try HeadlessOutput(name: "headless-\($0.offset)", mode: $0.element, loop: loop)
+    }
+    server = try Server(
+      loop: loop, outputs: made, socket: ServerSocket.open(path), options: options,
+      makeParkedOutput: { FakeOutput($0, width: 32, height: 24) }, log: { [notes] in notes.lines.append($0) })
+  }
+
+  /// Lets the server run until something is so; whether it came in five seconds.
+  func run(until isSo: () throws -> Bool) throws -> Bool {
+    let deadline = monotonicNanoseconds() + 5_000_000_000
+    while monotonicNanoseconds() < deadline {
+      if try isSo() { return true }
+      try loop.runOnce(timeoutMilliseconds: 5)
+    }
+    return false
   }
 
   deinit {
@@ -179,6 +203,14 @@ final class BenchClient {
           scanout: scanout, generation: generation ?? self.generation(scanout), frame: frame, bufferID: id,
           source: source, damage: damage, path: path, copies: copiedBytes > 0 ? 1 : 0, copiedBytes: copiedBytes)))
     try bench.settle()
+  }
+
+  /// What STATUS says now.
+  func statusOutput() throws -> String {
+    lastRequest += 1
+    try send(.status(request: lastRequest))
+    _ = try messages()
+    return status
   }
 
   func setCursor(_ id: UInt32?, _ x: Int32, _ y: Int32) throws {

@@ -1,0 +1,93 @@
+public import Scanout
+
+/// How the scanouts on one output share it.
+public enum OutputLayout: Equatable, Sendable {
+  /// One scanout has it.
+  case single
+  /// A grid as near to a square as the scanouts need.
+  case tile
+  /// A grid of that many columns and rows.
+  case grid(columns: Int, rows: Int)
+  /// The VMs named, each in its rectangle of the output's pixels.
+  case places([Place])
+  /// One scanout is shown, the others wait and are paced slowly.
+  case focus
+
+  /// A VM's rectangle.
+  public struct Place: Equatable, Sendable {
+    /// The client's name.
+    public var vm: String
+    /// In the output's pixels.
+    public var rect: Rect
+
+    /// A rectangle for a VM.
+    public init(vm: String, rect: Rect) {
+      self.vm = vm
+      self.rect = rect
+    }
+  }
+
+  /// Whether pictures are painted into one of the output's size.
+  var isTiled: Bool {
+    switch self {
+    case .single, .focus: false
+    case .tile, .grid, .places: true
+    }
+  }
+
+  /// How many scanouts there is room for.
+  var capacity: Int {
+    switch self {
+    case .single: 1
+    case .tile, .focus: 64
+    case .grid(let columns, let rows): columns * rows
+    case .places(let places): places.count
+    }
+  }
+
+  /// Why this cannot be on a screen of that size, or nil.
+  func objection(width: Int, height: Int) -> String? {
+    switch self {
+    case .single, .tile, .focus: return nil
+    case .grid(let columns, let rows):
+      guard columns > 0, rows > 0, columns <= 64, rows <= 64, columns * rows <= 64 else {
+        return "a grid has 1 to 64 tiles, not \(columns)x\(rows)"
+      }
+      return columns > width || rows > height ? "\(columns)x\(rows) tiles are more than there are pixels" : nil
+    case .places(let places):
+      guard (1...64).contains(places.count) else { return "1 to 64 VMs can have places, not \(places.count)" }
+      let screen = Rect(width: width, height: height)
+      for (index, place) in places.enumerated() {
+        guard !place.rect.isEmpty, screen.contains(place.rect) else {
+          return "the place of \(place.vm) is not inside the output's \(width)x\(height) pixels"
+        }
+        for other in places[..<index] {
+          if other.vm == place.vm { return "\(place.vm) has two places" }
+          if !other.rect.intersection(place.rect).isEmpty { return "\(other.vm) and \(place.vm) overlap" }
+        }
+      }
+      return nil
+    }
+  }
+
+  /// The rectangle of the scanout at `index` of `count`, or of the VM of that name; empty where there is none.
+  func rect(of index: Int, count: Int, vm: String, width: Int, height: Int) -> Rect {
+    switch self {
+    case .single, .focus: return Rect(width: width, height: height)
+    case .tile:
+      var columns = 1
+      while columns * columns < count { columns += 1 }
+      let rows = (count + columns - 1) / columns
+      return OutputLayout.cell(index, columns: columns, rows: rows, width, height)
+    case .grid(let columns, let rows): return OutputLayout.cell(index, columns: columns, rows: rows, width, height)
+    case .places(let places): return places.first { $0.vm == vm }?.rect ?? .empty
+    }
+  }
+
+  private static func cell(_ index: Int, columns: Int, rows: Int, _ width: Int, _ height: Int) -> Rect {
+    let (column, row) = (index % columns, index / columns)
+    let (left, top) = (column * width / columns, row * height / rows)
+    return Rect(
+      x: left, y: top, width: (column + 1) * width / columns - left, height: (row + 1) * height / rows - top)
+  }
+}

@@ -1,0 +1,42 @@
+import FrameScheduler
+
+extension Presenter {
+  /// What one tile contributes to a picture.
+  struct PictureEntry {
+    var tile: VMID
+    var frame: Frame
+    var cursor: Cursor?
+    /// Where the frame's first pixel lies on the output.
+    var originX: Int
+    var originY: Int
+    /// Whose client still has to be told that the frame is on screen.
+    var reportTo: Head?
+  }
+
+  /// What was committed together; no entry is a blank screen. Every frame and cursor in it is a use of its buffer.
+  struct Picture {
+    var entries: [PictureEntry] = []
+    /// Whether tiles were painted into it, each cut at its own edge.
+    var isTiled = false
+
+    init() { entries.reserveCapacity(4) }
+    private init(entries: [PictureEntry]) { self.entries = entries }
+
+    /// Stands where a picture was taken from; without storage.
+    static var none: Picture { Picture(entries: []) }
+
+    func entry(of tile: VMID) -> PictureEntry? {
+      for entry in entries where entry.tile == tile { return entry }
+      return nil
+    }
+
+    mutating func endUse() {
+      for entry in entries {
+        entry.frame.buffer.endUse()
+        entry.cursor?.buffer.endUse()
+      }
+      entries.removeAll(keepingCapacity: true)
+      isTiled = false
+    }
+  }
+}

@@ -1,0 +1,100 @@
+import FrameScheduler
+import GraphicsMemory
+import LinuxIO
+import Outputs
+import PresentProtocol
+import Scanout
+
+extension Presenter {
+  /// Takes a frame; the buffer is in use until it is released.
+  func present(_ new: Frame, on tile: Tile) {
+    var frame = new
+    frame.buffer.beginUse()
+    if tile.needsFullDamage { frame.damage = DamageRegion(frame.source) }
+    tile.needsFullDamage = false
+    let id = nextFrameID()
+    let receipt = scheduler.frameReady(
+      tile.id, frame: id, byteCount: byteCount(of: frame, on: tile), at: now, into: &decisions)
+    guard receipt == .accepted else {
+      tile.needsFullDamage = true
+      tile.head.frameDone(frame.number, .superseded)
+      return frame.buffer.endUse()
+    }
+    for index in decisions.discarded.indices {
+      guard let old = tile.take(decisions.discarded[index].frame) else { continue }
+      if old.frame.source == frame.source && old.frame.buffer.buffer.layout == frame.buffer.buffer.layout {
+        frame.damage.add(old.frame.damage)
+      } else {
+        frame.damage = DamageRegion(frame.source)
+      }
+      supersede(old, of: tile)
+    }
+    tile.held.append(Tile.Held(id: id, frame: frame))
+    reportUnseen()
+    run()
+  }
+
+  /// Blanks a scanout's part of the screen.
+  func blank(_ tile: Tile) {
+    let isVisible = isVisible(tile)
+    scheduler.withdrawFrames(of: tile.id, at: now, into: &decisions)
+    while !tile.held.isEmpty { supersede(tile.held.removeFirst(), of: tile) }
+    tile.setLatched(nil)
+    tile.painted = nil
+    tile.isCursorChanged = false
+    tile.needsFullDamage = true
+    if isVisible {
+      repaint(tile)
+      scheduler.invalidate(repeatingFrames: false, at: now)
+    }
+    run()
+  }
+
+  /// Shows another cursor, or the same one elsewhere; nil hides it.
+  func setCursor(_ new: Cursor?, on tile: Tile) {
+    if let new, let old = tile.cursor, new.buffer === old.buffer, new.x == old.x, new.y == old.y { return }
+    if new == nil && tile.cursor == nil { return }
+    new?.buffer.beginUse()
+    let old = tile.cursor
+    tile.cursor = new
+    old?.buffer.endUse()
+    tile.isCursorChanged = true
+    // Without a picture a cursor waits for one.
+    if tile.latched != nil, isTiled || focusedTile === tile { scheduler.touch(at: now) }
+    run()
+  }
+
+  func supersede(_ held: Tile.Held, of tile: Tile) {
+    if !held.isReported { tile.head.frameDone(held.frame.number, .superseded) }
+    held.frame.buffer.endUse()
+  }
+
+  /// Whether a tile is on screen, or on its way there.
+  func isVisible(_ tile: Tile) -> Bool {
+    (inFlight ?? onScreen).entry(of: tile.id) != nil || onScreen.entry(of: tile.id) != nil
+  }
+
+  /// The bytes that a copy of what has changed takes.
+  private func byteCount(of frame: Frame, on tile: Tile) -> Int64 {
+    if !isTiled { return 0 }
+    var pixels = 1
+    for index in 0..<frame.damage.count {
+      let part = frame.damage[index].intersection(frame.source)
+      pixels += min(part.width, tile.rect.width) * min(part.height, tile.rect.height)
+    }
+    return Int64(min(pixels, tile.rect.width * tile.rect.height) * PixelFormat.bytesPerPixel)
+  }
+
+  /// The clients of VMs that nobody sees are paced by the scheduler: their frames count as shown.
+  func reportUnseen() {
+    for index in decisions.releases.indices {
+      let release = decisions.releases[index]
+      guard let tile = tile(release.vm) else { continue }
+      for place in tile.held.indices where tile.held[place].id <= release.through && !tile.held[place].isReported {
+        tile.held[place].isReported = true
+        tile.head.frameDone(
+          tile.held[place].frame.number, .flipped, timeNanoseconds: UInt64(now), sequence: lastSequence)
+      }
+    }
+  }
+}

@@ -1,0 +1,131 @@
+import FrameScheduler
+import Outputs
+import PresentProtocol
+import Scanout
+
+extension Presenter {
+  /// Whether a scanout of that VM can come onto the output.
+  func hasRoom(for vm: String) -> Bool {
+    guard tiles.count < layout.capacity else { return false }
+    if case .places(let places) = layout {
+      return places.contains { $0.vm == vm } && !tiles.contains { $0.head.vmName == vm }
+    }
+    return true
+  }
+
+  /// Puts a scanout onto the output.
+  func attach(_ head: Head, _ settings: VMSettings) -> Tile {
+    let tile = Tile(id: nextVMID(), head: head, presenter: self, rect: .empty)
+    tiles.append(tile)
+    let others = tiles.dropLast().map { ($0, $0.rect) }
+    arrange()
+    do {
+      try add(tile, settings)
+    } catch {
+      head.session.log("scanout \(head.index) on \(name) is scheduled without its settings: \(error)")
+      do { try add(tile, VMSettings()) } catch { preconditionFailure("the defaults are refused: \(error)") }
+    }
+    if scheduler.policy == .exclusive { requestOutput(tile) }
+    for (other, rect) in others where other.rect != rect { other.head.describe() }
+    return tile
+  }
+
+  private func add(_ tile: Tile, _ settings: VMSettings) throws(SchedulerError) {
+    try scheduler.addVM(tile.id, configuration(tile, settings), at: now)
+  }
+
+  /// Takes other settings of a scanout's VM; the old ones stay where they are refused.
+  func configure(_ tile: Tile, _ settings: VMSettings) throws(SchedulerError) {
+    try scheduler.configureVM(tile.id, configuration(tile, settings), at: now)
+    run()
+  }
+
+  private func configuration(_ tile: Tile, _ settings: VMSettings) -> VMConfiguration {
+    let bytes = Int64(tile.rect.width) * Int64(tile.rect.height) * 4
+    return settings.configuration(
+      vm: tile.head.vmName, frameNanoseconds: isTiled ? bytes * Presenter.picosecondsPerByte / 1000 : 0)
+  }
+
+  /// The client leaves: what waits is superseded, its part of the screen becomes blank.
+  func detach(_ tile: Tile) {
+    while !tile.held.isEmpty { supersede(tile.held.removeLast(), of: tile) }
+    if var picture = inFlight {
+      inFlight = nil
+      for index in picture.entries.indices where picture.entries[index].tile == tile.id {
+        guard let head = picture.entries[index].reportTo.take() else { continue }
+        head.frameDone(picture.entries[index].frame.number, .superseded)
+      }
+      inFlight = picture
+    }
+    let isVisible = isVisible(tile)
+    scheduler.removeVM(tile.id, at: now, into: &decisions)
+    tile.setLatched(nil)
+    tile.painted = nil
+    tile.cursor?.buffer.endUse()
+    tile.cursor = nil
+    tiles.removeAll { $0 === tile }
+    let others = tiles.map { ($0, $0.rect) }
+    arrange()
+    for (other, rect) in others where other.rect != rect { other.head.describe() }
+    if isVisible { scheduler.invalidate(repeatingFrames: false, at: now) }
+    run()
+  }
+
+  /// Gives every tile its place, and has everything painted anew.
+  func arrange() {
+    for (index, tile) in tiles.enumerated() {
+      tile.rect = layout.rect(
+        of: index, count: tiles.count, vm: tile.head.vmName, width: homeMode.width, height: homeMode.height)
+      tile.painted = tile.latched
+      tile.paintedCursor = .empty
+      tile.isCursorChanged = tile.isCursorChanged || tile.cursor != nil
+    }
+    canvas?.invalidate(tiles: tiles)
+    if isTiled, !onScreen.entries.isEmpty { scheduler.invalidate(repeatingFrames: false, at: now) }
+  }
+
+  /// The mode that a scanout's client is told to prefer.
+  func mode(of tile: Tile) -> DisplayMode {
+    if !isTiled || tile.rect.isEmpty { return homeMode }
+    return DisplayMode(
+      width: tile.rect.width, height: tile.rect.height, refreshMillihertz: homeMode.refreshMillihertz)
+  }
+
+  // MARK: - Policy and focus
+
+  /// Takes a policy between two commits; no frame is lost.
+  func setPolicy(_ policy: SchedulingPolicy) {
+    self.policy = policy
+    applyPolicy()
+    run()
+  }
+
+  func applyPolicy() {
+    let wasExclusive = scheduler.policy == .exclusive
+    let wanted: SchedulingPolicy = layout == .focus ? .exclusive : policy
+    scheduler.setPolicy(wanted, at: now, into: &decisions)
+    if wanted == .exclusive, !wasExclusive { for tile in tiles { requestOutput(tile) } }
+    if wasExclusive != (wanted == .exclusive) { arrange() }
+  }
+
+  /// Gives a scanout the whole screen at the next commit. Nothing is taken from the others but their being seen.
+  func focus(_ tile: Tile) {
+    do {
+      try scheduler.focus(on: tile.id, at: now, into: &decisions)
+    } catch {
+      preconditionFailure("a tile that the scheduler does not know: \(error)")
+    }
+    reportUnseen()
+    for other in tiles { requestOutput(other) }
+    run()
+  }
+
+  private func requestOutput(_ tile: Tile) {
+    do {
+      try scheduler.requestExclusive(tile.id, at: now, into: &decisions)
+    } catch {
+      preconditionFailure("a tile that the scheduler does not know: \(error)")
+    }
+    reportUnseen()
+  }
+}

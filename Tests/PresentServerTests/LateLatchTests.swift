@@ -1,0 +1,80 @@
+import LinuxIO
+import PresentProtocol
+import Scanout
+import Testing
+
+/// 10 Hz: a busy machine does not miss such a vblank.
+private let slow = DisplayMode(width: 64, height: 48, refreshMillihertz: 10_000)
+
+@Suite("Late latching")
+struct LateLatchTests {
+  /// The vblank at which a frame came on screen, by its FRAME_DONE.
+  private func flip(of frame: UInt64, _ bench: Bench, _ client: BenchClient) throws -> UInt64 {
+    var sequence: UInt64?
+    _ = try bench.run {
+      for case .frameDone(let done) in try client.messages() where done.frame == frame && done.outcome == .flipped {
+        sequence = done.sequence
+      }
+      return sequence != nil
+    }
+    return try #require(sequence)
+  }
+
+  @Test("a cursor that moves leaves the next vblank to a frame that comes after it")
+  func cursorBeforeFrame() throws {
+    let bench = try Bench(headless: [slow])
+    let client = try bench.client()
+    try client.makeBuffer(1)
+    try client.makeBuffer(2)
+    try client.makeBuffer(9, usage: .cursor)
+    try client.setCursor(9, 1, 1)
+    try client.present(1, 1)
+    let first = try flip(of: 1, bench, client)
+    try client.setCursor(9, 5, 5)
+    try client.present(2, 2)
+    #expect(try flip(of: 2, bench, client) == first + 1)
+  }
+
+  @Test("a cursor that moves alone is on screen at the next vblank, by one commit")
+  func cursorAlone() throws {
+    let bench = try Bench(headless: [slow])
+    let client = try bench.client()
+    try client.makeBuffer(1)
+    try client.makeBuffer(9, usage: .cursor)
+    try client.present(1, 1)
+    let first = try flip(of: 1, bench, client)
+    for x: Int32 in 1...5 { try client.setCursor(9, x, 0) }
+    try client.setCursor(nil, 0, 0)
+    // The picture's buffer is released when the last commit with it has left the screen.
+    try client.present(2, 1)
+    #expect(try flip(of: 2, bench, client) == first + 1)
+    #expect(try client.statusOutput().contains("\"commits\":2"))
+  }
+
+  @Test("a frame on an idle screen is committed at once, and one after a flip as well")
+  func atOnce() throws {
+    let bench = try Bench(headless: [slow])
+    let client = try bench.client()
+    try client.makeBuffer(1)
+    try client.makeBuffer(2)
+    try client.present(1, 1)
+    #expect(try client.statusOutput().contains("\"commits\":1"))
+    _ = try flip(of: 1, bench, client)
+    try client.present(2, 2)
+    #expect(try client.statusOutput().contains("\"commits\":2"))
+  }
+
+  @Test("an idle output wakes nobody")
+  func idle() throws {
+    let bench = try Bench(headless: [DisplayMode(width: 64, height: 48, refreshMillihertz: 200_000)])
+    let client = try bench.client()
+    try client.makeBuffer(1)
+    try client.makeBuffer(9, usage: .cursor)
+    try client.present(1, 1)
+    _ = try flip(of: 1, bench, client)
+    try client.setCursor(9, 3, 3)
+    let before = monotonicNanoseconds()
+    while monotonicNanoseconds() - before < 100_000_000 { try bench.loop.runOnce(timeoutMilliseconds: 10) }
+    #expect(try bench.loop.runOnce(timeoutMilliseconds: 300) == 0)
+  }
+}
