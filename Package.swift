@@ -86,7 +86,8 @@ let package = Package(
     .target(
       name: "FramepathBench",
       dependencies: [
-        "LinuxIO", "Scanout", "GraphicsMemory", "VhostUser", "VhostUserFrontend", "PresentProtocol", "PresentClient",
+        "LinuxIO", "Scanout", "GraphicsMemory", "GuestMemory", "Virtio", "VhostUser", "VhostUserFrontend",
+        "PresentProtocol", "PresentClient",
       ],
       swiftSettings: memory),
     .target(name: "HostProbe", dependencies: ["LinuxIO"], swiftSettings: strict),
@@ -177,7 +178,7 @@ let package = Package(
       swiftSettings: strict),
     .testTarget(
       name: "FramepathBenchTests",
-      dependencies: ["FramepathBench", "LinuxIO", "framepath", "framepathd", "framepath-vhost-user-gpu"],
+      dependencies: ["FramepathBench", "CPNG", "LinuxIO", "framepath", "framepathd", "framepath-vhost-user-gpu"],
       swiftSettings: strict),
   ]
 )

@@ -101,6 +101,17 @@ final class BenchGuest {
     return kicked
   }
 
+  /// The descriptor that says that answers are there.
+  var answerDescriptor: Int32 { control.call.fd.raw }
+
+  /// Takes the answers that are there, without waiting, and asks to be told of the next one.
+  func takeAnswers() {
+    control.call.drain()
+    repeat {
+      while control.driver.takeUsed() != nil { openRequests -= 1 }
+    } while control.driver.setInterrupts(true)
+  }
+
   /// How many requests a frame has.
   func requestCount(_ change: Change) -> Int { change == .wholePicture ? flips[0].count : corners[0].count }
 

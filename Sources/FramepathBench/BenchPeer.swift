@@ -15,6 +15,14 @@ public enum BenchPeer: Sendable, Equatable {
     }
   }
 
+  /// What the name of `empty` is.
+  public static let emptyName = "empty backend"
+
+  /// A backend that does nothing: what the bench itself costs.
+  static func empty(_ programs: BenchPrograms) throws(BenchError) -> BenchPeer {
+    .program(name: emptyName, executable: try programs.path("framepath"), arguments: ["bench", "empty-backend"])
+  }
+
   /// The backends that are installed here: QEMU's, the lab's QEMU 11, and Rust's vhost-device-gpu.
   public static func installed() -> [BenchPeer] {
     var peers: [BenchPeer] = []

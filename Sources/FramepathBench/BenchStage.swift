@@ -32,19 +32,90 @@ public struct BenchPrograms: Sendable {
   }
 }
 
-/// A real daemon and a real backend in a folder of their own, and a guest's frontend connected to them.
+/// A real daemon in a folder of its own.
+final class BenchDaemon {
+  let process: ChildProcess
+  let socket: String
+  /// From starting the program to its word "ready".
+  let readyNanoseconds: UInt64
+  let folder: TemporaryFolder
+
+  /// Starts it.
+  ///
+  /// - Parameters:
+  ///   - outputs: framepathd's `--output`, each.
+  ///   - watching: changes the command before it is run.
+  init(
+    _ programs: BenchPrograms, outputs: [String],
+    watching: (ChildCommand, TemporaryFolder) throws(BenchError) -> ChildCommand = {
+      (command, _) throws(BenchError) in command
+    }
+  ) throws(BenchError) {
+    let folder = try mapped { () throws(SystemError) in try TemporaryFolder(prefix: "framepath-bench") }
+    self.folder = folder
+    socket = "\(folder.path)/framepathd.sock"
+    var command = ChildCommand(
+      try programs.path("framepathd"), outputs.flatMap { ["--output", $0] } + ["--socket", socket])
+    command = try watching(command, folder)
+    let started = monotonicNanoseconds()
+    process = try mapped { () throws(SystemError) in try ChildProcess(command) }
+    guard process.waitForLine(containing: "ready") != nil else {
+      throw BenchError("framepathd does not get ready: \(process.text(.error))")
+    }
+    readyNanoseconds = monotonicNanoseconds() - started
+  }
+
+  deinit { process.stop(timeoutMilliseconds: 2000) }
+}
+
+/// A real backend of one VM, and a guest's frontend connected to it.
+final class BenchVM {
+  let name: String
+  let process: ChildProcess
+  let frontend: Frontend
+  /// From starting the program to its taking our connection.
+  let readyNanoseconds: UInt64
+
+  init(
+    _ programs: BenchPrograms, _ daemon: BenchDaemon, name: String, device: BenchDevice, path: String, ramBytes: Int,
+    watching: (ChildCommand) -> ChildCommand = { $0 }
+  ) throws(BenchError) {
+    self.name = name
+    let socket = "\(daemon.folder.path)/\(name).sock"
+    var command = ChildCommand(
+      try programs.path("framepath-vhost-user-gpu"),
+      ["--vm", name, "--socket-path", socket, "--daemon", daemon.socket, "--path", path])
+    command.output = .null
+    command.error = .file("\(daemon.folder.path)/\(name).log")
+    command = watching(command)
+    let started = monotonicNanoseconds()
+    process = try mapped { () throws(SystemError) in try ChildProcess(command) }
+    let connected = try BackendConnection.open(socket, process, name: "framepath-vhost-user-gpu")
+    readyNanoseconds = monotonicNanoseconds() - started
+    let ram = try mapped { () throws(SystemError) in try GuestRAM(byteCount: ramBytes) }
+    let shape: Frontend.Shape = device == .complete ? .completeDevice : .vhostUserGPU
+    frontend = try mapped { () throws(SystemError) in try Frontend(connected.take(), shape: shape, ram: ram) }
+  }
+
+  deinit {
+    frontend.close()
+    process.stop(timeoutMilliseconds: 2000)
+  }
+}
+
+/// A real daemon, and a real backend with a guest's frontend.
 final class BenchStage {
   static let vm = "bench"
 
-  let daemon: ChildProcess
-  let backend: ChildProcess
-  let frontend: Frontend
-  let daemonSocket: String
-  /// From starting the daemon's program to its word "ready".
-  let daemonReadyNanoseconds: UInt64
-  /// From starting the backend's program to its taking our connection.
-  let backendReadyNanoseconds: UInt64
-  private let folder: TemporaryFolder
+  var daemon: ChildProcess { daemonStage.process }
+  var backend: ChildProcess { vmStage.process }
+  var frontend: Frontend { vmStage.frontend }
+  var daemonSocket: String { daemonStage.socket }
+  var daemonReadyNanoseconds: UInt64 { daemonStage.readyNanoseconds }
+  var backendReadyNanoseconds: UInt64 { vmStage.readyNanoseconds }
+  // In this order: the backend is ended first.
+  private let vmStage: BenchVM
+  private let daemonStage: BenchDaemon
   private let copyCounters: [CopyCounter]
 
   /// Starts both.
@@ -57,48 +128,19 @@ final class BenchStage {
     _ programs: BenchPrograms, output: String, device: BenchDevice, path: String, ramBytes: Int,
     countedCopyBytes: Int? = nil
   ) throws(BenchError) {
-    folder = try mapped { () throws(SystemError) in try TemporaryFolder(prefix: "framepath-bench") }
-    let socket = "\(folder.path)/framepathd.sock"
-    let vmSocket = "\(folder.path)/vm.sock"
-    daemonSocket = socket
-    var daemonCommand = ChildCommand(try programs.path("framepathd"), ["--output", output, "--socket", socket])
-    let backendProgram = try programs.path("framepath-vhost-user-gpu")
     var counters: [CopyCounter] = []
-    if let countedCopyBytes {
+    daemonStage = try BenchDaemon(programs, outputs: [output]) { (command, folder) throws(BenchError) in
+      guard let countedCopyBytes else { return command }
       for name in ["framepathd", "framepath-vhost-user-gpu"] {
         counters.append(
           try CopyCounter(programs, file: "\(folder.path)/\(name).copies", minimumBytes: countedCopyBytes, name: name))
       }
-      daemonCommand = counters[0].watching(daemonCommand)
+      return counters[0].watching(command)
     }
+    vmStage = try BenchVM(
+      programs, daemonStage, name: BenchStage.vm, device: device, path: path, ramBytes: ramBytes
+    ) { counters.last?.watching($0) ?? $0 }
     copyCounters = counters
-
-    var started = monotonicNanoseconds()
-    let daemon = try mapped { () throws(SystemError) in try ChildProcess(daemonCommand) }
-    guard daemon.waitForLine(containing: "ready") != nil else {
-      throw BenchError("framepathd does not get ready: \(daemon.text(.error))")
-    }
-    daemonReadyNanoseconds = monotonicNanoseconds() - started
-    self.daemon = daemon
-
-    var backendCommand = ChildCommand(
-      backendProgram, ["--vm", BenchStage.vm, "--socket-path", vmSocket, "--daemon", socket, "--path", path])
-    backendCommand.error = .file("\(folder.path)/backend.log")
-    if counters.count == 2 { backendCommand = counters[1].watching(backendCommand) }
-    started = monotonicNanoseconds()
-    let backend = try mapped { () throws(SystemError) in try ChildProcess(backendCommand) }
-    self.backend = backend
-    let connected = try BackendConnection.open(vmSocket, backend, name: "framepath-vhost-user-gpu")
-    backendReadyNanoseconds = monotonicNanoseconds() - started
-    let ram = try mapped { () throws(SystemError) in try GuestRAM(byteCount: ramBytes) }
-    let shape: Frontend.Shape = device == .complete ? .completeDevice : .vhostUserGPU
-    frontend = try mapped { () throws(SystemError) in try Frontend(connected.take(), shape: shape, ram: ram) }
-  }
-
-  deinit {
-    frontend.close()
-    backend.stop(timeoutMilliseconds: 2000)
-    daemon.stop(timeoutMilliseconds: 2000)
   }
 
   /// What the copy counters of both have seen; nil where they run without.

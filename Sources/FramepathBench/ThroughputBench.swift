@@ -18,6 +18,8 @@ public struct ThroughputBench {
   public var refreshHertz = 60
   /// Other backends that get the same load in each run.
   public var peers: [BenchPeer] = []
+  /// Whether an empty backend gets the same load too: what the bench itself costs.
+  public var measuresHarness = true
   /// Told what is measured now.
   public var progress: (String) -> Void = { _ in }
 
@@ -31,6 +33,7 @@ public struct ThroughputBench {
     var report = ThroughputReport(
       device: device, path: path, seconds: seconds,
       runBytes: runBytes, machine: .now(), sizes: [])
+    let peers = peers + (measuresHarness ? [try BenchPeer.empty(programs)] : [])
     for size in sizes {
       var runs: [ThroughputRun] = []
       for number in 1...max(runCount, 1) {

@@ -17,11 +17,13 @@ struct BenchCommand: ParsableCommand {
         framepath bench copies
         framepath bench throughput
         framepath bench throughput --device vhost-user-gpu --sizes 1920x1080 --runs 3 --json
+        framepath bench scale -o scale.html
         framepath bench memory
         framepath bench memcpy --sizes 3840x2160
       """,
     subcommands: [
-      BenchCopiesCommand.self, BenchThroughputCommand.self, BenchMemoryCommand.self, BenchMemcpyCommand.self,
+      BenchCopiesCommand.self, BenchThroughputCommand.self, BenchScaleCommand.self, BenchMemoryCommand.self,
+      BenchMemcpyCommand.self, BenchEmptyBackendCommand.self,
     ])
 }
 
@@ -30,6 +32,10 @@ struct BenchOptions: ParsableArguments {
   @Option(help: ArgumentHelp("Runs of each measurement, with processes of its own.", valueName: "count"))
   var runs = 5
   @Flag(help: "Every figure of every run as JSON.") var json = false
+  @Option(
+    name: .customShort("o"),
+    help: ArgumentHelp("Also write a page with plots: one HTML file, complete in itself.", valueName: "file"))
+  var page: String?
   @Option(
     help: ArgumentHelp("Where framepathd and the backend are. Default: beside this program.", valueName: "folder"))
   var programs: String?
@@ -52,8 +58,12 @@ struct BenchOptions: ParsableArguments {
   /// Says what is measured now, where somebody may be waiting for it.
   func progress(_ text: String) { writeErrorLine("framepath bench: \(text)") }
 
-  /// Prints a report as JSON or as these lines.
-  func show(_ report: some Encodable, _ lines: [String]) throws {
+  /// What was typed.
+  var commandLine: String { (["framepath"] + CommandLine.arguments.dropFirst()).joined(separator: " ") }
+
+  /// Prints a report as JSON or as these lines, and writes its page where one is wanted.
+  func show(_ report: some Encodable, _ lines: [String], _ html: ReportPage) throws {
+    if let page { try LinuxFile.replace(page, with: Array(html.html.utf8)) }
     if json {
       let encoder = JSONEncoder()
       encoder.outputFormatting = [.prettyPrinted, .sortedKeys]

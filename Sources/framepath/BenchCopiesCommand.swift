@@ -40,7 +40,7 @@ struct BenchCopiesCommand: ParsableCommand {
       bench.usesXServer = xServer
       bench.progress = options.progress
       let report = try bench.run()
-      try options.show(report, BenchCopiesCommand.lines(report))
+      try options.show(report, BenchCopiesCommand.lines(report), report.page(command: options.commandLine))
     }
   }
 

@@ -39,6 +39,19 @@ struct BenchMemcpyCommand: ParsableCommand {
         result.gigabytesPerSecond.text(decimals: 2),
       ])
     }
-    try options.show(results, [Machine.now().line] + table.lines)
+    try options.show(results, [Machine.now().line] + table.lines, BenchMemcpyCommand.page(results, options.commandLine))
+  }
+
+  private static func page(_ results: [Result], _ command: String) -> ReportPage {
+    let bars = { (figure: (Result) -> Spread) in
+      results.map { BarChart.Bar("\($0.width)x\($0.height)", figure($0)) }
+    }
+    var section = ReportPage.Section(title: "memcpy between shared memory")
+    section.charts = [
+      BarChart("One picture", unit: "µs of CPU time", bars: bars { $0.microsecondsPerPicture }),
+      BarChart("Rate", unit: "GB/s", bars: bars { $0.gigabytesPerSecond }),
+    ]
+    return ReportPage(
+      title: "What a copy costs at best", command: command, notes: [Machine.now().text], sections: [section])
   }
 }

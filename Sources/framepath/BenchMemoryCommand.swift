@@ -28,7 +28,7 @@ struct BenchMemoryCommand: ParsableCommand {
       bench.runCount = options.runs
       bench.progress = options.progress
       let report = try bench.run()
-      try options.show(report, BenchMemoryCommand.lines(report))
+      try options.show(report, BenchMemoryCommand.lines(report), report.page(command: options.commandLine))
     }
   }
 

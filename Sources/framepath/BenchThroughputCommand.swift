@@ -44,6 +44,8 @@ struct BenchThroughputCommand: ParsableCommand {
   @Option(help: ArgumentHelp("Drive the backend that listens there with the same load.", valueName: "socket"))
   var peer: String?
   @Option(help: "auto: start those that are installed, and drive them as well.") var peers: Peers?
+  @Flag(inversion: .prefixedNo, help: "Also drive a backend that does nothing: what the bench itself costs.")
+  var harness = true
   @OptionGroup var options: BenchOptions
 
   func validate() throws {
@@ -62,6 +64,7 @@ struct BenchThroughputCommand: ParsableCommand {
       bench.seconds = seconds
       bench.runCount = options.runs
       bench.runBytes = runBytes
+      bench.measuresHarness = harness
       bench.progress = options.progress
       if let peer { bench.peers.append(.listening(socket: peer)) }
       if peers == .auto {
@@ -71,7 +74,7 @@ struct BenchThroughputCommand: ParsableCommand {
         }
       }
       let report = try bench.run()
-      try options.show(report, BenchThroughputCommand.lines(report))
+      try options.show(report, BenchThroughputCommand.lines(report), report.page(command: options.commandLine))
     }
   }
 

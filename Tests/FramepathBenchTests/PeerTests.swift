@@ -13,6 +13,7 @@ struct PeerTests {
     bench.device = .vhostUserGPU
     bench.seconds = 0.1
     bench.runCount = 1
+    bench.measuresHarness = false
     bench.sizes = [(320, 200)]
     return bench
   }

@@ -1,0 +1,113 @@
+extension CopiesReport {
+  /// The report as a page.
+  public func page(command: String) -> ReportPage {
+    var page = ReportPage(
+      title: "How often a frame is moved", command: command,
+      notes: [
+        machine.text,
+        "A transfer is one move of a whole frame; the hardware's read is counted as one. legacy goes guest framebuffer, "
+          + "virtual graphics memory, host framebuffer, scan-out; hybrid has one copy; direct shows the guest's own pages.",
+      ], sections: [])
+    for size in sizes {
+      let bytes = size.paths.first?.pictureBytes ?? 0
+      var section = ReportPage.Section(title: "\(size.width) × \(size.height), \(bytes) bytes, \(frames) frames")
+      let bars = { (figure: (Path) -> Double) in
+        size.paths.map { BarChart.Bar($0.path.rawValue, series: 0, Spread([figure($0)])) }
+      }
+      section.charts = [
+        BarChart("Transfers", unit: "whole frames", bars: bars { Double($0.transfers) }),
+        BarChart("Moved per frame", unit: "bytes", bars: bars { $0.movedBytesPerFrame }),
+        BarChart("CPU time per frame", unit: "µs, all processes but the guest", bars: bars { $0.microsecondsPerFrame }),
+      ]
+      var rows = [
+        [
+          "Path", "Transfers", "CPU copies", "Scanned out", "Superseded", "Bytes copied", "memcpy saw", "Seconds",
+          "Picture",
+        ]
+      ]
+      for path in size.paths {
+        rows.append([
+          path.path.rawValue, "\(path.transfers)", "\(path.cpuCopies)", "\(path.scannedOut)", "\(path.superseded)",
+          "\(path.copiedBytes)", path.interposedBytes.map { "\($0)" } ?? "not counted", shortNumber(path.seconds),
+          path.isPictureRight ? "right" : "wrong",
+        ])
+      }
+      section.tables = [rows]
+      section.notes = size.paths.map { "\($0.path.rawValue): \($0.means)." }
+      page.sections.append(section)
+    }
+    return page
+  }
+}
+
+extension FootprintReport {
+  /// The report as a page.
+  public func page(command: String) -> ReportPage {
+    let mebibyte = 1_048_576.0
+    let both = { (_ backend: (Run) -> Double, _ daemon: (Run) -> Double) in
+      [BarChart.Bar("backend", spread(backend)), BarChart.Bar("daemon", series: 1, spread(daemon))]
+    }
+    var section = ReportPage.Section(title: "\(width) × \(height), \(runs.count) runs")
+    section.charts = [
+      BarChart(
+        "Private memory beside frame buffers", unit: "MiB",
+        bars: both({ Double($0.backendPrivateBytes) / mebibyte }, { Double($0.daemonPrivateBytes) / mebibyte })),
+      BarChart(
+        "Ready after start", unit: "ms", bars: both({ $0.backendReadyMilliseconds }, { $0.daemonReadyMilliseconds })),
+      BarChart(
+        "Wake-ups of an idle VM", unit: "per second",
+        bars: both({ $0.backendWakeUpsPerSecond }, { $0.daemonWakeUpsPerSecond })),
+    ]
+    section.notes = ["Bars are medians, lines go from the smallest to the largest run."]
+    return ReportPage(title: "Memory and idling", command: command, notes: [machine.text], sections: [section])
+  }
+}
+
+extension ScaleReport {
+  /// The report as a page.
+  public func page(command: String) -> ReportPage {
+    let mebibyte = 1_048_576.0
+    let places = points.map { "\($0.vms)" }
+    let line = { (name: String, figure: (Run) -> Double) in
+      LineChart.Line(name, points.map { $0.spread(figure).median })
+    }
+    let chart = { (title: String, unit: String, lines: [LineChart.Line]) in
+      LineChart(title, unit: unit, places: places, placeUnit: "VMs", lines: lines)
+    }
+    var section = ReportPage.Section(
+      title: "\(width) × \(height) at \(refreshHertz) Hz, \(points.first?.runs.count ?? 0) runs")
+    section.notes = [
+      "Every VM has a screen of its own and draws each of its vblanks. The guests are the bench itself, on the same "
+        + "processors. Fairness is Jain's index: 1 where all VMs got the same."
+    ]
+    section.charts = [
+      chart(
+        "Frames of one VM", "per second",
+        [
+          line("slowest VM") { $0.rates.min }, line("middle VM") { $0.rates.median },
+          line("fastest VM") { $0.rates.max },
+        ]),
+      chart(
+        "CPU time", "µs per frame",
+        [
+          line("backends") { $0.backendMicroseconds }, line("daemon") { $0.daemonMicroseconds },
+          line("guests (the bench)") { $0.harnessMicroseconds },
+        ]),
+      chart(
+        "Private memory beside frame buffers", "MiB",
+        [
+          line("one backend") { $0.backendPrivateBytes.median / mebibyte },
+          line("the daemon") { Double($0.daemonPrivateBytes) / mebibyte },
+        ]),
+      chart("Fairness", "Jain's index", [line("frames") { $0.fairness }]),
+    ]
+    return ReportPage(title: "Many VMs", command: command, notes: [machine.text, "Path \(path)."], sections: [section])
+  }
+}
+
+extension Machine {
+  /// One line.
+  public var text: String {
+    "\(processor), \(processors) processors, load average \(shortNumber(load)), Linux \(kernel)"
+  }
+}

@@ -1,0 +1,94 @@
+extension ThroughputReport {
+  /// The report as a page.
+  public func page(command: String) -> ReportPage {
+    var page = ReportPage(
+      title: "What a frame costs", command: command,
+      notes: [
+        machine.text,
+        "Device \(device.rawValue), path \(path), \(sizes.first?.runs.count ?? 0) runs. Bars are medians, lines go from "
+          + "the smallest to the largest run.",
+      ], sections: [])
+    for size in sizes { page.sections.append(section(size)) }
+    return page
+  }
+
+  private static let phases: [(name: String, figures: @Sendable (ThroughputRun) -> PhaseFigures)] = [
+    ("unpaced", { $0.unpaced }), ("unpaced 16×16", { $0.unpacedCorner }), ("paced", { $0.paced }),
+    ("paced 16×16", { $0.pacedCorner }),
+  ]
+
+  private func section(_ size: Size) -> ReportPage.Section {
+    let last = size.runs.last
+    var section = ReportPage.Section(title: "\(size.width) × \(size.height)")
+    section.notes = ["Path \(last?.path ?? "-"). \(last?.pathReason ?? "")"]
+    var cpu: [BarChart.Bar] = []
+    for phase in ThroughputReport.phases {
+      cpu.append(BarChart.Bar("\(phase.name): backend", size.spread { phase.figures($0).backendMicroseconds }))
+      cpu.append(BarChart.Bar("daemon", series: 1, size.spread { phase.figures($0).daemonMicroseconds }))
+    }
+    section.charts = [
+      BarChart("CPU time per frame", unit: "µs", series: ["backend", "daemon"], bars: cpu),
+      BarChart(
+        "Frames handed over", unit: "per second",
+        bars: ThroughputReport.phases.map { phase in
+          BarChart.Bar(phase.name, size.spread { phase.figures($0).framesPerSecond })
+        }, isLogarithmic: true),
+      BarChart(
+        "Kick to latch on an idle screen", unit: "µs", series: ["median", "99 %"],
+        bars: [
+          BarChart.Bar("16×16: median", size.spread { Double($0.latchCorner.median) / 1000 }),
+          BarChart.Bar("16×16: 99 %", series: 1, size.spread { Double($0.latchCorner.p99) / 1000 }),
+          BarChart.Bar("whole picture: median", size.spread { Double($0.latchWhole.median) / 1000 }),
+          BarChart.Bar("whole picture: 99 %", series: 1, size.spread { Double($0.latchWhole.p99) / 1000 }),
+        ]),
+    ]
+    section.charts += peerCharts(size)
+    section.tables = [table(size)]
+    return section
+  }
+
+  private func peerCharts(_ size: Size) -> [any ReportChart] {
+    guard let peers = size.runs.first?.peers, !peers.isEmpty else { return [] }
+    var cpu = [BarChart.Bar("ours, unpaced", size.spread { $0.unpaced.totalMicroseconds })]
+    var rate = [BarChart.Bar("ours, unpaced", size.spread { $0.unpaced.framesPerSecond })]
+    for (index, peer) in peers.enumerated() {
+      cpu.append(BarChart.Bar(peer.name, series: 1, size.spread { $0.peers[index].unpaced.backendMicroseconds }))
+      rate.append(BarChart.Bar(peer.name, series: 1, size.spread { $0.peers[index].unpaced.framesPerSecond }))
+    }
+    return [
+      BarChart(
+        "Beside others, same load: CPU time per frame", unit: "µs (ours: backend and daemon)", bars: cpu,
+        isLogarithmic: true),
+      BarChart(
+        "Beside others, same load: whole pictures", unit: "frames per second", bars: rate, isLogarithmic: true),
+    ]
+  }
+
+  /// Every run.
+  private func table(_ size: Size) -> [[String]] {
+    var rows = [
+      [
+        "Run", "Phase", "Frames", "Frames/s", "Backend µs", "Daemon µs", "Switches/frame", "Presented", "Flipped",
+        "Superseded", "Copies", "Bytes copied",
+      ]
+    ]
+    for (number, run) in size.runs.enumerated() {
+      for phase in ThroughputReport.phases {
+        rows.append(ThroughputReport.row("\(number + 1)", phase.name, phase.figures(run)))
+      }
+      for peer in run.peers {
+        rows.append(ThroughputReport.row("\(number + 1)", "\(peer.name), unpaced", peer.unpaced))
+        rows.append(ThroughputReport.row("\(number + 1)", "\(peer.name), paced", peer.paced))
+      }
+    }
+    return rows
+  }
+
+  private static func row(_ run: String, _ name: String, _ figures: PhaseFigures) -> [String] {
+    [
+      run, name, "\(figures.frames)", shortNumber(figures.framesPerSecond), shortNumber(figures.backendMicroseconds),
+      shortNumber(figures.daemonMicroseconds), shortNumber(figures.switchesPerFrame), "\(figures.presented)",
+      "\(figures.flipped)", "\(figures.superseded)", "\(figures.cpuCopies)", "\(figures.copiedBytes)",
+    ]
+  }
+}
