@@ -3,6 +3,8 @@ import Glibc
 extension SignalFD {
   /// The signals by which a service is asked to end: SIGTERM, SIGINT and SIGHUP.
   public static var terminationSignals: [Int32] { [SIGTERM, SIGINT, SIGHUP] }
+  /// The signal by which a service with a configuration file is asked to read it again: SIGHUP.
+  public static var reloadSignal: Int32 { SIGHUP }
 }
 
 /// Lets writes to a closed pipe fail instead of ending this process.

@@ -178,7 +178,7 @@ public final class PresentClient {
       // The answer to a request that was given up.
       enqueue(.destroyBuffer(late.bufferID))
       return nil
-    case .error, .statusReply, .snapshotReply: return nil
+    case .error, .statusReply, .snapshotReply, .controlReply: return nil
     }
   }
 

@@ -44,6 +44,21 @@ public enum PresentTool {
     }
   }
 
+  /// Puts settings in force, in the words of the daemon's configuration file.
+  ///
+  /// - Throws: `.refused` with the reason where any of them cannot be: then none is.
+  public static func control(
+    _ settings: String, path: String = PresentSocket.defaultPath()
+  ) throws(PresentClientError) {
+    guard settings.utf8.count <= PresentLimits.controlByteCount else {
+      throw .failed("settings of \(settings.utf8.count) bytes; \(PresentLimits.controlByteCount) can be sent")
+    }
+    var fds = ReceivedFDs()
+    guard case .controlReply = try ask(.control(settings, request: 1), path, &fds) else {
+      throw .failed("framepathd answered something else than that the settings are in force")
+    }
+  }
+
   private static func ask(
     _ message: ClientMessage, _ path: String, _ fds: inout ReceivedFDs
   ) throws(PresentClientError) -> ServerMessage {

@@ -31,7 +31,7 @@ struct SendQueue {
         }
       }
       return append(message)
-    case .hello, .createBuffer, .importBuffer, .destroyBuffer, .disable, .path, .status, .snapshot:
+    case .hello, .createBuffer, .importBuffer, .destroyBuffer, .disable, .path, .status, .snapshot, .control:
       return append(message)
     }
   }

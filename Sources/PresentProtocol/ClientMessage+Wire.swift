@@ -30,6 +30,7 @@ extension ClientMessage {
       unsafe store(
         framepath_status(header: header(FRAMEPATH_STATUS, framepath_status.self, request: request)), into: buffer)
     case .snapshot(let subject, let request): unsafe store(framepath_snapshot(subject, request), into: buffer)
+    case .control(let text, let request): unsafe store(framepath_control(text, request), into: buffer)
     }
   }
 
@@ -60,6 +61,9 @@ extension ClientMessage {
       return .status(request: head.request)
     case FRAMEPATH_SNAPSHOT:
       return .snapshot(try SnapshotSubject(unsafe load(bytes, as: framepath_snapshot.self)), request: head.request)
+    case FRAMEPATH_CONTROL:
+      let wire = try unsafe load(bytes, as: framepath_control.self)
+      return .control(try loadText(wire.text, "CONTROL's text"), request: head.request)
     default: throw .malformed("message of unknown type \(head.type)")
     }
   }
@@ -276,6 +280,14 @@ extension framepath_snapshot {
       of_output = 1
       storeText(output, in: &name)
     }
+  }
+}
+
+extension framepath_control {
+  init(_ settings: String, _ request: UInt64) {
+    self.init()
+    header = PresentProtocol.header(FRAMEPATH_CONTROL, framepath_control.self, request: request)
+    storeText(settings, in: &text)
   }
 }
 

@@ -216,4 +216,6 @@ public enum ClientMessage: Sendable {
   case status(request: UInt64)
   /// SNAPSHOT (10); `request` is repeated by the answer.
   case snapshot(SnapshotSubject, request: UInt64)
+  /// CONTROL (11): settings in the words of the configuration file, 1007 bytes at most.
+  case control(String, request: UInt64)
 }

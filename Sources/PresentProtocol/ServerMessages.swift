@@ -226,4 +226,6 @@ public enum ServerMessage: Equatable, Sendable {
   case snapshotReply(SnapshotReply, request: UInt64)
   /// ERROR (136); `request` is that of the message which it answers, or 0.
   case error(ErrorMessage, request: UInt64)
+  /// CONTROL_REPLY (137): the settings are in force.
+  case controlReply(request: UInt64)
 }

@@ -5,7 +5,7 @@ import PresentProtocol
 
 /// Bytes of host buffers that one client holds, those that it has destroyed but which are still on screen included.
 final class MemoryAccount {
-  let limitBytes: Int
+  var limitBytes: Int
   fileprivate(set) var usedBytes = 0
 
   init(limitBytes: Int) { self.limitBytes = limitBytes }

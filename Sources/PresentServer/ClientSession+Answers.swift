@@ -15,6 +15,20 @@ extension ClientSession {
     }
   }
 
+  func answerControl(_ text: String, _ request: UInt64) {
+    guard peer.uid == 0 || peer.uid == currentUserID() else {
+      return refuse(
+        .refused, 0, "settings are changed by the daemon's own user and root, not by user \(peer.uid)", request)
+    }
+    do throws(SettingsError) {
+      try server.apply(text)
+      log("changed: \(text.split(separator: "\n").joined(separator: " "))")
+      send(.controlReply(request: request))
+    } catch {
+      refuse(.refused, 0, error.reason, request)
+    }
+  }
+
   func answerSnapshot(_ subject: SnapshotSubject, _ request: UInt64) {
     do throws(SnapshotError) {
       let (picture, fromWriteback) = try server.snapshot(subject)

@@ -84,6 +84,7 @@ final class ClientSession {
     case .path(let index, let path, let reason): head(index)?.setPath(path, reason: reason)
     case .status(let request): answerStatus(request)
     case .snapshot(let subject, let request): answerSnapshot(subject, request)
+    case .control(let text, let request): answerControl(text, request)
     }
   }
 
@@ -93,6 +94,7 @@ final class ClientSession {
       return fail(code, text)
     }
     self.hello = hello
+    if let limit = settings.memoryLimitBytes { account.limitBytes = limit }
     heads = (0..<hello.scanoutCount).map { index in
       Head(index: index, wish: hello.outputs.indices.contains(index) ? hello.outputs[index] : "", session: self)
     }

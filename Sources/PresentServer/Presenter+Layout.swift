@@ -40,7 +40,15 @@ extension Presenter {
     run()
   }
 
-  private func configuration(_ tile: Tile, _ settings: VMSettings) -> VMConfiguration {
+  /// Another layout, once nobody is here.
+  func setLayout(_ layout: OutputLayout) {
+    self.layout = layout
+    canvas = nil
+    applyPolicy()
+    run()
+  }
+
+  func configuration(_ tile: Tile, _ settings: VMSettings) -> VMConfiguration {
     let bytes = Int64(tile.rect.width) * Int64(tile.rect.height) * 4
     return settings.configuration(
       vm: tile.head.vmName, frameNanoseconds: isTiled ? bytes * Presenter.picosecondsPerByte / 1000 : 0)

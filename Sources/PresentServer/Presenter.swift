@@ -85,7 +85,7 @@ final class Presenter {
 
   deinit { if let timerSource { loop.remove(timerSource) } }
 
-  private static func makeScheduler(_ mode: DisplayMode) -> OutputScheduler {
+  static func makeScheduler(_ mode: DisplayMode) -> OutputScheduler {
     var configuration = SchedulerConfiguration()
     configuration.picosecondsPerByte = picosecondsPerByte
     configuration.commitsSoleFramesAtOnce = true

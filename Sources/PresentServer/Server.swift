@@ -172,6 +172,8 @@ public final class Server {
 
   func settings(ofVM name: String) -> VMSettings { vmSettings[name] ?? VMSettings() }
 
+  func remember(_ settings: VMSettings, ofVM name: String) { vmSettings[name] = settings }
+
   // MARK: - Scanouts and outputs
 
   private func watch(_ presenter: Presenter) {
@@ -204,7 +206,7 @@ public final class Server {
     if !isClosed { placeWaiting() }
   }
 
-  private func placeWaiting() {
+  func placeWaiting() {
     for session in sessions where !session.isClosed {
       for head in session.heads where head.parking != nil {
         if let presenter = freePresenter(for: head) { assign(head, presenter) }

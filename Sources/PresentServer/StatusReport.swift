@@ -1,3 +1,4 @@
+import FrameScheduler
 import GraphicsMemory
 import LinuxIO
 import Outputs
@@ -34,6 +35,20 @@ extension Server {
     json.field("missedVblanks", counters.missedVblanks)
     json.field("connected", info.connected)
     json.field("cursorSize", info.cursorSize)
+    json.field("layout", presenter.layout.name)
+    json.field("policy", presenter.scheduler.policy.rawValue)
+    json.field("redZoneNanoseconds", presenter.scheduler.redZoneNanoseconds)
+    json.array("vms") { json in
+      for tile in presenter.tiles {
+        json.object { json in
+          json.field("name", tile.head.vmName)
+          json.field("x", tile.rect.x)
+          json.field("y", tile.rect.y)
+          json.field("width", tile.rect.width)
+          json.field("height", tile.rect.height)
+        }
+      }
+    }
     json.field("vm", (presenter.focusedTile ?? presenter.tiles.first)?.head.vmName ?? "")
   }
 
@@ -43,6 +58,10 @@ extension Server {
     json.field("kind", session.hello?.kind == .container ? "container" : "vm")
     json.field("bufferBytes", session.account.usedBytes)
     json.field("bufferLimitBytes", session.account.limitBytes)
+    let settings = session.settings
+    json.field("weight", settings.weight)
+    json.field("promisedHertz", settings.promisedHertz ?? 0)
+    json.field("cappedHertz", settings.cappedHertz ?? 0)
     json.array("scanouts") { json in
       for head in session.heads { json.object { json in report(head, &json) } }
     }

@@ -19,6 +19,6 @@ struct Framepath: ParsableCommand {
       """,
     subcommands: [
       StatusCommand.self, SnapshotCommand.self, QEMUArgsCommand.self, DoctorCommand.self, GuestPrograms.self,
-      BenchCommand.self,
+      BenchCommand.self, PolicyCommand.self, LayoutCommand.self, FocusCommand.self, VMCommand.self,
     ])
 }

@@ -29,6 +29,13 @@ struct Framepathd: ParsableCommand {
   @Option(name: .long, help: "Where clients connect. Default: $FRAMEPATH_SOCKET, then a framepath directory in /run.")
   var socket: String?
 
+  @Option(
+    name: .long,
+    help: ArgumentHelp(
+      "Layouts, policies and VMs' settings; read again on SIGHUP. What cannot be is refused, and the running state stays.",
+      valueName: "file"))
+  var config: String?
+
   func run() throws {
     do {
       try serve()
@@ -39,7 +46,9 @@ struct Framepathd: ParsableCommand {
   }
 
   private func serve() throws {
-    let signals = try SignalFD(SignalFD.terminationSignals)
+    let hasConfig = config != nil
+    let signals = try SignalFD(SignalFD.terminationSignals.filter { !hasConfig || $0 != SignalFD.reloadSignal })
+    let hangUp = try SignalFD(hasConfig ? [SignalFD.reloadSignal] : [])
     ignoreBrokenPipes()
     raiseDescriptorLimit()
     let loop = try EventLoop()
@@ -56,6 +65,19 @@ struct Framepathd: ParsableCommand {
       log: { writeErrorLine("framepathd: \($0)") })
     defer { server.close() }
 
+    if let config { try apply(config, server) }
+    let reload = try loop.add(hangUp.fd.raw) { _ in
+      _ = hangUp.next()
+      guard let config else { return }
+      do {
+        try apply(config, server)
+        writeErrorLine("framepathd: \(config) is in force")
+      } catch {
+        writeErrorLine("framepathd: \(error); everything stays as it was")
+      }
+    }
+    defer { loop.remove(reload) }
+
     for entry in set.outputs {
       let info = entry.output.info
       writeErrorLine("framepathd: \(entry.name) \(info.mode) (\(info.kind.rawValue))")
@@ -67,4 +89,18 @@ struct Framepathd: ParsableCommand {
     notifyServiceManager("STOPPING=1")
     writeErrorLine("framepathd: ending")
   }
+
+  private func apply(_ path: String, _ server: Server) throws {
+    let text = String(decoding: try LinuxFile.read(path), as: UTF8.self)
+    do {
+      try server.apply(text)
+    } catch {
+      throw ConfigurationError(description: "\(path):\(error.line): \(error.reason)")
+    }
+  }
+}
+
+/// Why a configuration file is refused: the file, the line and the reason.
+struct ConfigurationError: Error, CustomStringConvertible {
+  var description: String
 }

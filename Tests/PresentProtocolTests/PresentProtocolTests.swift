@@ -151,6 +151,16 @@ struct ClientMessageTests {
   }
 }
 
+@Suite("Control messages, literally")
+struct ControlMessageTests {
+  @Test("CONTROL (11) and CONTROL_REPLY (137)")
+  func control() throws {
+    let settings = "focus = \"web\""
+    try expectBothWays(.control(settings, request: 6), words([11, 1024, 6, 0]) + text(settings, 1008))
+    try expectBothWays(.controlReply(request: 6), words([137, 16, 6, 0]))
+  }
+}
+
 @Suite("Daemon messages, literally")
 struct ServerMessageTests {
   @Test("WELCOME (129)")

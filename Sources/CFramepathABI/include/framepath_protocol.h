@@ -37,6 +37,7 @@ enum framepath_type {
   FRAMEPATH_PATH = 8,
   FRAMEPATH_STATUS = 9,
   FRAMEPATH_SNAPSHOT = 10,
+  FRAMEPATH_CONTROL = 11,
   /* daemon to client */
   FRAMEPATH_WELCOME = 129,
   FRAMEPATH_OUTPUT = 130,
@@ -46,6 +47,7 @@ enum framepath_type {
   FRAMEPATH_STATUS_REPLY = 134,
   FRAMEPATH_SNAPSHOT_REPLY = 135,
   FRAMEPATH_ERROR = 136,
+  FRAMEPATH_CONTROL_REPLY = 137,
 };
 
 enum framepath_client_kind {
@@ -214,6 +216,15 @@ struct framepath_snapshot {
   char name[FRAMEPATH_NAME_BYTES];
 };
 
+#define FRAMEPATH_CONTROL_BYTES 1008
+
+/* Settings in the words of the daemon's configuration file; of the daemon's own user and root only. Answered by
+ * CONTROL_REPLY, or by ERROR(REFUSED): then nothing has changed. */
+struct framepath_control {
+  struct framepath_header header;
+  char text[FRAMEPATH_CONTROL_BYTES];
+};
+
 struct framepath_welcome {
   struct framepath_header header;
   uint32_t version;
@@ -294,6 +305,11 @@ struct framepath_error {
   char text[FRAMEPATH_TEXT_BYTES];
 };
 
+/* The settings of CONTROL are in force. */
+struct framepath_control_reply {
+  struct framepath_header header;
+};
+
 #define FRAMEPATH_ASSERT_SIZE(type, bytes) static_assert(sizeof(struct type) == (bytes), #type)
 FRAMEPATH_ASSERT_SIZE(framepath_rect, 16);
 FRAMEPATH_ASSERT_SIZE(framepath_header, 16);
@@ -308,6 +324,8 @@ FRAMEPATH_ASSERT_SIZE(framepath_cursor, 48);
 FRAMEPATH_ASSERT_SIZE(framepath_path, 280);
 FRAMEPATH_ASSERT_SIZE(framepath_status, 16);
 FRAMEPATH_ASSERT_SIZE(framepath_snapshot, 88);
+FRAMEPATH_ASSERT_SIZE(framepath_control, 1024);
+FRAMEPATH_ASSERT_SIZE(framepath_control_reply, 16);
 FRAMEPATH_ASSERT_SIZE(framepath_welcome, 32);
 FRAMEPATH_ASSERT_SIZE(framepath_output, 1152);
 FRAMEPATH_ASSERT_SIZE(framepath_buffer, 48);

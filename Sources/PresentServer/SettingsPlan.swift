@@ -1,0 +1,155 @@
+import FrameScheduler
+import Scanout
+
+/// What settings ask for, understood but not yet checked against what there is.
+struct SettingsPlan {
+  /// For one output or for all of them.
+  struct OutputChange {
+    var line: Int
+    /// nil: all outputs.
+    var output: String?
+    var layout: OutputLayout?
+    var policy: SchedulingPolicy?
+  }
+
+  struct VMChange {
+    var line: Int
+    var vm: String
+    var settings: VMSettings
+  }
+
+  var outputs: [OutputChange] = []
+  var vms: [VMChange] = []
+  /// Who is to be shown alone.
+  var focus: (line: Int, vm: String)?
+
+  /// - Parameter settings: what a VM has now; a text changes only what it names.
+  init(_ text: SettingsText, settings: (String) -> VMSettings) throws(SettingsError) {
+    for entry in text.entries {
+      switch (entry.table, entry.name) {
+      case ("", nil):
+        guard entry.key == "focus" else { throw SettingsError(entry.line, "\(entry.key) stands in no table") }
+        focus = (entry.line, try entry.text())
+      case ("outputs", nil), ("output", .some): try take(output: entry)
+      case ("vm", .some(let name)): try take(vm: entry, name, settings)
+      default: throw SettingsError(entry.line, "a table is [outputs], [output.NAME] or [vm.NAME]")
+      }
+    }
+  }
+
+  private mutating func take(output entry: SettingsText.Entry) throws(SettingsError) {
+    var change = OutputChange(line: entry.line, output: entry.name)
+    switch entry.key {
+    case "layout": change.layout = try OutputLayout(setting: try entry.text(), entry.line)
+    case "policy":
+      let name = try entry.text()
+      guard let policy = SchedulingPolicy(rawValue: name) else {
+        let known = SchedulingPolicy.allCases.map(\.rawValue).joined(separator: ", ")
+        throw SettingsError(entry.line, "there is no policy \(name); there are: \(known)")
+      }
+      change.policy = policy
+    default: throw SettingsError(entry.line, "an output has layout and policy, not \(entry.key)")
+    }
+    outputs.append(change)
+  }
+
+  private mutating func take(
+    vm entry: SettingsText.Entry, _ name: String, _ settings: (String) -> VMSettings
+  ) throws(SettingsError) {
+    let place: Int
+    if let known = vms.firstIndex(where: { $0.vm == name }) {
+      place = known
+    } else {
+      place = vms.count
+      vms.append(VMChange(line: entry.line, vm: name, settings: settings(name)))
+    }
+    switch entry.key {
+    case "weight": vms[place].settings.weight = try entry.number(1...10_000)
+    case "sla":
+      vms[place].line = entry.line
+      let hertz = try entry.number(0...1_000)
+      vms[place].settings.promisedHertz = hertz == 0 ? nil : hertz
+    case "cap":
+      let hertz = try entry.number(0...1_000)
+      vms[place].settings.cappedHertz = hertz == 0 ? nil : hertz
+    case "max-memory": vms[place].settings.memoryLimitBytes = try entry.byteCount()
+    default: throw SettingsError(entry.line, "a VM has weight, sla, cap and max-memory, not \(entry.key)")
+    }
+  }
+}
+
+extension SettingsText.Entry {
+  func text() throws(SettingsError) -> String {
+    guard case .string(let text) = value else { throw SettingsError(line, "\(key) is a text in quotes") }
+    return text
+  }
+
+  func number(_ range: ClosedRange<Int64>) throws(SettingsError) -> Int64 {
+    guard case .number(let number) = value, range.contains(number) else {
+      throw SettingsError(line, "\(key) is a whole number from \(range.lowerBound) to \(range.upperBound)")
+    }
+    return number
+  }
+
+  /// `256M`, `1G`, or bytes.
+  func byteCount() throws(SettingsError) -> Int {
+    var text: Substring
+    switch value {
+    case .number(let number): text = Substring("\(number)")
+    case .string(let string): text = Substring(string)
+    }
+    var shift = 0
+    for (letter, bits) in [("K", 10), ("M", 20), ("G", 30)] where text.hasSuffix(letter) {
+      shift = bits
+      text = text.dropLast()
+    }
+    guard let count = Int(text), count > 0, count <= Int.max >> (shift + 1), count << shift <= 1 << 40 else {
+      throw SettingsError(line, "\(key) is a size such as 256M, 1 byte to 1024G")
+    }
+    return count << shift
+  }
+}
+
+extension OutputLayout {
+  /// From `single`, `tile`, `tile 4x4`, `tile web=0,0,640x480 db=640,0,640x480` or `focus`.
+  init(setting: String, _ line: Int) throws(SettingsError) {
+    let words = setting.split(separator: " ")
+    switch (words.first, words.count) {
+    case ("single", 1): self = .single
+    case ("focus", 1): self = .focus
+    case ("tile", 1): self = .tile
+    case ("tile", _):
+      if words.count == 2, let size = OutputLayout.size(words[1]) {
+        self = .grid(columns: size.0, rows: size.1)
+        return
+      }
+      var places: [Place] = []
+      for word in words.dropFirst() {
+        guard let place = OutputLayout.place(word) else {
+          throw SettingsError(line, "\(word) is neither COLUMNSxROWS nor VM=X,Y,WIDTHxHEIGHT")
+        }
+        places.append(place)
+      }
+      self = .places(places)
+    default:
+      throw SettingsError(
+        line, "there is no layout \(setting); there are: single, tile, tile 4x4, tile VM=X,Y,WxH …, focus")
+    }
+  }
+
+  private static func size(_ text: some StringProtocol) -> (Int, Int)? {
+    let parts = text.split(separator: "x").compactMap { Int($0) }
+    return parts.count == 2 && text.split(separator: "x", omittingEmptySubsequences: false).count == 2
+      ? (parts[0], parts[1]) : nil
+  }
+
+  private static func place(_ word: Substring) -> Place? {
+    guard let equals = word.lastIndex(of: "="), equals != word.startIndex else { return nil }
+    let parts = word[word.index(after: equals)...].split(separator: ",")
+    let limit = 0...(1 << 20)
+    guard parts.count == 3, let x = Int(parts[0]), let y = Int(parts[1]), let size = size(parts[2]),
+      [x, y, size.0, size.1].allSatisfy(limit.contains)
+    else { return nil }
+    return Place(vm: String(word[..<equals]), rect: Rect(x: x, y: y, width: size.0, height: size.1))
+  }
+}

@@ -1,0 +1,118 @@
+import ArgumentParser
+import HostProbe
+import PresentClient
+
+/// What the commands that change settings have in common: all of them speak the configuration file's words.
+private func change(_ settings: String, _ daemon: DaemonOptions) throws {
+  do throws(PresentClientError) {
+    try PresentTool.control(settings, path: daemon.path)
+  } catch {
+    throw daemon.explained(error)
+  }
+}
+
+private func table(_ output: String?) throws -> String {
+  guard let output else { return "[outputs]" }
+  return "[output.\(try quoted(output))]"
+}
+
+private func quoted(_ name: String) throws -> String {
+  guard !name.contains(where: { $0 == "\"" || $0 == "\\" || $0.isNewline }) else {
+    throw ValidationError("A name has no quotes, backslashes or line ends.")
+  }
+  return "\"\(name)\""
+}
+
+/// `framepath policy`.
+struct PolicyCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "policy",
+    abstract: "Says who goes first where not everything fits before the next vblank.",
+    discussion: """
+      Policies: fifo, roundRobin, weightedFair, sla, hybrid (the default), exclusive. No frame is lost by a change.
+
+      Examples:
+        framepath policy weightedFair
+        framepath policy --output HDMI-A-1 sla
+      """)
+
+  @Option(help: ArgumentHelp("One output; else all of them.", valueName: "name")) var output: String?
+  @Argument(help: ArgumentHelp("The policy.", valueName: "policy")) var policy: String
+  @OptionGroup var daemon: DaemonOptions
+
+  func run() throws { try change("\(table(output))\npolicy = \(quoted(policy))", daemon) }
+}
+
+/// `framepath layout`.
+struct LayoutCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "layout",
+    abstract: "Says how VMs share an output.",
+    discussion: """
+      single: one VM has it. tile: a grid as the VMs need it, or of COLUMNSxROWS, or VM=X,Y,WIDTHxHEIGHT for each. \
+      focus: one VM is shown, the others wait.
+
+      Examples:
+        framepath layout tile
+        framepath layout --output HDMI-A-1 tile 4x4
+        framepath layout tile web=0,0,960x1080 db=960,0,960x1080
+        framepath layout focus
+      """)
+
+  @Option(help: ArgumentHelp("One output; else all of them.", valueName: "name")) var output: String?
+  @Argument(help: ArgumentHelp("The layout.", valueName: "layout")) var layout: [String]
+  @OptionGroup var daemon: DaemonOptions
+
+  func run() throws {
+    try change("\(table(output))\nlayout = \(quoted(layout.joined(separator: " ")))", daemon)
+  }
+}
+
+/// `framepath focus`.
+struct FocusCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "focus", abstract: "Shows a VM on the output that it shares in layout focus.",
+    discussion: "Example: framepath focus web")
+
+  @Argument(help: ArgumentHelp("The VM.", valueName: "vm")) var vm: String
+  @OptionGroup var daemon: DaemonOptions
+
+  func run() throws { try change("focus = \(quoted(vm))", daemon) }
+}
+
+/// `framepath vm`.
+struct VMCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "vm", abstract: "Says how a VM is treated.", subcommands: [Set.self])
+
+  /// `framepath vm set`.
+  struct Set: ParsableCommand {
+    static let configuration = CommandConfiguration(
+      abstract: "Changes a VM's share, promise or limits; also of one that is not connected.",
+      discussion: "Example: framepath vm set web --weight 200 --sla 30 --max-memory 256M")
+
+    @Argument(help: ArgumentHelp("The VM.", valueName: "vm")) var vm: String
+    @Option(help: ArgumentHelp("Its share against the others': 1 to 10000; 100 at first.", valueName: "n"))
+    var weight: Int?
+    @Option(help: ArgumentHelp("Frames per second that it is promised; 0 for none.", valueName: "hz")) var sla: Int?
+    @Option(help: ArgumentHelp("The most frames per second that it gets; 0 for all.", valueName: "hz")) var cap: Int?
+    @Option(help: ArgumentHelp("Bytes of buffers that it may hold, such as 256M.", valueName: "size"))
+    var maxMemory: String?
+    @OptionGroup var daemon: DaemonOptions
+
+    func validate() throws {
+      guard weight != nil || sla != nil || cap != nil || maxMemory != nil else {
+        throw ValidationError("Say what to set: --weight, --sla, --cap or --max-memory.")
+      }
+    }
+
+    func run() throws {
+      var lines = ["[vm.\(try quoted(vm))]"]
+      if let weight { lines.append("weight = \(weight)") }
+      if let sla { lines.append("sla = \(sla)") }
+      if let cap { lines.append("cap = \(cap)") }
+      if let maxMemory { lines.append("max-memory = \(try quoted(maxMemory))") }
+      try change(lines.joined(separator: "\n"), daemon)
+    }
+  }
+}
