@@ -45,6 +45,14 @@ public struct Readiness: OptionSet, Sendable {
   private var freeSlots: [UInt32] = []
   private var stopped = false
   private let eventCapacity = 32
+
+  /// When `onDeadline` is due, of CLOCK_MONOTONIC; it comes up to a millisecond late, and takes this back to nil.
+  ///
+  /// It is the time-out of the waiting itself: a deadline that comes and goes with every frame costs no system call and
+  /// no wake-up, which a timer would.
+  public var deadlineNanoseconds: UInt64?
+  /// Called by the loop once the deadline has passed.
+  public var onDeadline: (() -> Void)?
   private let events: UnsafeMutablePointer<epoll_event>
 
   /// An empty set.
@@ -113,7 +121,8 @@ public struct Readiness: OptionSet, Sendable {
   @discardableResult
   public func runOnce(timeoutMilliseconds: Int32 = -1) throws(SystemError) -> Int {
     beforeWait?()
-    let count = unsafe epoll_wait(epoll.raw, events, Int32(eventCapacity), timeoutMilliseconds)
+    let timeout = untilDeadline(atMost: timeoutMilliseconds)
+    let count = unsafe epoll_wait(epoll.raw, events, Int32(eventCapacity), timeout)
     if count < 0 {
       if errno == EINTR { return 0 }
       throw SystemError(call: "epoll_wait", code: errno)
@@ -125,7 +134,18 @@ public struct Readiness: OptionSet, Sendable {
       guard isLive(source), let handler = slots[Int(source.slot)].handler else { continue }
       handler(ready)
     }
+    if let deadline = deadlineNanoseconds, monotonicNanoseconds() >= deadline {
+      deadlineNanoseconds = nil
+      onDeadline?()
+    }
     return Int(count)
+  }
+
+  private func untilDeadline(atMost timeoutMilliseconds: Int32) -> Int32 {
+    guard let deadline = deadlineNanoseconds else { return timeoutMilliseconds }
+    let now = monotonicNanoseconds()
+    let remaining = deadline > now ? Int32(clamping: (deadline - now + 999_999) / 1_000_000) : 0
+    return timeoutMilliseconds < 0 ? remaining : min(remaining, timeoutMilliseconds)
   }
 
   /// Waits and dispatches until `stop` is called from a handler.

@@ -116,7 +116,7 @@ struct Backend: ParsableCommand {
     let memory = GuestMemory()
     let display = try DaemonDisplay(
       loop: loop, path: daemon, vm: name, outputs: outputNames, scanoutCount: scanoutCount, log: log)
-    let backend = try GPUBackend(
+    let backend = GPUBackend(
       loop: loop, display: display, memory: memory,
       configuration: DeviceConfiguration(scanoutCount: scanoutCount, pathPolicy: path))
     try display.start(device: backend.device)

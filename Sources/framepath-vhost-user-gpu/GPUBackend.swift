@@ -22,17 +22,14 @@ final class GPUBackend: VhostUserDevice {
   private var control: VhostUserQueue?
   /// Chains whose answer waits for a flip, by the device's token; tokens rise in the guest's order.
   private var waiting: [UInt64: (head: UInt16, byteCount: UInt32)] = [:]
-  private let timer: TimerFD
-  private var armedDeadline: UInt64?
+  private let loop: EventLoop
 
-  init(loop: EventLoop, display: DaemonDisplay, memory: GuestMemory, configuration: DeviceConfiguration)
-    throws(SystemError)
-  {
+  init(loop: EventLoop, display: DaemonDisplay, memory: GuestMemory, configuration: DeviceConfiguration) {
     self.display = display
+    self.loop = loop
     device = Device(display: display, memory: memory, configuration: configuration)
-    timer = try TimerFD()
     waiting.reserveCapacity(64)
-    _ = try loop.add(timer.fd.raw) { [weak self] _ in self?.timerFired() }
+    loop.onDeadline = { [weak self] in self?.deadlinePassed() }
     device.onCompletion = { [weak self] in self?.complete($0) }
     display.onHeadsChanged = { [weak self] in self?.onConfigurationChange?() }
     display.afterEvent = { [weak self] in self?.settle() }
@@ -134,19 +131,14 @@ final class GPUBackend: VhostUserDevice {
 
   // MARK: Time
 
-  private func timerFired() {
-    timer.drain()
-    armedDeadline = nil
+  private func deadlinePassed() {
     device.timerFired(nowNanoseconds: monotonicNanoseconds())
     settle()
   }
 
-  /// Tells the guest what was completed, and sets the timer to what the device waits for.
+  /// Tells the guest what was completed, and sets the loop's deadline to the device's.
   private func settle() {
     control?.notify()
-    // A timer that fires too early is set again then: that is rare, while a deadline comes and goes with every frame.
-    guard let deadline = device.nextDeadline, deadline < armedDeadline ?? .max else { return }
-    armedDeadline = deadline
-    timer.arm(deadlineNanoseconds: deadline)
+    loop.deadlineNanoseconds = device.nextDeadline
   }
 }

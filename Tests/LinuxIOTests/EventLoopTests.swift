@@ -44,6 +44,23 @@ struct EventLoopTests {
     #expect(calls == 1)
   }
 
+  @Test("a deadline ends the waiting and is told once; one that was taken back is not")
+  func deadline() throws {
+    let loop = try EventLoop()
+    var calls = 0
+    loop.onDeadline = { calls += 1 }
+
+    loop.deadlineNanoseconds = monotonicNanoseconds() + 1_000_000
+    #expect(try loop.runOnce(timeoutMilliseconds: 60_000) == 0)
+    #expect(calls == 1)
+    #expect(loop.deadlineNanoseconds == nil)
+
+    loop.deadlineNanoseconds = monotonicNanoseconds()
+    loop.deadlineNanoseconds = nil
+    try loop.runOnce(timeoutMilliseconds: 2)
+    #expect(calls == 1)
+  }
+
   @Test("a slot that is used again does not hear its former source's events")
   func slotReuse() throws {
     let loop = try EventLoop()
