@@ -13,6 +13,10 @@ final class ClientSession {
   unowned let server: Server
   private let connection: PresentConnection
   private var source: EventLoop.Source?
+  private var wantsWritable = false
+  private var pace = FramePace()
+  /// Until when nothing is read from a client that presents too much.
+  private(set) var pausedUntilNanoseconds: UInt64?
 
   private struct Outgoing {
     let message: ServerMessage
@@ -47,6 +51,7 @@ final class ClientSession {
   // MARK: - Receiving
 
   private func handle(_ ready: Readiness) {
+    if pausedUntilNanoseconds != nil, ready.contains(.hangUp) { return close("disconnected") }
     if ready.contains(.writable) { flush() }
     // A bounded number, so that other clients get their turn.
     for _ in 0..<32 where !isClosed {
@@ -55,7 +60,10 @@ final class ClientSession {
         guard let message = try connection.receiveClientMessage(fds: &fds) else { return }
         accept(message, &fds)
         // A frame is mostly all for a while, and the loop tells of more: a call less, and others get their turn.
-        if case .present = message { return }
+        if case .present = message {
+          if server.isShared, let until = pace.pause(at: monotonicNanoseconds()) { pause(until) }
+          return
+        }
       } catch {
         switch error {
         case .closed: close(hello?.kind == .tool ? nil : "disconnected")
@@ -165,9 +173,30 @@ final class ClientSession {
     watchWritable(false)
   }
 
+  /// The client waits, as its socket's buffer fills; everybody else does not.
+  private func pause(_ until: UInt64) {
+    pausedUntilNanoseconds = until
+    watch()
+    server.resumeReading(atNanoseconds: until)
+  }
+
+  /// Reads again from a client whose pause is over.
+  func resume(atNanoseconds now: UInt64) {
+    guard let until = pausedUntilNanoseconds, until <= now else { return }
+    pausedUntilNanoseconds = nil
+    watch()
+  }
+
   private func watchWritable(_ on: Bool) {
+    wantsWritable = on
+    watch()
+  }
+
+  private func watch() {
     guard let source else { return }
-    do { try server.loop.modify(source, on ? [.readable, .writable] : .readable) } catch {
+    var interest: Readiness = pausedUntilNanoseconds == nil ? .readable : []
+    if wantsWritable { interest.insert(.writable) }
+    do { try server.loop.modify(source, interest) } catch {
       server.drop(self, "\(error)")
     }
   }

@@ -41,6 +41,10 @@ public final class Server {
   private var dropped: [(session: ClientSession, why: String)] = []
   /// Clients for whom messages of this round wait.
   private var unsent: [ClientSession] = []
+  /// When the next client that presents too much is read from again.
+  private let resumeTimer: TimerFD
+  private var resumeSource: EventLoop.Source?
+  private var resumeNanoseconds = UInt64.max
   private let wake: EventFD
   private var wakeSource: EventLoop.Source?
 
@@ -64,6 +68,8 @@ public final class Server {
       for entry in outputs { made.append(try Presenter(entry.output, name: entry.name, loop: loop)) }
       presenters = made
       wake = try EventFD()
+      resumeTimer = try TimerFD()
+      resumeSource = try loop.add(resumeTimer.fd.raw, [.readable, .edge]) { [weak self] _ in self?.resumePaused() }
       wakeSource = try loop.add(wake.fd.raw) { [weak self] _ in self?.endDropped() }
       listening = try loop.add(self.socket.listener.fd.raw) { [weak self] _ in self?.acceptClients() }
     } catch {
@@ -92,6 +98,7 @@ public final class Server {
     loop.beforeWait = nil
     if let source = listening.take() { loop.remove(source) }
     if let source = wakeSource.take() { loop.remove(source) }
+    if let source = resumeSource.take() { loop.remove(source) }
     for session in sessions { session.close(nil) }
     sessions = []
     for presenter in presenters { presenter.close() }
@@ -155,6 +162,25 @@ public final class Server {
 
   /// A client's messages are to go out in one packet at the end of this round.
   func willSend(_ session: ClientSession) { unsent.append(session) }
+
+  /// Whether there is anybody whom a hasty client could keep from being served.
+  var isShared: Bool { sessions.count > 1 }
+
+  /// Asks for a paused client to be read from again.
+  func resumeReading(atNanoseconds time: UInt64) {
+    guard time < resumeNanoseconds else { return }
+    resumeNanoseconds = time
+    resumeTimer.arm(deadlineNanoseconds: time)
+  }
+
+  private func resumePaused() {
+    resumeNanoseconds = .max
+    let now = monotonicNanoseconds()
+    for session in sessions {
+      session.resume(atNanoseconds: now)
+      if let until = session.pausedUntilNanoseconds { resumeReading(atNanoseconds: until) }
+    }
+  }
 
   private func sendBatches() {
     if unsent.isEmpty { return }

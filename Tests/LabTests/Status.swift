@@ -10,6 +10,15 @@ struct Status: Decodable {
     let refreshMillihertz: Int
     let commits: Int
     let missedVblanks: Int
+    let vms: [Tile]?
+
+    struct Tile: Decodable {
+      let name: String
+      let x: Int
+      let y: Int
+      let width: Int
+      let height: Int
+    }
   }
 
   struct VM: Decodable {

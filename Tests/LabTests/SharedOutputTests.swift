@@ -1,0 +1,268 @@
+import Foundation
+import GraphicsMemory
+import LinuxIO
+import PresentClient
+import PresentProtocol
+import Scanout
+import Testing
+
+/// Many VMs on one screen, each shown at every vblank: the real daemon, and clients by the protocol's own library.
+@Suite("Many VMs on one output", .serialized, .enabled(if: Lab.card == nil))
+struct SharedOutputTests {
+  @Test("each of 4 and 16 VMs is at every vblank, in its own tile to the pixel", arguments: [4, 16])
+  func tiles(count: Int) throws {
+    let host = try LabHost(outputs: ["headless:640x480@60"])
+    try host.framepath(["layout", "tile"])
+    let stage = try PlayerStage(host, count: count)
+    // A stall of the machine that tests run on hits everybody: one window of three must be without.
+    var worst = 0.0
+    for _ in 0..<3 where worst <= 0.99 { worst = max(worst, try stage.play(vblanks: 180).min() ?? 0) }
+    #expect(worst > 0.99)
+    try stage.settle()
+    let picture = try host.snapshot(output: "headless-0")
+    let wanted = try stage.wantedPicture(host.status(), width: 640, height: 480)
+    #expect(picture == wanted)
+    #expect(try host.status().scanout(vm: "vm0").path == "blit")
+  }
+
+  @Test("a VM that floods and one that never finishes change nobody else's frame count by more than 1 %")
+  func hostile() throws {
+    let host = try LabHost(outputs: ["headless:640x480@60"])
+    try host.framepath(["layout", "tile", "3x2"])
+    let stage = try PlayerStage(host, count: 4)
+    let silent = try Player(stage.loop, host, "silent")
+    try stage.run { silent.isReady }
+    let flood = try Flood(host)
+    defer { flood.stop() }
+    try stage.run { flood.count > 1_000 }
+    let before = flood.count
+    // A stall of the machine that tests run on hits everybody: one window of three must be without.
+    var worst = 0.0
+    for _ in 0..<3 where worst <= 0.99 { worst = max(worst, try stage.play(vblanks: 180).min() ?? 0) }
+    #expect(worst > 0.99)
+    #expect(flood.count > before)
+  }
+
+  @Test("the focus goes to another VM at the next vblank, again and again")
+  func focus() throws {
+    let host = try LabHost(outputs: ["headless:640x480@60"])
+    try host.framepath(["layout", "focus"])
+    let stage = try PlayerStage(host, count: 3)
+    for player in stage.players { player.present() }
+    try stage.run(milliseconds: 200)
+    for round in 0..<6 {
+      let player = stage.players[(round + 1) % 3]
+      let before = try #require(try host.status().outputs.first).commits
+      try host.framepath(["focus", player.name])
+      try stage.run(milliseconds: 40)
+      let picture = try host.snapshot(output: "headless-0")
+      #expect(picture == .solid(player.color, width: 640, height: 480))
+      #expect(try #require(try host.status().outputs.first).commits == before + 1)
+    }
+  }
+
+  @Test("policies changed while four VMs play lose none of their frames")
+  func policies() throws {
+    let host = try LabHost(outputs: ["headless:640x480@60"])
+    try host.framepath(["layout", "tile"])
+    let stage = try PlayerStage(host, count: 4)
+    _ = try stage.play(vblanks: 10)
+    for policy in ["fifo", "roundRobin", "weightedFair", "sla", "hybrid"] {
+      try host.framepath(["policy", policy])
+      _ = try stage.play(vblanks: 20)
+    }
+    try stage.settle()
+    for player in stage.players {
+      let scanout = try host.status().scanout(vm: player.name)
+      #expect(scanout.framesPresented == scanout.framesFlipped)
+      #expect(player.supersededCount == 0)
+    }
+  }
+}
+
+/// Clients on one loop.
+private final class PlayerStage {
+  let loop: EventLoop
+  private(set) var players: [Player] = []
+
+  init(_ host: LabHost, count: Int) throws {
+    loop = try EventLoop()
+    for index in 0..<count {
+      players.append(try Player(loop, host, "vm\(index)", color: UInt32(0x0c_1523 * (index + 1))))
+    }
+    let players = players
+    try run { players.allSatisfy(\.isReady) }
+    // The grid has grown while they came: buffers of the last size.
+    try run(milliseconds: 100)
+    for player in players { try player.makeBuffers() }
+  }
+
+  /// Everybody presents at each flip of the last frame; which part of the vblanks each was shown at.
+  func play(vblanks: UInt64) throws -> [Double] {
+    for player in players { player.startPlaying() }
+    try run { self.players.allSatisfy { $0.lastSequence >= $0.firstSequence + vblanks && $0.firstSequence > 0 } }
+    return players.map { player in
+      player.isPlaying = false
+      return Double(player.flipCount - 1) / Double(player.lastSequence - player.firstSequence)
+    }
+  }
+
+  /// Until every frame is on screen.
+  func settle() throws { try run { self.players.allSatisfy { $0.openCount == 0 } } }
+
+  func wantedPicture(_ status: Status, width: Int, height: Int) throws -> Picture {
+    var picture = Picture.solid(0, width: width, height: height)
+    for player in players {
+      let tile = try #require(status.outputs.first?.vms?.first { $0.name == player.name })
+      for y in tile.y..<tile.y + tile.height {
+        for x in tile.x..<tile.x + tile.width { picture.pixels[y * width + x] = player.color }
+      }
+    }
+    return picture
+  }
+
+  func run(milliseconds: UInt64) throws {
+    let deadline = monotonicNanoseconds() + milliseconds * 1_000_000
+    while monotonicNanoseconds() < deadline { try loop.runOnce(timeoutMilliseconds: 5) }
+  }
+
+  func run(until isDone: () -> Bool) throws {
+    let deadline = monotonicNanoseconds() + 30_000_000_000
+    while !isDone() {
+      guard monotonicNanoseconds() < deadline else { throw LabError("the daemon did not answer within 30 s") }
+      try loop.runOnce(timeoutMilliseconds: 100)
+    }
+  }
+}
+
+/// A client with two pictures of one colour.
+private final class Player {
+  let name: String
+  let color: UInt32
+  var isPlaying = false
+  private(set) var firstSequence: UInt64 = 0
+  private(set) var lastSequence: UInt64 = 0
+  private(set) var flipCount = 0
+  private(set) var supersededCount = 0
+  private(set) var openCount = 0
+  private let client: PresentClient
+  private var buffers: [PresentBuffer] = []
+  private var frame: UInt64 = 0
+
+  init(_ loop: EventLoop, _ host: LabHost, _ name: String, color: UInt32 = 0) throws {
+    self.name = name
+    self.color = color
+    client = try PresentClient(
+      loop: loop, path: host.socket, hello: Hello(kind: .container, name: name, scanoutCount: 1))
+    client.onEvent = { [unowned self] event in
+      guard case .frameDone(let done) = event else { return }
+      openCount -= 1
+      guard done.outcome == .flipped else {
+        supersededCount += 1
+        return
+      }
+      flipCount += 1
+      if firstSequence == 0 { firstSequence = done.sequence }
+      lastSequence = done.sequence
+      if isPlaying { present() }
+    }
+    try client.start()
+  }
+
+  var isReady: Bool { client.output(0) != nil }
+
+  func makeBuffers() throws {
+    let mode = try #require(client.output(0)).mode
+    for _ in 0..<2 {
+      let buffer = try client.createBuffer(scanout: 0, width: mode.width, height: mode.height, format: .xrgb8888)
+      let mapped = buffer.mapped
+      for y in 0..<mode.height {
+        for x in 0..<mode.width {
+          mapped.pixels.storeBytes(of: color, toByteOffset: y * mapped.layout.strideBytes + x * 4, as: UInt32.self)
+        }
+      }
+      buffers.append(buffer)
+    }
+  }
+
+  func startPlaying() {
+    (isPlaying, firstSequence, flipCount) = (true, 0, 0)
+    if openCount == 0 { present() }
+  }
+
+  func present() {
+    frame += 1
+    openCount += 1
+    let buffer = buffers[Int(frame % 2)]
+    client.present(
+      PresentFrame(scanout: 0, frame: frame, bufferID: buffer.id, source: buffer.mapped.layout.bounds, path: .copy))
+  }
+}
+
+/// A client on a thread of its own that presents as fast as its socket takes it, and reads what comes back.
+private final class Flood: Sendable {
+  private let state = FloodState()
+  private let done = DispatchSemaphore(value: 0)
+
+  init(_ host: LabHost) throws {
+    let (socket, state, done) = (host.socket, state, done)
+    Thread.detachNewThread {
+      do { try Flood.run(socket, state) } catch { print("the flood ended: \(error)") }
+      done.signal()
+    }
+  }
+
+  var count: Int { state.count }
+
+  func stop() {
+    state.stop()
+    done.wait()
+  }
+
+  private static func run(_ socket: String, _ state: FloodState) throws {
+    let connection = try PresentConnection.connect(socket)
+    var fds = ReceivedFDs()
+    _ = try connection.send(.hello(Hello(kind: .container, name: "flood", scanoutCount: 1)))
+    var generation: UInt32 = 0
+    var isMade = false
+    var frame: UInt64 = 0
+    while !state.isStopped {
+      while let message = try connection.receiveServerMessage(fds: &fds) {
+        switch message {
+        case .output(let output):
+          generation = output.generation
+          let create = CreateBuffer(
+            bufferID: 1, scanout: 0, generation: generation, width: 64, height: 64, format: .xrgb8888, usage: .frame)
+          _ = try connection.send(.createBuffer(create, request: 1))
+        case .buffer: isMade = true
+        default: break
+        }
+      }
+      var isSent = false
+      if isMade {
+        isSent = try connection.send(
+          .present(
+            Present(
+              scanout: 0, generation: generation, frame: frame + 1, bufferID: 1, source: Rect(width: 64, height: 64),
+              damage: DamageRegion(), path: .copy, copies: 0, copiedBytes: 0)))
+      }
+      if isSent {
+        frame += 1
+        state.note(Int(frame))
+      } else {
+        _ = try waitUntilReady(connection.descriptor, [.readable, .writable], timeoutMilliseconds: 20)
+      }
+    }
+  }
+}
+
+private final class FloodState: @unchecked Sendable {
+  private let lock = NSLock()
+  private var frames = 0
+  private var stopped = false
+
+  var count: Int { lock.withLock { frames } }
+  var isStopped: Bool { lock.withLock { stopped } }
+  func note(_ count: Int) { lock.withLock { frames = count } }
+  func stop() { lock.withLock { stopped = true } }
+}
