@@ -18,9 +18,20 @@ public enum PresentTool {
   ///
   /// - Throws: `.notConnected` where no daemon listens at `path`.
   public static func status(path: String = PresentSocket.defaultPath()) throws(PresentClientError) -> [UInt8] {
+    try json(.status(request: 1), path)
+  }
+
+  /// The times of the last frames of every scanout: JSON, as Docs/Protocol.md describes it.
+  ///
+  /// - Throws: `.notConnected` where no daemon listens at `path`.
+  public static func trace(path: String = PresentSocket.defaultPath()) throws(PresentClientError) -> [UInt8] {
+    try json(.trace(request: 1), path)
+  }
+
+  private static func json(_ message: ClientMessage, _ path: String) throws(PresentClientError) -> [UInt8] {
     var fds = ReceivedFDs()
-    guard case .statusReply(let byteCount, _) = try ask(.status(request: 1), path, &fds), let fd = fds.take(0) else {
-      throw .failed("framepathd answered something else than its status")
+    guard case .statusReply(let byteCount, _) = try ask(message, path, &fds), let fd = fds.take(0) else {
+      throw .failed("framepathd answered something else than it was asked for")
     }
     return try read(fd, byteCount: byteCount)
   }

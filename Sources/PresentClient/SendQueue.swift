@@ -31,7 +31,8 @@ struct SendQueue {
         }
       }
       return append(message)
-    case .hello, .createBuffer, .importBuffer, .destroyBuffer, .disable, .path, .status, .snapshot, .control:
+    case .hello, .createBuffer, .importBuffer, .destroyBuffer, .disable, .path, .status, .snapshot, .control,
+      .trace:
       return append(message)
     }
   }

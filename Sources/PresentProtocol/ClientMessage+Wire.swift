@@ -31,6 +31,9 @@ extension ClientMessage {
         framepath_status(header: header(FRAMEPATH_STATUS, framepath_status.self, request: request)), into: buffer)
     case .snapshot(let subject, let request): unsafe store(framepath_snapshot(subject, request), into: buffer)
     case .control(let text, let request): unsafe store(framepath_control(text, request), into: buffer)
+    case .trace(let request):
+      unsafe store(
+        framepath_trace(header: header(FRAMEPATH_TRACE, framepath_trace.self, request: request)), into: buffer)
     }
   }
 
@@ -64,6 +67,9 @@ extension ClientMessage {
     case FRAMEPATH_CONTROL:
       let wire = try unsafe load(bytes, as: framepath_control.self)
       return .control(try loadText(wire.text, "CONTROL's text"), request: head.request)
+    case FRAMEPATH_TRACE:
+      _ = try unsafe load(bytes, as: framepath_trace.self)
+      return .trace(request: head.request)
     default: throw .malformed("message of unknown type \(head.type)")
     }
   }

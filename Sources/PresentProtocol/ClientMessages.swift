@@ -218,4 +218,6 @@ public enum ClientMessage: Sendable {
   case snapshot(SnapshotSubject, request: UInt64)
   /// CONTROL (11): settings in the words of the configuration file, 1007 bytes at most.
   case control(String, request: UInt64)
+  /// TRACE (12): the times of the last frames; `request` is repeated by the answer.
+  case trace(request: UInt64)
 }

@@ -3,8 +3,8 @@ import LinuxIO
 import PresentProtocol
 
 extension ClientSession {
-  func answerStatus(_ request: UInt64) {
-    let json = server.statusJSON()
+  /// Answers STATUS or TRACE.
+  func answer(_ json: [UInt8], _ request: UInt64) {
     do throws(SystemError) {
       let fd = SharedFD(try MemFD.create(name: "framepath-status", byteCount: json.count))
       let mapping = try Mapping(fd: fd.raw, byteCount: json.count)

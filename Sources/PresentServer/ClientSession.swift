@@ -90,9 +90,10 @@ final class ClientSession {
     case .disable(let index): if let tile = head(index)?.tile { tile.presenter.blank(tile) }
     case .cursor(let cursor): setCursor(cursor)
     case .path(let index, let path, let reason): head(index)?.setPath(path, reason: reason)
-    case .status(let request): answerStatus(request)
+    case .status(let request): answer(server.statusJSON(), request)
     case .snapshot(let subject, let request): answerSnapshot(subject, request)
     case .control(let text, let request): answerControl(text, request)
+    case .trace(let request): answer(server.traceJSON(), request)
     }
   }
 

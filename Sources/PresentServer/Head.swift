@@ -36,6 +36,8 @@ final class Head {
   private(set) var parking: Parking?
   var buffers: [UInt32: ClientBuffer] = [:]
   var counters = FrameCounters()
+  /// The last frames.
+  var trace = FrameTrace()
   private var path = PresentPath.copy
   private var pathReason = ""
   private var lastError = ""
@@ -117,8 +119,9 @@ final class Head {
   }
 
   /// A new frame was committed just now.
-  func frameLatched(readyNanoseconds: UInt64) {
+  func frameLatched(_ frame: UInt64, readyNanoseconds: UInt64) {
     let now = monotonicNanoseconds()
+    trace.update(frame) { $0.latchedNanoseconds = now }
     counters.lastLatchNanoseconds = now
     if readyNanoseconds != 0 { counters.latch.add(now > readyNanoseconds ? now - readyNanoseconds : 0) }
   }
@@ -129,6 +132,10 @@ final class Head {
     case .superseded: counters.superseded += 1
     case .rejected: counters.rejected += 1
     }
+    trace.update(frame) {
+      $0.outcome = outcome
+      $0.flippedNanoseconds = timeNanoseconds
+    }
     session.send(
       .frameDone(
         FrameDone(
@@ -137,6 +144,10 @@ final class Head {
   }
 
   func release(_ buffer: ClientBuffer) {
+    if buffer.usage == .frame {
+      let now = monotonicNanoseconds()
+      trace.update(buffer.lastFrame) { $0.releasedNanoseconds = now }
+    }
     session.send(
       .released(
         Released(

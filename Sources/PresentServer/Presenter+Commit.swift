@@ -43,7 +43,7 @@ extension Presenter {
       tile.isCursorChanged = false
       guard let staged = tile.staged.take() else { continue }
       tile.setLatched(staged.frame)
-      tile.head.frameLatched(readyNanoseconds: staged.frame.readyNanoseconds)
+      tile.head.frameLatched(staged.frame.number, readyNanoseconds: staged.frame.readyNanoseconds)
     }
     scheduler.commitDone(begunAt: begun, at: now)
   }

@@ -95,7 +95,7 @@ extension Server {
     }
   }
 
-  private static func name(of path: PresentPath) -> String {
+  static func name(of path: PresentPath) -> String {
     switch path {
     case .direct: "direct"
     case .copy: "copy"

@@ -18,6 +18,15 @@ struct DaemonOptions: ParsableArguments {
   /// The socket to use.
   var path: String { givenPath ?? PresentSocket.defaultPath() }
 
+  /// What the daemon answers; an error says what to do about it.
+  func answer(_ ask: (String) throws(PresentClientError) -> [UInt8]) throws -> [UInt8] {
+    do throws(PresentClientError) {
+      return try ask(path)
+    } catch {
+      throw explained(error)
+    }
+  }
+
   /// The error with what to do about it.
   func explained(_ error: PresentClientError) -> HostProbeError {
     switch error {

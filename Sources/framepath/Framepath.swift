@@ -11,6 +11,7 @@ struct Framepath: ParsableCommand {
       Examples:
         framepath doctor
         framepath status
+        framepath top
         framepath snapshot --vm web -o web.png
         qemu-system-x86_64 -drive file=web.qcow2 $(framepath qemu-args --vm web --memory 2G)
 
@@ -18,7 +19,8 @@ struct Framepath: ParsableCommand {
       line was wrong.
       """,
     subcommands: [
-      StatusCommand.self, SnapshotCommand.self, QEMUArgsCommand.self, DoctorCommand.self, GuestPrograms.self,
+      StatusCommand.self, TopCommand.self, TraceCommand.self, SnapshotCommand.self, QEMUArgsCommand.self,
+      DoctorCommand.self, GuestPrograms.self,
       BenchCommand.self, PolicyCommand.self, LayoutCommand.self, FocusCommand.self, VMCommand.self,
     ])
 }

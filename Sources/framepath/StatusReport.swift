@@ -30,6 +30,8 @@ struct StatusReport: Decodable {
     var framesSuperseded: UInt64
     var cpuCopies: UInt64
     var copiedBytes: UInt64
+    var latchMedianNanoseconds: UInt64?
+    var latchP99Nanoseconds: UInt64?
   }
 
   /// A client.

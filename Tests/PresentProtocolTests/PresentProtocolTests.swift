@@ -100,6 +100,7 @@ struct ClientMessageTests {
   func short() throws {
     try expectBothWays(.destroyBuffer(5), words([4, 24, 0, 0, 5, 0]))
     try expectBothWays(.disable(scanout: 2), words([6, 24, 0, 0, 2, 0]))
+    try expectBothWays(.trace(request: 0x1_0000_0002), words([12, 16, 2, 1]))
     try expectBothWays(.status(request: 0x1_0000_0002), words([9, 16, 2, 1]))
   }
 

@@ -38,6 +38,7 @@ enum framepath_type {
   FRAMEPATH_STATUS = 9,
   FRAMEPATH_SNAPSHOT = 10,
   FRAMEPATH_CONTROL = 11,
+  FRAMEPATH_TRACE = 12,
   /* daemon to client */
   FRAMEPATH_WELCOME = 129,
   FRAMEPATH_OUTPUT = 130,
@@ -208,6 +209,11 @@ struct framepath_status {
   struct framepath_header header;
 };
 
+/* Answered by STATUS_REPLY: the last frames of every scanout. */
+struct framepath_trace {
+  struct framepath_header header;
+};
+
 /* Answered by SNAPSHOT_REPLY or ERROR. */
 struct framepath_snapshot {
   struct framepath_header header;
@@ -326,6 +332,7 @@ FRAMEPATH_ASSERT_SIZE(framepath_status, 16);
 FRAMEPATH_ASSERT_SIZE(framepath_snapshot, 88);
 FRAMEPATH_ASSERT_SIZE(framepath_control, 1024);
 FRAMEPATH_ASSERT_SIZE(framepath_control_reply, 16);
+FRAMEPATH_ASSERT_SIZE(framepath_trace, 16);
 FRAMEPATH_ASSERT_SIZE(framepath_welcome, 32);
 FRAMEPATH_ASSERT_SIZE(framepath_output, 1152);
 FRAMEPATH_ASSERT_SIZE(framepath_buffer, 48);

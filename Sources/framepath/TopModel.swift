@@ -1,0 +1,137 @@
+/// What `framepath top` makes of one status after the other: rates, and their history.
+struct TopModel {
+  /// What rows are ordered by.
+  enum Order: Character, CaseIterable {
+    case name = "n"
+    case rate = "r"
+    case copies = "c"
+    case latency = "l"
+
+    /// For the title line.
+    var title: String {
+      switch self {
+      case .name: "name"
+      case .rate: "rate"
+      case .copies: "copies"
+      case .latency: "latency"
+      }
+    }
+  }
+
+  /// A head of a VM over the last interval.
+  struct Row: Equatable {
+    var vm: String
+    var head: Int
+    var output: String
+    var path: String
+    /// Frames that reached the screen, per second.
+    var rate: Double
+    /// Frames that a newer one replaced, per second.
+    var superseded: Double
+    /// CPU copies per frame that was handed over; 0 without frames.
+    var copies: Double
+    /// Copied bytes per second.
+    var copiedBytes: Double
+    /// From hand-over to commit over the scanout's life, µs.
+    var latchMedian: Double
+    var latchP99: Double
+    /// Rates, the newest last.
+    var history: [Double]
+  }
+
+  static let historyLength = 24
+
+  private(set) var rows: [Row] = []
+  private var last: [String: StatusReport.Scanout] = [:]
+  private var lastNanoseconds: UInt64 = 0
+  private var histories: [String: [Double]] = [:]
+
+  /// Takes a status that was asked for at a time of CLOCK_MONOTONIC.
+  mutating func take(_ report: StatusReport, at nanoseconds: UInt64) {
+    let seconds = lastNanoseconds == 0 ? 0 : Double(nanoseconds - lastNanoseconds) / 1e9
+    var next: [String: StatusReport.Scanout] = [:]
+    var nextHistories: [String: [Double]] = [:]
+    rows = []
+    for vm in report.vms {
+      for scanout in vm.scanouts {
+        let key = "\(vm.pid)/\(scanout.index)"
+        next[key] = scanout
+        let before = last[key]
+        let rate = TopModel.rate(scanout.framesFlipped, before?.framesFlipped, seconds)
+        var history = histories[key] ?? []
+        if before != nil { history = (history + [rate]).suffix(TopModel.historyLength) }
+        nextHistories[key] = history
+        let frames = TopModel.difference(scanout.framesPresented, before?.framesPresented)
+        let copies = TopModel.difference(scanout.cpuCopies, before?.cpuCopies)
+        rows.append(
+          Row(
+            vm: vm.name, head: scanout.index, output: scanout.output ?? "-", path: scanout.path ?? "-", rate: rate,
+            superseded: TopModel.rate(scanout.framesSuperseded, before?.framesSuperseded, seconds),
+            copies: frames == 0 ? 0 : Double(copies) / Double(frames),
+            copiedBytes: TopModel.rate(scanout.copiedBytes, before?.copiedBytes, seconds),
+            latchMedian: Double(scanout.latchMedianNanoseconds ?? 0) / 1000,
+            latchP99: Double(scanout.latchP99Nanoseconds ?? 0) / 1000, history: history))
+      }
+    }
+    (last, histories, lastNanoseconds) = (next, nextHistories, nanoseconds)
+  }
+
+  /// The rows in an order; equal ones by name.
+  func rows(by order: Order) -> [Row] {
+    rows.sorted { left, right in
+      let names = (left.vm, left.head) < (right.vm, right.head)
+      switch order {
+      case .name: return names
+      case .rate: return left.rate == right.rate ? names : left.rate > right.rate
+      case .copies: return left.copiedBytes == right.copiedBytes ? names : left.copiedBytes > right.copiedBytes
+      case .latency: return left.latchP99 == right.latchP99 ? names : left.latchP99 > right.latchP99
+      }
+    }
+  }
+
+  /// The screen's lines.
+  func lines(by order: Order, sparks: Sparkline) -> [String] {
+    if rows.isEmpty { return ["No VMs."] }
+    var table = TextTable([
+      "VM", ">HEAD", "OUTPUT", "PATH", ">FRAMES/S", "FRAME RATE", ">SUPERSEDED/S", ">COPIES/FRAME", ">COPIED/S",
+      ">LATCH 50 % µs", ">99 % µs",
+    ])
+    for row in rows(by: order) {
+      table.add([
+        row.vm, "\(row.head)", row.output, row.path, TextTable.fixed(row.rate, decimals: 1), sparks.text(row.history),
+        TextTable.fixed(row.superseded, decimals: 1), TextTable.fixed(row.copies, decimals: 2),
+        TextTable.bytes(UInt64(max(row.copiedBytes, 0))), TextTable.fixed(row.latchMedian, decimals: 0),
+        TextTable.fixed(row.latchP99, decimals: 0),
+      ])
+    }
+    return table.lines
+  }
+
+  /// A counter may begin anew with a daemon that has come back.
+  private static func difference(_ now: UInt64, _ before: UInt64?) -> UInt64 {
+    guard let before, now >= before else { return 0 }
+    return now - before
+  }
+
+  private static func rate(_ now: UInt64, _ before: UInt64?, _ seconds: Double) -> Double {
+    seconds > 0 ? Double(difference(now, before)) / seconds : 0
+  }
+}
+
+/// A row of small bars, from 0 to the largest of its values.
+struct Sparkline {
+  private let levels: [Character]
+
+  /// - Parameter isUnicode: whether the terminal shows block characters.
+  init(isUnicode: Bool) { levels = Array(isUnicode ? "▁▂▃▄▅▆▇█" : "_.:-=+*#") }
+
+  /// One character for each value, padded to the length of a whole history.
+  func text(_ values: [Double]) -> String {
+    let largest = values.max() ?? 0
+    let bars = values.map { value -> Character in
+      guard largest > 0 else { return levels[0] }
+      return levels[min(Int(value / largest * Double(levels.count - 1) + 0.5), levels.count - 1)]
+    }
+    return String(repeating: " ", count: max(TopModel.historyLength - bars.count, 0)) + String(bars)
+  }
+}

@@ -1,0 +1,46 @@
+import ArgumentParser
+import HostProbe
+import LinuxIO
+import PresentClient
+
+/// `framepath trace`.
+struct TraceCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "trace",
+    abstract: "Writes when the last frames did what: a trace for ui.perfetto.dev or chrome://tracing.",
+    discussion: """
+      The daemon remembers the last 512 frames of every screen. Each has up to four stages: in the backend (from the \
+      guest's kick to the daemon's receipt), waiting for its commit, waiting for the vblank, and on screen until its \
+      buffer is given back.
+
+      Examples:
+        framepath trace -o trace.json
+        framepath trace --vm web --seconds 2 -o -
+      """)
+
+  @Option(name: .customShort("o"), help: ArgumentHelp("Where to write; - is standard output.", valueName: "file"))
+  var file: String
+  @Option(help: ArgumentHelp("How far back.", valueName: "seconds")) var seconds = 10.0
+  @Option(help: ArgumentHelp("This VM alone.", valueName: "name")) var vm: String?
+  @OptionGroup var daemon: DaemonOptions
+
+  func validate() throws {
+    guard seconds > 0, seconds <= 3600 else { throw ValidationError("--seconds takes 0 to 3600.") }
+    guard !file.isEmpty else { throw ValidationError("The file's name is empty.") }
+  }
+
+  func run() throws {
+    let report = try TraceReport(
+      json: try daemon.answer { path throws(PresentClientError) in try PresentTool.trace(path: path) })
+    if let vm, !report.scanouts.contains(where: { $0.vm == vm }) {
+      let known = report.scanouts.map(\.vm).joined(separator: ", ")
+      throw HostProbeError("There is no VM \(vm). \(known.isEmpty ? "There is none at all." : "There are: \(known)")")
+    }
+    let bytes = try ChromeTrace(report, seconds: seconds, vm: vm).json()
+    if file == "-" {
+      try LinuxFile.writeToStandardOutput(bytes)
+    } else {
+      try LinuxFile.replace(file, with: bytes)
+    }
+  }
+}
