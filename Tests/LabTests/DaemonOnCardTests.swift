@@ -55,6 +55,38 @@ struct DaemonOnCardTests {
     try host.expect(output: output.name, shows: wanted)
   }
 
+  @Test("VMs in tiles are on a card's screen to the pixel, the focus changes without a mode set, and one has it again")
+  func tiles() throws {
+    let host = try LabHost(outputs: ["kms:\(try #require(Lab.card))"])
+    let output = try #require(try host.status().outputs.first)
+    try host.framepath(["layout", "tile", "2x2"])
+    let painters = try (0..<3).map { try Painter(host: host, name: "vm\($0)") }
+    let (width, height) = (output.width / 2, output.height / 2)
+    var wanted = Picture.solid(0, width: output.width, height: output.height)
+    for (index, painter) in painters.enumerated() {
+      let picture = Picture.noise(width: width, height: height, seed: UInt32(index + 3))
+      let (left, top) = (index % 2 * width, index / 2 * height)
+      for y in 0..<height { for x in 0..<width { wanted.pixels[(top + y) * output.width + left + x] = picture[x, y] } }
+      let buffer = try painter.nextBuffer(width: width, height: height)
+      painter.draw(picture, in: buffer)
+      try painter.show(buffer)
+    }
+    try host.expect(output: output.name, shows: wanted)
+
+    try host.framepath(["layout", "focus"])
+    for (index, painter) in painters.enumerated() {
+      let buffer = try painter.freshBuffer(width: output.width, height: output.height)
+      painter.fill(buffer, with: Picture.frameColour(UInt32(index)))
+      try painter.show(buffer)
+    }
+    for index in [1, 2, 0] {
+      try host.framepath(["focus", "vm\(index)"])
+      let colour = Picture.frameColour(UInt32(index))
+      try host.expect(output: output.name, shows: .solid(colour, width: output.width, height: output.height))
+    }
+    #expect(host.stop() == .status(0))
+  }
+
   @Test("a second daemon on the card is told who has it")
   func masterIsTaken() throws {
     let card = try #require(Lab.card)
@@ -99,6 +131,7 @@ private final class Painter {
   private var busy: Set<UInt32> = []
   private var frame: UInt64 = 0
   private var lastDone: UInt64 = 0
+  private var generation: UInt32 = 1
 
   init(host: LabHost, name: String) throws {
     loop = try EventLoop()
@@ -124,6 +157,15 @@ private final class Painter {
     let buffer = try client.createBuffer(scanout: 0, width: width, height: height, format: .xrgb8888)
     buffers.append(buffer)
     return buffer
+  }
+
+  /// A buffer after a move to another output or layout, whose buffers are others.
+  func freshBuffer(width: Int, height: Int) throws -> PresentBuffer {
+    try run { (client.output(0)?.generation ?? 0) > generation }
+    generation = client.output(0)?.generation ?? 0
+    buffers.removeAll()
+    busy.removeAll()
+    return try nextBuffer(width: width, height: height)
   }
 
   func fill(_ buffer: PresentBuffer, with colour: UInt32) {
