@@ -100,7 +100,7 @@ let package = Package(
     .target(
       name: "GuestPrograms",
       dependencies: [
-        "CDRM", "LinuxIO", "Scanout", "GraphicsMemory", "HybridRegion", "FramepathGuest", argumentParser,
+        "CDRM", "LinuxIO", "Scanout", "GraphicsMemory", "HybridRegion", "Ivshmem", "FramepathGuest", argumentParser,
       ],
       swiftSettings: memory),
 

@@ -1,5 +1,7 @@
 import ArgumentParser
 import FramepathGuest
+import Glibc
+import Ivshmem
 import LinuxIO
 
 /// Writes random words over the region: a guest at its worst, for tests.
@@ -7,11 +9,26 @@ struct GarbageProgram: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "garbage", abstract: "Writes random words over the region, for tests.", shouldDisplay: false)
 
+  @OptionGroup var options: GuestOptions
+
   @Option(name: .long, help: "How long.") var seconds = 60.0
 
   func run() throws {
-    guard let device = PCIDevice.all().first else { throw ValidationError("this machine has no ivshmem device") }
-    let memory = try device.mapMemory()
+    switch options.place {
+    case .device(let number):
+      let devices = PCIDevice.all()
+      guard devices.indices.contains(number) else { throw ValidationError("this machine has no such ivshmem device") }
+      try spoil(devices[number].mapMemory()) {}
+    case .socket(let path):
+      let client = try IvshmemClient.connect(path)
+      try spoil(Mapping(fd: client.memory.raw, byteCount: client.memory.byteCount())) { client.hostDoorbell.signal() }
+    case .file(let path):
+      let file = try OwnedFD.open(path, flags: O_RDWR)
+      try spoil(Mapping(fd: file.raw, byteCount: file.byteCount())) {}
+    }
+  }
+
+  private func spoil(_ memory: consuming Mapping, ring: () -> Void) {
     let end = monotonicNanoseconds() + UInt64(seconds * 1e9)
     // The words and rings of both sides lie in the first 64 KiB; most writes go there.
     let near = min(65_536, memory.byteCount)
@@ -23,6 +40,7 @@ struct GarbageProgram: ParsableCommand {
         // SAFETY: the offset lies in the mapping, a multiple of 8.
         unsafe memory.base.storeBytes(of: word, toByteOffset: offset, as: UInt64.self)
       }
+      ring()
     }
   }
 }

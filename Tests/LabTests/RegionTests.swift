@@ -63,13 +63,51 @@ struct RegionTests {
     #expect(backend.waitForExit(timeoutMilliseconds: 0) == nil)
   }
 
+  @Test("a client that dies in mid-frame, a second one beside it, and a cut-off region: each a clear error or nothing")
+  func faults() throws {
+    let host = try LabHost(outputs: ["headless:1920x1080@60"])
+    let socket = "\(host.folder)/region.sock"
+    let backend = try region(host, ["--vm", "web", "--socket-path", socket])
+    let guest = try boot(host, Device.doorbell.arguments(socket))
+    for _ in 0..<5 {
+      try guest.run("framepath-guest pattern --frames 0 & sleep 1.3; kill -9 $!; wait $! || true")
+      let figures = try guest.run("framepath-guest pattern --frames 10")
+      #expect(figures.contains("flipped=10 superseded=0 failed=0 refused=0"))
+    }
+    let answer = try guest.run(
+      "framepath-guest pattern --frames 0 & sleep 1; framepath-guest pattern --frames 1 2>&1; kill $!")
+    #expect(answer.contains("another client of this machine has the region"))
+    // The seals hold for root as well.
+    let cut = try ChildProcess.run(ChildCommand("truncate", ["-s", "0", socket + ".region"]))
+    #expect(cut.error.contains("Operation not permitted"))
+    #expect(try guest.run("framepath-guest pattern --frames 10").contains("flipped=10"))
+    #expect(backend.waitForExit(timeoutMilliseconds: 0) == nil)
+  }
+
+  @Test("a container that writes garbage over its region costs its neighbour no frame")
+  func neighbours() throws {
+    let host = try LabHost(outputs: ["headless:1920x1080@60", "headless:1280x720@60"])
+    let socket = "\(host.folder)/region.sock"
+    let backend = try region(host, ["--vm", "box", "--socket-path", socket, "--containers"])
+    let program = Lab.program("framepath-guest")
+    let bad = try ChildProcess(ChildCommand(program, ["garbage", "--socket", socket, "--seconds", "60"]))
+    try LabHost.pause(milliseconds: 500)
+    let good = try ChildProcess.run(
+      ChildCommand(program, ["pattern", "--socket", socket, "--frames", "300", "--still"]), timeoutMilliseconds: 60_000)
+    #expect(good.output.contains("frames=300 flipped=300 superseded=0 failed=0 refused=0"))
+    #expect(bad.waitForExit(timeoutMilliseconds: 0) == nil)
+    bad.kill()
+    bad.waitForExit()
+    #expect(backend.waitForExit(timeoutMilliseconds: 0) == nil)
+  }
+
   @Test("garbage from the guest over the whole region harms that guest's frames only")
   func garbage() throws {
     let host = try LabHost(outputs: ["headless:1920x1080@60"])
     let socket = "\(host.folder)/region.sock"
     let backend = try region(host, ["--vm", "web", "--socket-path", socket, "--size", "64M"])
     let guest = try boot(host, Device.doorbell.arguments(socket))
-    try guest.run("framepath-guest garbage --seconds 20", seconds: 60)
+    try guest.run("framepath-guest garbage --seconds 60", seconds: 120)
     #expect(backend.waitForExit(timeoutMilliseconds: 0) == nil)
     let figures = try guest.run("framepath-guest pattern --frames 20", seconds: 60)
     #expect(figures.contains("flipped=20"))
