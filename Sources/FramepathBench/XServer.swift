@@ -12,7 +12,6 @@ final class XServer {
   private let resourceBase: UInt32
   private var sharedMemoryOpcode: UInt8 = 0
   private var completionEvent: UInt8 = 0
-  private static let timeoutMilliseconds: Int32 = 5000
 
   private var graphicsContext: UInt32 { resourceBase }
   private var segment: UInt32 { resourceBase + 1 }
@@ -33,20 +32,16 @@ final class XServer {
       try UnixSocket.connect("/tmp/.X11-unix/X\(display)", .stream)
     }
     // Little-endian, protocol 11.0, no authorization.
-    do throws(SystemError) {
-      try XServer.sendBytes(socket, [0x6C, 0, 11, 0, 0, 0, 0, 0, 0, 0, 0, 0])
-    } catch {
-      throw BenchError("Xvfb: \(error)")
-    }
-    let head = try XServer.receive(socket.fd.raw, 8)
+    try SocketBytes.send(socket, [0x6C, 0, 11, 0, 0, 0, 0, 0, 0, 0, 0, 0], "Xvfb")
+    let head = try SocketBytes.receive(socket.fd.raw, 8, "Xvfb")
     guard head[0] == 1 else { throw BenchError("Xvfb lets nobody in") }
-    let body = try XServer.receive(socket.fd.raw, 4 * XServer.number(head, 6, 2))
+    let body = try SocketBytes.receive(socket.fd.raw, 4 * SocketBytes.little(head, 6, 2), "Xvfb")
     guard body.count >= 32 else { throw BenchError("Xvfb greets with \(body.count) bytes") }
-    resourceBase = UInt32(XServer.number(body, 4, 4))
-    let vendorBytes = (XServer.number(body, 16, 2) + 3) / 4 * 4
+    resourceBase = UInt32(SocketBytes.little(body, 4, 4))
+    let vendorBytes = (SocketBytes.little(body, 16, 2) + 3) / 4 * 4
     let screen = 32 + vendorBytes + 8 * Int(body[21])
     guard body.count >= screen + 40 else { throw BenchError("Xvfb has no screen") }
-    rootWindow = UInt32(XServer.number(body, screen, 4))
+    rootWindow = UInt32(SocketBytes.little(body, screen, 4))
     rootDepth = body[screen + 38]
     self.socket = socket
     try begin()
@@ -87,7 +82,7 @@ final class XServer {
     request += short(UInt16(width)) + short(UInt16(height)) + long(0xFFFF_FFFF)
     try send(request)
     let head = try reply()
-    return try XServer.receive(socket.fd.raw, 4 * XServer.number(head, 4, 4))
+    return try SocketBytes.receive(socket.fd.raw, 4 * SocketBytes.little(head, 4, 4), "Xvfb")
   }
 
   // MARK: Messages
@@ -101,64 +96,13 @@ final class XServer {
 
   /// 32 bytes: an event, or a reply's beginning; an error is thrown.
   private func message() throws(BenchError) -> [UInt8] {
-    let bytes = try XServer.receive(socket.fd.raw, 32)
+    let bytes = try SocketBytes.receive(socket.fd.raw, 32, "Xvfb")
     guard bytes[0] != 0 else { throw BenchError("Xvfb answers request \(bytes[10]) with error \(bytes[1])") }
     return bytes
   }
 
   private func send(_ bytes: [UInt8], fds: [Int32] = []) throws(BenchError) {
-    do throws(SystemError) {
-      try XServer.sendBytes(socket, bytes, fds: fds)
-    } catch {
-      throw BenchError("Xvfb: \(error)")
-    }
-  }
-
-  private static func sendBytes(
-    _ socket: borrowing UnixSocket, _ bytes: [UInt8], fds: [Int32] = []
-  ) throws(SystemError) {
-    let count = try sendOnce(socket, bytes, fds).get()
-    guard count == bytes.count else { throw SystemError(call: "sendmsg", code: 90, subject: "\(count) bytes taken") }
-  }
-
-  private static func sendOnce(
-    _ socket: borrowing UnixSocket, _ bytes: [UInt8], _ fds: [Int32]
-  ) -> Result<Int, SystemError> {
-    unsafe bytes.withUnsafeBytes { buffer in
-      do throws(SystemError) {
-        return .success(try unsafe socket.send(buffer, fds: fds) ?? 0)
-      } catch {
-        return .failure(error)
-      }
-    }
-  }
-
-  private static func receive(_ fd: Int32, _ count: Int) throws(BenchError) -> [UInt8] {
-    var bytes = [UInt8](repeating: 0, count: count)
-    var filled = 0
-    while filled < count {
-      let start = filled
-      let received: Int? = try mapped { () throws(SystemError) in
-        guard try !waitUntilReady(fd, .readable, timeoutMilliseconds: timeoutMilliseconds).isEmpty else { return nil }
-        let result: Result<Int?, SystemError> = unsafe bytes.withUnsafeMutableBytes { buffer in
-          do throws(SystemError) {
-            return .success(
-              try unsafe readAvailable(fd, into: UnsafeMutableRawBufferPointer(rebasing: buffer[start...])))
-          } catch {
-            return .failure(error)
-          }
-        }
-        return try result.get()
-      }
-      guard let received else { throw BenchError("Xvfb does not answer") }
-      guard received > 0 else { throw BenchError("Xvfb has ended") }
-      filled += received
-    }
-    return bytes
-  }
-
-  private static func number(_ bytes: [UInt8], _ offset: Int, _ count: Int) -> Int {
-    bytes[offset..<(offset + count)].reversed().reduce(0) { $0 << 8 | Int($1) }
+    try SocketBytes.send(socket, bytes, fds: fds, "Xvfb")
   }
 
   private func short(_ value: UInt16) -> [UInt8] { [UInt8(value & 0xFF), UInt8(value >> 8)] }

@@ -18,11 +18,13 @@ struct BenchCommand: ParsableCommand {
         framepath bench throughput
         framepath bench throughput --device vhost-user-gpu --sizes 1920x1080 --runs 3 --json
         framepath bench scale -o scale.html
+        framepath bench guest --sizes 1920x1080
         framepath bench memory
         framepath bench memcpy --sizes 3840x2160
       """,
     subcommands: [
-      BenchCopiesCommand.self, BenchThroughputCommand.self, BenchScaleCommand.self, BenchMemoryCommand.self,
+      BenchCopiesCommand.self, BenchThroughputCommand.self, BenchScaleCommand.self, BenchGuestCommand.self,
+      BenchMemoryCommand.self,
       BenchMemcpyCommand.self, BenchEmptyBackendCommand.self,
     ])
 }

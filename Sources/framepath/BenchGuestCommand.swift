@@ -1,0 +1,92 @@
+import ArgumentParser
+import FramepathBench
+
+/// `framepath bench guest`.
+struct BenchGuestCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "guest",
+    abstract: "Real QEMU guests that flip pages: QEMU's own displays beside ours.",
+    discussion: """
+      Needs the lab (make lab): its guest is a stock Debian kernel with a drawing program. Each setup boots a guest of \
+      its own. CPU times are those of all threads and processes, the guest's own processors apart: without KVM they are \
+      an emulator.
+
+      Setups: qemu-none (QEMU's virtio-gpu, nobody looks), qemu-vnc (a VNC viewer that takes every change raw), \
+      qemu-vhost-user-gpu (QEMU's own backend, nobody looks), framepath-vhost-user-gpu, framepath-complete.
+
+      Example:
+        framepath bench guest --sizes 1920x1080 --frames 300 -o guest.html
+      """)
+
+  @Option(help: ArgumentHelp("Sizes of the picture.", valueName: "WxH,…"))
+  var sizes = BenchSizes([(1024, 768), (1920, 1080)])
+  @Option(help: ArgumentHelp("Page flips of each measurement.", valueName: "count")) var frames = 120
+  @Option(help: ArgumentHelp("Which setups.", valueName: "name,…")) var setups = GuestSetups()
+  @Option(help: ArgumentHelp("The folder of the lab's scripts.", valueName: "folder")) var lab = "Tests/Lab"
+  @OptionGroup var options: BenchOptions
+
+  func validate() throws {
+    guard (1...100_000).contains(frames) else { throw ValidationError("--frames takes 1 to 100000.") }
+  }
+
+  func run() throws {
+    try options.supervised {
+      var bench = GuestBench(options.benchPrograms)
+      bench.sizes = sizes.sizes
+      bench.frames = frames
+      bench.setups = setups.setups
+      bench.lab = lab
+      bench.progress = options.progress
+      let report = try bench.run()
+      try options.show(report, BenchGuestCommand.lines(report), report.page(command: options.commandLine))
+    }
+  }
+
+  /// The report as text.
+  static func lines(_ report: GuestReport) -> [String] {
+    var lines = [report.machine.line, "\(report.frames) flips; CPU times in µs per flip"]
+    for size in report.sizes {
+      lines += ["", "\(size.width)x\(size.height)"]
+      var table = TextTable([
+        "SETUP", ">FLIPS/S", ">DISPLAYED", "PATH", ">QEMU BUT GUEST", ">BESIDE QEMU", ">HOST IN ALL", ">GUEST'S CPUS",
+        ">ALL PER DISPLAYED",
+      ])
+      for figures in size.setups {
+        if let missing = figures.missing {
+          table.add([figures.setup.rawValue, "-"])
+          table.add(note: missing)
+          continue
+        }
+        let all = figures.allMicrosecondsPerDisplayed(frames: report.frames)
+        table.add([
+          figures.setup.rawValue, TextTable.fixed(figures.framesPerSecond, decimals: 1),
+          figures.displayed.map { "\($0)" } ?? "-", figures.path ?? "-",
+          TextTable.fixed(figures.qemuMicroseconds, decimals: 0),
+          TextTable.fixed(figures.helpers.reduce(0) { $0 + $1.microseconds }, decimals: 0),
+          TextTable.fixed(figures.hostMicroseconds, decimals: 0),
+          TextTable.fixed(figures.guestMicroseconds, decimals: 0),
+          all.map { TextTable.fixed($0, decimals: 0) } ?? "-",
+        ])
+      }
+      lines += table.lines
+    }
+    return lines
+  }
+}
+
+/// `qemu-none,framepath-complete`.
+struct GuestSetups: ExpressibleByArgument {
+  var setups = GuestBench.Setup.allCases
+
+  init() {}
+
+  init?(argument: String) {
+    setups = []
+    for name in argument.split(separator: ",", omittingEmptySubsequences: false) {
+      guard let setup = GuestBench.Setup(rawValue: String(name)), !setups.contains(setup) else { return nil }
+      setups.append(setup)
+    }
+  }
+
+  var defaultValueDescription: String { setups.map(\.rawValue).joined(separator: ",") }
+}
