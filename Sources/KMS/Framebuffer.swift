@@ -39,7 +39,8 @@ struct Framebuffer: ~Copyable {
     var id: UInt32 = 0
     let raw = device.fd.raw
     let (width, height) = (UInt32(layout.width), UInt32(layout.height))
-    let what = "\(layout.width)x\(layout.height), pitch \(layout.strideBytes), \(fourccText(fourcc))"
+    var what = "\(layout.width)x\(layout.height), pitch \(layout.strideBytes), \(fourccText(fourcc))"
+    if let modifier { what += ", modifier 0x\(String(modifier, radix: 16))" }
     // SAFETY: libdrm reads four elements of each array, which the tuples are.
     let code: Int32 = unsafe withUnsafeBytes(of: &handles) { handles in
       unsafe withUnsafeBytes(of: &pitches) { pitches in

@@ -108,8 +108,10 @@ final class Importer {
       throw .rejected("\(capabilities.driverName) cannot import this memory: \(error)")
     }
     defer { _ = drmCloseBufferHandle(raw, handle) }
-    // Linear memory needs no modifier, and a driver without modifiers takes nothing else.
-    let isPlain = modifier == CDRM_FORMAT_MOD_LINEAR || modifier == CDRM_FORMAT_MOD_INVALID
+    // Pages of ours are linear whatever the driver thinks of them, and a driver without modifiers takes nothing else. Of
+    // a dma-buf the driver may know another layout than linear: there the client's word is passed on.
+    var isPlain = modifier == CDRM_FORMAT_MOD_LINEAR || modifier == CDRM_FORMAT_MOD_INVALID
+    if case .dmaBuf = memory, capabilities.hasModifiers { isPlain = modifier == CDRM_FORMAT_MOD_INVALID }
     if !isPlain && !capabilities.hasModifiers {
       throw .rejected("\(capabilities.driverName) knows no modifiers, and the buffer has one")
     }

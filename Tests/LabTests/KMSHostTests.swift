@@ -26,6 +26,12 @@ struct KMSHostTests {
     vm.expectSuccess()
   }
 
+  @Test("a region's slots and a client's dma-bufs are on a card's screen", arguments: ["vkms:1:writeback"])
+  func regionOnCards(card: String) throws {
+    let vm = try KMSVM(card: card, suites: "RegionOnCardTests")
+    vm.expectSuccess()
+  }
+
   /// A machine in a machine takes many minutes in software.
   @Test("a guest in QEMU inside the KMS VM is on its screen", .enabled(if: Lab.runsLong))
   func allAtOnce() throws {

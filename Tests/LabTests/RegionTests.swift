@@ -84,6 +84,30 @@ struct RegionTests {
     #expect(backend.waitForExit(timeoutMilliseconds: 0) == nil)
   }
 
+  @Test("the C example, as gcc makes it without a warning, shows its pictures through the host's own memory")
+  func cExample() throws {
+    let host = try LabHost(outputs: ["headless:1280x720@60"])
+    let socket = "\(host.folder)/region.sock"
+    let backend = try region(host, ["--vm", "box", "--socket-path", socket, "--containers"])
+    let program = "\(host.folder)/region-pattern"
+    let compiled = try ChildProcess.run(
+      ChildCommand(
+        "gcc",
+        [
+          "-std=gnu11", "-O2", "-Wall", "-Wextra", "-Werror", "-I", "\(Lab.root)/Sources/CFramepathABI/include",
+          "\(Lab.root)/Docs/Examples/region-pattern.c", "-o", program,
+        ]), timeoutMilliseconds: 60_000)
+    #expect(compiled.exit.isSuccess, Comment(rawValue: compiled.error))
+    var command = ChildCommand(program, ["120", socket + ".region"])
+    command.input = .pipe
+    let client = try ChildProcess(command)
+    let figures = client.waitForLine(containing: "frames=", from: .output, timeoutMilliseconds: 30_000)
+    #expect(figures == "frames=120 flipped=120 superseded=0 failed=0")
+    try host.expect(vm: "box", shows: .regionPattern(width: 1280, height: 720, frame: 120))
+    #expect(try host.framepath(["status", "--json"]).contains(#""cpuCopies":0,"copiedBytes":0"#))
+    #expect(backend.waitForExit(timeoutMilliseconds: 0) == nil)
+  }
+
   @Test("a container that writes garbage over its region costs its neighbour no frame")
   func neighbours() throws {
     let host = try LabHost(outputs: ["headless:1920x1080@60", "headless:1280x720@60"])
