@@ -122,7 +122,8 @@ let package = Package(
     .executableTarget(
       name: "framepath",
       dependencies: [
-        "LinuxIO", "GraphicsMemory", "PNGFile", "HostProbe", "GuestPrograms", "FramepathBench", "KMS", "PresentClient",
+        "LinuxIO", "GraphicsMemory", "PNGFile", "FrameScheduler", "FrameSimulator", "HostProbe", "GuestPrograms",
+        "FramepathBench", "KMS", "PresentClient",
         "PresentProtocol", argumentParser,
       ],
       swiftSettings: strict),

@@ -3,14 +3,32 @@ import LinuxIO
 import Outputs
 import PresentProtocol
 
-/// Bytes of host buffers that one client holds, those that it has destroyed but which are still on screen included.
+/// Bytes of host buffers that one client holds, or all together; those that are destroyed but still on screen included.
 final class MemoryAccount {
   var limitBytes: Int
-  fileprivate(set) var usedBytes = 0
+  private(set) var usedBytes = 0
+  /// Everybody's.
+  private let whole: MemoryAccount?
 
-  init(limitBytes: Int) { self.limitBytes = limitBytes }
+  init(limitBytes: Int, whole: MemoryAccount? = nil) {
+    self.limitBytes = limitBytes
+    self.whole = whole
+  }
 
-  func hasRoom(for byteCount: Int) -> Bool { byteCount <= limitBytes - usedBytes }
+  /// Why so many bytes more cannot be had, or nil. Nobody else loses anything by the question.
+  func objection(to byteCount: Int) -> String? {
+    if byteCount > limitBytes - usedBytes {
+      return "\(byteCount) bytes more than the \(usedBytes) held would exceed the limit of \(limitBytes) bytes"
+    }
+    guard let whole, byteCount > whole.limitBytes - whole.usedBytes else { return nil }
+    return "\(byteCount) bytes more than the \(whole.usedBytes) that all hold would exceed the daemon's capacity of "
+      + "\(whole.limitBytes) bytes; ask again when a VM has ended"
+  }
+
+  fileprivate func charge(_ byteCount: Int) {
+    usedBytes += byteCount
+    whole?.charge(byteCount)
+  }
 }
 
 /// A buffer that a client made or gave, as long as anyone uses it.
@@ -42,10 +60,10 @@ final class ClientBuffer {
     self.head = head
     self.account = account
     chargedBytes = isImported ? 0 : buffer.byteCount
-    account.usedBytes += chargedBytes
+    account.charge(chargedBytes)
   }
 
-  deinit { account.usedBytes -= chargedBytes }
+  deinit { account.charge(-chargedBytes) }
 
   func beginUse() { useCount += 1 }
 

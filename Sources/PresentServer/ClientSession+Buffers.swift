@@ -18,12 +18,10 @@ extension ClientSession {
           return refuse(.refused, create.scanout, "no buffer has \(create.width)x\(create.height) pixels", request)
         }
         let byteCount = Int(create.width) * Int(create.height) * PixelFormat.bytesPerPixel
-        guard account.hasRoom(for: byteCount) else { return refuseMemory(create.scanout, byteCount, request) }
+        if let why = account.objection(to: byteCount) { return refuse(.noMemory, create.scanout, why, request) }
         (buffer, composeReason) = try frameBuffer(create, presenter)
       }
-      guard account.hasRoom(for: buffer.byteCount) else {
-        return refuseMemory(create.scanout, buffer.byteCount, request)
-      }
+      if let why = account.objection(to: buffer.byteCount) { return refuse(.noMemory, create.scanout, why, request) }
       let fd = SharedFD(try buffer.descriptor())
       let made = ClientBuffer(
         id: create.bufferID, buffer: buffer, usage: create.usage, isImported: false, composeReason: composeReason,
@@ -179,13 +177,6 @@ extension ClientSession {
 
   func refuse(_ code: PresentErrorCode, _ scanout: UInt32, _ text: String, _ request: UInt64) {
     send(.error(ErrorMessage(code: code, scanout: scanout, text: text), request: request))
-  }
-
-  private func refuseMemory(_ scanout: UInt32, _ byteCount: Int, _ request: UInt64) {
-    refuse(
-      .noMemory, scanout,
-      "\(byteCount) bytes more than the \(account.usedBytes) held would exceed the limit of \(account.limitBytes) bytes",
-      request)
   }
 
   private func isOutOfMemory(_ error: any Error) -> Bool {

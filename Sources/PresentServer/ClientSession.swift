@@ -31,7 +31,7 @@ final class ClientSession {
     self.connection = connection
     self.server = server
     peer = try connection.peerCredentials()
-    account = MemoryAccount(limitBytes: server.options.memoryLimitBytes)
+    account = MemoryAccount(limitBytes: server.options.memoryLimitBytes, whole: server.memory)
     source = try server.loop.add(connection.descriptor) { [weak self] ready in self?.handle(ready) }
   }
 

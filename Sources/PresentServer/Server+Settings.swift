@@ -13,6 +13,7 @@ extension Server {
     try checkFocus(plan, layouts)
     try check(plan.vms)
 
+    if let capacity = plan.capacityBytes { memory.limitBytes = capacity }
     for change in plan.vms { take(change.settings, ofVM: change.vm) }
     for (presenter, layout) in layouts where layout != presenter.layout { setLayout(layout, presenter) }
     for change in plan.outputs {

@@ -28,6 +28,8 @@ public final class Server {
   /// One per real output.
   let presenters: [Presenter]
   private(set) var sessions: [ClientSession] = []
+  /// Host buffers of all clients.
+  let memory = MemoryAccount(limitBytes: .max)
   private let makeParkedOutput: (String) throws -> any Output
   private let write: (String) -> Void
   private let socket: ServerSocket

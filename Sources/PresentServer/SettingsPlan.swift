@@ -20,6 +20,8 @@ struct SettingsPlan {
 
   var outputs: [OutputChange] = []
   var vms: [VMChange] = []
+  /// Bytes of host buffers for all clients together.
+  var capacityBytes: Int?
   /// Who is to be shown alone.
   var focus: (line: Int, vm: String)?
 
@@ -30,9 +32,12 @@ struct SettingsPlan {
       case ("", nil):
         guard entry.key == "focus" else { throw SettingsError(entry.line, "\(entry.key) stands in no table") }
         focus = (entry.line, try entry.text())
+      case ("memory", nil):
+        guard entry.key == "capacity" else { throw SettingsError(entry.line, "memory has capacity, not \(entry.key)") }
+        capacityBytes = try entry.byteCount()
       case ("outputs", nil), ("output", .some): try take(output: entry)
       case ("vm", .some(let name)): try take(vm: entry, name, settings)
-      default: throw SettingsError(entry.line, "a table is [outputs], [output.NAME] or [vm.NAME]")
+      default: throw SettingsError(entry.line, "a table is [memory], [outputs], [output.NAME] or [vm.NAME]")
       }
     }
   }

@@ -99,10 +99,12 @@ struct SettingsText {
 
   private static func header(_ words: [Word], _ line: Int) throws(SettingsError) -> (String, String?) {
     guard words.count == 3 || words.count == 5, words.last == .mark("]"), case .bare(let table) = words[1] else {
-      throw SettingsError(line, "a table is [outputs], [output.NAME] or [vm.NAME]")
+      throw SettingsError(line, "a table is [memory], [outputs], [output.NAME] or [vm.NAME]")
     }
     if words.count == 3 { return (table, nil) }
-    guard words[2] == .mark(".") else { throw SettingsError(line, "a table is [outputs], [output.NAME] or [vm.NAME]") }
+    guard words[2] == .mark(".") else {
+      throw SettingsError(line, "a table is [memory], [outputs], [output.NAME] or [vm.NAME]")
+    }
     switch words[3] {
     case .bare(let name), .quoted(let name): return (table, name)
     case .mark: throw SettingsError(line, "a table's name is missing")

@@ -18,6 +18,8 @@ extension Server {
           json.object { json in Server.report(session, &json) }
         }
       }
+      json.field("bufferBytes", memory.usedBytes)
+      json.field("bufferCapacityBytes", memory.limitBytes)
       json.field("socket", path)
     }
     return json.bytes

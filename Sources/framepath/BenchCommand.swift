@@ -19,13 +19,13 @@ struct BenchCommand: ParsableCommand {
         framepath bench throughput --device vhost-user-gpu --sizes 1920x1080 --runs 3 --json
         framepath bench scale -o scale.html
         framepath bench guest --sizes 1920x1080
+        framepath bench schedule --workload equal --vms 16
         framepath bench memory
         framepath bench memcpy --sizes 3840x2160
       """,
     subcommands: [
       BenchCopiesCommand.self, BenchThroughputCommand.self, BenchScaleCommand.self, BenchGuestCommand.self,
-      BenchMemoryCommand.self,
-      BenchMemcpyCommand.self, BenchEmptyBackendCommand.self,
+      BenchScheduleCommand.self, BenchMemoryCommand.self, BenchMemcpyCommand.self, BenchEmptyBackendCommand.self,
     ])
 }
 
@@ -67,12 +67,19 @@ struct BenchOptions: ParsableArguments {
   func show(_ report: some Encodable, _ lines: [String], _ html: ReportPage) throws {
     if let page { try LinuxFile.replace(page, with: Array(html.html.utf8)) }
     if json {
-      let encoder = JSONEncoder()
-      encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
-      try LinuxFile.writeToStandardOutput(Array(try encoder.encode(report)) + [0x0A])
+      try BenchOptions.writeJSON(report)
     } else {
       try LinuxFile.writeToStandardOutput(Array((lines.joined(separator: "\n") + "\n").utf8))
     }
+  }
+}
+
+extension BenchOptions {
+  /// Writes figures to standard output.
+  static func writeJSON(_ report: some Encodable) throws {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
+    try LinuxFile.writeToStandardOutput(Array(try encoder.encode(report)) + [0x0A])
   }
 }
 

@@ -158,6 +158,37 @@ struct SharedOutputTests {
     #expect(status.contains("\"layout\":\"single\",\"policy\":\"hybrid\""))
   }
 
+  @Test("memory is shared: who asks for more than is left is told, nobody is ended, and what comes back is given again")
+  func memory() throws {
+    let bench = try Bench()
+    try bench.server?.apply("[memory]\ncapacity = \"25K\"\n[vm.small]\nmax-memory = \"8K\"")
+    let clients = try (0..<3).map { try bench.client("vm\($0)") }
+    try clients[0].makeBuffer(1)
+    try clients[1].makeBuffer(1)
+    func ask(_ client: BenchClient) throws -> [ServerMessage] {
+      try client.send(
+        .createBuffer(
+          CreateBuffer(
+            bufferID: 1, scanout: 0, generation: client.generation(), width: 64, height: 48, format: .xrgb8888,
+            usage: .frame), request: 9))
+      return try client.messages()
+    }
+    let text =
+      "12288 bytes more than the 24576 that all hold would exceed the daemon's capacity of 25600 bytes; ask again when "
+      + "a VM has ended"
+    #expect(try ask(clients[2]) == [.error(ErrorMessage(code: .noMemory, text: text), request: 9)])
+    #expect(!clients[2].isEnded)
+    clients[0].leave()
+    try bench.settle()
+    // The output has become free: its new holder asks for the new generation.
+    _ = try clients[1].messages() + clients[2].messages()
+    let answer = try ask(clients[2])
+    guard case .buffer? = answer.first else { return #expect(answer.isEmpty) }
+    let small = try bench.client("small")
+    let limit = "12288 bytes more than the 0 held would exceed the limit of 8192 bytes"
+    #expect(try ask(small) == [.error(ErrorMessage(code: .noMemory, text: limit), request: 9)])
+  }
+
   @Test("CONTROL changes settings, or is refused with the reason")
   func control() throws {
     let bench = try Bench()
