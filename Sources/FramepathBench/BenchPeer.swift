@@ -78,6 +78,12 @@ extension ThroughputRun {
   public func rateRatio(_ peer: PeerRun) -> Double {
     peer.unpaced.framesPerSecond > 0 ? unpaced.framesPerSecond / peer.unpaced.framesPerSecond : 0
   }
+  /// Whole pictures that we copied per second over the peer's frames per second: a guest that is faster than its screen
+  /// has some of its pictures replaced before they were copied. 0 where nothing is copied.
+  public func copiedRateRatio(_ peer: PeerRun) -> Double {
+    guard peer.unpaced.framesPerSecond > 0, unpaced.seconds > 0, pictureBytes > 0 else { return 0 }
+    return Double(unpaced.copiedBytes) / Double(pictureBytes) / unpaced.seconds / peer.unpaced.framesPerSecond
+  }
   /// The peer's CPU time per frame over ours (backend and daemon), whole pictures as fast as it goes.
   public func unpacedCPURatio(_ peer: PeerRun) -> Double {
     unpaced.totalMicroseconds > 0 ? peer.unpaced.backendMicroseconds / unpaced.totalMicroseconds : 0

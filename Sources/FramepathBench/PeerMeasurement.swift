@@ -55,12 +55,12 @@ final class PeerMeasurement {
     _ pace: BenchPace, _ change: BenchGuest.Change, _ nanoseconds: UInt64
   ) throws(BenchError) -> PhaseFigures {
     _ = try guest.run(pace, change, nanoseconds: 50_000_000)
-    let sentBefore = pictures
+    let sentBefore = try picturesSent()
     let before = try ProcessFigures(pid: pid, name: name)
     let load = try guest.run(pace, change, nanoseconds: nanoseconds)
     let used = try ProcessFigures(pid: pid, name: name).since(before)
     let frames = Double(max(load.frames, 1))
-    let sent = pictures - sentBefore
+    let sent = try picturesSent() - sentBefore
     return PhaseFigures(
       frames: load.frames, seconds: Double(load.nanoseconds) / 1e9, framesPerSecond: load.framesPerSecond,
       backendMicroseconds: Double(used.cpuNanoseconds) / frames / 1000, daemonMicroseconds: 0,
@@ -68,8 +68,13 @@ final class PeerMeasurement {
       flipped: sent, superseded: 0, rejected: 0, cpuCopies: 0, copiedBytes: 0, answer: Percentiles(load.answers))
   }
 
-  /// Pictures that it has sent to its screen.
-  private var pictures: UInt64 {
+  /// Pictures that it has sent to its screen. They are sent before the guest is answered, but may not be read yet.
+  private func picturesSent() throws(BenchError) -> UInt64 {
+    do throws(FrontendError) {
+      try frontend.serveScreen()
+    } catch {
+      throw BenchError("\(name) has closed its screen: \(error)")
+    }
     guard let counters = frontend.screen?.counters else { return 0 }
     return UInt64(counters.updates + counters.bufferUpdates)
   }

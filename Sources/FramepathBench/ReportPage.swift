@@ -108,7 +108,8 @@ public struct ReportPage: Sendable {
     th[scope=row], thead th:first-child { text-align: left; font-weight: 500; }
     @media print { :root { --ground: #fff; --ink: #000; --faint: #444; --line: #bbb;
         --c0: #0072b2; --c1: #d55e00; --c2: #009e73; --c3: #cc79a7; --c4: #8a6508; }
-      body { max-width: none; margin: 0; font-size: 11px; print-color-adjust: exact; } .wide { overflow: visible; } }
+      body { max-width: none; margin: 0; font-size: 11px; print-color-adjust: exact; } .wide { overflow: visible; }
+      table { font-size: 8px; } th, td { white-space: normal; padding: .1rem .3rem; } }
     """
 }
 

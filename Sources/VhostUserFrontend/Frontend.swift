@@ -283,6 +283,9 @@ public final class Frontend {
     _ = shutdown(socket.fd.raw, Int32(SHUT_RDWR))
   }
 
+  /// Takes what the backend has sent to its screen by now.
+  public func serveScreen() throws(FrontendError) { try screen?.serve(timeoutMilliseconds: timeoutMilliseconds) }
+
   /// Closes the GPU socket, as QEMU does before anything else when it pauses.
   public func closeGPUSocket() {
     gpuSocket = nil

@@ -123,7 +123,8 @@ struct BenchThroughputCommand: ParsableCommand {
   private static func peerTable(_ size: ThroughputReport.Size) -> [String] {
     guard let names = size.runs.first?.peers.map(\.name), !names.isEmpty else { return [] }
     var table = TextTable([
-      "PEER", ">UNPACED FPS", ">CPU", ">16x16 CPU", ">PACED CPU", ">OUR FPS / ITS", ">ITS CPU / OURS", ">PACED",
+      "PEER", ">UNPACED FPS", ">CPU", ">16x16 CPU", ">PACED CPU", ">OUR FPS / ITS", ">COPIED", ">ITS CPU / OURS",
+      ">PACED",
     ])
     for (index, name) in names.enumerated() {
       let figure = { (decimals: Int, body: (ThroughputRun, PeerRun) -> Double) -> String in
@@ -132,7 +133,8 @@ struct BenchThroughputCommand: ParsableCommand {
       table.add([
         name, figure(0) { $1.unpaced.framesPerSecond }, figure(0) { $1.unpaced.backendMicroseconds },
         figure(0) { $1.unpacedCorner.backendMicroseconds }, figure(0) { $1.paced.backendMicroseconds },
-        figure(1) { $0.rateRatio($1) }, figure(1) { $0.unpacedCPURatio($1) }, figure(1) { $0.pacedCPURatio($1) },
+        figure(1) { $0.rateRatio($1) }, figure(1) { $0.copiedRateRatio($1) },
+        figure(1) { $0.unpacedCPURatio($1) }, figure(1) { $0.pacedCPURatio($1) },
       ])
     }
     return [""] + table.lines

@@ -36,6 +36,7 @@ struct PeerTests {
     #expect(second.unpaced.backendMicroseconds > 0)
     #expect(run.rateRatio(second) > 0)
     #expect(run.unpacedCPURatio(second) > 0)
+    #expect(run.copiedRateRatio(second) > 0)
   }
 
   @Test(.enabled(if: !BenchPeer.installed().isEmpty, "no other backend is installed here"))
