@@ -50,7 +50,7 @@ public final class IvshmemServer {
     }
   }
 
-  /// Makes the first region.
+  /// Makes the first region. The loop's `beforeWait` is this server's from now on.
   ///
   /// - Parameter linkPath: where a link to the first region's memory is kept; nil: nowhere.
   public init(
@@ -60,6 +60,7 @@ public final class IvshmemServer {
     self.options = options
     self.log = log
     self.linkPath = linkPath
+    loop.beforeWait = { [weak self] in self?.ringGuests() }
     try addGuest()
   }
 
@@ -88,8 +89,11 @@ public final class IvshmemServer {
       guest.session.stop()
     }
     guests = []
+    loop.beforeWait = nil
     if let linkPath { removeFile(linkPath) }
   }
+
+  private func ringGuests() { for guest in guests { guest.session.ringNow() } }
 
   @discardableResult
   private func addGuest() throws(SystemError) -> Guest {

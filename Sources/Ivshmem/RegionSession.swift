@@ -37,6 +37,7 @@ public final class RegionSession {
   var waitingReleases: UInt64 = 0
   private var pace = PollingPace()
   private var lastRepair: UInt64 = 0
+  private var isRingDue = false
   /// Whether the poll timer stands at its longest interval.
   private var isTimerSlow = false
   private let pollTimer: TimerFD
@@ -83,14 +84,13 @@ public final class RegionSession {
 
   /// Begins to serve.
   public func start() throws(SystemError) {
-    sources.append(
-      try loop.add(hostDoorbell.fd.raw) { [weak self] _ in
-        self?.hostDoorbell.drain()
-        self?.look()
-      })
+    // Each ring is an event of its own, so that the count need not be read for every frame.
+    sources.append(try loop.add(hostDoorbell.fd.raw, [.readable, .edge]) { [weak self] _ in self?.look() })
     sources.append(
       try loop.add(pollTimer.fd.raw) { [weak self] _ in
         self?.pollTimer.drain()
+        // A counter that somebody filled would take no more rings.
+        self?.hostDoorbell.drain()
         self?.isTimerSlow = false
         self?.repair()
         self?.look()
@@ -112,6 +112,7 @@ public final class RegionSession {
     client.stop()
     host.setState(.ended)
     ringGuest()
+    ringNow()
   }
 
   /// Once a second at most: a guest may have written over the header, and its next client needs it.
@@ -172,7 +173,14 @@ public final class RegionSession {
     ringGuest()
   }
 
-  func ringGuest() { if host.guestFlags.contains(.listens) { guestDoorbell.signal() } }
+  /// Rings once for all that happens in this round of the loop.
+  func ringGuest() { if host.guestFlags.contains(.listens) { isRingDue = true } }
+
+  /// Rings for what has happened; before the loop waits.
+  func ringNow() {
+    if isRingDue { guestDoorbell.signal() }
+    isRingDue = false
+  }
 
   func releaseSoon(_ slot: Int) {
     if waitingReleases == 0 { holdTimer.arm(deadlineNanoseconds: monotonicNanoseconds() + 50_000_000) }

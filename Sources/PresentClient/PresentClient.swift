@@ -136,7 +136,7 @@ public final class PresentClient {
     if ready.contains(.writable) { flush() }
     // A bounded number, so that the loop's other descriptors get their turn; but what has been received already.
     var count = 0
-    while let connection, count < 64 || connection.hasUnread {
+    receiving: while let connection, count < 64 || connection.hasUnread {
       count += 1
       var fds = ReceivedFDs()
       do throws(PresentProtocolError) {
@@ -145,8 +145,11 @@ public final class PresentClient {
         // What arose inside the last event's handling came before this one.
         deliverDeferred()
         onEvent?(event)
-        // A flip is mostly all for a while, and the loop tells of more.
-        if case .frameDone = event, !connection.hasUnread { break }
+        // A flip and the buffer that it released are mostly all for a while, and the loop tells of more.
+        switch event {
+        case .frameDone, .released: if !connection.hasUnread { break receiving }
+        default: break
+        }
       } catch {
         lose(error.description)
       }
