@@ -5,8 +5,7 @@ import Testing
 @Suite("KMS host", .serialized, .enabled(if: Lab.card == nil))
 struct KMSHostTests {
   @Test(
-    "outputs keep their promises on a real driver", .enabled(if: Lab.runsLong),
-    arguments: ["vkms:2:writeback", "bochs", "virtio", "cirrus"])
+    "outputs keep their promises on a real driver", arguments: ["vkms:2:writeback", "bochs", "virtio", "cirrus"])
   func conformance(card: String) throws {
     let vm = try KMSVM(card: card, suites: #"^OutputTests\."#)
     vm.expectSuccess()
@@ -19,7 +18,7 @@ struct KMSHostTests {
   }
 
   @Test(
-    "a client's own pages are on a card's screen, or refused with a reason", .enabled(if: Lab.runsLong),
+    "a client's own pages are on a card's screen, or refused with a reason",
     arguments: ["vkms:1:writeback", "virtio"])
   func directOnCards(card: String) throws {
     let vm = try KMSVM(card: card, suites: "DirectOnCardTests")
@@ -32,15 +31,15 @@ struct KMSHostTests {
     vm.expectSuccess()
   }
 
-  /// A machine in a machine takes many minutes in software.
-  @Test("a guest in QEMU inside the KMS VM is on its screen", .enabled(if: Lab.runsLong))
+  /// A machine in a machine takes minutes in software.
+  @Test("a guest in QEMU inside the KMS VM is on its screen")
   func allAtOnce() throws {
     let vm = try KMSVM(card: "vkms:1:writeback", suites: "GuestOnCardTests", seconds: 1800)
     vm.expectSuccess()
   }
 
   @Test(
-    "QEMU photographs from outside what the daemon shows", .enabled(if: Lab.runsLong), arguments: ["bochs", "virtio"])
+    "QEMU photographs from outside what the daemon shows", arguments: ["bochs", "virtio"])
   func photographed(card: String) throws {
     let vm = try KMSVM(card: card, suites: "DaemonOnCardTests", photographs: true)
     try LabHost.wait(for: "\(vm.folder)/drawn", seconds: 240)
@@ -99,6 +98,7 @@ private final class KMSVM {
     let output = (try? ChildProcess.run(ChildCommand("cat", ["\(folder)/output"])).output) ?? ""
     let lines = output.split(separator: "\n")
     print("lab: \(lines.first { $0.contains("up after") } ?? "the VM did not come up")")
+    for line in lines where line.hasPrefix("lab: ") { print("\(line) (in the VM)") }
     print("lab: \(lines.last { $0.contains("Test run with") } ?? "no test ran in the VM")")
     let ran = lines.contains { $0.contains("Test run with") && $0.contains("passed") && !$0.contains("with 0 tests") }
     if exit?.isSuccess != true || !ran { Issue.record(Comment(rawValue: output), sourceLocation: location) }

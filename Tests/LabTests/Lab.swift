@@ -13,8 +13,6 @@ enum Lab {
 
   /// The card to test on: only inside the lab's KMS VM.
   static let card = environmentVariable("FRAMEPATH_TEST_CARD")
-  /// Whether to run what takes long: FRAMEPATH_LAB_LONG is set. `make test` does not set it yet.
-  static let runsLong = environmentVariable("FRAMEPATH_LAB_LONG") != nil
   /// A folder that the VM's host sees too.
   static let sharedFolder = environmentVariable("FRAMEPATH_TEST_SHARED")
 
