@@ -161,6 +161,26 @@ struct RegionTests {
     #expect(backend.waitForExit(timeoutMilliseconds: 0) == nil)
   }
 
+  @Test("modetest's pattern in a guest is mirrored, as QEMU itself photographs it")
+  func mirroredModetest() throws {
+    let host = try LabHost(outputs: ["headless:1024x768@60"])
+    let socket = "\(host.folder)/region.sock"
+    let backend = try region(host, ["--vm", "web", "--socket-path", socket, "--size", "16M"])
+    let found = try ChildProcess.run(ChildCommand("bash", ["-c", ". \(Lab.script("lib.sh")); echo $LAB_ROOT"])).output
+    let program = found.split(separator: "\n").joined() + "/usr/bin/modetest"
+    let guest = try boot(host, Device.doorbell.arguments(socket), shape: "virtio", programs: [program])
+    try guest.run("framepath-guest mirror >/run/mirror 2>&1 & true")
+    // One program at a time is the card's master.
+    try guest.run("kill $(pidof fpdraw); sleep 1")
+    try guest.run("(sleep 1000 | modetest -M virtio_gpu -s Virtual-1:1024x768) >/run/modetest 2>&1 & sleep 3")
+    try guest.qmp("screendump", arguments: #"{"filename":"\#(host.folder)/judge.png","format":"png"}"#)
+    let judge = try Picture(png: "\(host.folder)/judge.png")
+    print("lab: modetest: \(try guest.run("cat /run/modetest")), \(Set(judge.pixels).count) colours")
+    #expect(judge.width == 1024 && judge.height == 768 && Set(judge.pixels).count > 8)
+    try expectSoon(judge, host, guest)
+    #expect(backend.waitForExit(timeoutMilliseconds: 0) == nil)
+  }
+
   @Test("a container with an own user and nothing but the socket presents at the output's rate, none copied")
   func container() throws {
     let host = try LabHost(outputs: ["headless:1920x1080@60"])
@@ -203,10 +223,12 @@ struct RegionTests {
     return backend
   }
 
-  private func boot(_ host: LabHost, _ device: [String], shape: String = "none") throws -> LabGuest {
+  private func boot(_ host: LabHost, _ device: [String], shape: String = "none", programs: [String] = []) throws
+    -> LabGuest
+  {
     let image = "\(host.folder)/guest.cpio"
     let made = try ChildProcess.run(
-      ChildCommand(Lab.script("with-programs"), ["stock", image, Lab.program("framepath-guest")]),
+      ChildCommand(Lab.script("with-programs"), ["stock", image, Lab.program("framepath-guest")] + programs),
       timeoutMilliseconds: 60_000)
     guard made.exit.isSuccess else { throw LabError("no initramfs: \(made.error)") }
     return try LabGuest(
