@@ -175,7 +175,9 @@ let package = Package(
       swiftSettings: strict),
     .testTarget(
       name: "LabTests",
-      dependencies: ["CPNG", "LinuxIO", "Scanout", "GraphicsMemory", "PresentProtocol", "PresentClient"],
+      dependencies: [
+        "CPNG", "LinuxIO", "Scanout", "GraphicsMemory", "PresentProtocol", "PresentClient", "VhostUserFrontend",
+      ],
       swiftSettings: strict),
     .testTarget(
       name: "FramepathBenchTests",

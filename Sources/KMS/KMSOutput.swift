@@ -81,6 +81,11 @@ public final class KMSOutput: Output {
       cursorSize: cursorSize, memoryKind: .dmaBuf)
   }
 
+  /// Whether it is that connector of that card.
+  public func isOf(_ card: KMSCard, connector name: String) -> Bool {
+    self.card === card && connector.description.name == name
+  }
+
   /// Whether a commit has not yet reached the screen.
   public var isCommitPending: Bool { pending != nil }
 

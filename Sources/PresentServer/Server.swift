@@ -26,7 +26,7 @@ public final class Server {
   let loop: EventLoop
   let options: ServerOptions
   /// One per real output.
-  let presenters: [Presenter]
+  private(set) var presenters: [Presenter]
   private(set) var sessions: [ClientSession] = []
   /// Host buffers of all clients.
   let memory = MemoryAccount(limitBytes: .max)
@@ -196,6 +196,14 @@ public final class Server {
       isListeningPaused = false
       do { try loop.modify(listening, .readable) } catch { log("\(error)") }
     }
+  }
+
+  /// Takes over an output that came after the start; a scanout that waits gets it.
+  public func add(_ output: NamedOutput) throws(SystemError) {
+    let presenter = try Presenter(output.output, name: output.name, loop: loop)
+    presenters.append(presenter)
+    watch(presenter)
+    placeWaiting()
   }
 
   func settings(ofVM name: String) -> VMSettings { vmSettings[name] ?? VMSettings() }

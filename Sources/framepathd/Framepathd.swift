@@ -64,6 +64,10 @@ struct Framepathd: ParsableCommand {
       makeParkedOutput: { name in try HeadlessOutput(name: name, mode: parkedMode, loop: loop) },
       log: { writeErrorLine("framepathd: \($0)") })
     defer { server.close() }
+    set.onAdded = { entry in
+      do { try server.add(entry) } catch { writeErrorLine("framepathd: \(entry.name): \(error)") }
+    }
+    defer { set.onAdded = nil }
 
     if let config { try apply(config, server) }
     let reload = try loop.add(hangUp.fd.raw) { _ in

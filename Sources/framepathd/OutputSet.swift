@@ -5,17 +5,20 @@ import Outputs
 import PresentServer
 import Scanout
 
-/// Why the outputs cannot be had; the text is for a person.
-struct OutputSetError: Error, CustomStringConvertible {
-  var description: String
-}
-
 /// The outputs that the command line asks for, and the cards that some of them are on.
+///
+/// A connector without a monitor becomes an output once one is plugged in.
 final class OutputSet {
   private(set) var outputs: [NamedOutput] = []
+  /// Called for an output that came after the start.
+  var onAdded: ((NamedOutput) -> Void)?
   private var cards: [KMSCard] = []
   private let loop: EventLoop
   private let log: (String) -> Void
+  /// Connectors that were asked for and had no monitor, by their card's path.
+  private var waiting: [(card: String, connector: String, mode: DisplayMode?)] = []
+  /// Paths of the cards whose every connector was asked for.
+  private var wholeCards: Set<String> = []
 
   /// Opens all of them, or none.
   init(_ choices: [OutputChoice], loop: EventLoop, log: @escaping (String) -> Void) throws {
@@ -27,9 +30,8 @@ final class OutputSet {
         case .auto: try addAll()
         case .headless(let mode): try addHeadless(mode)
         case .kms(let path, let connector?, let mode):
-          let card = try card(path)
-          add(try card.makeOutput(connector: connector, mode: mode), of: card)
-        case .kms(let path, nil, _): try addConnected(of: try card(path))
+          try addOrAwait(connector, mode, of: try card(path))
+        case .kms(let path, nil, _): try addAll(of: try card(path))
         }
       }
     } catch {
@@ -44,33 +46,71 @@ final class OutputSet {
     for card in cards { card.close() }
   }
 
-  /// Every monitor of every card that nobody else drives; a card that fails is passed over. Else one headless output.
+  /// Every monitor of every card that nobody else drives; a card that fails is passed over. One headless output while
+  /// there is no monitor at all.
   private func addAll() throws {
     let before = outputs.count
-    for summary in KMSCard.list() where summary.connectors.contains(where: \.connected) {
+    for summary in KMSCard.list() where !summary.connectors.isEmpty {
       if let why = summary.unsuitable {
         log("\(summary.path) is left alone: \(why)")
         continue
       }
-      do { try addConnected(of: try card(summary.path)) } catch { log("left alone: \(error)") }
+      do { try addAll(of: try card(summary.path)) } catch { log("left alone: \(error)") }
     }
     if outputs.count == before { try addHeadless(OutputChoice.headlessDefault) }
   }
 
-  private func addConnected(of card: KMSCard) throws {
+  /// Every monitor of a card, now and later.
+  private func addAll(of card: KMSCard) throws(KMSError) {
+    wholeCards.insert(card.path)
     let connected = card.connectors.filter(\.connected)
+    for connector in connected { add(try card.makeOutput(connector: connector.name, mode: nil), of: card) }
     if connected.isEmpty {
       let names = card.connectors.map(\.name).joined(separator: ", ")
-      throw OutputSetError(
-        description: "\(card.path): nothing is plugged in; its connectors are: \(names.isEmpty ? "none" : names)")
+      log("\(card.path): nothing is plugged in yet; its connectors are: \(names.isEmpty ? "none" : names)")
     }
-    for connector in connected { add(try card.makeOutput(connector: connector.name, mode: nil), of: card) }
+  }
+
+  private func addOrAwait(_ connector: String, _ mode: DisplayMode?, of card: KMSCard) throws(KMSError) {
+    do {
+      add(try card.makeOutput(connector: connector, mode: mode), of: card)
+    } catch {
+      guard case .disconnected = error else { throw error }
+      waiting.append((card.path, connector, mode))
+      log("\(connector) becomes an output when a monitor is plugged in")
+    }
+  }
+
+  /// Makes outputs of connectors that have got their monitor.
+  private func connectorsChanged(on card: KMSCard) {
+    let before = outputs.count
+    for connector in card.connectors where connector.connected && !isOutput(connector.name, of: card) {
+      let wish = waiting.first { $0.card == card.path && $0.connector == connector.name }
+      guard wish != nil || wholeCards.contains(card.path) else { continue }
+      do throws(KMSError) {
+        add(try card.makeOutput(connector: connector.name, mode: wish?.mode), of: card)
+        waiting.removeAll { $0.card == card.path && $0.connector == connector.name }
+      } catch {
+        log("\(connector.name) cannot be an output: \(error)")
+      }
+    }
+    for entry in outputs[before...] {
+      log("\(entry.name) \(entry.output.info.mode) is plugged in")
+      onAdded?(entry)
+    }
+  }
+
+  private func isOutput(_ connector: String, of card: KMSCard) -> Bool {
+    outputs.contains { ($0.output as? KMSOutput)?.isOf(card, connector: connector) == true }
   }
 
   private func card(_ path: String) throws -> KMSCard {
     if let open = cards.first(where: { $0.path == path }) { return open }
     let card = try KMSCard.open(path: path, loop: loop)
     cards.append(card)
+    card.onOutputsChanged = { [weak self, weak card] _ in
+      if let card { self?.connectorsChanged(on: card) }
+    }
     return card
   }
 

@@ -31,6 +31,12 @@ struct KMSHostTests {
     vm.expectSuccess()
   }
 
+  @Test("monitors are plugged and unplugged while guests run")
+  func hotplug() throws {
+    let vm = try KMSVM(card: "vkms:2:writeback", suites: "HotplugOnCardTests")
+    vm.expectSuccess()
+  }
+
   /// A machine in a machine takes minutes in software.
   @Test("a guest in QEMU inside the KMS VM is on its screen")
   func allAtOnce() throws {

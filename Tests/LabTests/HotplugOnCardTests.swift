@@ -1,0 +1,68 @@
+import LinuxIO
+import PresentProtocol
+import Testing
+
+/// Monitors that come and go, by vkms's configfs. Runs inside the lab's KMS VM with two heads.
+@Suite("Hotplug on a card", .serialized, .enabled(if: Lab.card != nil))
+struct HotplugOnCardTests {
+  @Test(
+    "a connector that had no monitor at the start becomes an output when one is plugged in", arguments: [true, false])
+  func pluggedInLater(byName: Bool) throws {
+    let card = try #require(Lab.card)
+    try plug(1, false)
+    defer { try? plug(1, true) }
+    let host = try LabHost(outputs: byName ? ["kms:\(card):Virtual-2:640x480"] : ["auto"])
+    #expect(try host.status().outputs.map(\.name) == (byName ? [] : ["Virtual-1"]))
+    // Whoever waits for a monitor gets the new one.
+    let guest = try CardGuest(host: host, vm: "second", width: 640, height: 480)
+
+    try plug(1, true)
+
+    try wait("Virtual-2 to be an output") { try host.status().outputs.contains { $0.name == "Virtual-2" } }
+    #expect(try host.status().outputs.contains { $0.name == "Virtual-2" && (!byName || $0.width == 640) })
+    try guest.flip(grey: 0x55)
+    if byName {
+      #expect(try host.status().scanout(vm: "second").output == "Virtual-2")
+      try host.expect(output: "Virtual-2", shows: .solid(0x55_5555, width: 640, height: 480))
+    }
+    guest.end()
+  }
+
+  @Test("the guest is told that its monitor is gone, and that it is back")
+  func goneAndBack() throws {
+    let host = try LabHost(outputs: ["kms:\(try #require(Lab.card)):Virtual-1:640x480"])
+    let guest = try CardGuest(host: host, vm: "web", width: 640, height: 480)
+    try guest.flip(grey: 0x10)
+    #expect(try guest.displays()[0] == CardGuest.Display(isConnected: true, width: 640, height: 480))
+
+    try plug(0, false)
+    defer { try? plug(0, true) }
+    try guest.waitForConfigChange()
+    #expect(try !guest.displays()[0].isConnected)
+    // It may draw on: nobody sees it, and no fence is lost.
+    try guest.flip(grey: 0x20)
+
+    try plug(0, true)
+    try guest.waitForConfigChange()
+    #expect(try guest.displays()[0] == CardGuest.Display(isConnected: true, width: 640, height: 480))
+    for grey in UInt8(0x30)..<0x38 { try guest.flip(grey: grey) }
+    try host.expect(output: "Virtual-1", shows: .solid(0x37_3737, width: 640, height: 480))
+    #expect(try host.status().scanout(vm: "web").copiedBytes == 0)
+    guest.end()
+  }
+
+  /// vkms's configfs: 1 is plugged, 2 unplugged.
+  private func plug(_ connector: Int, _ isPlugged: Bool) throws {
+    let file = "/sys/kernel/config/vkms/lab/connectors/connector\(connector)/status"
+    let result = try ChildProcess.run(ChildCommand("sh", ["-c", "echo \(isPlugged ? 1 : 2) >\(file)"]))
+    guard result.exit.isSuccess else { throw LabError("\(file): \(result.error)") }
+  }
+
+  private func wait(_ what: String, until isDone: () throws -> Bool) throws {
+    let deadline = monotonicNanoseconds() + 20_000_000_000
+    while try !isDone() {
+      guard monotonicNanoseconds() < deadline else { throw LabError("waited 20 s for \(what)") }
+      try LabHost.pause(milliseconds: 50)
+    }
+  }
+}
