@@ -10,12 +10,14 @@ public final class TemporaryFolder {
   /// The corresponding C function is `mkdtemp`.
   public init(prefix: String = "framepath") throws(SystemError) {
     let parent = environmentVariable("TMPDIR") ?? "/tmp"
-    var template = Array("\(parent)/\(prefix).XXXXXX".utf8CString)
+    // mkdtemp(3) puts its own letters in place of six X at the end.
+    let pattern = "\(parent)/\(prefix)." + String(repeating: "X", count: 6)
+    var template = Array(pattern.utf8CString)
     let isMade = unsafe template.withUnsafeMutableBufferPointer { buffer in
       guard let base = buffer.baseAddress else { return false }
       return unsafe mkdtemp(base) != nil
     }
-    guard isMade else { throw SystemError(call: "mkdtemp", code: errno, subject: "\(parent)/\(prefix).XXXXXX") }
+    guard isMade else { throw SystemError(call: "mkdtemp", code: errno, subject: pattern) }
     path = String(decoding: template.dropLast().map(UInt8.init(bitPattern:)), as: UTF8.self)
   }
 

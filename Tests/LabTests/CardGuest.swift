@@ -1,8 +1,8 @@
 import LinuxIO
 import VhostUserFrontend
 
-/// A guest without a kernel on a real backend: blobs of its own memory, filled with one grey each, flips that wait for
-/// their fence as Linux does, or drawing that does not.
+/// A guest without a kernel on a real backend: blobs of its own memory, filled with one grey each, and flips that wait
+/// for their fence as Linux does.
 final class CardGuest {
   /// A head as GET_DISPLAY_INFO tells it.
   struct Display: Equatable {
@@ -41,16 +41,10 @@ final class CardGuest {
   /// Draws the next picture in one grey, shows it, and waits for its fence.
   func flip(grey: UInt8) throws {
     let picture = shown % 2
-    fill(picture, grey)
+    frontend.ram.write([UInt8](repeating: grey, count: width * height * 4), at: pictures[picture])
     try show(picture)
     shown += 1
   }
-
-  /// Draws in the picture that is on screen.
-  func drawOnScreen(grey: UInt8) { fill((shown + 1) % 2, grey) }
-
-  /// VIRTIO_GPU_CMD_SET_SCANOUT of no resource.
-  func turnOff() throws { try request(0x0103, [0, 0, 0, 0, 0, 0]) }
 
   /// Which heads GET_DISPLAY_INFO says have a monitor, and their sizes.
   func displays() throws -> [Display] {
@@ -60,20 +54,9 @@ final class CardGuest {
     }
   }
 
-  /// The EDID of head 0.
-  func edid() throws -> [UInt8] {
-    let words = try request(0x010A, [0, 0], answer: 0x1104, byteCount: 24 + 8 + 1024)
-    return words[8...].flatMap { word in (0..<4).map { UInt8(truncatingIfNeeded: word >> ($0 * 8)) } }
-      .prefix(Int(words[6])).map { $0 }
-  }
-
   func waitForConfigChange() throws { try frontend.waitForConfigChange() }
 
   func end() { frontend.close() }
-
-  private func fill(_ picture: Int, _ grey: UInt8) {
-    frontend.ram.write([UInt8](repeating: grey, count: width * height * 4), at: pictures[picture])
-  }
 
   private func show(_ picture: Int) throws {
     let (width, height, resource) = (UInt32(width), UInt32(height), UInt32(picture + 1))

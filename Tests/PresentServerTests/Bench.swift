@@ -5,22 +5,14 @@ import Outputs
 import PresentProtocol
 import PresentServer
 import Scanout
-import Synchronization
 import Testing
-
-private let socketCount = Atomic<Int>(0)
-
-/// A socket path of this test alone.
-func freshSocketPath() -> String {
-  let number = socketCount.wrappingAdd(1, ordering: .relaxed).newValue
-  return "/tmp/framepath-test-\(currentProcessID())-\(number)/framepathd.sock"
-}
 
 /// A server with fake outputs and clients, all on one thread: nothing happens but when a test says so.
 final class Bench {
   let loop: EventLoop
   let outputs: [FakeOutput]
-  let path: String
+  private let folder: TemporaryFolder
+  var path: String { "\(folder.path)/framepathd.sock" }
   private(set) var server: Server?
   private final class Notes {
     var parked: [FakeOutput] = []
@@ -32,8 +24,8 @@ final class Bench {
 
   init(_ outputs: [FakeOutput] = [FakeOutput()], options: ServerOptions = ServerOptions()) throws {
     loop = try EventLoop()
+    folder = try TemporaryFolder()
     self.outputs = outputs
-    path = freshSocketPath()
     server = try Server(
       loop: loop, outputs: outputs, socket: ServerSocket.open(path),
       options: options,
@@ -47,8 +39,8 @@ final class Bench {
   /// A server with headless outputs, whose vblanks come by the clock.
   init(headless modes: [DisplayMode], options: ServerOptions = ServerOptions()) throws {
     loop = try EventLoop()
+    folder = try TemporaryFolder()
     outputs = []
-    path = freshSocketPath()
     let made = try modes.enumerated().map { [loop] in
       try HeadlessOutput(name: "headless-\($0.offset)", mode: $0.element, loop: loop)
     }
@@ -70,7 +62,6 @@ final class Bench {
   deinit {
     server?.close()
     server = nil
-    removeFile(path + ".lock")
   }
 
   var output: FakeOutput { outputs[0] }

@@ -51,7 +51,8 @@ struct PresentClientTests {
 
   @Test("shows frames and hears of flips and releases; tools see them")
   func frames() throws {
-    let path = freshSocketPath()
+    let folder = try TemporaryFolder()
+    let path = "\(folder.path)/framepathd.sock"
     let server = try ServerThread(path: path)
     let listener = try Listener(path)
     try listener.client.start()
@@ -83,7 +84,8 @@ struct PresentClientTests {
 
   @Test("a frame of own pages is shown without a copy")
   func imported() throws {
-    let path = freshSocketPath()
+    let folder = try TemporaryFolder()
+    let path = "\(folder.path)/framepathd.sock"
     let server = try ServerThread(path: path)
     let listener = try Listener(path)
     try listener.client.start()
@@ -113,7 +115,8 @@ struct PresentClientTests {
 
   @Test("starts without a daemon, finds it, loses it, and finds the next one")
   func reconnects() throws {
-    let path = freshSocketPath()
+    let folder = try TemporaryFolder()
+    let path = "\(folder.path)/framepathd.sock"
     let listener = try Listener(path)
     try listener.client.start()
     #expect(throws: PresentClientError.self) {
@@ -138,7 +141,8 @@ struct PresentClientTests {
 
   @Test("costs nothing while nothing happens")
   func idle() throws {
-    let path = freshSocketPath()
+    let folder = try TemporaryFolder()
+    let path = "\(folder.path)/framepathd.sock"
     let server = try ServerThread(path: path)
     let listener = try Listener(path)
     try listener.client.start()
@@ -155,7 +159,8 @@ private struct ScriptedDaemon {
   let listener: Listener
 
   init() throws {
-    let path = freshSocketPath()
+    let folder = try TemporaryFolder()
+    let path = "\(folder.path)/framepathd.sock"
     try makeDirectory(String(path.dropLast("/framepathd.sock".count)))
     let socket = try UnixSocket.listen(path, .seqpacket)
     listener = try Listener(path)
