@@ -79,6 +79,11 @@ let package = Package(
       swiftSettings: memory),
 
     .target(
+      name: "FramepathGuest",
+      dependencies: ["CFramepathABI", "LinuxIO", "Scanout", "GraphicsMemory", "HybridRegion", "Ivshmem"],
+      swiftSettings: memory),
+
+    .target(
       name: "VhostUserFrontend", dependencies: ["LinuxIO", "GuestMemory", "Virtio", "VhostUser"],
       swiftSettings: memory),
 
@@ -87,16 +92,12 @@ let package = Package(
       name: "FramepathBench",
       dependencies: [
         "LinuxIO", "Scanout", "GraphicsMemory", "GuestMemory", "Virtio", "VhostUser", "VhostUserFrontend",
-        "PresentProtocol", "PresentClient",
+        "PresentProtocol", "PresentClient", "HybridRegion", "FramepathGuest",
       ],
       swiftSettings: memory),
     .target(name: "HostProbe", dependencies: ["LinuxIO"], swiftSettings: strict),
     .target(name: "PNGFile", dependencies: ["CPNG", "Scanout", "GraphicsMemory"], swiftSettings: memory),
 
-    .target(
-      name: "FramepathGuest",
-      dependencies: ["CFramepathABI", "LinuxIO", "Scanout", "GraphicsMemory", "HybridRegion", "Ivshmem"],
-      swiftSettings: memory),
     .target(
       name: "GuestPrograms",
       dependencies: [
@@ -181,7 +182,10 @@ let package = Package(
       swiftSettings: strict),
     .testTarget(
       name: "FramepathBenchTests",
-      dependencies: ["FramepathBench", "CPNG", "LinuxIO", "framepath", "framepathd", "framepath-vhost-user-gpu"],
+      dependencies: [
+        "FramepathBench", "CPNG", "LinuxIO", "framepath", "framepathd", "framepath-vhost-user-gpu",
+        "framepath-ivshmem",
+      ],
       swiftSettings: strict),
   ]
 )

@@ -3,7 +3,7 @@ import VhostUserFrontend
 
 /// A guest that shows two pictures in turn, as a Linux guest with page flips does: no kernel, no instruction more than
 /// the requests need.
-final class BenchGuest {
+final class BenchGuest: FrameSource {
   /// How its pictures are made.
   enum Pictures {
     /// RESOURCE_CREATE_2D: copied by TRANSFER_TO_HOST_2D, and nobody waits for the screen.
@@ -11,16 +11,6 @@ final class BenchGuest {
     /// RESOURCE_CREATE_BLOB of guest memory: every flush is fenced, and the guest waits for it.
     case blobs
   }
-
-  /// What a frame changes.
-  enum Change {
-    /// The other picture is shown, all of it new.
-    case wholePicture
-    /// 16 × 16 pixels of the picture that is shown.
-    case corner
-  }
-
-  static let cornerSize = 16
 
   let pictures: Pictures
   let width: Int, height: Int
@@ -79,10 +69,8 @@ final class BenchGuest {
   // MARK: Frames
 
   /// Makes a frame's requests available and kicks once, as Linux does.
-  ///
-  /// - Returns: when it kicked, in nanoseconds of CLOCK_MONOTONIC.
   @discardableResult
-  func showFrame(_ change: Change) throws(BenchError) -> UInt64 {
+  func showFrame(_ change: FrameChange) throws(BenchError) -> UInt64 {
     let requests: [[DriverBuffer]]
     switch change {
     case .wholePicture:
@@ -112,8 +100,15 @@ final class BenchGuest {
     } while control.driver.setInterrupts(true)
   }
 
-  /// How many requests a frame has.
-  func requestCount(_ change: Change) -> Int { change == .wholePicture ? flips[0].count : corners[0].count }
+  /// With two pictures two frames of images may be open. A guest that waits for the screen has one: Linux's commit
+  /// returns only then.
+  func waitForTurn(_ change: FrameChange) throws(BenchError) {
+    let requestCount = change == .wholePicture ? flips[0].count : corners[0].count
+    try wait(untilOpen: pictures == .images ? requestCount : 0)
+  }
+
+  /// Waits until the last request is answered.
+  func waitForAnswer() throws(BenchError) { try wait(untilOpen: 0) }
 
   /// Waits until at most so many requests are open.
   func wait(untilOpen limit: Int) throws(BenchError) {
@@ -178,7 +173,7 @@ final class BenchGuest {
   }
 
   private func prepareCorner(_ resource: UInt32) -> [[DriverBuffer]] {
-    let size = BenchGuest.cornerSize
+    let size = FrameChange.cornerSize
     let flush = GPURequest.flush(resource, width: size, height: size, isFenced: pictures == .blobs)
     switch pictures {
     case .images: return [prepare(GPURequest.transfer(resource, width: size, height: size)), prepare(flush)]

@@ -7,6 +7,15 @@ public enum BenchDevice: String, Codable, Sendable, CaseIterable {
   case complete
   /// `vhost-user-gpu-pci`.
   case vhostUserGPU = "vhost-user-gpu"
+  /// A region of framepath-ivshmem, through its socket, with our guest library.
+  case ivshmem
+  /// No device: a container with buffers of the daemon.
+  case client
+
+  /// Whether its guest waits for the screen at every frame, and so is as fast as that.
+  var waitsForScreen: Bool { self == .complete || self == .ivshmem }
+  /// Whether a frame is answered when it is on screen: then the screen itself paces whoever waits for answers.
+  var isAnsweredByScreen: Bool { self != .vhostUserGPU }
 }
 
 /// Where the programs under test are.
@@ -30,42 +39,6 @@ public struct BenchPrograms: Sendable {
     where LinuxFile.isAccessible(candidate, .execute) { return candidate }
     throw BenchError("\(name) is not in \(folder); build it: swift build -c release")
   }
-}
-
-/// A real daemon in a folder of its own.
-final class BenchDaemon {
-  let process: ChildProcess
-  let socket: String
-  /// From starting the program to its word "ready".
-  let readyNanoseconds: UInt64
-  let folder: TemporaryFolder
-
-  /// Starts it.
-  ///
-  /// - Parameters:
-  ///   - outputs: framepathd's `--output`, each.
-  ///   - watching: changes the command before it is run.
-  init(
-    _ programs: BenchPrograms, outputs: [String],
-    watching: (ChildCommand, TemporaryFolder) throws(BenchError) -> ChildCommand = {
-      (command, _) throws(BenchError) in command
-    }
-  ) throws(BenchError) {
-    let folder = try mapped { () throws(SystemError) in try TemporaryFolder(prefix: "framepath-bench") }
-    self.folder = folder
-    socket = "\(folder.path)/framepathd.sock"
-    var command = ChildCommand(
-      try programs.path("framepathd"), outputs.flatMap { ["--output", $0] } + ["--socket", socket])
-    command = try watching(command, folder)
-    let started = monotonicNanoseconds()
-    process = try mapped { () throws(SystemError) in try ChildProcess(command) }
-    guard process.waitForLine(containing: "ready") != nil else {
-      throw BenchError("framepathd does not get ready: \(process.text(.error))")
-    }
-    readyNanoseconds = monotonicNanoseconds() - started
-  }
-
-  deinit { process.stop(timeoutMilliseconds: 2000) }
 }
 
 /// A real backend of one VM, and a guest's frontend connected to it.
@@ -152,17 +125,11 @@ final class BenchStage {
   }
 
   /// What the daemon has counted for our VM.
-  func scanout() throws(BenchError) -> DaemonStatus.Scanout {
-    try DaemonStatus(socket: daemonSocket).scanout(vm: BenchStage.vm)
-  }
+  func scanout() throws(BenchError) -> DaemonStatus.Scanout { try daemonStage.scanout() }
 
   /// Waits until every frame is on screen or replaced, and returns the counters then.
-  func settledScanout() throws(BenchError) -> DaemonStatus.Scanout {
-    for _ in 0..<100 {
-      let scanout = try scanout()
-      if scanout.openFrames == 0 { return scanout }
-      HostProcess.sleep(milliseconds: 10)
-    }
-    throw BenchError("framepathd still has frames on the way a second after the last one")
-  }
+  func settledScanout() throws(BenchError) -> DaemonStatus.Scanout { try daemonStage.settledScanout() }
+
+  /// What our VM's screen shows, by the daemon's snapshot.
+  func shownChecksum() throws(BenchError) -> PictureChecksum { try daemonStage.shownChecksum() }
 }

@@ -111,21 +111,4 @@ extension BenchStage {
       sleep(untilNanoseconds: monotonicNanoseconds() + 200_000)
     }
   }
-
-  /// What our VM's screen shows, by the daemon's snapshot.
-  func shownChecksum() throws(BenchError) -> PictureChecksum {
-    let snapshot: PresentSnapshot
-    do throws(PresentClientError) {
-      snapshot = try PresentTool.snapshot(.vm(name: BenchStage.vm, scanout: 0), path: daemonSocket)
-    } catch {
-      throw BenchError("framepathd's snapshot: \(error)")
-    }
-    var checksum = PictureChecksum()
-    let layout = snapshot.mapped.layout
-    snapshot.mapped.beginAccess(read: true)
-    unsafe checksum.addRows(
-      snapshot.mapped.pixels, width: layout.width, height: layout.height, strideBytes: layout.strideBytes)
-    snapshot.mapped.endAccess(read: true)
-    return checksum
-  }
 }

@@ -93,7 +93,7 @@ public struct GuestBench {
     let viewer = setup == .vnc ? try VNCViewer("\(folder.path)/vnc") : nil
     // The first flips set the mode and fault everything in.
     _ = try control.run("draw flip --count 3 --interval-ms 20 --size \(width)x\(height)", viewer)
-    let counters = try daemon.map { (daemon) throws(BenchError) in try GuestBench.counters(daemon) }
+    let counters = try daemon.map { (daemon) throws(BenchError) in try daemon.settledScanout() }
     let before = try ThreadFigures(qemu.pid)
     var helpersBefore: [UInt64] = []
     for helper in helpers {
@@ -117,7 +117,7 @@ public struct GuestBench {
     }
     figures.displayed = viewer.map { UInt64($0.pictures - pictures) } ?? (setup == .none || setup == .peer ? nil : 0)
     if let daemon, let counters {
-      let after = try GuestBench.counters(daemon)
+      let after = try daemon.settledScanout()
       figures.displayed = after.framesFlipped - counters.framesFlipped
       figures.path = after.path
     }
@@ -132,16 +132,6 @@ public struct GuestBench {
     command.error = .file("\(folder.path)/\(name).log")
     let final = command
     return try mapped { () throws(SystemError) in try ChildProcess(final) }
-  }
-
-  /// The daemon's counters, once nothing is on its way.
-  private static func counters(_ daemon: BenchDaemon) throws(BenchError) -> DaemonStatus.Scanout {
-    for _ in 0..<100 {
-      let scanout = try DaemonStatus(socket: daemon.socket).scanout(vm: BenchStage.vm)
-      if scanout.openFrames == 0 { return scanout }
-      HostProcess.sleep(milliseconds: 10)
-    }
-    throw BenchError("framepathd still has frames on the way a second after the last one")
   }
 
   private static func waitForSocket(

@@ -52,19 +52,23 @@ final class PeerMeasurement {
 
   /// Runs a load after a short warm-up, and reads what it cost the peer's backend.
   func phase(
-    _ pace: BenchPace, _ change: BenchGuest.Change, _ nanoseconds: UInt64
+    _ pace: BenchPace, _ change: FrameChange, _ nanoseconds: UInt64
   ) throws(BenchError) -> PhaseFigures {
     _ = try guest.run(pace, change, nanoseconds: 50_000_000)
     let sentBefore = try picturesSent()
     let before = try ProcessFigures(pid: pid, name: name)
+    let ownBefore = threadCPUNanoseconds()
     let load = try guest.run(pace, change, nanoseconds: nanoseconds)
+    let own = threadCPUNanoseconds() - ownBefore
     let used = try ProcessFigures(pid: pid, name: name).since(before)
     let frames = Double(max(load.frames, 1))
     let sent = try picturesSent() - sentBefore
     return PhaseFigures(
       frames: load.frames, seconds: Double(load.nanoseconds) / 1e9, framesPerSecond: load.framesPerSecond,
       backendMicroseconds: Double(used.cpuNanoseconds) / frames / 1000, daemonMicroseconds: 0,
-      switchesPerFrame: Double(used.voluntarySwitches + used.involuntarySwitches) / frames, presented: sent,
+      harnessMicroseconds: Double(own) / frames / 1000,
+      switchesPerFrame: Double(used.voluntarySwitches + used.involuntarySwitches) / frames,
+      wakeUpsPerFrame: Double(used.voluntarySwitches) / frames, presented: sent,
       flipped: sent, superseded: 0, rejected: 0, cpuCopies: 0, copiedBytes: 0, answer: Percentiles(load.answers))
   }
 

@@ -10,8 +10,12 @@ public struct PhaseFigures: Codable, Equatable, Sendable {
   public var backendMicroseconds: Double
   /// Time on a CPU per frame in the daemon, µs; 0 of a peer that has none.
   public var daemonMicroseconds: Double
-  /// Voluntary and other context switches of both per frame.
+  /// Time on a CPU per frame of the bench itself, which plays the guest, µs.
+  public var harnessMicroseconds: Double
+  /// Voluntary and other context switches of backend and daemon per frame.
   public var switchesPerFrame: Double
+  /// How often the two went to sleep and were woken, per frame: the voluntary ones of these switches.
+  public var wakeUpsPerFrame: Double
   /// PRESENT messages that the daemon counted.
   public var presented: UInt64
   /// Frames that reached the screen.
@@ -26,6 +30,8 @@ public struct PhaseFigures: Codable, Equatable, Sendable {
   public var copiedBytes: UInt64
   /// From the guest's kick to the answer of the frame's last request, ns.
   public var answer: Percentiles
+  /// From the kick to every stage of a frame's way; nil of a peer, which has no daemon to ask.
+  public var stages: FrameStages?
 
   /// CPU time per frame of both processes, µs.
   public var totalMicroseconds: Double { backendMicroseconds + daemonMicroseconds }
@@ -41,10 +47,12 @@ public struct ThroughputRun: Codable, Equatable, Sendable {
   public var paced: PhaseFigures
   /// 16 × 16 pixels at the screen's rate.
   public var pacedCorner: PhaseFigures
-  /// From the kick to the daemon's commit, 16 × 16 pixels, on an idle screen, ns.
-  public var latchCorner: Percentiles
-  /// From the kick to the daemon's commit, the whole picture, on an idle screen, ns.
-  public var latchWhole: Percentiles
+  /// 16 × 16 pixels on an idle screen: a frame comes when nothing is under way.
+  public var idleCorner: PhaseFigures
+  /// The whole picture on an idle screen.
+  public var idleWhole: PhaseFigures
+  /// What one wake-up of a process takes on this machine; nil where it was not measured.
+  public var wakeUpFloor: WakeUpFloor?
   /// Plain memcpy of one picture in this run, µs.
   public var memcpyMicroseconds: Double
   /// Which path the frames took, by the daemon.

@@ -24,7 +24,8 @@ struct ProcessFigures: Equatable {
     }
   }
 
-  private init() {}
+  /// Of no process.
+  init() {}
 
   /// What was added since `earlier`.
   func since(_ earlier: ProcessFigures) -> ProcessFigures {

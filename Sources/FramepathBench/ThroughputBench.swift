@@ -50,9 +50,8 @@ public struct ThroughputBench {
     return report
   }
 
-  private var pictures: BenchGuest.Pictures { device == .complete ? .blobs : .images }
   /// A guest that waits for the screen is as fast as the screen: 1000 Hz is the most a headless one has.
-  private var unpacedHertz: Int { device == .complete ? 1000 : refreshHertz }
+  private var unpacedHertz: Int { device.waitsForScreen ? 1000 : refreshHertz }
   private var mainNanoseconds: UInt64 { UInt64(max(seconds, 0.05) * 1e9) }
   private var shortNanoseconds: UInt64 { max(mainNanoseconds / 2, 50_000_000) }
 
@@ -62,14 +61,14 @@ public struct ThroughputBench {
     probe = try MemcpyProbe(byteCount: width * height * 4)
     probe.run(milliseconds: 200)
 
-    var stage = try BenchMeasurement(self, programs, width, height, hertz: unpacedHertz, pictures)
+    var stage = try BenchMeasurement(self, programs, width, height, hertz: unpacedHertz)
     let unpaced = try stage.phase(.unpaced, .wholePicture, mainNanoseconds)
     probe.run(milliseconds: 200)
     let unpacedCorner = try stage.phase(.unpaced, .corner, shortNanoseconds)
     probe.run(milliseconds: 200)
     if unpacedHertz != refreshHertz {
       stage.end()
-      stage = try BenchMeasurement(self, programs, width, height, hertz: refreshHertz, pictures)
+      stage = try BenchMeasurement(self, programs, width, height, hertz: refreshHertz)
     }
     defer { stage.end() }
 
@@ -77,12 +76,17 @@ public struct ThroughputBench {
     let paced = try stage.phase(pacedPace(period), .wholePicture, mainNanoseconds)
     let pacedCorner = try stage.phase(pacedPace(period), .corner, shortNanoseconds)
     // Two periods and a bit: the screen has nothing under way when the frame comes.
-    let latchCorner = try stage.latches(.corner, period: period * 5 / 2, mainNanoseconds)
-    let latchWhole = try stage.latches(.wholePicture, period: period * 5 / 2, shortNanoseconds)
-    let state = try stage.stage.settledScanout()
+    let idleCorner = try stage.phase(.every(period * 5 / 2), .corner, mainNanoseconds)
+    let idleWhole = try stage.phase(.every(period * 5 / 2), .wholePicture, shortNanoseconds)
+    let floor =
+      measuresHarness
+      ? try WakeUpFloor(programs, hertz: refreshHertz, nanoseconds: shortNanoseconds) : nil
+    let state = try stage.daemon.settledScanout()
+    try stage.requirePicture()
     return ThroughputRun(
       unpaced: unpaced, unpacedCorner: unpacedCorner, paced: paced, pacedCorner: pacedCorner,
-      latchCorner: latchCorner, latchWhole: latchWhole, memcpyMicroseconds: probe.nanosecondsPerPicture / 1000,
+      idleCorner: idleCorner, idleWhole: idleWhole, wakeUpFloor: floor,
+      memcpyMicroseconds: probe.nanosecondsPerPicture / 1000,
       path: state.path, pathReason: state.pathReason, pictureBytes: width * height * 4)
   }
 
@@ -96,66 +100,5 @@ public struct ThroughputBench {
   }
 
   /// The screen itself paces a guest that waits for it.
-  private func pacedPace(_ period: UInt64) -> BenchPace { pictures == .blobs ? .every(0) : .every(period) }
-}
-
-/// One stage with its guest, and the phases measured on it.
-struct BenchMeasurement {
-  let stage: BenchStage
-  let guest: BenchGuest
-
-  init(
-    _ bench: ThroughputBench, _ programs: BenchPrograms, _ width: Int, _ height: Int, hertz: Int,
-    _ pictures: BenchGuest.Pictures
-  ) throws(BenchError) {
-    stage = try BenchStage(
-      programs, output: "headless:\(width)x\(height)@\(hertz)", device: bench.device, path: bench.path,
-      ramBytes: BenchGuest.ramBytes(width: width, height: height))
-    guest = try BenchGuest(
-      stage.frontend, pictures: pictures, width: width, height: height, runBytes: bench.runBytes,
-      backendName: "framepath-vhost-user-gpu")
-  }
-
-  func end() { guest.end() }
-
-  /// Runs a load after a short warm-up, and reads what it cost.
-  func phase(
-    _ pace: BenchPace, _ change: BenchGuest.Change, _ nanoseconds: UInt64
-  ) throws(BenchError) -> PhaseFigures {
-    _ = try guest.run(pace, change, nanoseconds: 50_000_000)
-    let before = try stage.settledScanout()
-    let backendBefore = try ProcessFigures(pid: stage.backend.pid, name: "framepath-vhost-user-gpu")
-    let daemonBefore = try ProcessFigures(pid: stage.daemon.pid, name: "framepathd")
-    let load = try guest.run(pace, change, nanoseconds: nanoseconds)
-    let backend = try ProcessFigures(pid: stage.backend.pid, name: "framepath-vhost-user-gpu").since(backendBefore)
-    let daemon = try ProcessFigures(pid: stage.daemon.pid, name: "framepathd").since(daemonBefore)
-    let after = try stage.settledScanout()
-    let frames = Double(max(load.frames, 1))
-    let switches =
-      backend.voluntarySwitches + backend.involuntarySwitches + daemon.voluntarySwitches
-      + daemon.involuntarySwitches
-    return PhaseFigures(
-      frames: load.frames, seconds: Double(load.nanoseconds) / 1e9, framesPerSecond: load.framesPerSecond,
-      backendMicroseconds: Double(backend.cpuNanoseconds) / frames / 1000,
-      daemonMicroseconds: Double(daemon.cpuNanoseconds) / frames / 1000,
-      switchesPerFrame: Double(switches) / frames, presented: after.framesPresented - before.framesPresented,
-      flipped: after.framesFlipped - before.framesFlipped,
-      superseded: after.framesSuperseded - before.framesSuperseded,
-      rejected: after.framesRejected - before.framesRejected, cpuCopies: after.cpuCopies - before.cpuCopies,
-      copiedBytes: after.copiedBytes - before.copiedBytes, answer: Percentiles(load.answers))
-  }
-
-  /// From kicks to the daemon's commits, frame by frame on an idle screen.
-  func latches(
-    _ change: BenchGuest.Change, period: UInt64, _ nanoseconds: UInt64
-  ) throws(BenchError) -> Percentiles {
-    var latches: [UInt64] = []
-    _ = try guest.run(.every(period), change, nanoseconds: nanoseconds) { (kicked) throws(BenchError) in
-      // The answer of a copy comes before the commit: the daemon gets its turn first.
-      HostProcess.sleep(milliseconds: 5)
-      let latched = try stage.scanout().lastLatchNanoseconds
-      if latched > kicked { latches.append(latched - kicked) }
-    }
-    return Percentiles(latches)
-  }
+  private func pacedPace(_ period: UInt64) -> BenchPace { device.isAnsweredByScreen ? .every(0) : .every(period) }
 }

@@ -33,19 +33,42 @@ extension ThroughputReport {
         bars: ThroughputReport.phases.map { phase in
           BarChart.Bar(phase.name, size.spread { phase.figures($0).framesPerSecond })
         }, isLogarithmic: true),
-      BarChart(
-        "Kick to latch on an idle screen", unit: "µs", series: ["median", "99 %"],
-        bars: [
-          BarChart.Bar("16×16: median", size.spread { Double($0.latchCorner.median) / 1000 }),
-          BarChart.Bar("16×16: 99 %", series: 1, size.spread { Double($0.latchCorner.p99) / 1000 }),
-          BarChart.Bar("whole picture: median", size.spread { Double($0.latchWhole.median) / 1000 }),
-          BarChart.Bar("whole picture: 99 %", series: 1, size.spread { Double($0.latchWhole.p99) / 1000 }),
-        ]),
     ]
+    section.charts += latencyCharts(size)
     section.charts += peerCharts(size)
     section.tables = [table(size)]
     return section
   }
+
+  /// A frame's way on an idle screen and at the screen's rate, and how evenly frames follow each other.
+  private func latencyCharts(_ size: Size) -> [any ReportChart] {
+    var charts: [any ReportChart] = []
+    for phase in [ThroughputReport.phases[2], ThroughputReport.idle] {
+      var bars: [BarChart.Bar] = []
+      for stage in FrameStages.Stage.allCases {
+        let figure = { (of: KeyPath<Percentiles, UInt64>) -> Spread in
+          size.spread { run in Double(phase.figures(run).stages.map { $0[stage][keyPath: of] } ?? 0) / 1000 }
+        }
+        bars.append(BarChart.Bar("\(stage.rawValue): median", figure(\.median)))
+        bars.append(BarChart.Bar("99 %", series: 1, figure(\.p99)))
+      }
+      charts.append(
+        BarChart(
+          "From the kick, \(phase.name)", unit: "µs", series: ["median", "99 %"], bars: bars, isLogarithmic: true))
+    }
+    var bars: [BarChart.Bar] = []
+    for phase in ThroughputReport.phases {
+      bars.append(BarChart.Bar("\(phase.name): median", size.spread { phase.figures($0).stages?.medianPeriods ?? 0 }))
+      bars.append(BarChart.Bar("99 %", series: 1, size.spread { phase.figures($0).stages?.p99Periods ?? 0 }))
+    }
+    charts.append(
+      BarChart("From flip to flip", unit: "periods of the screen", series: ["median", "99 %"], bars: bars))
+    return charts
+  }
+
+  private static let idle: (name: String, figures: @Sendable (ThroughputRun) -> PhaseFigures) = (
+    "idle screen", { $0.idleWhole }
+  )
 
   private func peerCharts(_ size: Size) -> [any ReportChart] {
     guard let peers = size.runs.first?.peers, !peers.isEmpty else { return [] }
@@ -68,7 +91,8 @@ extension ThroughputReport {
   private func table(_ size: Size) -> [[String]] {
     var rows = [
       [
-        "Run", "Phase", "Frames", "Frames/s", "Backend µs", "Daemon µs", "Switches/frame", "Presented", "Flipped",
+        "Run", "Phase", "Frames", "Frames/s", "Backend µs", "Daemon µs", "Switches/frame", "Wake-ups/frame",
+        "Presented", "Flipped",
         "Superseded", "Copies", "Bytes copied",
       ]
     ]
@@ -87,8 +111,9 @@ extension ThroughputReport {
   private static func row(_ run: String, _ name: String, _ figures: PhaseFigures) -> [String] {
     [
       run, name, "\(figures.frames)", shortNumber(figures.framesPerSecond), shortNumber(figures.backendMicroseconds),
-      shortNumber(figures.daemonMicroseconds), shortNumber(figures.switchesPerFrame), "\(figures.presented)",
-      "\(figures.flipped)", "\(figures.superseded)", "\(figures.cpuCopies)", "\(figures.copiedBytes)",
+      shortNumber(figures.daemonMicroseconds), shortNumber(figures.switchesPerFrame),
+      shortNumber(figures.wakeUpsPerFrame), "\(figures.presented)", "\(figures.flipped)", "\(figures.superseded)",
+      "\(figures.cpuCopies)", "\(figures.copiedBytes)",
     ]
   }
 }

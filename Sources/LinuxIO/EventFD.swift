@@ -31,6 +31,16 @@ public struct EventFD: ~Copyable {
   }
 }
 
+/// Raises `answers` once for every raise of `requests`, sleeping in `read` between them, until either is closed or
+/// broken: the least that a process can do for a wake-up. `requests` blocks from then on.
+public func echoRaises(of requests: Int32, to answers: Int32) throws(SystemError) {
+  let flags = try check("fcntl(F_GETFL)") { fcntl(requests, F_GETFL) }
+  try check("fcntl(F_SETFL)") { fcntl(requests, F_SETFL, flags & ~O_NONBLOCK) }
+  var count: UInt64 = 0
+  var one: UInt64 = 1
+  while unsafe read(requests, &count, 8) == 8 { _ = unsafe write(answers, &one, 8) }
+}
+
 /// A timer on CLOCK_MONOTONIC with absolute expiry.
 public struct TimerFD: ~Copyable {
   /// The descriptor, readable once the timer has expired.

@@ -43,7 +43,7 @@ extension LinuxFile {
     try write(Array(text.utf8), to: STDERR_FILENO, subject: "standard error")
   }
 
-  private static func write(_ bytes: [UInt8], to fd: Int32, subject: String) throws(SystemError) {
+  static func write(_ bytes: [UInt8], to fd: Int32, subject: String) throws(SystemError) {
     var done = 0
     while done < bytes.count {
       let start = done

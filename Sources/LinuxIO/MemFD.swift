@@ -35,6 +35,13 @@ public enum MemFD {
     return fd
   }
 
+  /// A new memfd, sealed alike, that holds these bytes; they are written by the kernel, without a mapping.
+  public static func create(name: String, containing bytes: [UInt8]) throws(SystemError) -> OwnedFD {
+    let fd = try create(name: name, byteCount: bytes.count)
+    try LinuxFile.write(bytes, to: fd.raw, subject: name)
+    return fd
+  }
+
   /// The seals of `fd`, or nil where it is no file that can carry any.
   ///
   /// The corresponding C function is `fcntl(F_GET_SEALS)`.

@@ -88,6 +88,10 @@ extension Server {
     json.field("latchMedianNanoseconds", head.counters.latch.percentile(50))
     json.field("latchP99Nanoseconds", head.counters.latch.percentile(99))
     json.field("lastLatchNanoseconds", head.counters.lastLatchNanoseconds)
+    let granted = head.tile.flatMap { $0.presenter.scheduler.statistics(of: $0.id) }
+    json.field("grantedFrames", granted?.shown ?? 0)
+    json.field("grantedBlitNanoseconds", granted?.blitNanoseconds ?? 0)
+    json.field("missedPromises", granted?.missed ?? 0)
     json.field("buffers", head.buffers.count)
     json.field("generation", head.generation)
     switch head.parking {

@@ -26,6 +26,7 @@ struct BenchCommand: ParsableCommand {
     subcommands: [
       BenchCopiesCommand.self, BenchThroughputCommand.self, BenchScaleCommand.self, BenchGuestCommand.self,
       BenchScheduleCommand.self, BenchMemoryCommand.self, BenchMemcpyCommand.self, BenchEmptyBackendCommand.self,
+      BenchWakeUpFloorCommand.self,
     ])
 }
 

@@ -86,14 +86,3 @@ struct VMCounts: ExpressibleByArgument {
 
   var defaultValueDescription: String { counts.map { "\($0)" }.joined(separator: ",") }
 }
-
-/// `framepath bench empty-backend`: what the bench starts to measure itself.
-struct BenchEmptyBackendCommand: ParsableCommand {
-  static let configuration = CommandConfiguration(
-    commandName: "empty-backend", abstract: "A GPU backend that answers everything and does nothing.",
-    shouldDisplay: false)
-
-  @Option(help: ArgumentHelp("Listen here.", valueName: "path")) var socketPath: String
-
-  func run() throws { try EmptyBackend.serve(path: socketPath) }
-}

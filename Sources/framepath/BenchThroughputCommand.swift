@@ -1,5 +1,7 @@
-import ArgumentParser
-import FramepathBench
+public import ArgumentParser
+public import FramepathBench
+
+extension BenchDevice: ExpressibleByArgument {}
 
 /// `framepath bench throughput`.
 struct BenchThroughputCommand: ParsableCommand {
@@ -10,12 +12,6 @@ struct BenchThroughputCommand: ParsableCommand {
     case direct
   }
 
-  /// QEMU's devices.
-  enum Device: String, ExpressibleByArgument, CaseIterable {
-    case complete
-    case vhostUserGPU = "vhost-user-gpu"
-  }
-
   /// Which peers.
   enum Peers: String, ExpressibleByArgument, CaseIterable { case auto }
 
@@ -24,7 +20,9 @@ struct BenchThroughputCommand: ParsableCommand {
     abstract: "Frames per second, CPU time per frame, copies and latencies.",
     discussion: """
       The complete device's guest draws into blobs and waits for the screen at every flush; at 1000 Hz it shows how \
-      fast it could be. The guest of vhost-user-gpu transfers images and never waits.
+      fast it could be. The guest of vhost-user-gpu transfers images and never waits. ivshmem is our guest library on \
+      a region of framepath-ivshmem, and waits for the screen as well; client is a container with four buffers of the \
+      daemon, which replaces frames that are not on screen yet.
 
       Peers are other vhost-user GPU backends, which get the requests of a vhost-user-gpu guest in the same run; this \
       program is their QEMU, and takes the pictures that they send.
@@ -32,10 +30,11 @@ struct BenchThroughputCommand: ParsableCommand {
       Examples:
         framepath bench throughput --device vhost-user-gpu --sizes 1920x1080,3840x2160 --seconds 2
         framepath bench throughput --sizes 3840x2160 --peers auto
+        framepath bench throughput --device ivshmem --sizes 1920x1080
       """)
 
   @Option(help: ArgumentHelp("Sizes of the picture.", valueName: "WxH,…")) var sizes = BenchSizes.usual
-  @Option(help: "The guest's device.") var device = Device.complete
+  @Option(help: "The guest's device.") var device = BenchDevice.complete
   @Option(help: "The backend's --path.") var path = Path.auto
   @Option(help: ArgumentHelp("How long each of the main phases takes.", valueName: "seconds")) var seconds = 1.0
   @Option(
@@ -50,6 +49,9 @@ struct BenchThroughputCommand: ParsableCommand {
 
   func validate() throws {
     guard (0.05...600).contains(seconds) else { throw ValidationError("--seconds takes 0.05 to 600.") }
+    guard path == .auto || device == .complete || device == .vhostUserGPU else {
+      throw ValidationError("--path is for complete and vhost-user-gpu; \(device.rawValue) never copies.")
+    }
     guard runBytes >= 4096, runBytes % 4096 == 0 else {
       throw ValidationError("--run-bytes takes whole pages of 4096 bytes.")
     }
@@ -58,7 +60,7 @@ struct BenchThroughputCommand: ParsableCommand {
   func run() throws {
     try options.supervised {
       var bench = ThroughputBench(options.benchPrograms)
-      bench.device = device == .complete ? .complete : .vhostUserGPU
+      bench.device = device
       bench.path = path.rawValue
       bench.sizes = sizes.sizes
       bench.seconds = seconds
@@ -90,6 +92,7 @@ struct BenchThroughputCommand: ParsableCommand {
       let last = size.runs.last
       lines.append("\(size.width)x\(size.height)  path \(last?.path ?? "-"): \(last?.pathReason ?? "")")
       lines += table(size).lines
+      lines += [""] + stageTable(size).lines
       lines += peerTable(size)
     }
     return lines
@@ -107,15 +110,25 @@ struct BenchThroughputCommand: ParsableCommand {
     table.add(row("backend CPU", 1) { $0.backendMicroseconds })
     table.add(row("daemon CPU", 1) { $0.daemonMicroseconds })
     table.add(row("both", 1) { $0.totalMicroseconds })
+    table.add(row("the bench's own CPU", 1) { $0.harnessMicroseconds })
     table.add(row("context switches per frame", 2) { $0.switchesPerFrame })
+    table.add(row("wake-ups per frame", 2) { $0.wakeUpsPerFrame })
     table.add(row("copies per frame", 2) { Double($0.cpuCopies) / Double(max($0.frames, 1)) })
     table.add(row("bytes copied per frame", 0) { Double($0.copiedBytes) / Double(max($0.frames, 1)) })
     table.add(row("superseded per frame", 2) { Double($0.superseded) / Double(max($0.frames, 1)) })
     table.add(row("kick to answer, median", 0) { Double($0.answer.median) / 1000 })
+    table.add(row("flip to flip, periods, median", 2) { $0.stages?.medianPeriods ?? 0 })
+    table.add(row("flip to flip, periods, 99 %", 2) { $0.stages?.p99Periods ?? 0 })
+    if size.runs.contains(where: { $0.wakeUpFloor != nil }) {
+      let floor = { (figure: KeyPath<WakeUpFloor, Double>) -> String in
+        size.spread { $0.wakeUpFloor?[keyPath: figure] ?? 0 }.text(decimals: 1)
+      }
+      table.add(
+        note: "a wake-up of a process that does nothing: paced \(floor(\.pacedMicroseconds)) µs, at 1000 Hz "
+          + "\(floor(\.fastMicroseconds)) µs, one after the other \(floor(\.unpacedMicroseconds)) µs")
+    }
     table.add(note: "plain memcpy of the picture: \(size.spread { $0.memcpyMicroseconds }.text(decimals: 0)) µs")
     table.add(note: "our copy's rate to memcpy's: \(size.spread { $0.copyRateRatio }.text(decimals: 3))")
-    table.add(note: "kick to latch, 16x16: \(latency(size) { $0.latchCorner })")
-    table.add(note: "kick to latch, the whole picture: \(latency(size) { $0.latchWhole })")
     return table
   }
 
@@ -140,8 +153,27 @@ struct BenchThroughputCommand: ParsableCommand {
     return [""] + table.lines
   }
 
-  private static func latency(_ size: ThroughputReport.Size, _ figure: (ThroughputRun) -> Percentiles) -> String {
-    let median = size.spread { Double(figure($0).median) / 1000 }.text(decimals: 0)
-    return "median \(median) µs, 99 %: \(size.spread { Double(figure($0).p99) / 1000 }.text(decimals: 0)) µs"
+  /// A frame's way, stage by stage.
+  private static func stageTable(_ size: ThroughputReport.Size) -> TextTable {
+    let phases: [(ThroughputRun) -> PhaseFigures] = [
+      { $0.unpaced }, { $0.paced }, { $0.idleCorner }, { $0.idleWhole },
+    ]
+    var table = TextTable(
+      ["KICK TO, µs: 50 %, 99 %", ">UNPACED", ">PACED", ">IDLE SCREEN 16x16", ">IDLE SCREEN"])
+    for stage in FrameStages.Stage.allCases {
+      table.add(
+        [stage.rawValue]
+          + phases.map { phase in
+            let figure = { (of: KeyPath<Percentiles, UInt64>) -> String in
+              size.spread { run in Double(phase(run).stages.map { $0[stage][keyPath: of] } ?? 0) / 1000 }
+                .text(decimals: 0)
+            }
+            return "\(figure(\.median)), \(figure(\.p99))"
+          })
+    }
+    if phases.contains(where: { phase in size.runs.contains { phase($0).stages?.isFromKick == false } }) {
+      table.add(note: "unpaced: from where the backend took the frame; it leaves frames out for newer ones")
+    }
+    return table
   }
 }

@@ -32,12 +32,15 @@ struct StatusReport: Decodable {
     var copiedBytes: UInt64
     var latchMedianNanoseconds: UInt64?
     var latchP99Nanoseconds: UInt64?
+    var grantedFrames: UInt64?
+    var grantedBlitNanoseconds: UInt64?
   }
 
   /// A client.
   struct VM: Decodable {
     var name: String
     var pid: Int
+    var weight: Int?
     var scanouts: [Scanout]
   }
 

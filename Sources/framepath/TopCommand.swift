@@ -9,10 +9,12 @@ struct TopCommand: ParsableCommand {
     commandName: "top",
     abstract: "Shows live how many frames each VM gets on its screen, by which path and how late.",
     discussion: """
-      Keys: n, r, c, l sort by name, frame rate, copied bytes and latency; t writes a trace (see framepath trace); \
-      q quits. Where there is no terminal it prints one table after the other.
+      Keys: n, r, c, l, s sort by name, frame rate, copied bytes, latency and share; t writes a trace (see framepath \
+      trace); q quits. Where there is no terminal it prints one table after the other.
 
-      LATCH is the time from the guest's hand-over to the commit, over the life of the screen.
+      LATCH is the time from the guest's hand-over to the commit, over the life of the screen. SHARE is the VM's part \
+      of what its output's scheduler gave: of the time for copying into a shared picture, else of the frames shown. \
+      VBLANKS is the part of the output's vblanks that showed a new frame of it.
 
       Examples:
         framepath top
@@ -22,7 +24,7 @@ struct TopCommand: ParsableCommand {
 
   /// What to sort by at first.
   enum Sort: String, ExpressibleByArgument, CaseIterable {
-    case name, rate, copies, latency
+    case name, rate, copies, latency, share
 
     var order: TopModel.Order {
       switch self {
@@ -30,6 +32,7 @@ struct TopCommand: ParsableCommand {
       case .rate: .rate
       case .copies: .copies
       case .latency: .latency
+      case .share: .share
       }
     }
   }
@@ -154,7 +157,7 @@ final class TopView {
       try write(lines.joined(separator: "\n") + "\n\n")
       return
     }
-    lines.insert("framepath top   sorted by \(order.title)   n r c l: sort   t: trace   q: quit", at: 0)
+    lines.insert("framepath top   sorted by \(order.title)   n r c l s: sort   t: trace   q: quit", at: 0)
     lines.insert(TextTable.printable(message), at: 1)
     let columns = HostProcess.terminalColumns ?? 80
     let rows = terminal.rows ?? 24

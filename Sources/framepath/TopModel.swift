@@ -6,6 +6,7 @@ struct TopModel {
     case rate = "r"
     case copies = "c"
     case latency = "l"
+    case share = "s"
 
     /// For the title line.
     var title: String {
@@ -14,6 +15,7 @@ struct TopModel {
       case .rate: "rate"
       case .copies: "copies"
       case .latency: "latency"
+      case .share: "share"
       }
     }
   }
@@ -35,6 +37,13 @@ struct TopModel {
     /// From hand-over to commit over the scanout's life, µs.
     var latchMedian: Double
     var latchP99: Double
+    /// What part the VM had of all that the output's scheduler gave, 0 to 1: of the time for copying into the output's
+    /// picture, or of the frames shown where nothing is copied.
+    var share: Double
+    /// What part of the output's vblanks showed a new frame of it, 0 to 1.
+    var vblanks: Double
+    /// Its weight against the others'.
+    var weight: Int
     /// Rates, the newest last.
     var history: [Double]
   }
@@ -52,9 +61,10 @@ struct TopModel {
     var next: [String: StatusReport.Scanout] = [:]
     var nextHistories: [String: [Double]] = [:]
     rows = []
+    let grants = TopGrants(report, last: last, seconds: seconds)
     for vm in report.vms {
       for scanout in vm.scanouts {
-        let key = "\(vm.pid)/\(scanout.index)"
+        let key = TopModel.key(vm, scanout)
         next[key] = scanout
         let before = last[key]
         let rate = TopModel.rate(scanout.framesFlipped, before?.framesFlipped, seconds)
@@ -70,7 +80,8 @@ struct TopModel {
             copies: frames == 0 ? 0 : Double(copies) / Double(frames),
             copiedBytes: TopModel.rate(scanout.copiedBytes, before?.copiedBytes, seconds),
             latchMedian: Double(scanout.latchMedianNanoseconds ?? 0) / 1000,
-            latchP99: Double(scanout.latchP99Nanoseconds ?? 0) / 1000, history: history))
+            latchP99: Double(scanout.latchP99Nanoseconds ?? 0) / 1000, share: grants.share(key),
+            vblanks: grants.vblanks(key), weight: vm.weight ?? 100, history: history))
       }
     }
     (last, histories, lastNanoseconds) = (next, nextHistories, nanoseconds)
@@ -85,6 +96,7 @@ struct TopModel {
       case .rate: return left.rate == right.rate ? names : left.rate > right.rate
       case .copies: return left.copiedBytes == right.copiedBytes ? names : left.copiedBytes > right.copiedBytes
       case .latency: return left.latchP99 == right.latchP99 ? names : left.latchP99 > right.latchP99
+      case .share: return left.share == right.share ? names : left.share > right.share
       }
     }
   }
@@ -94,21 +106,25 @@ struct TopModel {
     if rows.isEmpty { return ["No VMs."] }
     var table = TextTable([
       "VM", ">HEAD", "OUTPUT", "PATH", ">FRAMES/S", "FRAME RATE", ">SUPERSEDED/S", ">COPIES/FRAME", ">COPIED/S",
-      ">LATCH 50 % µs", ">99 % µs",
+      ">LATCH 50 % µs", ">99 % µs", ">SHARE", ">WEIGHT", ">VBLANKS",
     ])
     for row in rows(by: order) {
       table.add([
         row.vm, "\(row.head)", row.output, row.path, TextTable.fixed(row.rate, decimals: 1), sparks.text(row.history),
         TextTable.fixed(row.superseded, decimals: 1), TextTable.fixed(row.copies, decimals: 2),
         TextTable.bytes(UInt64(max(row.copiedBytes, 0))), TextTable.fixed(row.latchMedian, decimals: 0),
-        TextTable.fixed(row.latchP99, decimals: 0),
+        TextTable.fixed(row.latchP99, decimals: 0), TextTable.fixed(row.share * 100, decimals: 1) + "%",
+        "\(row.weight)", TextTable.fixed(row.vblanks * 100, decimals: 0) + "%",
       ])
     }
     return table.lines
   }
 
+  /// What stays the same of a head from one look to the next.
+  static func key(_ vm: StatusReport.VM, _ scanout: StatusReport.Scanout) -> String { "\(vm.pid)/\(scanout.index)" }
+
   /// A counter may begin anew with a daemon that has come back.
-  private static func difference(_ now: UInt64, _ before: UInt64?) -> UInt64 {
+  static func difference(_ now: UInt64, _ before: UInt64?) -> UInt64 {
     guard let before, now >= before else { return 0 }
     return now - before
   }

@@ -29,6 +29,18 @@ struct BenchRunTests {
     #expect(phase.daemonMicroseconds > 0)
   }
 
+  /// Frames that all were shown, each later at every stage.
+  private func checkStages(_ phase: PhaseFigures) throws {
+    let stages = try #require(phase.stages)
+    #expect(stages.flipped.count == phase.frames)
+    let medians = [stages.taken, stages.presented, stages.latched, stages.flipped].map(\.median)
+    #expect(medians == medians.sorted() && medians.dropFirst().allSatisfy { $0 > 0 })
+    #expect(stages.released.count < phase.frames)
+    #expect(stages.interval.count == phase.frames - 1)
+    #expect(stages.medianPeriods > 0.9 && stages.medianPeriods <= stages.p99Periods)
+    #expect(phase.wakeUpsPerFrame > 0 && phase.wakeUpsPerFrame <= phase.switchesPerFrame)
+  }
+
   @Test func `a guest that never waits: frames and bytes add up`() throws {
     let (run, size) = try throughput { $0.device = .vhostUserGPU }
     #expect((size.width, size.height) == (320, 200))
@@ -39,8 +51,12 @@ struct BenchRunTests {
     #expect(run.paced.copiedBytes == run.paced.cpuCopies * 320 * 200 * 4)
     #expect(run.paced.frames == Int(run.paced.presented))
     #expect(run.unpaced.framesPerSecond > run.paced.framesPerSecond)
-    #expect(run.latchCorner.count > 0)
-    #expect(run.latchCorner.median <= run.latchCorner.p99)
+    try checkStages(run.idleCorner)
+    try checkStages(run.idleWhole)
+    // A guest that never waits has most of its frames replaced, and those were never on screen.
+    let stages = try #require(run.unpaced.stages)
+    #expect(stages.presented.count == min(512, Int(run.unpaced.presented)))
+    #expect(stages.flipped.count <= Int(run.unpaced.flipped))
     #expect(run.memcpyMicroseconds > 0)
   }
 
@@ -53,8 +69,36 @@ struct BenchRunTests {
       checkSums(phase)
       #expect(phase.superseded == 0)
       #expect(phase.presented == UInt64(phase.frames))
+      #expect(phase.frames > 512 || phase.stages?.flipped.count == phase.frames)
     }
     #expect(run.paced.copiedBytes == run.paced.cpuCopies * 320 * 200 * 4)
+  }
+
+  @Test func `a guest on a region loses no frame, and nothing is copied`() throws {
+    let (run, _) = try throughput { $0.device = .ivshmem }
+    #expect(run.path == "direct")
+    for phase in [run.unpaced, run.unpacedCorner, run.paced, run.pacedCorner] {
+      checkSums(phase)
+      #expect(phase.superseded == 0)
+      #expect(phase.presented == UInt64(phase.frames))
+      #expect(phase.cpuCopies == 0 && phase.copiedBytes == 0)
+    }
+    try checkStages(run.idleCorner)
+    try checkStages(run.idleWhole)
+  }
+
+  @Test func `a client's frames are on screen or replaced, and nothing is copied`() throws {
+    let (run, _) = try throughput { $0.device = .client }
+    #expect(run.path == "direct")
+    for phase in [run.unpaced, run.unpacedCorner, run.paced, run.pacedCorner] {
+      #expect(phase.frames > 0 && phase.presented == UInt64(phase.frames))
+      #expect(phase.presented == phase.flipped + phase.superseded)
+      #expect(phase.cpuCopies == 0 && phase.copiedBytes == 0)
+      // There is no backend.
+      #expect(phase.backendMicroseconds == 0 && phase.daemonMicroseconds > 0)
+    }
+    #expect(run.unpaced.superseded > 0)
+    try checkStages(run.idleWhole)
   }
 
   @Test func `an idle guest costs nothing`() throws {

@@ -19,6 +19,38 @@ struct FigureTests {
     #expect(Percentiles([7]).median == 7)
   }
 
+  @Test func `stages are told from the kick, of frames that reached them`() {
+    let frame = { (number: UInt64, times: [UInt64]) in
+      DaemonTrace.Frame(
+        frame: number, readyNanoseconds: times[0], presentedNanoseconds: times[1], latchedNanoseconds: times[2],
+        flippedNanoseconds: times[3], releasedNanoseconds: times[4])
+    }
+    let frames = [
+      frame(1, [105, 110, 120, 200, 300]), frame(2, [155, 160, 0, 0, 0]), frame(3, [205, 210, 220, 300, 0]),
+      frame(4, [305, 310, 330, 500, 0]),
+    ]
+    let stages = FrameStages(frames[...], kicks: [100, 150, 200, 300], periodNanoseconds: 100)
+    #expect((stages.taken.count, stages.taken.max) == (4, 5))
+    #expect((stages.latched.count, stages.latched.median, stages.latched.max) == (3, 20, 30))
+    #expect((stages.flipped.count, stages.flipped.max) == (3, 200))
+    #expect((stages.released.count, stages.released.max) == (1, 200))
+    #expect((stages.medianPeriods, stages.p99Periods) == (1, 2))
+    #expect(stages.isFromKick)
+    // Nobody knows which kick was which frame's.
+    let unpaired = FrameStages(frames[...], kicks: [], periodNanoseconds: 100)
+    #expect(!unpaired.isFromKick && unpaired.interval.count == 2)
+    #expect((unpaired.taken.max, unpaired.flipped.count, unpaired.flipped.max) == (0, 3, 195))
+    // The daemon remembers less than the guest, or more.
+    #expect(FrameStages(frames[2...], kicks: [100, 150, 200, 300], periodNanoseconds: 100).taken.max == 5)
+    #expect(FrameStages(frames[...], kicks: [300], periodNanoseconds: 100).flipped.median == 200)
+  }
+
+  @Test func `the last kicks are kept in their order`() {
+    var kicks = KickTimes()
+    for time in 1...600 { kicks.add(UInt64(time)) }
+    #expect(kicks.ordered == (89...600).map { UInt64($0) })
+  }
+
   @Test func `private memory leaves frame buffers and guest RAM out`() {
     let smaps = """
       55d0c0000000-55d0c0001000 r-xp 00000000 08:01 42  /usr/bin/framepathd

@@ -57,6 +57,40 @@ struct TopTests {
     #expect(TopModel.Order(rawValue: "x") == nil)
   }
 
+  /// Two VMs on one output of 60 Hz: frames and blit time that its scheduler gave each.
+  private func shared(_ frames: [Int], blitNanoseconds: [Int], outputs: [String] = ["A", "A"]) throws -> StatusReport {
+    let vms = zip(["web", "db"], 0...).map { name, index in
+      """
+      {"name": "\(name)", "pid": \(index), "weight": \(100 * (index + 1)), "scanouts": [
+       {"index": 0, "output": "\(outputs[index])", "width": 64, "height": 48, "framesPresented": 0,
+        "framesFlipped": 0, "framesSuperseded": 0, "cpuCopies": 0, "copiedBytes": 0,
+        "grantedFrames": \(frames[index]), "grantedBlitNanoseconds": \(blitNanoseconds[index])}]}
+      """
+    }
+    let text = """
+      {"outputs": [{"name": "A", "kind": "headless", "width": 64, "height": 48, "refreshMillihertz": 60000,
+                    "commits": 0, "missedVblanks": 0}], "vms": [\(vms.joined(separator: ","))]}
+      """
+    return try StatusReport(json: Array(text.utf8))
+  }
+
+  @Test("a share is of what the output's scheduler gave: blit time where pictures are composed, else frames")
+  func shares() throws {
+    var model = TopModel()
+    model.take(try shared([100, 100], blitNanoseconds: [5000, 5000]), at: 1_000_000_000)
+    #expect(model.rows.map(\.share) == [0, 0])
+    model.take(try shared([160, 130], blitNanoseconds: [6000, 8000]), at: 2_000_000_000)
+    #expect(model.rows.map(\.share) == [0.25, 0.75])
+    #expect(model.rows.map(\.vblanks) == [1, 0.5])
+    #expect(model.rows.map(\.weight) == [100, 200])
+    #expect(model.rows(by: .share).map(\.vm) == ["db", "web"])
+    model.take(try shared([190, 140], blitNanoseconds: [6000, 8000]), at: 3_000_000_000)
+    #expect(model.rows.map(\.share) == [0.75, 0.25])
+    // Another output's scheduler counts anew.
+    model.take(try shared([200, 10], blitNanoseconds: [6000, 0], outputs: ["A", "B"]), at: 4_000_000_000)
+    #expect(model.rows.map(\.share) == [1, 0])
+  }
+
   @Test("a sparkline has one character for each value")
   func sparkline() {
     let text = Sparkline(isUnicode: true).text([0, 30, 60])

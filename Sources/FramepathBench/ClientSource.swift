@@ -1,0 +1,111 @@
+import GraphicsMemory
+import LinuxIO
+import PresentClient
+import PresentProtocol
+import Scanout
+
+/// A container: a client of the daemon that draws into four of its buffers, with nobody between them.
+///
+/// It never waits for the screen: a frame that is not on screen yet is replaced by the next.
+final class ClientSource: FrameSource {
+  /// One is on screen, one in the commit under way, one waits behind it, and one is drawn into.
+  private static let bufferCount = 4
+
+  private let loop: EventLoop
+  private let client: PresentClient
+  private let size: Rect
+  private var buffers: [PresentBuffer] = []
+  /// Pictures in the buffers' order; each is drawn once.
+  private var checksums: [PictureChecksum] = []
+  private var free: [Int] = []
+  private var shown = 0
+  private var lastFrame: UInt64 = 0
+  /// Frames whose FRAME_DONE has not come.
+  private var openFrames = 0
+  private var failure: String?
+
+  /// Connects, makes its buffers and shows the first picture.
+  init(_ socket: String, width: Int, height: Int) throws(BenchError) {
+    let loop = try mapped { () throws(SystemError) in try EventLoop() }
+    self.loop = loop
+    size = Rect(x: 0, y: 0, width: width, height: height)
+    client = try mapped { () throws(SystemError) in
+      try PresentClient(
+        loop: loop, path: socket, hello: Hello(kind: .container, name: BenchStage.vm, scanoutCount: 1))
+    }
+    client.onEvent = { [weak self] event in self?.handle(event) }
+    try mapped { () throws(SystemError) in try client.start() }
+    try wait { client.output(0) != nil }
+    for index in 0..<ClientSource.bufferCount {
+      do throws(PresentClientError) {
+        buffers.append(try client.createBuffer(scanout: 0, width: width, height: height, format: .xrgb8888))
+      } catch {
+        throw BenchError("framepathd: \(error)")
+      }
+      let mapped = buffers[index].mapped
+      mapped.beginAccess(read: false)
+      checksums.append(
+        unsafe TestPicture.draw(
+          UnsafeMutableRawBufferPointer(start: mapped.pixels, count: mapped.layout.byteCount), mapped.layout,
+          seed: UInt32(index)))
+      mapped.endAccess(read: false)
+      free.append(index)
+    }
+    client.setPath(scanout: 0, path: .direct, reason: "")
+    try showFrame(.wholePicture)
+    try finish()
+  }
+
+  @discardableResult
+  func showFrame(_ change: FrameChange) throws(BenchError) -> UInt64 {
+    try waitForTurn(change)
+    shown = free.removeFirst()
+    lastFrame += 1
+    let corner = FrameChange.cornerSize
+    let damage =
+      change == .corner ? DamageRegion(Rect(x: 0, y: 0, width: corner, height: corner)) : DamageRegion()
+    let kicked = monotonicNanoseconds()
+    let isSent = client.present(
+      PresentFrame(
+        scanout: 0, frame: lastFrame, bufferID: buffers[shown].id, source: size, damage: damage, path: .direct,
+        readyNanoseconds: kicked))
+    guard isSent else { throw BenchError("framepathd has closed the connection") }
+    openFrames += 1
+    return kicked
+  }
+
+  func waitForTurn(_ change: FrameChange) throws(BenchError) { try wait { !free.isEmpty } }
+
+  func waitForAnswer() throws(BenchError) { try wait { openFrames == 0 } }
+
+  func finish() throws(BenchError) { try waitForAnswer() }
+
+  func checksumOfShown() -> PictureChecksum { checksums[shown] }
+
+  func end() { client.stop() }
+
+  private func handle(_ event: PresentEvent) {
+    switch event {
+    case .frameDone(let done):
+      openFrames -= 1
+      if done.outcome == .rejected { failure = "framepathd has rejected a frame" }
+    case .released(let bufferID, _):
+      if let index = buffers.firstIndex(where: { $0.id == bufferID }) { free.append(index) }
+    case .output(_, let buffersLost):
+      if buffersLost, !buffers.isEmpty { failure = "framepathd has moved the screen" }
+    case .error(let message): failure = "framepathd: \(message.text)"
+    case .lost: failure = "framepathd has closed the connection"
+    case .welcomed: break
+    }
+  }
+
+  /// Serves the connection until it is so.
+  private func wait(until condition: () -> Bool) throws(BenchError) {
+    let deadline = monotonicNanoseconds() + 5_000_000_000
+    while !condition() {
+      try mapped { () throws(SystemError) in _ = try loop.runOnce(timeoutMilliseconds: 100) }
+      if let failure { throw BenchError(failure) }
+      guard monotonicNanoseconds() < deadline else { throw BenchError("framepathd does not answer") }
+    }
+  }
+}

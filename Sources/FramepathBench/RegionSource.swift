@@ -1,0 +1,140 @@
+import FramepathGuest
+import GraphicsMemory
+import LinuxIO
+import Scanout
+
+/// A real framepath-ivshmem for one guest.
+final class BenchRegion {
+  let process: ChildProcess
+  let socket: String
+
+  init(_ programs: BenchPrograms, _ daemon: BenchDaemon, width: Int, height: Int) throws(BenchError) {
+    socket = "\(daemon.folder.path)/region.sock"
+    // The guest is of this machine: its kicks are of the daemon's clock.
+    let command = ChildCommand(
+      try programs.path("framepath-ivshmem"),
+      [
+        "--vm", BenchStage.vm, "--socket-path", socket, "--daemon", daemon.socket, "--resolution",
+        "\(width)x\(height)", "--containers",
+      ])
+    process = try mapped { () throws(SystemError) in try ChildProcess(command) }
+    guard process.waitForLine(containing: "ready") != nil else {
+      throw BenchError("framepath-ivshmem does not get ready: \(process.text(.error))")
+    }
+  }
+
+  deinit { process.stop(timeoutMilliseconds: 2000) }
+}
+
+/// A guest with our library on a region: the ivshmem protocol, the region's memory and its doorbells are the real ones,
+/// only the machine around them is missing.
+final class RegionSource: FrameSource {
+  private var screen: GuestScreen?
+  private let layout: FrameLayout
+  /// Taken ahead of the next frame.
+  private var next: FrameSlot?
+  /// What each slot holds: it is drawn once.
+  private var drawn: [Int: PictureChecksum] = [:]
+  private var shown = PictureChecksum()
+
+  /// Attaches, and shows the first picture.
+  init(_ socket: String, width: Int, height: Int) throws(BenchError) {
+    let screen: GuestScreen
+    do throws(GuestError) {
+      screen = try GuestScreen(.socket(socket))
+    } catch {
+      throw BenchError("framepath-ivshmem: \(error)")
+    }
+    guard let layout = screen.layout(width: width, height: height), layout.byteCount <= screen.slotByteCount else {
+      throw BenchError("a slot of framepath-ivshmem has no room for \(width)x\(height)")
+    }
+    self.screen = screen
+    self.layout = layout
+    let deadline = monotonicNanoseconds() + 5_000_000_000
+    while screen.output == nil {
+      guard monotonicNanoseconds() < deadline else { throw BenchError("framepath-ivshmem has no output after 5 s") }
+      HostProcess.sleep(milliseconds: 1)
+      screen.readEvents()
+    }
+    try showFrame(.wholePicture)
+    try finish()
+  }
+
+  @discardableResult
+  func showFrame(_ change: FrameChange) throws(BenchError) -> UInt64 {
+    try waitForTurn(change)
+    return try speak { (screen) throws(GuestError) in
+      guard let slot = next.take() else { return 0 }
+      shown = checksum(of: slot)
+      let size = FrameChange.cornerSize
+      let damage =
+        change == .corner ? DamageRegion(Rect(x: 0, y: 0, width: size, height: size)) : DamageRegion()
+      let kicked = monotonicNanoseconds()
+      try screen.present(slot, layout, damage: damage)
+      return kicked
+    }
+  }
+
+  /// Takes the next slot: one is on screen, the others may be on their way there.
+  func waitForTurn(_ change: FrameChange) throws(BenchError) {
+    if next != nil { return }
+    next = try speak { (screen) throws(GuestError) in try screen.acquire() }
+  }
+
+  /// Waits until only the picture on screen is the host's.
+  func waitForAnswer() throws(BenchError) {
+    try speak { (screen) throws(GuestError) in try screen.waitUntilHeld(atMost: 1) }
+  }
+
+  func finish() throws(BenchError) {
+    try waitForAnswer()
+    guard let screen, screen.failedCount == 0, screen.refusalCount == 0 else {
+      throw BenchError("framepath-ivshmem has refused frames")
+    }
+  }
+
+  func checksumOfShown() -> PictureChecksum { shown }
+
+  func end() {
+    next = nil
+    screen = nil
+  }
+
+  private func checksum(of slot: FrameSlot) -> PictureChecksum {
+    if let known = drawn[slot.index] { return known }
+    let checksum = unsafe TestPicture.draw(slot.pixels, layout, seed: UInt32(slot.index))
+    drawn[slot.index] = checksum
+    return checksum
+  }
+
+  private func speak<T>(_ body: (GuestScreen) throws(GuestError) -> T) throws(BenchError) -> T {
+    guard let screen else { throw BenchError("the guest has ended") }
+    do throws(GuestError) {
+      return try body(screen)
+    } catch {
+      throw BenchError("framepath-ivshmem: \(error)")
+    }
+  }
+}
+
+/// Pictures of those who draw into memory that they were given.
+enum TestPicture {
+  /// Draws one that no other seed has.
+  ///
+  /// - Returns: its checksum; the memory is not read for it.
+  static func draw(_ pixels: UnsafeMutableRawBufferPointer, _ layout: FrameLayout, seed: UInt32) -> PictureChecksum {
+    var checksum = PictureChecksum()
+    var row = [UInt8](repeating: 0, count: layout.width * PixelFormat.bytesPerPixel)
+    for y in 0..<layout.height {
+      for x in 0..<layout.width {
+        let pixel = UInt32(truncatingIfNeeded: y &* layout.width &+ x) &* 0x9E37_79B1 ^ (seed &+ 1) &* 0x85EB_CA6B
+        for byte in 0..<4 { row[x * 4 + byte] = UInt8(truncatingIfNeeded: pixel >> UInt32(byte * 8)) }
+      }
+      unsafe row.withUnsafeBytes { bytes in
+        unsafe checksum.add(bytes)
+        unsafe UnsafeMutableRawBufferPointer(rebasing: pixels[(y * layout.strideBytes)...]).copyMemory(from: bytes)
+      }
+    }
+    return checksum
+  }
+}
