@@ -70,7 +70,9 @@ let package = Package(
       swiftSettings: strict),
     .target(
       name: "PresentServer",
-      dependencies: ["LinuxIO", "Scanout", "FrameScheduler", "GraphicsMemory", "PresentProtocol", "Outputs"],
+      dependencies: [
+        "LinuxIO", "Scanout", "FrameScheduler", "GraphicsMemory", "PresentProtocol", "Outputs", "HybridRegion",
+      ],
       swiftSettings: strict),
 
     .target(
@@ -80,7 +82,9 @@ let package = Package(
 
     .target(
       name: "FramepathGuest",
-      dependencies: ["CFramepathABI", "LinuxIO", "Scanout", "GraphicsMemory", "HybridRegion", "Ivshmem"],
+      dependencies: [
+        "CFramepathABI", "LinuxIO", "Scanout", "GraphicsMemory", "HybridRegion", "Ivshmem", "PresentProtocol",
+      ],
       swiftSettings: memory),
 
     .target(
@@ -151,7 +155,8 @@ let package = Package(
     .testTarget(name: "VirtioGPUTests", dependencies: ["VirtioGPU", "TestSupport"], swiftSettings: strict),
     .testTarget(name: "PresentProtocolTests", dependencies: ["PresentProtocol", "TestSupport"], swiftSettings: strict),
     .testTarget(
-      name: "PresentServerTests", dependencies: ["PresentServer", "PresentClient", "Headless", "TestSupport"],
+      name: "PresentServerTests",
+      dependencies: ["PresentServer", "PresentClient", "Headless", "HybridRegion", "TestSupport"],
       swiftSettings: strict),
     .testTarget(
       name: "HostProbeTests",

@@ -95,7 +95,7 @@ final class ClientSource: FrameSource {
       if buffersLost, !buffers.isEmpty { failure = "framepathd has moved the screen" }
     case .error(let message): failure = "framepathd: \(message.text)"
     case .lost: failure = "framepathd has closed the connection"
-    case .welcomed: break
+    case .welcomed, .regionNews: break
     }
   }
 

@@ -24,6 +24,8 @@ public enum GuestError: Error, Equatable, Sendable, CustomStringConvertible {
   case badFrame
   /// The ivshmem server did not give the memory.
   case server(IvshmemError)
+  /// The daemon said no, or has closed the connection.
+  case daemon(String)
   /// A system call failed.
   case system(SystemError)
 
@@ -40,6 +42,7 @@ public enum GuestError: Error, Equatable, Sendable, CustomStringConvertible {
     case .hostFailed: "the host's side of the region has ended or makes no sense"
     case .badFrame: "the picture does not fit the slot, or the slot was not acquired"
     case .server(let error): error.description
+    case .daemon(let why): "framepathd: \(why)"
     case .system(let error): error.description
     }
   }

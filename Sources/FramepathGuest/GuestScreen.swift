@@ -10,6 +10,8 @@ public enum RegionPlace: Equatable, Sendable {
   case device(Int)
   /// The socket of `framepath-ivshmem`: a container or a process of the host.
   case socket(String)
+  /// The daemon's own socket, where this process is a client of that name and brings a region of its own.
+  case daemon(String, name: String)
   /// A file that is the region's memory; nobody rings.
   case file(String)
 }
@@ -64,6 +66,12 @@ public final class GuestScreen {
       region = try GuestScreen.region(file.raw, isWeaklyOrdered: false)
       doorbells = Doorbells()
       lock = .some(file)
+    case .daemon(let path, let name):
+      let daemon = try DaemonDoorbells(
+        path: path, name: name, slotCount: 3, timeoutMilliseconds: timeoutMilliseconds)
+      region = try GuestScreen.region(daemon.memory.raw, isWeaklyOrdered: false)
+      doorbells = daemon
+      lock = nil
     case .socket(let path):
       let client: IvshmemClient
       do throws(IvshmemError) { client = try IvshmemClient.connect(path) } catch { throw .server(error) }

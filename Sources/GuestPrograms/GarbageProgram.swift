@@ -22,6 +22,9 @@ struct GarbageProgram: ParsableCommand {
     case .socket(let path):
       let client = try IvshmemClient.connect(path)
       try spoil(Mapping(fd: client.memory.raw, byteCount: client.memory.byteCount())) { client.hostDoorbell.signal() }
+    case .daemon(let path, let name):
+      let region = try DaemonRegion(path, name: name)
+      try spoil(Mapping(fd: region.memory.raw, byteCount: region.memory.byteCount())) { region.ring() }
     case .file(let path):
       let file = try OwnedFD.open(path, flags: O_RDWR)
       try spoil(Mapping(fd: file.raw, byteCount: file.byteCount())) {}

@@ -1,5 +1,6 @@
 public import ArgumentParser
 import FramepathGuest
+import LinuxIO
 
 /// Where the programs of a guest find their region.
 public struct GuestOptions: ParsableArguments {
@@ -9,6 +10,12 @@ public struct GuestOptions: ParsableArguments {
   @Option(name: .long, help: "The socket of framepath-ivshmem, in a container or on the host.")
   var socket: String?
 
+  @Option(name: .long, help: "framepathd's socket, for a region of one's own. Default: $FRAMEPATH_SOCKET, if set.")
+  var daemon: String?
+
+  @Option(name: .long, help: "This program's name at framepathd. Default: guest-PID.")
+  var name: String?
+
   @Option(name: .long, help: "A file that is the region's memory; it is polled.")
   var file: String?
 
@@ -17,14 +24,17 @@ public struct GuestOptions: ParsableArguments {
 
   /// Checks what the parser cannot.
   public func validate() throws {
-    guard [device != nil, socket != nil, file != nil].count(where: { $0 }) <= 1 else {
-      throw ValidationError("give at most one of --device, --socket and --file")
+    guard [device != nil, socket != nil, daemon != nil, file != nil].count(where: { $0 }) <= 1 else {
+      throw ValidationError("give at most one of --device, --socket, --daemon and --file")
     }
   }
 
   var place: RegionPlace {
     if let socket { return .socket(socket) }
     if let file { return .file(file) }
+    if device == nil, let path = daemon ?? environmentVariable("FRAMEPATH_SOCKET") {
+      return .daemon(path, name: name ?? "guest-\(currentProcessID())")
+    }
     return .device(device ?? 0)
   }
 }

@@ -22,6 +22,13 @@ import Synchronization
     // SAFETY: as in `load`.
     unsafe cell.pointee.store(value.littleEndian, ordering: .releasing)
   }
+
+  /// Writes it where it is still `old`.
+  func replace(_ old: UInt64, by new: UInt64) {
+    // SAFETY: as in `load`.
+    _ = unsafe cell.pointee.compareExchange(
+      expected: old.littleEndian, desired: new.littleEndian, ordering: .acquiringAndReleasing)
+  }
 }
 
 /// A ring in mapped memory.

@@ -48,22 +48,25 @@ public enum RegionAttach: Equatable, Sendable {
   /// The region: a memfd sealed against shrinking, growing and further seals.
   public let fd: SharedFD
   /// What the guest said at its attach.
-  public private(set) var guestFlags: RegionGuestFlags = []
+  public internal(set) var guestFlags: RegionGuestFlags = []
   /// Whether a guest is attached.
   public var isAttached: Bool { epoch != 0 }
   /// Entries refused since the region was made.
   public private(set) var refusalCount: UInt64 = 0
 
+  /// See `takeHeldFrames`.
+  var heldFrames: [RegionHeldFrame] = []
+
   private let mapping: Mapping
-  private let words: RegionWords
+  let words: RegionWords
   /// The constant part of the header, and the host's words that no event changes.
   private var header = framepath_region_header()
-  private var slots: HostSlots
-  private var epoch: UInt32 = 0
-  private var lastAttach: UInt64 = 0
-  private var epochRefusals: UInt32 = 0
-  private var present = RingConsumer<PresentEntry>(epoch: 0)
-  private var release = RingProducer<ReleaseEntry>(epoch: 0)
+  var slots: HostSlots
+  var epoch: UInt32 = 0
+  var lastAttach: UInt64 = 0
+  var epochRefusals: UInt32 = 0
+  var present = RingConsumer<PresentEntry>(epoch: 0)
+  var release = RingProducer<ReleaseEntry>(epoch: 0)
   private var entry = PresentEntry()
 
   /// Makes a region.
@@ -72,12 +75,31 @@ public enum RegionAttach: Equatable, Sendable {
   ///   - name: of the VM; cut after 63 bytes.
   ///   - layout: its size and slots.
   ///   - sharesClock: whether its guests read this machine's CLOCK_MONOTONIC.
-  public init(name: String, layout: RegionLayout, sharesClock: Bool = false) throws(SystemError) {
+  public convenience init(name: String, layout: RegionLayout, sharesClock: Bool = false) throws(SystemError) {
+    let memory = SharedFD(try layout.makeMemory())
+    try self.init(memory: memory, name: name, layout: layout, sharesClock: sharesClock)
+  }
+
+  /// The host of memory that is there already: a client's own, or a region that another host has served.
+  ///
+  /// Only one host may serve a region at a time. Where a guest is attached, it notices nothing: `takeHeldFrames` tells what
+  /// the former host had of it.
+  ///
+  /// - Parameters:
+  ///   - memory: `layout.regionByteCount` bytes, sealed against shrinking. What stands in it is believed as little as
+  ///     what a guest writes.
+  /// - Throws: EINVAL where the memory could be cut off under a reader, or has another size.
+  public init(memory: SharedFD, name: String, layout: RegionLayout, sharesClock: Bool = false) throws(SystemError) {
     self.layout = layout
-    let memfd = try MemFD.create(name: "framepath-region", byteCount: layout.regionByteCount)
+    guard MemFD.seals(of: memory.raw)?.contains(.shrink) == true else {
+      throw SystemError(call: "region", code: EINVAL, subject: "its memory is not sealed against shrinking")
+    }
+    guard try memory.byteCount() == layout.regionByteCount else {
+      throw SystemError(call: "region", code: EINVAL, subject: "its memory has not \(layout.regionByteCount) bytes")
+    }
     // The pixels are the guest's business; only what lies before them is mapped.
-    mapping = try Mapping(fd: memfd.raw, byteCount: layout.slotsOffset)
-    fd = SharedFD(memfd)
+    mapping = try Mapping(fd: memory.raw, byteCount: layout.slotsOffset)
+    fd = memory
     slots = HostSlots(count: layout.slotCount)
     // SAFETY: rings and headers lie below slotsOffset by the layout's making; the mapping lives as long as this object.
     words = unsafe RegionWords(base: mapping.base, layout: layout, isWeaklyOrdered: false)
@@ -98,10 +120,15 @@ public enum RegionAttach: Equatable, Sendable {
     let nameBytes = Array(name.utf8.prefix(63))
     unsafe withUnsafeMutableBytes(of: &header.name) { space in unsafe space.copyBytes(from: nameBytes) }
     header.magic = FRAMEPATH_REGION_MAGIC
-    writeHeader()
+    if !isWhole { writeHeader() }
+    takeOver()
   }
 
-  deinit { words.state.store(UInt64(RegionHostState.ended.rawValue)) }
+  /// What a former host held of the guest that is attached, the oldest first; once.
+  public func takeHeldFrames() -> [RegionHeldFrame] {
+    defer { heldFrames = [] }
+    return heldFrames
+  }
 
   /// Tells guests of the output's mode; nil: there is none now.
   public func setOutput(_ output: RegionOutput?) {
@@ -115,21 +142,28 @@ public enum RegionAttach: Equatable, Sendable {
     words.state.store(header.state)
   }
 
+  /// Stops serving: guests read that there is no daemon now, unless another host has said something else meanwhile.
+  public func leave() { words.state.replace(header.state, by: UInt64(RegionHostState.waiting.rawValue)) }
+
   /// Writes the header again where the guest has spoilt it; true where it had.
   ///
   /// The words of the rings are left as they are: an attach makes them anew.
   @discardableResult
   public func repair() -> Bool {
-    let isWhole = unsafe withUnsafeBytes(of: &header) { wanted in
-      guard let first = wanted.baseAddress else { return false }
-      // SAFETY: the mapping is longer than a header. The bytes are compared once, whatever they are.
-      return unsafe memcmp(first, mapping.base, RegionHost.constantByteCount) == 0
-    }
     if isWhole, words.output.load() == header.output, words.state.load() == header.state { return false }
     writeHeader()
     words.output.store(header.output)
     words.state.store(header.state)
     return true
+  }
+
+  /// Whether the constant part stands as it should.
+  private var isWhole: Bool {
+    unsafe withUnsafeBytes(of: &header) { wanted in
+      guard let first = wanted.baseAddress else { return false }
+      // SAFETY: the mapping is longer than a header. The bytes are compared once, whatever they are.
+      return unsafe memcmp(first, mapping.base, RegionHost.constantByteCount) == 0
+    }
   }
 
   private static let constantByteCount =
@@ -231,13 +265,21 @@ public enum RegionAttach: Equatable, Sendable {
       if reason != .badSlot { reject(reason) }
       return refuse(reason)
     }
+    switch picture(of: entry) {
+    case .success(let frame): return .frame(frame)
+    case .failure(let reason): return reject(Int(entry.slot), reason)
+    }
+  }
+
+  /// The frame that an entry tells of, its slot's number checked before.
+  func picture(of entry: PresentEntry) -> Result<RegionFrame, RegionReason> {
     let slot = Int(entry.slot)
     guard let format = PixelFormat(fourcc: entry.fourcc),
       let picture = FrameLayout(
         width: Int(entry.width), height: Int(entry.height), strideBytes: Int(entry.strideBytes), format: format),
       picture.byteCount <= layout.slotByteCount
-    else { return reject(slot, .badLayout) }
-    guard entry.damageCount <= UInt32(PresentEntry.damageCapacity) else { return reject(slot, .badDamage) }
+    else { return .failure(.badLayout) }
+    guard entry.damageCount <= UInt32(PresentEntry.damageCapacity) else { return .failure(.badDamage) }
     var damage = DamageRegion()
     for index in 0..<Int(entry.damageCount) {
       let rect = entry.damage(index)
@@ -247,7 +289,7 @@ public enum RegionAttach: Equatable, Sendable {
     }
     // Damage outside the picture is none; but no damage at all would mean everything.
     if entry.damageCount > 0, damage.isEmpty { damage.add(Rect(width: 1, height: 1)) }
-    return .frame(
+    return .success(
       RegionFrame(
         slot: slot, frame: entry.frame, layout: picture, damage: damage, readyNanoseconds: entry.readyNanoseconds))
   }

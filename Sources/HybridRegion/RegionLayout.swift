@@ -1,4 +1,5 @@
 import CFramepathABI
+public import LinuxIO
 
 /// Where everything lies in a region. All numbers are bytes but the counts.
 public struct RegionLayout: Equatable, Sendable {
@@ -65,6 +66,11 @@ public struct RegionLayout: Equatable, Sendable {
       size *= 2
     }
     return nil
+  }
+
+  /// New memory for such a region: a memfd sealed against shrinking, growing and further seals.
+  public func makeMemory() throws(SystemError) -> OwnedFD {
+    try MemFD.create(name: "framepath-region", byteCount: regionByteCount)
   }
 
   /// The first byte of a slot, from the region's beginning.

@@ -11,6 +11,12 @@ struct HostSlots: Hashable {
 
   init(count: Int) { holds = Array(repeating: nil, count: count) }
 
+  /// What another host has left.
+  init(holds: [Hold?], lastFrame: UInt64) {
+    self.holds = holds
+    self.lastFrame = lastFrame
+  }
+
   /// A new guest begins; what the last one presented is held on.
   mutating func begin() { lastFrame = 0 }
 

@@ -34,7 +34,10 @@ struct RingConsumer<Payload: RingPayload> {
   /// Where `advance` goes.
   private var next: UInt32 = 0
 
-  init(epoch: UInt32) { self.epoch = epoch }
+  init(epoch: UInt32, head: UInt32 = 0) {
+    self.epoch = epoch
+    self.head = head
+  }
 
   /// Takes the next step of reading an entry into `payload`; nil until it is done.
   mutating func step<Memory: RingMemory>(into payload: inout Payload, from memory: inout Memory) -> PopResult? {
@@ -66,6 +69,17 @@ struct RingConsumer<Payload: RingPayload> {
       }
     }
     return nil
+  }
+
+  /// Reads the entry of a position again that was taken before; false where it is not there any more.
+  static func reread<Memory: RingMemory>(
+    _ position: UInt32, epoch: UInt32, into payload: inout Payload, from memory: inout Memory
+  ) -> Bool {
+    let index = Int(position) & (memory.entryCount - 1)
+    let expected = EpochWord(epoch: epoch, position: position).rawValue
+    guard memory.load(.generation(index)) == expected else { return false }
+    for word in 0..<Payload.wordCount { payload[word] = memory.load(.payload(entry: index, word: word)) }
+    return memory.load(.generation(index)) == expected
   }
 
   /// Reads an entry. At most `Payload.wordCount + 4` accesses.

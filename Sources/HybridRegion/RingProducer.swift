@@ -28,7 +28,10 @@ struct RingProducer<Payload: RingPayload> {
   private(set) var tail: UInt32 = 0
   private var phase = Phase.checkRoom
 
-  init(epoch: UInt32) { self.epoch = epoch }
+  init(epoch: UInt32, tail: UInt32 = 0) {
+    self.epoch = epoch
+    self.tail = tail
+  }
 
   /// Takes the next step of pushing `payload`; nil until it is done.
   mutating func step<Memory: RingMemory>(_ payload: borrowing Payload, in memory: inout Memory) -> PushResult? {

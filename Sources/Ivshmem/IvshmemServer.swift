@@ -13,6 +13,8 @@ public struct IvshmemServerOptions: Sendable {
   public var output = ""
   /// Whether guests are processes of this machine.
   public var sharesClock = false
+  /// Whether nobody but this user can become a guest.
+  public var isPrivate = true
   /// The most guests at once.
   public var guestLimit = 16
 
@@ -101,13 +103,13 @@ public final class IvshmemServer {
     let session = try RegionSession(
       loop: loop, name: number == 1 ? options.name : "\(options.name)-\(number)", layout: options.layout,
       daemonPath: options.daemonPath, output: number == 1 ? options.output : "", sharesClock: options.sharesClock,
-      log: log)
+      isPrivate: options.isPrivate, log: log)
     try session.start()
     let guest = Guest(session, number: number)
     guests.append(guest)
     guests.sort { $0.number < $1.number }
     if number == 1, let linkPath {
-      try replaceLink(linkPath, target: "/proc/\(currentProcessID())/fd/\(session.host.fd.raw)")
+      try replaceLink(linkPath, target: "/proc/\(currentProcessID())/fd/\(session.memory.raw)")
     }
     return guest
   }
@@ -136,7 +138,7 @@ public final class IvshmemServer {
   private func welcome(_ socket: consuming UnixSocket, _ guest: Guest) throws(SystemError) {
     do throws(SystemError) {
       try IvshmemProtocol.welcome(
-        socket, memory: guest.session.host.fd.raw, hostDoorbell: guest.session.hostDoorbell.fd.raw,
+        socket, memory: guest.session.memory.raw, hostDoorbell: guest.session.hostDoorbell.fd.raw,
         guestDoorbell: guest.session.guestDoorbell.fd.raw)
       guest.source = try loop.add(socket.fd.raw) { [weak self, weak guest] _ in
         if let guest { self?.read(guest) }

@@ -1,82 +1,75 @@
-import GraphicsMemory
 public import HybridRegion
 public import LinuxIO
 public import PresentClient
 import PresentProtocol
+import Scanout
 
-/// One region between its guest and the daemon: frames go up, flips and releases come down.
+/// One region and its guest: made here, served by the daemon.
 ///
-/// Owned by the loop's thread. A slot is imported once per layout; its pages are what the output reads, so no byte is
-/// copied here. Without a daemon the newest frame is kept, and shown when one comes.
+/// Owned by the loop's thread. The daemon takes the frames out of the region itself, woken by the guest: this process
+/// has no part in a frame's way. While there is no daemon, it is the region's host: guests go on at 20 frames a second,
+/// and the newest frame is kept for the daemon to show.
 public final class RegionSession {
-  /// The host's side of the region.
-  public let host: RegionHost
+  /// The region.
+  public let memory: SharedFD
+  /// Where everything lies in it.
+  public let layout: RegionLayout
   /// The connection to the daemon.
   public let client: PresentClient
   /// Raised by the guest.
   public let hostDoorbell: EventFD
-  /// Raised here, for a guest that listens.
+  /// Raised by the host, for a guest that listens.
   public let guestDoorbell: EventFD
   /// The VM's name.
   public let name: String
 
-  let loop: EventLoop
-  let log: (String) -> Void
-  var slots: [SlotState]
+  private let loop: EventLoop
+  private let log: (String) -> Void
+  private let sharesClock: Bool
+  private let isPrivate: Bool
+  /// nil while the daemon serves the region.
+  private var host: RegionHost?
+  /// What the daemon has told of the output.
+  private var output: RegionOutput?
   /// The frame presented last, while its slot is the host's.
-  var newest: RegionFrame?
-  /// Frames that wait for room at the daemon, the oldest first.
-  var waitingFrames: [RegionFrame] = []
-  /// Frames at the daemon that it has not answered.
-  var underWayCount = 0
-  var lastFrame: UInt64 = 0
-  /// The first frame that counts as under way: answers to former ones come late.
-  var firstCountedFrame: UInt64 = 1
-  let sharesClock: Bool
-  /// Superseded slots to give back at the next tick, while there is no daemon to pace the guest.
-  var waitingReleases: UInt64 = 0
+  private var newest: RegionFrame?
+  /// Bit k: the guest knows what became of the frame in slot k.
+  private var toldSlots: UInt64 = 0
+  /// Superseded slots to give back at the next tick: nobody else paces the guest.
+  private var waitingReleases: UInt64 = 0
   private var pace = PollingPace()
   private var lastRepair: UInt64 = 0
   private var isRingDue = false
-  /// Whether the poll timer stands at its longest interval.
-  private var isTimerSlow = false
   private let pollTimer: TimerFD
   private let holdTimer: TimerFD
-  private var sources: [EventLoop.Source] = []
-  var refusals = RefusalLog()
+  private var doorbellSource: EventLoop.Source?
+  private var timerSources: [EventLoop.Source] = []
+  private var refusals = RefusalLog()
 
-  /// What the session knows of a slot.
-  struct SlotState {
-    var bufferID: UInt32?
-    var layout: FrameLayout?
-    /// The daemon's frame number while the slot is the host's; 0: none.
-    var frame: UInt64 = 0
-    /// Whether the guest knows what became of its frame: it is told once.
-    var isTold = false
-  }
-
-  /// Makes the region and connects to the daemon.
+  /// Makes the region.
   ///
   /// - Parameters:
   ///   - daemonPath: the daemon's socket.
   ///   - output: the wished output; empty takes any free one.
   ///   - sharesClock: whether the guest is a process of this machine.
+  ///   - isPrivate: whether nobody but this user gets the guest's doorbell. Else the daemon does not raise it itself:
+  ///     whoever holds an eventfd can make a write to it wait for ever.
   ///   - log: takes one line per event; never called for a frame.
   public init(
     loop: EventLoop, name: String, layout: RegionLayout, daemonPath: String, output: String = "",
-    sharesClock: Bool = false, log: @escaping (String) -> Void
+    sharesClock: Bool = false, isPrivate: Bool = true, log: @escaping (String) -> Void
   ) throws(SystemError) {
     self.loop = loop
     self.name = name
     self.log = log
     self.sharesClock = sharesClock
-    host = try RegionHost(name: name, layout: layout, sharesClock: sharesClock)
+    self.isPrivate = isPrivate
+    self.layout = layout
+    memory = SharedFD(try layout.makeMemory())
     hostDoorbell = try EventFD()
     guestDoorbell = try EventFD()
     pollTimer = try TimerFD()
     holdTimer = try TimerFD()
-    slots = Array(repeating: SlotState(), count: layout.slotCount)
-    waitingFrames.reserveCapacity(layout.slotCount)
     client = try PresentClient(
       loop: loop, path: daemonPath, hello: Hello(kind: .vm, name: name, scanoutCount: 1, outputs: [output]))
     client.onEvent = { [weak self] event in self?.handle(event) }
@@ -84,53 +77,120 @@ public final class RegionSession {
 
   /// Begins to serve.
   public func start() throws(SystemError) {
-    // Each ring is an event of its own, so that the count need not be read for every frame.
-    sources.append(try loop.add(hostDoorbell.fd.raw, [.readable, .edge]) { [weak self] _ in self?.look() })
-    sources.append(
-      try loop.add(pollTimer.fd.raw) { [weak self] _ in
-        self?.pollTimer.drain()
-        // A counter that somebody filled would take no more rings.
-        self?.hostDoorbell.drain()
-        self?.isTimerSlow = false
-        self?.repair()
-        self?.look()
-      })
-    sources.append(
-      try loop.add(holdTimer.fd.raw) { [weak self] _ in
-        self?.holdTimer.drain()
-        self?.releaseWaiting()
-      })
-    host.setState(.waiting)
+    timerSources = [
+      try loop.add(pollTimer.fd.raw, [.readable, .edge]) { [weak self] _ in self?.tick() },
+      try loop.add(holdTimer.fd.raw, [.readable, .edge]) { [weak self] _ in self?.releaseWaiting() },
+    ]
+    try serve()
     try client.start()
-    look()
   }
 
   /// Ends: the daemon frees everything, and the guest reads that nobody is there.
   public func stop() {
-    for source in sources { loop.remove(source) }
-    sources = []
     client.stop()
-    host.setState(.ended)
-    ringGuest()
-    ringNow()
+    // The daemon may not have noticed yet: it only ever writes that it is gone.
+    let last = host ?? (try? RegionHost(memory: memory, name: name, layout: layout, sharesClock: sharesClock))
+    last?.setState(.ended)
+    if last?.guestFlags.contains(.listens) == true { guestDoorbell.signal() }
+    host = nil
+    stopLooking()
+    for source in timerSources { loop.remove(source) }
+    timerSources = []
   }
 
-  /// Once a second at most: a guest may have written over the header, and its next client needs it.
-  private func repair() {
-    let now = monotonicNanoseconds()
-    guard now &- lastRepair >= 900_000_000 else { return }
-    lastRepair = now
-    if host.repair() {
-      refusals.add(.torn, now: now) { [name, log] in log("\(name): the region was written over: \($0)") }
+  // MARK: - The daemon
+
+  private func handle(_ event: PresentEvent) {
+    switch event {
+    case .welcomed: log("\(name): connected to framepathd")
+    case .output(let output, _):
+      self.output =
+        output.connected
+        ? RegionOutput(
+          width: output.mode.width, height: output.mode.height, refreshMillihertz: output.mode.refreshMillihertz) : nil
+      if host != nil { handOver() }
+    case .regionNews: guestDoorbell.signal()
+    case .frameDone, .released: break
+    case .error(let message):
+      log("\(name): framepathd: \(message.text)")
+      if message.code == .refused { serveAgain() }
+    case .lost(let why):
+      log("\(name): \(why)")
+      serveAgain()
     }
+  }
+
+  /// From now on the daemon is the region's host.
+  private func handOver() {
+    host = nil
+    newest = nil
+    waitingReleases = 0
+    isRingDue = false
+    stopLooking()
+    // Where it fails, the end of the connection follows.
+    _ = client.attachRegion(
+      scanout: 0, memory: memory.raw, regionByteCount: layout.regionByteCount, slotCount: layout.slotCount,
+      sharesClock: sharesClock, hostDoorbell: hostDoorbell.fd.raw, guestDoorbell: isPrivate ? guestDoorbell.fd.raw : nil
+    )
+  }
+
+  private func serveAgain() {
+    if host != nil || timerSources.isEmpty { return }
+    do throws(SystemError) {
+      try serve()
+    } catch {
+      log("\(name): the region has no host: \(error)")
+      pollTimer.arm(deadlineNanoseconds: monotonicNanoseconds() + 1_000_000_000)
+    }
+  }
+
+  /// Is the region's host until there is a daemon.
+  private func serve() throws(SystemError) {
+    let fresh = try RegionHost(memory: memory, name: name, layout: layout, sharesClock: sharesClock)
+    // Each ring is an event of its own, so that the count is never read.
+    doorbellSource = try loop.add(hostDoorbell.fd.raw, [.readable, .edge]) { [weak self] _ in self?.look() }
+    host = fresh
+    fresh.setOutput(output)
+    fresh.setState(.waiting)
+    toldSlots = 0
+    for held in fresh.takeHeldFrames() {
+      if held.isTold { toldSlots |= 1 << UInt64(held.slot) }
+      if let former = newest { giveUp(former.slot, .lost) }
+      newest = held.frame
+      if held.frame == nil { giveUp(held.slot, .lost) }
+    }
+    ringGuest()
+    look()
+  }
+
+  private func stopLooking() {
+    if let source = doorbellSource.take() { loop.remove(source) }
+    pollTimer.disarm()
+    holdTimer.disarm()
+  }
+
+  // MARK: - While there is no daemon
+
+  /// Once a second at most: a guest may have written over the header, and its next client needs it.
+  private func tick() {
+    guard let host else { return serveAgain() }
+    let now = monotonicNanoseconds()
+    if now &- lastRepair >= 900_000_000 {
+      lastRepair = now
+      if host.repair() {
+        refusals.add(.torn, now: now) { [name, log] in log("\(name): the region was written over: \($0)") }
+      }
+    }
+    look()
   }
 
   /// Looks for a client and its frames.
   private func look() {
+    guard let host else { return }
     var found = false
     if let change = host.checkAttach() {
       found = true
-      attachChanged(change)
+      attachChanged(change, host)
     }
     var budget = host.frameBudget
     scan: while budget > 0 {
@@ -139,7 +199,7 @@ public final class RegionSession {
       case .none: break scan
       case .frame(let frame):
         found = true
-        show(frame)
+        keep(frame)
       case .refused(let reason):
         found = true
         refusals.add(reason, now: monotonicNanoseconds()) { [name, log] in log("\(name): \($0)") }
@@ -150,68 +210,61 @@ public final class RegionSession {
     if budget == 0 { hostDoorbell.signal() }
     let now = monotonicNanoseconds()
     let polls = host.isAttached && !host.guestFlags.contains(.rings)
-    let interval = pace.next(polls: polls, found: found, now: now)
-    // For a guest that rings, the look of once a second is not put off by every frame.
-    if polls || !isTimerSlow { pollTimer.arm(deadlineNanoseconds: now + interval) }
-    isTimerSlow = !polls
+    pollTimer.arm(deadlineNanoseconds: now + pace.next(polls: polls, found: found, now: now))
   }
 
-  private func attachChanged(_ change: RegionAttach) {
+  private func attachChanged(_ change: RegionAttach, _ host: RegionHost) {
     switch change {
     case .attached(let flags):
-      dropWaitingFrames()
       log("\(name): a client has attached\(flags.contains(.rings) ? "" : "; it does not ring, the region is polled")")
     case .detached:
       log("\(name): the client has let go")
-      client.disable(scanout: 0)
-      dropWaitingFrames()
       newest = nil
-      // Without a daemon nobody else gives them back.
-      if client.output(0) == nil { releaseAll(.superseded) }
+      waitingReleases = 0
+      // Nobody else gives them back.
+      for slot in 0..<layout.slotCount where host.heldSlots >> UInt64(slot) & 1 == 1 { giveUp(slot, .superseded) }
     case .refused(let reason): log("\(name): a client was refused: \(reason)")
     }
     ringGuest()
   }
 
+  /// Keeps the newest frame for the daemon.
+  private func keep(_ frame: RegionFrame) {
+    let former = newest
+    newest = frame
+    toldSlots &= ~(1 << UInt64(frame.slot))
+    guard let former else { return }
+    tell(former.slot, .superseded)
+    if waitingReleases == 0 { holdTimer.arm(deadlineNanoseconds: monotonicNanoseconds() + 50_000_000) }
+    waitingReleases |= 1 << UInt64(former.slot)
+  }
+
+  private func releaseWaiting() {
+    for slot in 0..<layout.slotCount where waitingReleases >> UInt64(slot) & 1 == 1 { host?.release(slot) }
+    waitingReleases = 0
+    ringGuest()
+  }
+
+  private func giveUp(_ slot: Int, _ outcome: RegionOutcome) {
+    tell(slot, outcome)
+    host?.release(slot)
+    ringGuest()
+  }
+
+  /// Tells the guest what became of the frame in a slot, unless it knows.
+  private func tell(_ slot: Int, _ outcome: RegionOutcome) {
+    if toldSlots >> UInt64(slot) & 1 == 1 { return }
+    toldSlots |= 1 << UInt64(slot)
+    host?.done(slot, outcome)
+    ringGuest()
+  }
+
   /// Rings once for all that happens in this round of the loop.
-  func ringGuest() { if host.guestFlags.contains(.listens) { isRingDue = true } }
+  private func ringGuest() { if host?.guestFlags.contains(.listens) == true { isRingDue = true } }
 
   /// Rings for what has happened; before the loop waits.
   func ringNow() {
     if isRingDue { guestDoorbell.signal() }
     isRingDue = false
-  }
-
-  func releaseSoon(_ slot: Int) {
-    if waitingReleases == 0 { holdTimer.arm(deadlineNanoseconds: monotonicNanoseconds() + 50_000_000) }
-    waitingReleases |= 1 << UInt64(slot)
-  }
-
-  func releaseWaiting() {
-    for slot in slots.indices where waitingReleases >> UInt64(slot) & 1 == 1 { giveBack(slot) }
-    waitingReleases = 0
-    ringGuest()
-  }
-
-  func giveBack(_ slot: Int) {
-    slots[slot].frame = 0
-    host.release(slot)
-  }
-
-  /// Tells the guest what became of the frame in a slot, unless it knows.
-  func tell(_ slot: Int, _ outcome: RegionOutcome, timeNanoseconds: UInt64 = 0, sequence: UInt64 = 0) {
-    if slots[slot].isTold { return }
-    slots[slot].isTold = true
-    host.done(slot, outcome, timeNanoseconds: timeNanoseconds, sequence: sequence)
-  }
-
-  /// Ends every hold, telling what became of the frames.
-  func releaseAll(_ outcome: RegionOutcome) {
-    for slot in slots.indices where host.heldSlots >> UInt64(slot) & 1 == 1 && newest?.slot != slot {
-      tell(slot, outcome)
-      giveBack(slot)
-    }
-    waitingReleases = 0
-    ringGuest()
   }
 }

@@ -1,3 +1,4 @@
+public import LinuxIO
 public import PresentProtocol
 public import Scanout
 
@@ -19,11 +20,13 @@ public struct PresentFrame: Sendable {
   public var copiedBytes: UInt64
   /// CLOCK_MONOTONIC when the guest handed the frame over.
   public var readyNanoseconds: UInt64
+  /// A sync file or an eventfd: the daemon reads the buffer once it is readable. nil: at once.
+  public var acquireFence: SharedFD?
 
   /// A frame.
   public init(
     scanout: Int, frame: UInt64, bufferID: UInt32, source: Rect, damage: DamageRegion = DamageRegion(),
-    path: PresentPath, copiedBytes: UInt64 = 0, readyNanoseconds: UInt64 = 0
+    path: PresentPath, copiedBytes: UInt64 = 0, readyNanoseconds: UInt64 = 0, acquireFence: SharedFD? = nil
   ) {
     self.scanout = scanout
     self.frame = frame
@@ -33,6 +36,7 @@ public struct PresentFrame: Sendable {
     self.path = path
     self.copiedBytes = copiedBytes
     self.readyNanoseconds = readyNanoseconds
+    self.acquireFence = acquireFence
   }
 }
 
@@ -52,7 +56,8 @@ extension PresentClient {
         Present(
           scanout: UInt32(frame.scanout), generation: head.generation, frame: frame.frame, bufferID: frame.bufferID,
           source: frame.source, damage: frame.damage, path: frame.path, copies: frame.copiedBytes > 0 ? 1 : 0,
-          copiedBytes: frame.copiedBytes, readyNanoseconds: frame.readyNanoseconds)))
+          copiedBytes: frame.copiedBytes, readyNanoseconds: frame.readyNanoseconds,
+          hasAcquireFence: frame.acquireFence != nil)), fence: frame.acquireFence)
     return connection != nil
   }
 

@@ -147,7 +147,7 @@ public final class PresentClient {
         onEvent?(event)
         // A flip and the buffer that it released are mostly all for a while, and the loop tells of more.
         switch event {
-        case .frameDone, .released: if !connection.hasUnread { break receiving }
+        case .frameDone, .released, .regionNews: if !connection.hasUnread { break receiving }
         default: break
         }
       } catch {
@@ -181,6 +181,7 @@ public final class PresentClient {
       // The answer to a request that was given up.
       enqueue(.destroyBuffer(late.bufferID))
       return nil
+    case .regionNews(let scanout): return .regionNews(scanout: Int(scanout))
     case .error, .statusReply, .snapshotReply, .controlReply: return nil
     }
   }
@@ -207,15 +208,17 @@ public final class PresentClient {
   // MARK: - Sending
 
   /// Sends a message, or keeps it until the socket has room; never blocks.
-  func enqueue(_ message: ClientMessage) {
+  ///
+  /// - Parameter fence: of a present that says it has one.
+  func enqueue(_ message: ClientMessage, fence: SharedFD? = nil) {
     guard let connection else { return }
     do throws(PresentProtocolError) {
-      if queue.isEmpty, try connection.send(message) { return }
+      if queue.isEmpty, try connection.send(message, fds: fence.map { [$0.raw] } ?? []) { return }
     } catch {
       return lose(error.description)
     }
     let wasEmpty = queue.isEmpty
-    switch queue.add(message) {
+    switch queue.add(message, fence: fence) {
     case .queued: break
     case .superseded(let old):
       post(.frameDone(FrameDone(scanout: old.scanout, frame: old.frame, outcome: .superseded)))
@@ -233,8 +236,8 @@ public final class PresentClient {
   func flush() {
     guard let connection else { return }
     do throws(PresentProtocolError) {
-      while let message = queue.first {
-        guard try connection.send(message) else { return }
+      while let (message, fence) = queue.first {
+        guard try connection.send(message, fds: fence.map { [$0.raw] } ?? []) else { return }
         queue.removeFirst()
       }
     } catch {

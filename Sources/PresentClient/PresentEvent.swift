@@ -12,6 +12,8 @@ public enum PresentEvent: Sendable {
   case frameDone(FrameDone)
   /// A buffer may be drawn into. Comes only for buffers that were not presented again since.
   case released(bufferID: UInt32, scanout: Int)
+  /// The daemon has written into the rings of a scanout's region that has no guest doorbell.
+  case regionNews(scanout: Int)
   /// The daemon says no; after a fatal one, `lost` follows.
   case error(ErrorMessage)
   /// The daemon is gone, and with it all buffers and frames. The client tries to reconnect; `welcomed` tells of it.

@@ -1,3 +1,4 @@
+import LinuxIO
 import PresentProtocol
 import Scanout
 
@@ -11,36 +12,37 @@ struct SendQueue {
   }
 
   static let capacity = 256
-  private var messages: [ClientMessage] = []
+  private var messages: [(message: ClientMessage, fence: SharedFD?)] = []
 
   init() { messages.reserveCapacity(SendQueue.capacity) }
 
   var isEmpty: Bool { messages.isEmpty }
-  var first: ClientMessage? { messages.first }
+  /// The oldest, with the acquire fence that travels beside it.
+  var first: (ClientMessage, SharedFD?)? { messages.first }
   mutating func removeFirst() { messages.removeFirst() }
   mutating func removeAll() { messages.removeAll(keepingCapacity: true) }
 
-  mutating func add(_ message: ClientMessage) -> Outcome {
+  mutating func add(_ message: ClientMessage, fence: SharedFD? = nil) -> Outcome {
     switch message {
-    case .present(let new): return add(new)
+    case .present(let new): return add(new, fence)
     case .cursor(let new):
       for index in messages.indices {
-        if case .cursor(let old) = messages[index], old.scanout == new.scanout {
+        if case .cursor(let old) = messages[index].message, old.scanout == new.scanout {
           messages.remove(at: index)
           break
         }
       }
       return append(message)
     case .hello, .createBuffer, .importBuffer, .destroyBuffer, .disable, .path, .status, .snapshot, .control,
-      .trace:
+      .trace, .region:
       return append(message)
     }
   }
 
-  private mutating func add(_ new: Present) -> Outcome {
+  private mutating func add(_ new: Present, _ fence: SharedFD?) -> Outcome {
     for index in messages.indices.reversed() {
-      switch messages[index] {
-      case .disable(let scanout) where scanout == new.scanout: return append(.present(new))
+      switch messages[index].message {
+      case .disable(let scanout) where scanout == new.scanout: return append(.present(new), fence)
       case .present(let old) where old.scanout == new.scanout:
         messages.remove(at: index)
         var merged = new
@@ -52,17 +54,17 @@ struct SendQueue {
         } else {
           merged.damage.add(old.damage)
         }
-        messages.append(.present(merged))
+        messages.append((.present(merged), fence))
         return .superseded(old)
       default: continue
       }
     }
-    return append(.present(new))
+    return append(.present(new), fence)
   }
 
-  private mutating func append(_ message: ClientMessage) -> Outcome {
+  private mutating func append(_ message: ClientMessage, _ fence: SharedFD? = nil) -> Outcome {
     guard messages.count < SendQueue.capacity else { return .full }
-    messages.append(message)
+    messages.append((message, fence))
     return .queued
   }
 }

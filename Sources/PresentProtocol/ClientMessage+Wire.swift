@@ -34,6 +34,7 @@ extension ClientMessage {
     case .trace(let request):
       unsafe store(
         framepath_trace(header: header(FRAMEPATH_TRACE, framepath_trace.self, request: request)), into: buffer)
+    case .region(let region): unsafe store(framepath_region_message(region), into: buffer)
     }
   }
 
@@ -70,6 +71,7 @@ extension ClientMessage {
     case FRAMEPATH_TRACE:
       _ = try unsafe load(bytes, as: framepath_trace.self)
       return .trace(request: head.request)
+    case FRAMEPATH_REGION: return .region(try AttachRegion(unsafe load(bytes, as: framepath_region_message.self)))
     default: throw .malformed("message of unknown type \(head.type)")
     }
   }
@@ -197,6 +199,8 @@ extension ImportBuffer {
   }
 }
 
+private let acquireFenceFlag = UInt16(FRAMEPATH_PRESENT_ACQUIRE_FENCE.rawValue)
+
 extension framepath_present {
   init(_ present: Present) {
     self.init()
@@ -205,7 +209,8 @@ extension framepath_present {
     scanout = present.scanout
     buffer_id = present.bufferID
     source = framepath_rect(present.source)
-    path = present.path.rawValue
+    path = UInt16(truncatingIfNeeded: present.path.rawValue)
+    flags = present.hasAcquireFence ? acquireFenceFlag : 0
     copies = present.copies
     copied_bytes = present.copiedBytes
     ready_ns = present.readyNanoseconds
@@ -223,7 +228,8 @@ extension framepath_present {
 extension Present {
   init(_ received: framepath_present) throws(PresentProtocolError) {
     var wire = received
-    guard let path = PresentPath(rawValue: wire.path) else { throw .malformed("PRESENT has path \(wire.path)") }
+    guard let path = PresentPath(rawValue: UInt32(wire.path)) else { throw .malformed("PRESENT has path \(wire.path)") }
+    guard wire.flags & ~acquireFenceFlag == 0 else { throw .malformed("PRESENT has unknown flags \(wire.flags)") }
     guard wire.damage_count <= UInt32(FRAMEPATH_MAX_DAMAGE) else {
       throw .malformed("PRESENT has \(wire.damage_count) damage rectangles")
     }
@@ -243,7 +249,8 @@ extension Present {
     let shown = count > 0 && damage.isEmpty ? DamageRegion(Rect(x: source.x, y: source.y, width: 1, height: 1)) : damage
     self.init(
       scanout: wire.scanout, generation: wire.generation, frame: wire.frame, bufferID: wire.buffer_id, source: source,
-      damage: shown, path: path, copies: wire.copies, copiedBytes: wire.copied_bytes, readyNanoseconds: wire.ready_ns)
+      damage: shown, path: path, copies: wire.copies, copiedBytes: wire.copied_bytes, readyNanoseconds: wire.ready_ns,
+      hasAcquireFence: wire.flags & acquireFenceFlag != 0)
   }
 }
 
@@ -294,6 +301,28 @@ extension framepath_control {
     self.init()
     header = PresentProtocol.header(FRAMEPATH_CONTROL, framepath_control.self, request: request)
     storeText(settings, in: &text)
+  }
+}
+
+extension framepath_region_message {
+  init(_ region: AttachRegion) {
+    var flags: UInt32 = 0
+    if region.sharesClock { flags |= FRAMEPATH_REGION_MESSAGE_SHARED_CLOCK.rawValue }
+    if region.hasGuestDoorbell { flags |= FRAMEPATH_REGION_MESSAGE_GUEST_DOORBELL.rawValue }
+    self.init(
+      header: PresentProtocol.header(FRAMEPATH_REGION, framepath_region_message.self), scanout: region.scanout,
+      flags: flags, region_bytes: region.regionByteCount, slot_count: region.slotCount, reserved: 0)
+  }
+}
+
+extension AttachRegion {
+  init(_ wire: framepath_region_message) throws(PresentProtocolError) {
+    let known = FRAMEPATH_REGION_MESSAGE_SHARED_CLOCK.rawValue | FRAMEPATH_REGION_MESSAGE_GUEST_DOORBELL.rawValue
+    guard wire.flags & ~known == 0 else { throw .malformed("REGION has unknown flags \(wire.flags)") }
+    self.init(
+      scanout: wire.scanout, regionByteCount: wire.region_bytes, slotCount: wire.slot_count,
+      sharesClock: wire.flags & FRAMEPATH_REGION_MESSAGE_SHARED_CLOCK.rawValue != 0,
+      hasGuestDoorbell: wire.flags & FRAMEPATH_REGION_MESSAGE_GUEST_DOORBELL.rawValue != 0)
   }
 }
 

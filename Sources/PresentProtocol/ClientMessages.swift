@@ -135,12 +135,14 @@ public struct Present: Sendable {
   public var copiedBytes: UInt64
   /// CLOCK_MONOTONIC when the guest handed the frame over.
   public var readyNanoseconds: UInt64
+  /// Whether a descriptor beside the message tells when the buffer may be read.
+  public var hasAcquireFence: Bool
 
   /// A frame.
   public init(
     scanout: UInt32, generation: UInt32, frame: UInt64, bufferID: UInt32, source: Rect,
     damage: DamageRegion = DamageRegion(), path: PresentPath, copies: UInt32 = 0, copiedBytes: UInt64 = 0,
-    readyNanoseconds: UInt64 = 0
+    readyNanoseconds: UInt64 = 0, hasAcquireFence: Bool = false
   ) {
     self.scanout = scanout
     self.generation = generation
@@ -152,6 +154,7 @@ public struct Present: Sendable {
     self.copies = copies
     self.copiedBytes = copiedBytes
     self.readyNanoseconds = readyNanoseconds
+    self.hasAcquireFence = hasAcquireFence
   }
 }
 
@@ -183,6 +186,31 @@ public struct SetCursor: Equatable, Sendable {
     self.y = y
     self.hotX = hotX
     self.hotY = hotY
+  }
+}
+
+/// REGION: a scanout's frames come through the rings of a region from now on.
+public struct AttachRegion: Equatable, Sendable {
+  /// The scanout.
+  public var scanout: UInt32
+  /// The memory's size: a power of two.
+  public var regionByteCount: UInt64
+  /// Slots, 1 to 16.
+  public var slotCount: UInt32
+  /// Whether whoever draws reads this machine's CLOCK_MONOTONIC.
+  public var sharesClock: Bool
+  /// Whether an eventfd that the daemon raises travels beside the message; else REGION_NEWS tells.
+  public var hasGuestDoorbell: Bool
+
+  /// A region.
+  public init(
+    scanout: UInt32, regionByteCount: UInt64, slotCount: UInt32, sharesClock: Bool, hasGuestDoorbell: Bool
+  ) {
+    self.scanout = scanout
+    self.regionByteCount = regionByteCount
+    self.slotCount = slotCount
+    self.sharesClock = sharesClock
+    self.hasGuestDoorbell = hasGuestDoorbell
   }
 }
 
@@ -220,4 +248,6 @@ public enum ClientMessage: Sendable {
   case control(String, request: UInt64)
   /// TRACE (12): the times of the last frames; `request` is repeated by the answer.
   case trace(request: UInt64)
+  /// REGION (13).
+  case region(AttachRegion)
 }

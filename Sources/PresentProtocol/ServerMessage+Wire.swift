@@ -37,6 +37,11 @@ extension ServerMessage {
       unsafe store(
         framepath_control_reply(
           header: header(FRAMEPATH_CONTROL_REPLY, framepath_control_reply.self, request: request)), into: buffer)
+    case .regionNews(let scanout):
+      unsafe store(
+        framepath_region_news(
+          header: header(FRAMEPATH_REGION_NEWS, framepath_region_news.self), scanout: scanout, reserved: 0),
+        into: buffer)
     }
   }
 
@@ -82,6 +87,8 @@ extension ServerMessage {
     case FRAMEPATH_CONTROL_REPLY:
       _ = try unsafe load(bytes, as: framepath_control_reply.self)
       return .controlReply(request: head.request)
+    case FRAMEPATH_REGION_NEWS:
+      return .regionNews(scanout: try unsafe load(bytes, as: framepath_region_news.self).scanout)
     default: throw .malformed("message of unknown type \(head.type)")
     }
   }

@@ -228,4 +228,6 @@ public enum ServerMessage: Equatable, Sendable {
   case error(ErrorMessage, request: UInt64)
   /// CONTROL_REPLY (137): the settings are in force.
   case controlReply(request: UInt64)
+  /// REGION_NEWS (138): the daemon has written into the rings of that scanout's region.
+  case regionNews(scanout: UInt32)
 }

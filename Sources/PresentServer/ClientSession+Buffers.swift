@@ -56,7 +56,7 @@ extension ClientSession {
   }
 
   func importBuffer(_ imported: ImportBuffer, _ request: UInt64, _ fds: inout ReceivedFDs) {
-    guard let (head, presenter) = target(imported.scanout, imported.generation, imported.bufferID, request) else {
+    guard let (head, _) = target(imported.scanout, imported.generation, imported.bufferID, request) else {
       return
     }
     do throws(PresentProtocolError) {
@@ -74,13 +74,8 @@ extension ClientSession {
         }
       }
       do throws(OutputError) {
-        let buffer = try presenter.output.importBuffer(memory, layout: imported.layout, modifier: imported.modifier)
-        if !presenter.layout.isTiled, let why = reasonToCopy(buffer, presenter.output) {
-          return refuse(.refused, imported.scanout, why, request)
-        }
-        let made = ClientBuffer(
-          id: imported.bufferID, buffer: buffer, usage: .frame, isImported: true, composeReason: nil, head: head,
-          account: account)
+        let made = try importedBuffer(
+          memory, id: imported.bufferID, layout: imported.layout, modifier: imported.modifier, head: head)
         head.buffers[imported.bufferID] = made
         answer(made, fd: nil, request)
       } catch {
@@ -89,6 +84,17 @@ extension ClientSession {
     } catch {
       fail(.malformed, error.description)
     }
+  }
+
+  /// A client's own memory as a buffer of the output that its scanout is on.
+  func importedBuffer(
+    _ memory: ImportedMemory, id: UInt32, layout: FrameLayout, modifier: UInt64, head: Head
+  ) throws(OutputError) -> ClientBuffer {
+    guard let presenter = head.presenter else { throw .gone("the scanout is on no output") }
+    let buffer = try presenter.output.importBuffer(memory, layout: layout, modifier: modifier)
+    if !presenter.layout.isTiled, let why = reasonToCopy(buffer, presenter.output) { throw .rejected(why) }
+    return ClientBuffer(
+      id: id, buffer: buffer, usage: .frame, isImported: true, composeReason: nil, head: head, account: account)
   }
 
   /// Why a client's picture would be composed where one in a host buffer would be shown as it is; nil otherwise.
@@ -112,8 +118,11 @@ extension ClientSession {
     }
   }
 
-  func present(_ present: Present) {
-    guard let head = head(present.scanout), let tile = head.tile else { return }
+  func present(_ present: Present, _ fds: inout ReceivedFDs) {
+    guard let head = head(present.scanout), head.tile != nil else { return }
+    guard head.feed == nil else {
+      return fail(.malformed, "PRESENT on scanout \(present.scanout), whose frames come from a region")
+    }
     head.counters.presented += 1
     head.counters.cpuCopies += UInt64(present.copies)
     head.counters.copiedBytes &+= present.copiedBytes
@@ -127,12 +136,20 @@ extension ClientSession {
       return fail(
         .malformed, "PRESENT of (\(source.x), \(source.y)) \(source.width)x\(source.height) of a smaller buffer")
     }
+    let frame = Presenter.Frame(
+      buffer: buffer, number: present.frame, source: present.source,
+      damage: present.damage.isEmpty ? DamageRegion(present.source) : present.damage,
+      readyNanoseconds: present.readyNanoseconds)
+    guard present.hasAcquireFence else {
+      buffer.lastFrame = present.frame
+      return head.show(frame)
+    }
+    // Polling a file of another kind could wait for whoever serves it.
+    guard let fence = fds.take(0), AnonymousFile(of: fence.raw) != nil else {
+      return fail(.malformed, "PRESENT's acquire fence is neither a sync file nor an eventfd")
+    }
     buffer.lastFrame = present.frame
-    tile.presenter.present(
-      Presenter.Frame(
-        buffer: buffer, number: present.frame, source: present.source,
-        damage: present.damage.isEmpty ? DamageRegion(present.source) : present.damage,
-        readyNanoseconds: present.readyNanoseconds), on: tile)
+    head.show(frame, after: SharedFD(fence))
   }
 
   func setCursor(_ cursor: SetCursor) {

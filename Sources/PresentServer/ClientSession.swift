@@ -86,14 +86,15 @@ final class ClientSession {
     case .createBuffer(let create, let request): createBuffer(create, request)
     case .importBuffer(let imported, let request): importBuffer(imported, request, &fds)
     case .destroyBuffer(let id): destroyBuffer(id)
-    case .present(let frame): present(frame)
-    case .disable(let index): if let tile = head(index)?.tile { tile.presenter.blank(tile) }
+    case .present(let frame): present(frame, &fds)
+    case .disable(let index): head(index)?.blank()
     case .cursor(let cursor): setCursor(cursor)
     case .path(let index, let path, let reason): head(index)?.setPath(path, reason: reason)
     case .status(let request): answer(server.statusJSON(), request)
     case .snapshot(let subject, let request): answerSnapshot(subject, request)
     case .control(let text, let request): answerControl(text, request)
     case .trace(let request): answer(server.traceJSON(), request)
+    case .region(let region): attachRegion(region, &fds)
     }
   }
 
@@ -217,7 +218,10 @@ final class ClientSession {
     isClosed = true
     if let why { log(why) }
     if let source = source.take() { server.loop.remove(source) }
-    for head in heads { server.vacate(head) }
+    for head in heads {
+      head.endFeed()
+      server.vacate(head)
+    }
     heads = []
     server.forget(self)
   }

@@ -41,6 +41,12 @@ final class Head {
   private var path = PresentPath.copy
   private var pathReason = ""
   private var lastError = ""
+  /// Frames whose acquire fences are not signalled yet, the oldest first.
+  var fenced: [FencedFrame] = []
+  /// The region that its frames come from; nil while they come by messages.
+  private(set) var feed: RegionFeed?
+  /// Names fenced frames.
+  var lastFenceSerial: UInt64 = 0
 
   enum Parking: Equatable {
     /// Every output that would do is taken.
@@ -65,15 +71,35 @@ final class Head {
     generation += 1
     tile = next.attach(self, session.settings)
     describe()
+    feed?.beginAgain()
   }
+
+  /// Takes frames from a region.
+  func takeFrames(from feed: RegionFeed) {
+    self.feed = feed
+    setPath(.direct, reason: "")
+    feed.start()
+  }
+
+  /// The client goes; another host may take its region over.
+  func endFeed() {
+    feed?.stop()
+    feed = nil
+  }
+
+  /// Whether it waits for its output to be plugged in again.
+  var isUnplugged: Bool { if case .unplugged? = parking { true } else { false } }
 
   /// Lets go of the output.
   func leave() {
     for buffer in buffers.values { buffer.head = nil }
     buffers.removeAll(keepingCapacity: true)
+    feed?.forgetBuffers()
+    supersedeFenced()
     let old = tile
     tile = nil
     if let old { old.presenter.detach(old) }
+    feed?.outputLost()
   }
 
   /// Sends the output's description.
@@ -95,6 +121,7 @@ final class Head {
           mode: presenter.mode(of: tile), widthMillimetres: info.widthMillimetres,
           heightMillimetres: info.heightMillimetres, cursorSize: info.cursorSize, memoryKind: info.memoryKind,
           name: name, edid: presenter.isTiled ? [] : info.edid)))
+    feed?.outputChanged()
   }
 
   // MARK: - Frames
@@ -136,6 +163,9 @@ final class Head {
       $0.outcome = outcome
       $0.flippedNanoseconds = timeNanoseconds
     }
+    if let feed {
+      return feed.frameDone(frame, outcome, timeNanoseconds: timeNanoseconds, sequence: sequence)
+    }
     session.send(
       .frameDone(
         FrameDone(
@@ -148,6 +178,7 @@ final class Head {
       let now = monotonicNanoseconds()
       trace.update(buffer.lastFrame) { $0.releasedNanoseconds = now }
     }
+    if let feed, buffer.usage == .frame { return feed.released(buffer) }
     session.send(
       .released(
         Released(

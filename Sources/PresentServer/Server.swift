@@ -43,6 +43,8 @@ public final class Server {
   private var dropped: [(session: ClientSession, why: String)] = []
   /// Clients for whom messages of this round wait.
   private var unsent: [ClientSession] = []
+  /// Regions for which something is to be done at the end of this round.
+  private var marked: [RegionFeed] = []
   /// When the next client that presents too much is read from again.
   private let resumeTimer: TimerFD
   private var resumeSource: EventLoop.Source?
@@ -78,7 +80,11 @@ public final class Server {
       throw .system(error)
     }
     unsent.reserveCapacity(64)
-    loop.beforeWait = { [weak self] in self?.sendBatches() }
+    marked.reserveCapacity(64)
+    loop.beforeWait = { [weak self] in
+      self?.endRound()
+      self?.sendBatches()
+    }
     for presenter in presenters { watch(presenter) }
   }
 
@@ -182,6 +188,19 @@ public final class Server {
       session.resume(atNanoseconds: now)
       if let until = session.pausedUntilNanoseconds { resumeReading(atNanoseconds: until) }
     }
+  }
+
+  /// A region has frames to present, or its guest is to be told something, at the end of this round.
+  func willEndRound(_ feed: RegionFeed) { marked.append(feed) }
+
+  private func endRound() {
+    // What is presented may end at once, and mark its region again: bounded by what a ring holds.
+    var index = 0
+    while index < marked.count {
+      marked[index].endRound()
+      index += 1
+    }
+    marked.removeAll(keepingCapacity: true)
   }
 
   private func sendBatches() {

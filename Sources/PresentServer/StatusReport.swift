@@ -92,7 +92,7 @@ extension Server {
     json.field("grantedFrames", granted?.shown ?? 0)
     json.field("grantedBlitNanoseconds", granted?.blitNanoseconds ?? 0)
     json.field("missedPromises", granted?.missed ?? 0)
-    json.field("buffers", head.buffers.count)
+    json.field("buffers", head.buffers.count + (head.feed?.bufferCount ?? 0))
     json.field("generation", head.generation)
     switch head.parking {
     case nil: json.field("parked", "")

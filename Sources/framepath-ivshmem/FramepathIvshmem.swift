@@ -95,13 +95,15 @@ struct FramepathIvshmem: ParsableCommand {
     defer { loop.remove(source) }
 
     let layout = try layout()
+    let mode = UInt32(socketMode, radix: 8) ?? 0o600
     var options = IvshmemServerOptions(layout: layout, daemonPath: daemon ?? PresentSocket.defaultPath())
     options.name = vm
     options.output = output
     options.sharesClock = containers
+    options.isPrivate = mode & 0o077 == 0
     let socket: UnixSocket
     if let path = socketPath {
-      socket = try UnixSocket.listenReplacing(path, mode: UInt32(socketMode, radix: 8) ?? 0o600)
+      socket = try UnixSocket.listenReplacing(path, mode: mode)
     } else {
       socket = UnixSocket(taking: OwnedFD(taking: fd ?? 0))
     }

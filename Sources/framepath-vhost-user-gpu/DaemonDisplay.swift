@@ -53,6 +53,7 @@ final class DaemonDisplay: GPUDisplay {
       device.bufferReleased(id)
     case .error(let error):
       log.warning("framepathd: \(error.text)")
+    case .regionNews: break
     case .lost(let why):
       if isWelcomed { log.warning("framepathd is gone (\(why)); the guest runs on and its picture comes back with it") }
       isWelcomed = false

@@ -112,7 +112,7 @@ import Testing
       }, "the first is shown")
     guest.detach()
     client.ring()
-    try stage.run(until: { stage.log.contains("web: the client has let go") }, "the end is noticed")
+    try stage.run(until: { stage.daemonLog.contains { $0.contains("the client has let go") } }, "the end is noticed")
     try client.attach([.rings, .listens], on: stage)
     try stage.run(
       until: {
@@ -135,7 +135,7 @@ import Testing
     #expect(stage.server.sessions.map(\.name) == ["web", "web-2"])
     #expect(try second.guest().name == "web-2")
     let before = try #require(LinuxFile.linkTarget(stage.socketPath + ".region"))
-    #expect(before == "/proc/\(getpid())/fd/\(stage.server.sessions[0].host.fd.raw)")
+    #expect(before == "/proc/\(getpid())/fd/\(stage.server.sessions[0].memory.raw)")
     try withExtendedLifetime(first) {
       _ = try first.guest()
     }
@@ -147,7 +147,7 @@ import Testing
     do {
       let client = try stage.connect()
       _ = try client.present(0x00FF_0000)
-      memory = stage.server.sessions[0].host.fd.raw
+      memory = stage.server.sessions[0].memory.raw
       #expect(memory >= 0)
     }
     try stage.run(until: { stage.log.contains("web: disconnected") }, "the end is noticed")
@@ -190,7 +190,7 @@ import Testing
         try client.collect()
         return !client.events.isEmpty
       }, "shown")
-    let size = stage.server.sessions[0].host.layout.regionByteCount
+    let size = stage.server.sessions[0].layout.regionByteCount
     let other = try RegionGuest(Mapping(fd: client.fd, byteCount: size), isWeaklyOrdered: false)
     other.attach([.rings])
     client.ring()

@@ -8,6 +8,7 @@ import PresentClient
 import PresentProtocol
 import PresentServer
 import Scanout
+import Synchronization
 import Testing
 
 /// A daemon with one headless output, on a thread and a loop of its own: imports wait for its answer.
@@ -16,6 +17,8 @@ final class DaemonThread: @unchecked Sendable {
   private let stopping: EventFD
   private let ready = DispatchSemaphore(value: 0)
   private let ended = DispatchSemaphore(value: 0)
+  /// The daemon's log.
+  let lines = Mutex<[String]>([])
 
   init(_ path: String) throws {
     self.path = path
@@ -34,7 +37,8 @@ final class DaemonThread: @unchecked Sendable {
     let output = try HeadlessOutput(name: "headless-0", mode: mode, loop: loop)
     let server = try Server(
       loop: loop, outputs: [output], socket: ServerSocket.open(path),
-      makeParkedOutput: { try HeadlessOutput(name: $0, mode: mode, loop: loop) }, log: { _ in })
+      makeParkedOutput: { try HeadlessOutput(name: $0, mode: mode, loop: loop) },
+      log: { line in self.lines.withLock { $0.append(line) } })
     defer { server.close() }
     let source = try loop.add(stopping.fd.raw) { _ in loop.stop() }
     defer { loop.remove(source) }
@@ -55,6 +59,7 @@ final class Stage {
   private var daemon: DaemonThread?
   let server: IvshmemServer
   var log: [String] { lines.all }
+  var daemonLog: [String] { daemon?.lines.withLock { $0 } ?? [] }
   private let lines = Lines()
 
   final class Lines { var all: [String] = [] }

@@ -1,3 +1,4 @@
+import HybridRegion
 import Ivshmem
 import LinuxIO
 import Testing

@@ -120,6 +120,30 @@ struct ClientMessageTests {
         byteCount: 336))
   }
 
+  @Test("PRESENT (5) with an acquire fence: a bit in the upper half of path's word")
+  func presentWithFence() throws {
+    let present = Present(
+      scanout: 0, generation: 1, frame: 1, bufferID: 7, source: Rect(width: 64, height: 48), path: .direct,
+      hasAcquireFence: true)
+    let bytes = words(
+      [5, 336, 0, 0, 1, 0, 0, 7, 0, 0, 64, 48, 1 | 1 << 16, 0, 0, 0, 0, 0, 0, 1], byteCount: 336)
+    try expectBothWays(.present(present), bytes)
+    var unknown = bytes
+    unknown[50] = 2
+    #expect(throws: PresentProtocolError.malformed("PRESENT has unknown flags 2")) { try decodeClient(unknown) }
+  }
+
+  @Test("REGION (13)")
+  func region() throws {
+    let region = AttachRegion(
+      scanout: 2, regionByteCount: 0x1_0000_0000, slotCount: 3, sharesClock: true, hasGuestDoorbell: false)
+    // header, scanout, flags, region_bytes (2), slot_count, reserved
+    try expectBothWays(.region(region), words([13, 40, 0, 0, 2, 1, 0, 1, 3, 0]))
+    #expect(throws: PresentProtocolError.malformed("REGION has unknown flags 4")) {
+      try decodeClient(words([13, 40, 0, 0, 2, 4, 0, 1, 3, 0]))
+    }
+  }
+
   @Test("CURSOR (7), hidden and with negative place")
   func cursor() throws {
     let cursor = SetCursor(scanout: 1, generation: 3, bufferID: 8, x: -1, y: 2, hotX: 4, hotY: 5)
@@ -164,6 +188,9 @@ struct ControlMessageTests {
 
 @Suite("Daemon messages, literally")
 struct ServerMessageTests {
+  @Test("REGION_NEWS (138)")
+  func regionNews() throws { try expectBothWays(.regionNews(scanout: 3), words([138, 24, 0, 0, 3, 0])) }
+
   @Test("WELCOME (129)")
   func welcome() throws {
     try expectBothWays(

@@ -39,6 +39,7 @@ enum framepath_type {
   FRAMEPATH_SNAPSHOT = 10,
   FRAMEPATH_CONTROL = 11,
   FRAMEPATH_TRACE = 12,
+  FRAMEPATH_REGION = 13,
   /* daemon to client */
   FRAMEPATH_WELCOME = 129,
   FRAMEPATH_OUTPUT = 130,
@@ -49,6 +50,7 @@ enum framepath_type {
   FRAMEPATH_SNAPSHOT_REPLY = 135,
   FRAMEPATH_ERROR = 136,
   FRAMEPATH_CONTROL_REPLY = 137,
+  FRAMEPATH_REGION_NEWS = 138,
 };
 
 enum framepath_client_kind {
@@ -61,6 +63,11 @@ enum framepath_path_kind {
   FRAMEPATH_PATH_DIRECT = 1, /* the hardware reads the client's own pages */
   FRAMEPATH_PATH_COPY = 2,   /* one CPU copy into a host buffer */
   FRAMEPATH_PATH_BLIT = 3,   /* composed by the daemon */
+};
+
+enum framepath_present_flag {
+  FRAMEPATH_PRESENT_ACQUIRE_FENCE = 1, /* a descriptor beside the message: a sync file, or an eventfd. The buffer is
+                                          read once poll(2) says that it is readable */
 };
 
 enum framepath_outcome {
@@ -169,7 +176,8 @@ struct framepath_present {
   uint32_t scanout;
   uint32_t buffer_id;
   struct framepath_rect source;
-  uint32_t path;         /* enum framepath_path_kind: how the bytes came here */
+  uint16_t path;         /* enum framepath_path_kind: how the bytes came here */
+  uint16_t flags;        /* enum framepath_present_flag */
   uint32_t copies;       /* how often a CPU has moved this frame (or its damage) on the way here */
   uint64_t copied_bytes; /* bytes copied by a CPU for this frame */
   uint64_t ready_ns;     /* CLOCK_MONOTONIC when the guest handed the frame over */
@@ -229,6 +237,31 @@ struct framepath_snapshot {
 struct framepath_control {
   struct framepath_header header;
   char text[FRAMEPATH_CONTROL_BYTES];
+};
+
+enum framepath_region_message_flag {
+  FRAMEPATH_REGION_MESSAGE_SHARED_CLOCK = 1,   /* whoever draws reads this machine's CLOCK_MONOTONIC */
+  FRAMEPATH_REGION_MESSAGE_GUEST_DOORBELL = 2, /* a third descriptor: an eventfd that the daemon raises where the client
+                                                  is of its own user or root; else REGION_NEWS tells */
+};
+
+/* A scanout's frames come through the rings of a region from now on (framepath_region.h). Descriptors: the memory, a
+ * memfd sealed against shrinking; the eventfd that rings the daemon; with GUEST_DOORBELL, the one that the daemon
+ * rings. Answered by ERROR(REFUSED) or by nothing. */
+struct framepath_region_message {
+  struct framepath_header header;
+  uint32_t scanout;
+  uint32_t flags;        /* enum framepath_region_message_flag */
+  uint64_t region_bytes; /* a power of two: the memory's size */
+  uint32_t slot_count;   /* 1 to 16 */
+  uint32_t reserved;
+};
+
+/* The daemon has taken a region without a guest doorbell that it raises, or has written into its rings. */
+struct framepath_region_news {
+  struct framepath_header header;
+  uint32_t scanout;
+  uint32_t reserved;
 };
 
 struct framepath_welcome {
@@ -333,6 +366,8 @@ FRAMEPATH_ASSERT_SIZE(framepath_snapshot, 88);
 FRAMEPATH_ASSERT_SIZE(framepath_control, 1024);
 FRAMEPATH_ASSERT_SIZE(framepath_control_reply, 16);
 FRAMEPATH_ASSERT_SIZE(framepath_trace, 16);
+FRAMEPATH_ASSERT_SIZE(framepath_region_message, 40);
+FRAMEPATH_ASSERT_SIZE(framepath_region_news, 24);
 FRAMEPATH_ASSERT_SIZE(framepath_welcome, 32);
 FRAMEPATH_ASSERT_SIZE(framepath_output, 1152);
 FRAMEPATH_ASSERT_SIZE(framepath_buffer, 48);

@@ -1,0 +1,151 @@
+import GraphicsMemory
+import HybridRegion
+public import LinuxIO
+import PresentProtocol
+import Scanout
+
+/// The daemon's ordinary socket, over which it serves a region of this process's own: an eventfd wakes the daemon, a
+/// message this side.
+///
+/// A daemon that comes back takes the region over where the last one left it.
+final class DaemonDoorbells: Doorbells {
+  /// The region.
+  let memory: SharedFD
+  let layout: RegionLayout
+  private let path: String
+  private let name: String
+  private let doorbell: EventFD
+  private var connection: PresentConnection?
+
+  /// Connects, makes a region whose slots hold the output's pictures, and waits until the daemon has taken it.
+  init(path: String, name: String, slotCount: Int, timeoutMilliseconds: Int) throws(GuestError) {
+    self.path = path
+    self.name = name
+    let (connection, output) = try DaemonDoorbells.connect(path, name, timeoutMilliseconds)
+    let bytes = max(DaemonDoorbells.frameByteCount(output.mode.width, output.mode.height), DaemonDoorbells.leastBytes)
+    guard let layout = RegionLayout(fittingFrameBytes: bytes, slotCount: slotCount) else {
+      throw .daemon("\(slotCount) slots of \(bytes) bytes are no region")
+    }
+    self.layout = layout
+    do throws(SystemError) {
+      memory = SharedFD(try layout.makeMemory())
+      doorbell = try EventFD()
+    } catch {
+      throw .system(error)
+    }
+    super.init()
+    try give(to: connection, timeoutMilliseconds)
+    self.connection = connection
+  }
+
+  /// Slots cost nothing until they are drawn into.
+  private static let leastBytes = frameByteCount(3840, 2160)
+
+  private static func frameByteCount(_ width: Int, _ height: Int) -> Int { (width * 4 + 255) / 256 * 256 * height }
+
+  override var rings: Bool { true }
+  override var listens: Bool { true }
+
+  override func ring(_ value: UInt32) { doorbell.signal() }
+
+  override func wait(_ backoff: inout Backoff, until deadline: UInt64) -> Bool {
+    let now = monotonicNanoseconds()
+    guard deadline > now else { return true }
+    let milliseconds = Int32(clamping: min((deadline - now + 999_999) / 1_000_000, 100))
+    if let connection {
+      do throws(GuestError) {
+        _ = try DaemonDoorbells.receive(connection, milliseconds)
+      } catch {
+        self.connection = nil
+      }
+    } else {
+      reconnect(milliseconds)
+    }
+    return true
+  }
+
+  private func reconnect(_ milliseconds: Int32) {
+    do throws(GuestError) {
+      let (fresh, _) = try DaemonDoorbells.connect(path, name, Int(milliseconds))
+      try give(to: fresh, Int(milliseconds))
+      connection = fresh
+    } catch {
+      sleepNanoseconds(UInt64(milliseconds) * 1_000_000)
+    }
+  }
+
+  private static func connect(
+    _ path: String, _ name: String, _ timeoutMilliseconds: Int
+  ) throws(GuestError) -> (PresentConnection, OutputDescription) {
+    let connection: PresentConnection
+    do throws(SystemError) { connection = try PresentConnection.connect(path) } catch { throw .system(error) }
+    try send(connection, .hello(Hello(kind: .container, name: name, scanoutCount: 1)), [])
+    let deadline = monotonicNanoseconds() + UInt64(clamping: timeoutMilliseconds) * 1_000_000
+    while monotonicNanoseconds() < deadline {
+      if case .output(let output)? = try receive(connection, 100) { return (connection, output) }
+    }
+    throw .hostSilent
+  }
+
+  /// Gives the region to a daemon, which takes it over or says why not.
+  private func give(to connection: PresentConnection, _ timeoutMilliseconds: Int) throws(GuestError) {
+    let message = AttachRegion(
+      scanout: 0, regionByteCount: UInt64(layout.regionByteCount), slotCount: UInt32(layout.slotCount),
+      sharesClock: true, hasGuestDoorbell: false)
+    try DaemonDoorbells.send(connection, .region(message), [memory.raw, doorbell.fd.raw])
+    let deadline = monotonicNanoseconds() + UInt64(clamping: timeoutMilliseconds) * 1_000_000
+    while monotonicNanoseconds() < deadline {
+      if case .regionNews? = try DaemonDoorbells.receive(connection, 100) { return }
+    }
+    throw .hostSilent
+  }
+
+  private static func send(
+    _ connection: PresentConnection, _ message: ClientMessage, _ fds: [Int32]
+  ) throws(GuestError) {
+    do throws(PresentProtocolError) {
+      guard try connection.send(message, fds: fds) else { throw .closed }
+    } catch {
+      throw .daemon(error.description)
+    }
+  }
+
+  /// The next message, or nil where none comes in time. What the daemon refuses is an error.
+  private static func receive(
+    _ connection: PresentConnection, _ timeoutMilliseconds: Int32
+  ) throws(GuestError) -> ServerMessage? {
+    var fds = ReceivedFDs()
+    let message: ServerMessage?
+    do throws(PresentProtocolError) {
+      if !connection.hasUnread {
+        do throws(SystemError) {
+          let ready = try waitUntilReady(connection.descriptor, .readable, timeoutMilliseconds: timeoutMilliseconds)
+          if ready.isEmpty { return nil }
+        } catch {
+          throw .system(error)
+        }
+      }
+      message = try connection.receiveServerMessage(fds: &fds)
+    } catch {
+      throw .daemon(error.description)
+    }
+    if case .error(let error, request: _)? = message { throw .daemon(error.text) }
+    return message
+  }
+}
+
+/// A region that the daemon serves, without a guest's side: for programs that do their own.
+public struct DaemonRegion {
+  private let doorbells: DaemonDoorbells
+
+  /// Connects to the daemon at `path` as a client of that name, and gives it a new region of three slots.
+  public init(_ path: String, name: String, timeoutMilliseconds: Int = 5000) throws(GuestError) {
+    doorbells = try DaemonDoorbells(path: path, name: name, slotCount: 3, timeoutMilliseconds: timeoutMilliseconds)
+  }
+
+  /// The region's memory.
+  public var memory: SharedFD { doorbells.memory }
+
+  /// Wakes the daemon.
+  public func ring() { doorbells.ring(0) }
+}

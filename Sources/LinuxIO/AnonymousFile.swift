@@ -1,0 +1,19 @@
+/// Files without a name that the kernel serves itself: polling one never waits for anybody.
+///
+/// A descriptor that came from a client may be of a file system of the client's own (FUSE), where even `poll` and
+/// `fstat` wait for its answer.
+public enum AnonymousFile: Sendable {
+  /// `eventfd(2)`.
+  case eventFD
+  /// A fence: `linux/sync_file.h`.
+  case syncFile
+
+  /// What `fd` is; nil for anything else. Asks /proc, never the file.
+  public init?(of fd: Int32) {
+    switch LinuxFile.linkTarget("/proc/self/fd/\(fd)") {
+    case "anon_inode:[eventfd]": self = .eventFD
+    case "anon_inode:sync_file": self = .syncFile
+    default: return nil
+    }
+  }
+}

@@ -1,0 +1,43 @@
+import HybridRegion
+import LinuxIO
+import PresentProtocol
+
+extension ClientSession {
+  /// Takes a scanout's frames out of a client's region from now on.
+  func attachRegion(_ region: AttachRegion, _ fds: inout ReceivedFDs) {
+    guard let head = head(region.scanout) else { return }
+    guard head.feed == nil else { return fail(.malformed, "scanout \(region.scanout) has a region already") }
+    guard let memory = fds.take(0), let doorbell = fds.take(1) else {
+      return fail(.malformed, "REGION without its memory and its doorbell")
+    }
+    guard AnonymousFile(of: doorbell.raw) == .eventFD else {
+      return refuse(.refused, region.scanout, "the region's doorbell is no eventfd", 0)
+    }
+    guard let bytes = Int(exactly: region.regionByteCount), let slotCount = Int(exactly: region.slotCount),
+      let layout = RegionLayout(regionByteCount: bytes, slotCount: slotCount)
+    else {
+      return refuse(
+        .refused, region.scanout,
+        "no region has \(region.slotCount) slots in \(region.regionByteCount) bytes, which must be a power of two", 0)
+    }
+    var guestDoorbell: GuestDoorbell?
+    if region.hasGuestDoorbell {
+      guard let given = fds.take(2), AnonymousFile(of: given.raw) == .eventFD else {
+        return refuse(.refused, region.scanout, "the guest's doorbell is no eventfd", 0)
+      }
+      // Whoever holds it can make a write wait for ever: others are told by messages.
+      if peer.uid == 0 || peer.uid == currentUserID() { guestDoorbell = GuestDoorbell(EventFD(taking: given)) }
+    }
+    do throws(SystemError) {
+      let host = try RegionHost(
+        memory: SharedFD(memory), name: hello?.name ?? "", layout: layout, sharesClock: region.sharesClock)
+      head.takeFrames(
+        from: try RegionFeed(
+          host, head: head, sharesClock: region.sharesClock, hostDoorbell: doorbell, guestDoorbell: guestDoorbell))
+      // Whoever waits for messages waits for this one.
+      if guestDoorbell == nil { send(.regionNews(scanout: region.scanout)) }
+    } catch {
+      refuse(.refused, region.scanout, error.description, 0)
+    }
+  }
+}

@@ -1,0 +1,157 @@
+import GraphicsMemory
+import HybridRegion
+import LinuxIO
+import Outputs
+import PresentProtocol
+import Scanout
+
+extension RegionFeed {
+  /// How many frames the presenter is given at once: one on its way to the screen, one behind it. A third would take
+  /// the second's place.
+  private static let underWayLimit = 2
+
+  /// Presents as many frames as there is room for: whoever takes slots in turn is paced, and loses none.
+  func presentWaiting() {
+    while underWayCount < RegionFeed.underWayLimit, !waiting.isEmpty { present(waiting.removeFirst()) }
+  }
+
+  private func present(_ frame: RegionFrame) {
+    let buffer: ClientBuffer
+    do throws(OutputError) {
+      buffer = try imported(frame)
+    } catch {
+      return refuse(frame, error)
+    }
+    lastFrame += 1
+    slots[frame.slot].frame = lastFrame
+    buffer.lastFrame = lastFrame
+    underWayCount += 1
+    let source = frame.layout.bounds
+    let ready = readyNanoseconds(frame)
+    head.counters.presented += 1
+    head.trace.begin(
+      Present(
+        scanout: UInt32(head.index), generation: head.generation, frame: lastFrame, bufferID: buffer.id, source: source,
+        path: .direct, readyNanoseconds: ready), at: monotonicNanoseconds())
+    head.show(
+      Presenter.Frame(
+        buffer: buffer, number: lastFrame, source: source,
+        damage: frame.damage.isEmpty ? DamageRegion(source) : frame.damage, readyNanoseconds: ready))
+  }
+
+  /// The slot's pages as a buffer of the output, imported when the layout is new.
+  private func imported(_ frame: RegionFrame) throws(OutputError) -> ClientBuffer {
+    let known = slots[frame.slot]
+    if let buffer = known.buffer, known.layout == frame.layout { return buffer }
+    forgetBuffer(frame.slot)
+    // Whole pages of the slot, no more than the picture needs.
+    var range = host.memory(of: frame.slot)
+    range.byteCount = min(roundedUpToPages(frame.layout.byteCount) ?? range.byteCount, range.byteCount)
+    let buffer = try head.session.importedBuffer(
+      .memfd([range], [host.fd]), id: UInt32(frame.slot) + 1, layout: frame.layout, modifier: 0, head: head)
+    slots[frame.slot].buffer = buffer
+    slots[frame.slot].layout = frame.layout
+    return buffer
+  }
+
+  private func refuse(_ frame: RegionFrame, _ error: OutputError) {
+    refusals.add(.output, now: monotonicNanoseconds()) {
+      head.session.log("scanout \(head.index): \($0) (\(error))")
+    }
+    giveUp(frame.slot, .rejected(.output))
+    if newest?.slot == frame.slot { newest = nil }
+  }
+
+  /// Slots that the output knows as buffers.
+  var bufferCount: Int { slots.count { $0.buffer != nil } }
+
+  /// What became of a frame, by the presenter's word.
+  func frameDone(_ frame: UInt64, _ outcome: PresentOutcome, timeNanoseconds: UInt64, sequence: UInt64) {
+    guard let slot = slots.firstIndex(where: { $0.frame == frame && frame != 0 }) else { return }
+    if underWayCount > 0 { underWayCount -= 1 }
+    mark()
+    let outcome: RegionOutcome =
+      switch outcome {
+      case .flipped: .flipped
+      case .superseded: .superseded
+      case .rejected: .rejected(.output)
+      }
+    tell(slot, outcome, timeNanoseconds: timeNanoseconds, sequence: sequence)
+  }
+
+  /// The output is done with a slot's buffer.
+  func released(_ buffer: ClientBuffer) {
+    guard let slot = slots.firstIndex(where: { $0.buffer === buffer }) else { return }
+    if newest?.slot == slot { newest = nil }
+    giveBack(slot)
+  }
+
+  /// The scanout leaves its output: its buffers are gone, and no release will be told of.
+  func forgetBuffers() { for slot in slots.indices { forgetBuffer(slot) } }
+
+  /// The scanout has left its output, and told what became of the frames that it had.
+  func outputLost() {
+    for slot in slots.indices { slots[slot].frame = 0 }
+    underWayCount = 0
+    waiting.removeAll(keepingCapacity: true)
+  }
+
+  /// The scanout has an output, or its mode has changed.
+  func outputChanged() {
+    guard let tile = head.tile else { return }
+    let mode = tile.presenter.mode(of: tile)
+    let isConnected = tile.presenter.output.info.connected && !head.isUnplugged
+    host.setOutput(
+      isConnected
+        ? RegionOutput(width: mode.width, height: mode.height, refreshMillihertz: mode.refreshMillihertz) : nil)
+    host.setState(.presenting)
+    ringGuest()
+  }
+
+  /// The scanout is on another output: the newest frame is shown again, all others are lost.
+  func beginAgain() {
+    for slot in slots.indices where host.heldSlots >> UInt64(slot) & 1 == 1 && newest?.slot != slot {
+      giveUp(slot, .lost)
+    }
+    guard var frame = newest else { return }
+    frame.damage = DamageRegion()
+    frame.readyNanoseconds = monotonicNanoseconds()
+    waiting.append(frame)
+    mark()
+  }
+
+  /// Gives back what a client has left in the queue.
+  func dropWaiting() {
+    for frame in waiting {
+      if newest?.slot == frame.slot { newest = nil }
+      giveUp(frame.slot, .lost)
+    }
+    waiting.removeAll(keepingCapacity: true)
+  }
+
+  /// Ends a hold, telling what became of the frame.
+  func giveUp(_ slot: Int, _ outcome: RegionOutcome) {
+    tell(slot, outcome, timeNanoseconds: 0, sequence: 0)
+    giveBack(slot)
+  }
+
+  /// Tells the guest what became of the frame in a slot, unless it knows.
+  private func tell(_ slot: Int, _ outcome: RegionOutcome, timeNanoseconds: UInt64, sequence: UInt64) {
+    if slots[slot].isTold { return }
+    slots[slot].isTold = true
+    host.done(slot, outcome, timeNanoseconds: timeNanoseconds, sequence: sequence)
+    ringGuest()
+  }
+
+  private func giveBack(_ slot: Int) {
+    slots[slot].frame = 0
+    host.release(slot)
+    ringGuest()
+  }
+
+  private func forgetBuffer(_ slot: Int) {
+    slots[slot].buffer?.head = nil
+    slots[slot].buffer = nil
+    slots[slot].layout = nil
+  }
+}

@@ -1,0 +1,217 @@
+import GraphicsMemory
+import HybridRegion
+import LinuxIO
+import PresentProtocol
+import Scanout
+
+/// A region whose frames a scanout shows: the host's side, in the daemon itself.
+///
+/// Frames come out of the region's ring, not from messages; flips and releases go back the same way. A slot is imported
+/// once per layout; its pages are what the output reads. Whatever the guest writes costs its own frames only.
+final class RegionFeed {
+  let host: RegionHost
+  unowned let head: Head
+  /// The frame presented last, while its slot is the host's.
+  var newest: RegionFrame?
+  var slots: [SlotState]
+  /// Frames that wait for room on the output, the oldest first.
+  var waiting: [RegionFrame] = []
+  /// Frames that the presenter has and has not answered.
+  var underWayCount = 0
+  var lastFrame: UInt64 = 0
+  var refusals = RefusalLog()
+  private let sharesClock: Bool
+  private let hostDoorbell: OwnedFD
+  private let guestDoorbell: GuestDoorbell?
+  private let loop: EventLoop
+  private let pollTimer: TimerFD
+  private var doorbellSource: EventLoop.Source?
+  private var timerSource: EventLoop.Source?
+  private var polling = PollingPace()
+  private var pace = FramePace()
+  private var isPaused = false
+  private var lastRepair: UInt64 = 0
+  /// Whether the poll timer stands at its longest interval.
+  private var isTimerSlow = false
+  private var isRingDue = false
+  private var isStopped = false
+  /// Whether the server knows that something is to be done at the end of the round.
+  private var isMarked = false
+
+  /// What is known of a slot.
+  struct SlotState {
+    var buffer: ClientBuffer?
+    var layout: FrameLayout?
+    /// The feed's number for the frame while the slot is the host's; 0: none.
+    var frame: UInt64 = 0
+    /// Whether the guest knows what became of its frame: it is told once.
+    var isTold = false
+  }
+
+  /// - Parameters:
+  ///   - hostDoorbell: an eventfd, never read: its owner could make that wait.
+  ///   - guestDoorbell: nil: the client is told by messages.
+  init(
+    _ host: RegionHost, head: Head, sharesClock: Bool, hostDoorbell: consuming OwnedFD,
+    guestDoorbell: GuestDoorbell?
+  ) throws(SystemError) {
+    self.host = host
+    self.head = head
+    self.sharesClock = sharesClock
+    self.hostDoorbell = hostDoorbell
+    self.guestDoorbell = guestDoorbell
+    pollTimer = try TimerFD()
+    slots = Array(repeating: SlotState(), count: host.layout.slotCount)
+    waiting.reserveCapacity(host.layout.slotCount)
+    loop = head.session.server.loop
+    doorbellSource = try loop.add(self.hostDoorbell.raw, [.readable, .edge]) { [weak self] _ in self?.look() }
+    timerSource = try loop.add(pollTimer.fd.raw, [.readable, .edge]) { [weak self] _ in self?.timerFired() }
+  }
+
+  deinit { stop() }
+
+  /// Takes over what a former host has left, and looks.
+  func start() {
+    for held in host.takeHeldFrames() {
+      slots[held.slot].isTold = held.isTold
+      // The newest is shown again; nobody shows the others any more.
+      if let former = newest { giveUp(former.slot, .lost) }
+      newest = held.frame
+      if held.frame == nil { giveUp(held.slot, .lost) }
+    }
+    beginAgain()
+    outputChanged()
+    look()
+  }
+
+  /// Ends; another host may take the region over.
+  func stop() {
+    if isStopped { return }
+    isStopped = true
+    host.leave()
+    if let source = doorbellSource.take() { loop.remove(source) }
+    if let source = timerSource.take() { loop.remove(source) }
+  }
+
+  // MARK: - The guest's side
+
+  private func timerFired() {
+    isTimerSlow = false
+    if isPaused { listen(true) }
+    let now = monotonicNanoseconds()
+    // A guest may have written over the header, and its next client needs it.
+    if now &- lastRepair >= 900_000_000 {
+      lastRepair = now
+      if host.repair() {
+        refusals.add(.torn, now: now) { head.session.log("scanout \(head.index)'s region was written over: \($0)") }
+      }
+    }
+    look()
+  }
+
+  /// Looks for a client and its frames.
+  private func look() {
+    let now = monotonicNanoseconds()
+    if head.session.server.isShared, let until = pace.pause(at: now) {
+      listen(false)
+      return pollTimer.arm(deadlineNanoseconds: until)
+    }
+    var found = false
+    if let change = host.checkAttach() {
+      found = true
+      attachChanged(change)
+    }
+    var budget = host.frameBudget
+    scan: while budget > 0 {
+      budget -= 1
+      switch host.takeFrame() {
+      case .none: break scan
+      case .frame(let frame):
+        found = true
+        newest = frame
+        slots[frame.slot].isTold = false
+        waiting.append(frame)
+        mark()
+      case .refused(let reason):
+        found = true
+        refusals.add(reason, now: now) { head.session.log("scanout \(head.index): \($0)") }
+        ringGuest()
+      }
+    }
+    let polls = host.isAttached && !host.guestFlags.contains(.rings)
+    let interval = budget == 0 ? 0 : polling.next(polls: polls, found: found, now: now)
+    // For a guest that rings, the look of once a second is not put off by every frame. A guest that announces more than
+    // it may waits its turn behind the loop's other descriptors.
+    if polls || !isTimerSlow || budget == 0 { pollTimer.arm(deadlineNanoseconds: now + interval) }
+    isTimerSlow = !polls && budget > 0
+  }
+
+  private func listen(_ on: Bool) {
+    isPaused = !on
+    guard let doorbellSource else { return }
+    do throws(SystemError) {
+      try loop.modify(doorbellSource, on ? [.readable, .edge] : [])
+    } catch {
+      head.session.server.drop(head.session, "\(error)")
+    }
+  }
+
+  private func attachChanged(_ change: RegionAttach) {
+    switch change {
+    case .attached(let flags):
+      dropWaiting()
+      let how = flags.contains(.rings) ? "" : "; it does not ring, the region is polled"
+      head.session.log("a client has attached to the region of scanout \(head.index)\(how)")
+    case .detached:
+      head.session.log("the client has let go of the region of scanout \(head.index)")
+      dropWaiting()
+      newest = nil
+      head.blank()
+    case .refused(let reason): head.session.log("a client of the region was refused: \(reason)")
+    }
+    ringGuest()
+  }
+
+  /// The guest's own time where it is of this machine's clock, and can be true.
+  func readyNanoseconds(_ frame: RegionFrame) -> UInt64 {
+    let now = monotonicNanoseconds()
+    guard sharesClock, frame.readyNanoseconds <= now, now - frame.readyNanoseconds < 1_000_000_000 else { return now }
+    return frame.readyNanoseconds
+  }
+
+  // MARK: - The end of a round
+
+  /// Has `endRound` called: frames are presented outside of what the presenter tells.
+  func mark() {
+    if !isMarked { head.session.server.willEndRound(self) }
+    isMarked = true
+  }
+
+  /// Rings once for all that happens in this round of the loop.
+  func ringGuest() {
+    guard host.guestFlags.contains(.listens) else { return }
+    isRingDue = true
+    mark()
+  }
+
+  /// Presents what there is room for, and rings.
+  func endRound() {
+    isMarked = false
+    if isStopped { return }
+    presentWaiting()
+    guard isRingDue else { return }
+    isRingDue = false
+    if let guestDoorbell {
+      guestDoorbell.event.signal()
+    } else {
+      head.session.send(.regionNews(scanout: UInt32(head.index)))
+    }
+  }
+}
+
+/// An eventfd that the daemon raises. It is of somebody trusted: whoever holds it can make a write wait.
+final class GuestDoorbell {
+  let event: EventFD
+
+  init(_ event: consuming EventFD) { self.event = event }
+}

@@ -1,0 +1,175 @@
+import GraphicsMemory
+import LinuxIO
+import Outputs
+import PresentProtocol
+import Scanout
+import Testing
+
+/// An eventfd plays the sync file here: both are readable once they are signalled.
+@Suite("A frame with an acquire fence")
+struct FenceTests {
+  private func present(
+    _ client: BenchClient, _ frame: UInt64, _ id: UInt32, _ fence: borrowing EventFD,
+    damage: DamageRegion = DamageRegion()
+  ) throws {
+    try client.send(
+      .present(
+        Present(
+          scanout: 0, generation: client.generation(), frame: frame, bufferID: id,
+          source: Rect(width: 64, height: 48), damage: damage, path: .direct, hasAcquireFence: true)),
+      fds: [fence.fd.raw])
+  }
+
+  private func stage() throws -> (Bench, BenchClient) {
+    let bench = try Bench()
+    let client = try bench.client()
+    for id in 1...4 { try client.makeBuffer(UInt32(id)) }
+    return (bench, client)
+  }
+
+  @Test("is committed once the fence is signalled, and not before")
+  func waits() throws {
+    let (bench, client) = try stage()
+    let fence = try EventFD()
+    try present(client, 1, 1, fence)
+    #expect(try client.messages().isEmpty)
+    #expect(bench.output.commits.isEmpty)
+    fence.signal()
+    #expect(try client.messages().isEmpty)
+    #expect(bench.output.commits.count == 1)
+    bench.output.vblank()
+    #expect(try client.messages() == [done(1, .flipped, 101)])
+  }
+
+  @Test("is committed at once where the fence is signalled already")
+  func signalled() throws {
+    let (bench, client) = try stage()
+    let fence = try EventFD()
+    fence.signal()
+    try present(client, 1, 1, fence)
+    try bench.settle()
+    #expect(bench.output.commits.count == 1)
+  }
+
+  @Test("is superseded by a newer frame that can be shown, which takes its damage")
+  func newerFrame() throws {
+    let (bench, client) = try stage()
+    try client.present(1, 1)
+    bench.output.vblank()
+    let never = try EventFD()
+    try present(client, 2, 2, never, damage: DamageRegion(Rect(width: 8, height: 8)))
+    try client.present(3, 3, damage: DamageRegion(Rect(x: 16, y: 16, width: 8, height: 8)))
+    #expect(try client.messages() == [done(1, .flipped, 101), done(2, .superseded), released(2, 2)])
+    let damage = try #require(bench.output.commits.last).frame.damage
+    #expect(damage.count == 2 && damage.bounds == Rect(width: 24, height: 24))
+  }
+
+  @Test("waits behind none: of several, the first that is signalled is shown, and older ones come too late")
+  func outOfOrder() throws {
+    let (bench, client) = try stage()
+    let first = try EventFD()
+    let second = try EventFD()
+    let third = try EventFD()
+    try present(client, 1, 1, first)
+    try present(client, 2, 2, second)
+    try present(client, 3, 3, third)
+    try bench.settle()
+    second.signal()
+    #expect(try client.messages() == [done(1, .superseded), released(1, 1)])
+    bench.output.vblank()
+    #expect(try client.messages() == [done(2, .flipped, 101)])
+    first.signal()
+    third.signal()
+    try bench.settle()
+    bench.output.vblank()
+    #expect(try client.messages() == [done(3, .flipped, 102), released(2, 2)])
+  }
+
+  @Test("that draws further ahead than eight frames loses the newest but one, never the oldest")
+  func tooMany() throws {
+    let (bench, client) = try stage()
+    let first = try EventFD()
+    let never = try EventFD()
+    try present(client, 1, 1, first)
+    for frame in 2...9 { try present(client, UInt64(frame), 2, never) }
+    #expect(try client.messages() == [done(8, .superseded)])
+    first.signal()
+    try bench.settle()
+    bench.output.vblank()
+    #expect(try client.messages() == [done(1, .flipped, 101)])
+  }
+
+  @Test("keeps its buffer in use while it waits")
+  func inUse() throws {
+    let (bench, client) = try stage()
+    let fence = try EventFD()
+    try client.present(1, 1)
+    bench.output.vblank()
+    try present(client, 2, 1, fence)
+    try present(client, 3, 1, fence)
+    #expect(try client.messages() == [done(1, .flipped, 101)])
+    fence.signal()
+    try bench.settle()
+    bench.output.vblank()
+    #expect(try client.messages().contains(released(1, 3)) == false)
+  }
+
+  @Test("that is never signalled keeps nobody else waiting, and goes with its client", arguments: [true, false])
+  func never(leaves: Bool) throws {
+    let bench = try Bench([FakeOutput("first"), FakeOutput("second")])
+    let good = try bench.client("good", outputs: ["first"])
+    let bad = try bench.client("bad", outputs: ["second"])
+    try good.makeBuffer(1)
+    try bad.makeBuffer(1)
+    let fence = try EventFD()
+    try present(bad, 1, 1, fence)
+    try good.present(1, 1)
+    bench.output.vblank()
+    #expect(try good.messages() == [done(1, .flipped, 101)])
+    if leaves {
+      bad.leave()
+    } else {
+      try bad.send(.disable(scanout: 0))
+      #expect(try bad.messages() == [done(1, .superseded), released(1, 1)])
+    }
+    try bench.settle()
+    // Nothing waits for it any more: its signal wakes nobody.
+    fence.signal()
+    #expect(try bench.settle() == 0)
+    #expect(bench.outputs[1].commits.isEmpty)
+  }
+
+  @Test("is superseded where its scanout moves")
+  func moves() throws {
+    let (bench, client) = try stage()
+    let fence = try EventFD()
+    try present(client, 1, 1, fence)
+    try bench.settle()
+    bench.output.plug(false)
+    let messages = try client.messages()
+    #expect(messages.first == done(1, .superseded))
+    fence.signal()
+    try bench.settle()
+    #expect(bench.output.commits.isEmpty && bench.parked.allSatisfy { $0.commits.isEmpty })
+  }
+
+  @Test("whose fence is another file, or missing, ends its client: polling it could wait for whoever serves it")
+  func noFence() throws {
+    for descriptor in ["/dev/zero", nil] {
+      let (bench, client) = try stage()
+      let file = try OwnedFD.open(descriptor ?? "/dev/null", flags: 0)
+      try client.send(
+        .present(
+          Present(
+            scanout: 0, generation: client.generation(), frame: 1, bufferID: 1, source: Rect(width: 64, height: 48),
+            path: .direct, hasAcquireFence: true)), fds: descriptor == nil ? [] : [file.raw])
+      guard case .error(let error, request: _)? = try client.messages().last else {
+        Issue.record("no error")
+        continue
+      }
+      #expect(error.code == .malformed)
+      #expect(client.isEnded)
+      #expect(bench.output.commits.isEmpty)
+    }
+  }
+}

@@ -1,0 +1,292 @@
+import GraphicsMemory
+import HybridRegion
+import LinuxIO
+import Outputs
+import PresentProtocol
+import Scanout
+import Testing
+
+/// A client that brings its own region.
+private final class RegionClient {
+  let bench: Bench
+  let client: BenchClient
+  let memory: SharedFD
+  let layout: RegionLayout
+  let doorbell: EventFD
+  let guestDoorbell: EventFD
+  let guest: RegionGuest
+  private(set) var events: [RegionEvent] = []
+
+  init(_ bench: Bench, name: String = "box", hasGuestDoorbell: Bool = false) throws {
+    self.bench = bench
+    layout = try #require(RegionLayout(fittingFrameBytes: 64 * 48 * 4, slotCount: 3))
+    memory = SharedFD(try layout.makeMemory())
+    doorbell = try EventFD()
+    guestDoorbell = try EventFD()
+    client = try bench.client(name)
+    try RegionClient.give(
+      client, memory, layout, doorbell.fd.raw, hasGuestDoorbell ? guestDoorbell.fd.raw : nil)
+    try bench.settle()
+    guest = try RegionGuest(
+      Mapping(fd: memory.raw, byteCount: layout.regionByteCount), isWeaklyOrdered: false)
+  }
+
+  static func give(
+    _ client: BenchClient, _ memory: SharedFD, _ layout: RegionLayout, _ doorbell: Int32, _ guestDoorbell: Int32?
+  ) throws {
+    try client.send(
+      .region(
+        AttachRegion(
+          scanout: 0, regionByteCount: UInt64(layout.regionByteCount), slotCount: UInt32(layout.slotCount),
+          sharesClock: true, hasGuestDoorbell: guestDoorbell != nil)),
+      fds: [memory.raw, doorbell] + (guestDoorbell.map { [$0] } ?? []))
+  }
+
+  func attach(_ flags: RegionGuestFlags = [.rings, .listens]) throws {
+    guest.attach(flags)
+    doorbell.signal()
+    try bench.settle()
+    try #require(try guest.attachResult()?.get() != nil)
+  }
+
+  func present(width: Int = 64, height: Int = 48) throws -> (slot: Int, frame: UInt64) {
+    let slot = try #require(guest.acquire())
+    let picture = try #require(
+      FrameLayout(width: width, height: height, strideBytes: width * 4, format: .xrgb8888))
+    let frame = try guest.present(slot, picture, readyNanoseconds: monotonicNanoseconds())
+    doorbell.signal()
+    try bench.settle()
+    return (slot, frame)
+  }
+
+  func newEvents() -> [RegionEvent] {
+    var new: [RegionEvent] = []
+    while let event = guest.nextEvent() { new.append(event) }
+    return new
+  }
+}
+
+private func flipped(_ frame: (slot: Int, frame: UInt64), _ sequence: UInt64) -> RegionEvent {
+  .done(slot: frame.slot, frame: frame.frame, .flipped, timeNanoseconds: sequence * 1000, sequence: sequence)
+}
+
+private func lost(_ frame: (slot: Int, frame: UInt64), _ outcome: RegionOutcome) -> RegionEvent {
+  .done(slot: frame.slot, frame: frame.frame, outcome, timeNanoseconds: 0, sequence: 0)
+}
+
+private func released(_ frame: (slot: Int, frame: UInt64)) -> RegionEvent {
+  .released(slot: frame.slot, frame: frame.frame)
+}
+
+@Suite("A client's region, served by the daemon")
+struct RegionFeedTests {
+  @Test("gets its header from the daemon, and the client is told")
+  func header() throws {
+    let bench = try Bench()
+    let box = try RegionClient(bench)
+    #expect(try box.client.messages() == [.regionNews(scanout: 0)])
+    #expect(box.guest.name == "box")
+    #expect(box.guest.output == RegionOutput(width: 64, height: 48, refreshMillihertz: 60_000))
+    #expect(box.guest.state == .presenting)
+    #expect(box.guest.sharesClock)
+  }
+
+  @Test("shows frames out of the ring, and gives flips and slots back through the other one, with one message a round")
+  func frames() throws {
+    let bench = try Bench()
+    let box = try RegionClient(bench)
+    try box.attach()
+    _ = try box.client.messages()
+    let first = try box.present()
+    #expect(bench.output.commits.count == 1)
+    bench.output.vblank()
+    #expect(try box.client.messages() == [.regionNews(scanout: 0)])
+    #expect(box.newEvents() == [flipped(first, 101)])
+    let second = try box.present()
+    bench.output.vblank()
+    #expect(try box.client.messages() == [.regionNews(scanout: 0)])
+    #expect(box.newEvents() == [flipped(second, 102), released(first)])
+    let status = try box.client.statusOutput()
+    #expect(status.contains(#""path":"direct""#) && status.contains(#""cpuCopies":0,"copiedBytes":0"#))
+    #expect(status.contains(#""framesPresented":2,"framesFlipped":2"#))
+  }
+
+  @Test("raises the guest's doorbell where it was given one, and sends no message")
+  func guestDoorbell() throws {
+    let bench = try Bench()
+    let box = try RegionClient(bench, hasGuestDoorbell: true)
+    try box.attach()
+    box.guestDoorbell.drain()
+    _ = try box.present()
+    #expect(box.guestDoorbell.drain() == 0)
+    bench.output.vblank()
+    try bench.settle()
+    #expect(box.guestDoorbell.drain() == 1)
+    #expect(try box.client.messages().isEmpty)
+  }
+
+  @Test("loses no frame of a client that takes slots in turn: two are under way, the third waits")
+  func paced() throws {
+    let bench = try Bench()
+    let box = try RegionClient(bench)
+    try box.attach()
+    var frames = [try box.present(), try box.present(), try box.present()]
+    for number in 0..<20 {
+      bench.output.vblank()
+      try bench.settle()
+      let events = box.newEvents()
+      #expect(events.first == flipped(frames[number], UInt64(101 + number)))
+      if number > 0 {
+        #expect(events.last == released(frames[number - 1]))
+        frames.append(try box.present())
+      }
+    }
+  }
+
+  @Test("is polled where the guest does not ring")
+  func polled() throws {
+    let bench = try Bench()
+    let box = try RegionClient(bench)
+    try box.attach([])
+    let slot = try #require(box.guest.acquire())
+    let picture = try #require(FrameLayout(width: 64, height: 48, strideBytes: 256, format: .xrgb8888))
+    _ = try box.guest.present(slot, picture, readyNanoseconds: 0)
+    #expect(try bench.run { bench.output.commits.count == 1 })
+  }
+
+  @Test("shows the newest frame again where its scanout moves, and loses the others")
+  func moves() throws {
+    let bench = try Bench()
+    let box = try RegionClient(bench)
+    try box.attach()
+    let first = try box.present()
+    bench.output.vblank()
+    try bench.settle()
+    let second = try box.present()
+    _ = box.newEvents()
+    bench.output.plug(false)
+    try bench.settle()
+    #expect(box.newEvents() == [lost(second, .rejected(.output)), released(first)], "its commit went down")
+    #expect(box.guest.output == nil)
+    let parked = try #require(bench.parked.first)
+    #expect(parked.commits.count == 1)
+    parked.vblank()
+    bench.output.plug(true)
+    try bench.settle()
+    // The blank of the unplugged output, then the picture.
+    bench.output.vblank()
+    #expect(try bench.run { bench.output.commits.count == 4 })
+    bench.output.vblank()
+    let third = try box.present()
+    #expect(try bench.run { bench.output.commits.count == 5 })
+    bench.output.vblank()
+    try bench.settle()
+    #expect(box.newEvents() == [flipped(third, 104), released(second)])
+  }
+
+  @Test("goes on with the next daemon connection where it was, and its guest notices nothing")
+  func takenOver() throws {
+    let bench = try Bench()
+    let box = try RegionClient(bench)
+    try box.attach()
+    let first = try box.present()
+    bench.output.vblank()
+    let second = try box.present()
+    let third = try box.present()
+    box.client.leave()
+    try bench.settle()
+    #expect(box.guest.state == .waiting)
+    #expect(box.newEvents() == [flipped(first, 101)])
+    let next = try bench.client("box")
+    try RegionClient.give(next, box.memory, box.layout, box.doorbell.fd.raw, nil)
+    try bench.settle()
+    #expect(box.guest.state == .presenting)
+    #expect(
+      box.newEvents() == [
+        released(first), lost(second, .lost), released(second),
+      ])
+    bench.output.vblank()
+    bench.output.vblank()
+    try bench.settle()
+    #expect(box.newEvents() == [flipped(third, 103)])
+  }
+
+  @Test("that no output can show is refused frame by frame, and the slots come back")
+  func refused() throws {
+    let bench = try Bench()
+    bench.output.importRefusal = .rejected("no /dev/udmabuf")
+    let box = try RegionClient(bench)
+    try box.attach()
+    let frame = try box.present()
+    #expect(box.newEvents() == [lost(frame, .rejected(.output)), released(frame)])
+    bench.output.importRefusal = nil
+    _ = try box.present()
+    #expect(bench.output.commits.count == 1)
+  }
+
+  @Test("must be sealed memory of its size with eventfds, else the client is told why and goes on")
+  func notARegion() throws {
+    let bench = try Bench()
+    let client = try bench.client()
+    let layout = try #require(RegionLayout(fittingFrameBytes: 4096, slotCount: 3))
+    let memory = SharedFD(try layout.makeMemory())
+    let open = SharedFD(try OwnedFD.open("/dev/zero", flags: 2))
+    let doorbell = try EventFD()
+    func refusal() throws -> String {
+      guard case .error(let error, request: 0)? = try client.messages().last, error.code == .refused else { return "" }
+      return error.text
+    }
+    try RegionClient.give(client, open, layout, doorbell.fd.raw, nil)
+    #expect(try refusal().contains("not sealed against shrinking"))
+    try RegionClient.give(client, memory, layout, open.raw, nil)
+    #expect(try refusal() == "the region's doorbell is no eventfd")
+    try RegionClient.give(client, memory, layout, doorbell.fd.raw, open.raw)
+    #expect(try refusal() == "the guest's doorbell is no eventfd")
+    let region = AttachRegion(
+      scanout: 0, regionByteCount: UInt64.max, slotCount: 3, sharesClock: false, hasGuestDoorbell: false)
+    try client.send(.region(region), fds: [memory.raw, doorbell.fd.raw])
+    #expect(try refusal().hasPrefix("no region has 3 slots in 18446744073709551615 bytes"))
+    try RegionClient.give(client, memory, layout, doorbell.fd.raw, nil)
+    #expect(try client.messages() == [.regionNews(scanout: 0)])
+  }
+
+  @Test("is one per scanout, and leaves no room for PRESENT")
+  func faults() throws {
+    for isPresent in [true, false] {
+      let bench = try Bench()
+      let box = try RegionClient(bench)
+      if isPresent {
+        try box.client.makeBuffer(1)
+        try box.client.present(1, 1)
+      } else {
+        try RegionClient.give(box.client, box.memory, box.layout, box.doorbell.fd.raw, nil)
+      }
+      guard case .error(let error, request: _)? = try box.client.messages().last else {
+        Issue.record("no error")
+        continue
+      }
+      #expect(error.code == .malformed && box.client.isEnded)
+    }
+  }
+
+  @Test("whose guest rings without end is looked at 2000 times a second at most while there are others")
+  func hasty() throws {
+    let bench = try Bench([FakeOutput("first"), FakeOutput("second")])
+    let good = try bench.client("good", outputs: ["first"])
+    let box = try RegionClient(bench)
+    try box.attach()
+    for _ in 0..<400 {
+      box.doorbell.signal()
+      try bench.loop.runOnce(timeoutMilliseconds: 0)
+    }
+    box.doorbell.signal()
+    #expect(try bench.settle() == 0, "its doorbell is not listened to")
+    let slot = try #require(box.guest.acquire())
+    let picture = try #require(FrameLayout(width: 64, height: 48, strideBytes: 256, format: .xrgb8888))
+    _ = try box.guest.present(slot, picture, readyNanoseconds: 0)
+    #expect(try bench.run { bench.outputs[1].commits.count == 1 })
+    try good.makeBuffer(1)
+    try good.present(1, 1)
+    #expect(bench.output.commits.count == 1)
+  }
+}
