@@ -183,6 +183,7 @@ let package = Package(
       name: "LabTests",
       dependencies: [
         "CPNG", "LinuxIO", "Scanout", "GraphicsMemory", "PresentProtocol", "PresentClient", "VhostUserFrontend",
+        "TestSupport",
       ],
       swiftSettings: strict),
     .testTarget(

@@ -77,6 +77,18 @@ public final class GuestRAM {
     unsafe (mapping.base + Int(address)).initializeMemory(as: UInt8.self, repeating: byte, count: byteCount)
   }
 
+  /// Fills `count` pixels with one, four bytes in little-endian order.
+  public func fill(_ address: UInt64, _ count: Int, pixels pixel: UInt32) {
+    let start = unsafe mapping.base + Int(address)
+    unsafe start.storeBytes(of: pixel.littleEndian, as: UInt32.self)
+    var done = 4
+    while done < count * 4 {
+      let next = min(done, count * 4 - done)
+      unsafe (start + done).copyMemory(from: start, byteCount: next)
+      done += next
+    }
+  }
+
   /// The shared 16-bit number at a guest address.
   public func index(_ address: UInt64) -> SharedIndex { unsafe SharedIndex(mapping.base + Int(address)) }
 

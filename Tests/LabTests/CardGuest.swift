@@ -1,7 +1,7 @@
 import LinuxIO
 import VhostUserFrontend
 
-/// A guest without a kernel on a real backend: blobs of its own memory, filled with one grey each, and flips that wait
+/// A guest without a kernel on a real backend: blobs of its own memory, filled with one colour each, and flips that wait
 /// for their fence as Linux does.
 final class CardGuest {
   /// A head as GET_DISPLAY_INFO tells it.
@@ -40,9 +40,16 @@ final class CardGuest {
 
   /// Draws the next picture in one grey, shows it, and waits for its fence.
   func flip(grey: UInt8) throws {
+    try flip(colour: UInt32(grey) &* 0x01_0101)
+  }
+
+  /// Draws the next picture in one colour, 0xRRGGBB, and shows it.
+  ///
+  /// - Parameter waits: whether for its fence, as Linux does; else the guest asks for none and draws on at once.
+  func flip(colour: UInt32, waits: Bool = true) throws {
     let picture = shown % 2
-    frontend.ram.write([UInt8](repeating: grey, count: width * height * 4), at: pictures[picture])
-    try show(picture)
+    frontend.ram.fill(pictures[picture], width * height, pixels: colour)
+    try show(picture, isFenced: waits)
     shown += 1
   }
 
@@ -58,12 +65,12 @@ final class CardGuest {
 
   func end() { frontend.close() }
 
-  private func show(_ picture: Int) throws {
+  private func show(_ picture: Int, isFenced: Bool) throws {
     let (width, height, resource) = (UInt32(width), UInt32(height), UInt32(picture + 1))
-    // SET_SCANOUT_BLOB in B8G8R8X8, then a fenced RESOURCE_FLUSH.
+    // SET_SCANOUT_BLOB in B8G8R8X8, then RESOURCE_FLUSH.
     try request(
       0x010D, [0, 0, width, height, 0, resource, width, height, 2, 0, width * 4, 0, 0, 0, 0, 0, 0, 0])
-    try request(0x0104, [0, 0, width, height, resource, 0], isFenced: true)
+    try request(0x0104, [0, 0, width, height, resource, 0], isFenced: isFenced)
   }
 
   /// Sends a request and waits for its answer.

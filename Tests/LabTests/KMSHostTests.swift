@@ -31,6 +31,12 @@ struct KMSHostTests {
     vm.expectSuccess()
   }
 
+  @Test("no frame of a guest that waits for its screen is displayed torn, as the kernel sees it")
+  func tearing() throws {
+    let vm = try KMSVM(card: "vkms:1:writeback", suites: "TearOnCardTests", kernelWords: "video=Virtual-1:160x120@60")
+    vm.expectSuccess()
+  }
+
   @Test("monitors are plugged and unplugged while guests run")
   func hotplug() throws {
     let vm = try KMSVM(card: "vkms:2:writeback", suites: "HotplugOnCardTests")
@@ -76,10 +82,13 @@ private final class KMSVM {
   let folder: String
   let process: ChildProcess
 
-  init(card: String, suites: String, photographs: Bool = false, seconds: Int = 600) throws {
+  init(
+    card: String, suites: String, kernelWords: String = "", photographs: Bool = false, seconds: Int = 600
+  ) throws {
     folder = try Lab.temporaryFolder()
     self.seconds = seconds
     var arguments = ["--card", card, "--out", folder, "--qmp", "\(folder)/qmp", "--timeout", "\(seconds)"]
+    if !kernelWords.isEmpty { arguments += ["--append", kernelWords] }
     arguments += ["--", "env", "FRAMEPATH_TEST_CARD=/dev/dri/card0", "FRAMEPATH_BIN=\(Lab.programs)"]
     if photographs { arguments.append("FRAMEPATH_TEST_SHARED=\(folder)") }
     arguments += [CommandLine.arguments[0], "--testing-library", "swift-testing", "--no-parallel", "--filter", suites]

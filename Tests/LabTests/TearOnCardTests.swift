@@ -1,0 +1,139 @@
+import LinuxIO
+import TestSupport
+import Testing
+
+/// Whole frames or torn ones, judged by the kernel. Runs inside the lab's KMS VM on vkms, where `KMSHostTests` start it.
+///
+/// A guest fills each frame with a colour of its own, in pages that are scanned out as they are, and the kernel tells the
+/// CRC of every frame that was displayed. What is no uniform picture's CRC was displayed while it was drawn.
+@Suite("Tearing on a card", .serialized, .enabled(if: Lab.card != nil && FrameCRCs.isThere))
+struct TearOnCardTests {
+  @Test("two thousand frames of a guest that waits for its screen: each is whole, and their numbers only rise")
+  func paced() throws {
+    let stage = try TearStage()
+    let seen = try stage.show(2000, waits: true)
+    let scanout = try stage.host.status().scanout(vm: "web")
+    print("lab: \(seen)")
+    #expect(seen.torn == 0)
+    #expect(seen.fallen == 0)
+    #expect(seen.frames >= 2000)
+    #expect(scanout.path == "direct")
+    #expect(scanout.cpuCopies == 0)
+    #expect(scanout.copiedBytes == 0)
+  }
+
+  @Test("a guest that does not wait is seen drawing: the judge sees what it looks for")
+  func unpaced() throws {
+    let stage = try TearStage()
+    let seen = try stage.show(500, waits: false)
+    print("lab: \(seen)")
+    #expect(seen.torn > 0)
+  }
+}
+
+/// A guest's driver, the real backend and daemon, and the kernel's CRCs.
+private final class TearStage {
+  struct Seen: CustomStringConvertible {
+    /// CRCs that were judged.
+    var crcs = 0
+    /// Those that none of the guest's frames has.
+    var torn = 0
+    /// Different frames that were displayed.
+    var frames = 0
+    /// Frames that were displayed after a later one.
+    var fallen = 0
+    /// Flips at which nothing was judged.
+    var late = 0
+
+    var description: String {
+      "\(crcs) displayed, \(frames) different frames, \(torn) torn, \(fallen) fallen back; \(late) flips were late"
+    }
+  }
+
+  let host: LabHost
+  private let guest: CardGuest
+
+  /// A small mode: the driver composes in software, and in an emulated machine it would fall behind its own vblanks.
+  init() throws {
+    let card = try #require(Lab.card)
+    host = try LabHost(outputs: ["kms:\(card):Virtual-1:160x120"])
+    guest = try CardGuest(host: host, vm: "web", width: 160, height: 120)
+  }
+
+  deinit { guest.end() }
+
+  /// Shows frames until `count` different ones were displayed and judged.
+  ///
+  /// A flush is answered after 45 ms at the latest, whatever the screen does: Linux waits no longer, and may then draw
+  /// into what is shown. A busy machine's flips can be that late; what was displayed around them is not judged.
+  func show(_ count: Int, waits: Bool) throws -> Seen {
+    let crcs = try FrameCRCs()
+    let palette = try learn(crcs)
+    var numbers: [UInt32: Int] = [:]
+    for number in 0..<5 * count { numbers[palette.crc(colour(number))] = number }
+    #expect(numbers.count == 5 * count)
+
+    var seen = Seen()
+    var last = 0
+    var untilJudged = 3
+    for number in 0..<5 * count where seen.frames < count {
+      let begun = monotonicNanoseconds()
+      try guest.flip(colour: colour(number), waits: waits)
+      untilJudged = monotonicNanoseconds() - begun > 40_000_000 ? 3 : max(untilJudged - 1, 0)
+      let displayed = crcs.drain()
+      guard untilJudged == 0 else {
+        seen.late += 1
+        continue
+      }
+      for crc in displayed {
+        seen.crcs += 1
+        guard let number = numbers[crc] else {
+          seen.torn += 1
+          continue
+        }
+        if number != last { seen.frames += 1 }
+        if number < last { seen.fallen += 1 }
+        last = number
+      }
+    }
+    return seen
+  }
+
+  /// A frame's colour: no two have the same one, and neighbours differ in all channels.
+  private func colour(_ number: Int) -> UInt32 { UInt32(truncatingIfNeeded: number) &* 0x9E_3779 & 0xff_ffff }
+
+  /// CRCs of uniform pictures. A CRC is linear in the bits, and each bit of a colour is always the same bits of the
+  /// picture: black and the 24 colours of one bit give all.
+  private struct Palette {
+    var black: UInt32
+    /// What each bit changes in black's CRC.
+    var changes: [UInt32] = []
+
+    func crc(_ colour: UInt32) -> UInt32 {
+      changes.indices.reduce(black) { colour >> $1 & 1 == 1 ? $0 ^ changes[$1] : $0 }
+    }
+  }
+
+  private func learn(_ crcs: borrowing FrameCRCs) throws -> Palette {
+    try guest.flip(colour: 0)
+    var palette = Palette(black: try settled(crcs))
+    for bit in 0..<24 {
+      try guest.flip(colour: 1 << bit)
+      palette.changes.append(try settled(crcs) ^ palette.black)
+    }
+    return palette
+  }
+
+  /// The CRC of the picture that has been on screen for some frames.
+  private func settled(_ crcs: borrowing FrameCRCs) throws -> UInt32 {
+    try LabHost.pause(milliseconds: 100)
+    _ = crcs.drain()
+    var last: [UInt32] = []
+    for _ in 0..<500 {
+      try LabHost.pause(milliseconds: 20)
+      last = (last + crcs.drain()).suffix(4)
+      if last.count == 4, Set(last).count == 1 { return last[0] }
+    }
+    throw LabError("the kernel tells no steady CRC: \(last)")
+  }
+}
