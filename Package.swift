@@ -12,7 +12,6 @@ let strict: [SwiftSetting] = [
 let memory: [SwiftSetting] = strict + [.strictMemorySafety(), .enableExperimentalFeature("Lifetimes")]
 
 let argumentParser: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
-let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
 
 // Floor first; every module depends only on what stands above it.
 let package = Package(
@@ -27,7 +26,6 @@ let package = Package(
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
-    .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
   ],
   targets: [
     // C
@@ -111,7 +109,7 @@ let package = Package(
 
     // Executables
     .executableTarget(
-      name: "framepathd", dependencies: ["PresentServer", "Headless", "KMS", argumentParser, logging],
+      name: "framepathd", dependencies: ["PresentServer", "Headless", "KMS", argumentParser],
       swiftSettings: strict),
     .executableTarget(
       name: "framepath-vhost-user-gpu",
