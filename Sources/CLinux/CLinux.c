@@ -128,6 +128,10 @@ int clinux_peer_credentials(int socket, int *pid, unsigned int *uid, unsigned in
   return 0;
 }
 
+int clinux_pass_credentials(int socket, int on) {
+  return setsockopt(socket, SOL_SOCKET, SO_PASSCRED, &on, sizeof on);
+}
+
 int clinux_dma_buf_sync(int fd, uint64_t flags) {
   struct dma_buf_sync sync = {.flags = flags};
   return ioctl(fd, DMA_BUF_IOCTL_SYNC, &sync);

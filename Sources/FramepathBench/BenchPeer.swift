@@ -88,7 +88,14 @@ extension ThroughputRun {
   public func unpacedCPURatio(_ peer: PeerRun) -> Double {
     unpaced.totalMicroseconds > 0 ? peer.unpaced.backendMicroseconds / unpaced.totalMicroseconds : 0
   }
-  /// The same at the screen's rate.
+  /// The peer's CPU time per picture over ours per picture that was really copied or shown: what a picture costs where
+  /// none is left out. The peer sends every picture.
+  public func pictureCPURatio(_ peer: PeerRun) -> Double {
+    let pictures = unpaced.copiedBytes > 0 ? unpaced.copiedBytes / UInt64(max(pictureBytes, 1)) : unpaced.flipped
+    let ours = unpaced.totalMicroseconds * Double(unpaced.frames) / Double(max(pictures, 1))
+    return ours > 0 ? peer.unpaced.backendMicroseconds / ours : 0
+  }
+  /// The same at the screen's rate, where every frame is copied and shown.
   public func pacedCPURatio(_ peer: PeerRun) -> Double {
     paced.totalMicroseconds > 0 ? peer.paced.backendMicroseconds / paced.totalMicroseconds : 0
   }

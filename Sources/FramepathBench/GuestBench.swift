@@ -10,12 +10,16 @@ public struct GuestBench {
     case none = "qemu-none"
     /// QEMU's in-process virtio-gpu, and a VNC viewer that takes every update raw.
     case vnc = "qemu-vnc"
+    /// QEMU's in-process virtio-gpu, and a client of its D-Bus display.
+    case dbus = "qemu-dbus"
     /// vhost-user-gpu with QEMU's own backend; nobody looks.
     case peer = "qemu-vhost-user-gpu"
     /// vhost-user-gpu with our backend and daemon.
     case ourVhostUserGPU = "framepath-vhost-user-gpu"
     /// The complete device with our backend and daemon.
     case ourComplete = "framepath-complete"
+    /// A region of framepath-ivshmem, into which a program in the guest draws: no graphics device.
+    case ourIvshmem = "framepath-ivshmem"
   }
 
   /// Which setups.
@@ -24,12 +28,16 @@ public struct GuestBench {
   public var sizes: [(width: Int, height: Int)] = [(1024, 768), (1920, 1080)]
   /// Page flips of each measurement.
   public var frames = 120
+  /// Runs of each setup, all in one boot.
+  public var runCount = 5
   /// The folder with `guest`.
   public var lab = "Tests/Lab"
   /// Told what is measured now.
   public var progress: (String) -> Void = { _ in }
 
   private let programs: BenchPrograms
+  /// A process beside QEMU.
+  private typealias Helper = (name: String, process: ChildProcess)
 
   /// A bench of those programs.
   public init(_ programs: BenchPrograms) { self.programs = programs }
@@ -40,7 +48,7 @@ public struct GuestBench {
       throw BenchError(
         "there is no \(lab)/guest; run it in a checkout after `make lab`, or name the folder with --lab")
     }
-    var report = GuestReport(frames: frames, machine: .now(), sizes: [])
+    var report = GuestReport(frames: frames, accelerator: try accelerator(), machine: .now(), sizes: [])
     for size in sizes {
       var figures: [GuestReport.Figures] = []
       for setup in setups {
@@ -58,70 +66,92 @@ public struct GuestBench {
 
   private func measure(_ setup: Setup, _ width: Int, _ height: Int) throws(BenchError) -> GuestReport.Figures {
     let folder = try mapped { () throws(SystemError) in try TemporaryFolder(prefix: "framepath-guest") }
-    var arguments = ["--control", "\(folder.path)/control"]
-    var helpers: [(name: String, pid: Int32, process: ChildProcess)] = []
-    var daemon: BenchDaemon?
-    let socket = "\(folder.path)/vm.sock"
-    switch setup {
-    case .none: arguments += ["--shape", "virtio"]
-    case .vnc: arguments += ["--shape", "virtio", "--", "-vnc", "unix:\(folder.path)/vnc"]
-    case .peer:
-      arguments += ["--shape", "vhost-user-gpu", "--vm-socket", socket]
-      guard case .program(let name, let executable, let words)? = BenchPeer.installed().first else {
-        throw BenchError("QEMU's vhost-user-gpu is not installed (make lab has one)")
-      }
-      let process = try start(ChildCommand(executable, words + ["--socket-path=\(socket)"]), folder, "peer")
-      helpers.append((name, process.pid, process))
-    case .ourVhostUserGPU, .ourComplete:
-      let shape = setup == .ourComplete ? "complete" : "vhost-user-gpu"
-      arguments += ["--shape", shape, "--vm-socket", socket]
-      let ours = try BenchDaemon(programs, outputs: ["headless:\(width)x\(height)@60"])
-      daemon = ours
-      let command = ChildCommand(
-        try programs.path("framepath-vhost-user-gpu"),
-        ["--vm", BenchStage.vm, "--socket-path", socket, "--daemon", ours.socket])
-      let process = try start(command, folder, "backend")
-      helpers.append(("framepath-vhost-user-gpu", process.pid, process))
-      helpers.append(("framepathd", ours.process.pid, ours.process))
+    var plan = GuestPlan(setup, folder: folder.path, width: width, height: height)
+    if setup == .ourIvshmem {
+      plan.arguments += ["-initrd", try guestImage(folder)]
     }
+    var helpers: [Helper] = []
+    var daemon: BenchDaemon?
+    if plan.needsDaemon { daemon = try BenchDaemon(programs, outputs: ["headless:\(width)x\(height)@60"]) }
+    if let command = try plan.backend(programs, daemon: daemon?.socket) {
+      let process = try start(command.command, folder, "backend")
+      helpers.append((command.name, process))
+    }
+    if let daemon { helpers.append(("framepathd", daemon.process)) }
     defer { for helper in helpers where helper.name != "framepathd" { helper.process.stop(timeoutMilliseconds: 2000) } }
-    try GuestBench.waitForSocket(socket, of: helpers.first)
+    if plan.hasBackend { try GuestBench.waitForSocket(plan.socket, of: helpers.first) }
 
-    let qemu = try start(ChildCommand("\(lab)/guest", arguments), folder, "qemu")
+    let qemu = try start(ChildCommand("\(lab)/guest", plan.arguments), folder, "qemu")
     defer { qemu.stop(timeoutMilliseconds: 2000) }
-    let control = try LabControl("\(folder.path)/control", qemu, log: "\(folder.path)/qemu.log")
-    let viewer = setup == .vnc ? try VNCViewer("\(folder.path)/vnc") : nil
+    let log = "\(folder.path)/qemu.log"
+    let control = try LabControl("\(folder.path)/control", qemu, log: log)
+    var viewer: (any GuestViewer)?
+    switch setup {
+    case .vnc: viewer = try VNCViewer("\(folder.path)/vnc")
+    case .dbus: viewer = try DBusViewer(QMPClient("\(folder.path)/qmp", qemu, log: log))
+    case .none, .peer, .ourVhostUserGPU, .ourComplete, .ourIvshmem: break
+    }
     // The first flips set the mode and fault everything in.
-    _ = try control.run("draw flip --count 3 --interval-ms 20 --size \(width)x\(height)", viewer)
-    let counters = try daemon.map { (daemon) throws(BenchError) in try daemon.settledScanout() }
-    let before = try ThreadFigures(qemu.pid)
+    _ = try control.run(plan.draw(3), viewer)
+    var figures = GuestReport.Figures(setup: setup, missing: nil)
+    for _ in 0..<max(runCount, 1) {
+      figures.runs.append(try run(plan, control, viewer, qemu: qemu.pid, helpers, daemon))
+    }
+    figures.path = try daemon?.settledScanout().path
+    if let viewer = viewer as? DBusViewer { figures.path = viewer.sharesMemory ? "shared memory" : "socket" }
+    return figures
+  }
+
+  /// So many flips, and what they cost everybody.
+  private func run(
+    _ plan: GuestPlan, _ control: LabControl, _ viewer: (any GuestViewer)?, qemu: Int32, _ helpers: [Helper],
+    _ daemon: BenchDaemon?
+  ) throws(BenchError) -> GuestReport.Run {
+    let flipped = try daemon?.settledScanout().framesFlipped
+    let before = try ThreadFigures(qemu)
     var helpersBefore: [UInt64] = []
     for helper in helpers {
-      helpersBefore.append(try ProcessFigures(pid: helper.pid, name: helper.name).cpuNanoseconds)
+      helpersBefore.append(try ProcessFigures(pid: helper.process.pid, name: helper.name).cpuNanoseconds)
     }
     let pictures = viewer?.pictures ?? 0
     let start = monotonicNanoseconds()
-    let text = try control.run("draw flip --count \(frames) --size \(width)x\(height)", viewer)
+    let text = try control.run(plan.draw(frames), viewer)
     let seconds = Double(monotonicNanoseconds() - start) / 1e9
-    let used = try ThreadFigures(qemu.pid).since(before)
-    guard text.contains("ok flip count \(frames)") else { throw BenchError("the guest answered: \(text)") }
-    var figures = GuestReport.Figures(setup: setup, missing: nil)
+    let used = try ThreadFigures(qemu).since(before)
+    guard text.contains(plan.success(frames)) else { throw BenchError("the guest answered: \(text)") }
     let count = Double(frames)
-    figures.framesPerSecond = count / seconds
+    var figures = GuestReport.Run()
+    figures.framesPerSecond = plan.framesPerSecond(text) ?? count / seconds
     figures.guestMicroseconds = Double(used.guest) / count / 1000
     figures.qemuMicroseconds = Double(used.other) / count / 1000
-    for (index, helper) in helpers.enumerated() {
-      let now = try ProcessFigures(pid: helper.pid, name: helper.name).cpuNanoseconds
+    for (helper, earlier) in zip(helpers, helpersBefore) {
+      let now = try ProcessFigures(pid: helper.process.pid, name: helper.name).cpuNanoseconds
       figures.helpers.append(
-        GuestReport.Helper(name: helper.name, microseconds: Double(now - helpersBefore[index]) / count / 1000))
+        GuestReport.Helper(name: helper.name, microseconds: Double(now - earlier) / count / 1000))
     }
-    figures.displayed = viewer.map { UInt64($0.pictures - pictures) } ?? (setup == .none || setup == .peer ? nil : 0)
-    if let daemon, let counters {
-      let after = try daemon.settledScanout()
-      figures.displayed = after.framesFlipped - counters.framesFlipped
-      figures.path = after.path
-    }
+    figures.displayed = viewer.map { UInt64($0.pictures - pictures) }
+    if let daemon, let flipped { figures.displayed = try daemon.settledScanout().framesFlipped - flipped }
     return figures
+  }
+
+  /// What the lab's probe has chosen: KVM where a guest boots with it, else TCG.
+  private func accelerator() throws(BenchError) -> String {
+    let result = try mapped { () throws(SystemError) in
+      try ChildProcess.run(ChildCommand("\(lab)/guest", ["--shape", "none", "--print"]), timeoutMilliseconds: 60_000)
+    }
+    return GuestPlan.accelerator(ofPrintedCommand: result.output)
+  }
+
+  /// The guest's initramfs with the program that draws into a region.
+  private func guestImage(_ folder: TemporaryFolder) throws(BenchError) -> String {
+    let image = "\(folder.path)/guest.cpio"
+    let program = try programs.path("framepath-guest")
+    let made = try mapped { () throws(SystemError) in
+      try ChildProcess.run(
+        ChildCommand("\(lab)/with-programs", ["stock", image, program]), timeoutMilliseconds: 60_000)
+    }
+    guard made.exit.isSuccess else { throw BenchError("no guest with framepath-guest: \(made.error)") }
+    return image
   }
 
   private func start(
@@ -135,7 +165,7 @@ public struct GuestBench {
   }
 
   private static func waitForSocket(
-    _ path: String, of helper: (name: String, pid: Int32, process: ChildProcess)?
+    _ path: String, of helper: Helper?
   ) throws(BenchError) {
     guard let helper else { return }
     let deadline = monotonicNanoseconds() + 10_000_000_000

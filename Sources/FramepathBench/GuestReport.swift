@@ -8,18 +8,12 @@ public struct GuestReport: Codable, Equatable, Sendable {
     public var microseconds: Double
   }
 
-  /// One setup.
-  public struct Figures: Codable, Equatable, Sendable {
-    /// Which one.
-    public var setup: GuestBench.Setup
-    /// Why there are no figures; nil where there are.
-    public var missing: String?
+  /// One run: so many flips of the guest.
+  public struct Run: Codable, Equatable, Sendable {
     /// The guest's flips per second.
     public var framesPerSecond = 0.0
     /// Pictures that came to a screen or viewer; nil where nobody looks.
     public var displayed: UInt64?
-    /// Which path the frames took, by the daemon; nil without one.
-    public var path: String?
     /// CPU time of the guest's processors per flip, µs: under TCG that is the emulator.
     public var guestMicroseconds = 0.0
     /// CPU time of QEMU's other threads per flip, µs.
@@ -27,17 +21,41 @@ public struct GuestReport: Codable, Equatable, Sendable {
     /// The processes beside QEMU.
     public var helpers: [Helper] = []
 
+    init() {}
+
+    /// CPU time per flip of the processes beside QEMU, µs.
+    public var besideMicroseconds: Double { helpers.reduce(0) { $0 + $1.microseconds } }
+    /// CPU time per flip of all processes but for the guest's own processors, µs.
+    public var hostMicroseconds: Double { qemuMicroseconds + besideMicroseconds }
+    /// The same with the guest's processors per picture that was displayed, µs; nil where none was.
+    public func allMicrosecondsPerDisplayed(frames: Int) -> Double? {
+      guard let displayed, displayed > 0 else { return nil }
+      return (hostMicroseconds + guestMicroseconds) * Double(frames) / Double(displayed)
+    }
+  }
+
+  /// One setup.
+  public struct Figures: Codable, Equatable, Sendable {
+    /// Which one.
+    public var setup: GuestBench.Setup
+    /// Why there are no figures; nil where there are.
+    public var missing: String?
+    /// Which path the frames took, by the daemon, or how a viewer got the pictures; nil where nobody says.
+    public var path: String?
+    /// Every run, all in one boot.
+    public var runs: [Run] = []
+
     init(setup: GuestBench.Setup, missing: String?) {
       self.setup = setup
       self.missing = missing
     }
 
-    /// CPU time per flip of all processes but for the guest's own processors, µs.
-    public var hostMicroseconds: Double { helpers.reduce(qemuMicroseconds) { $0 + $1.microseconds } }
-    /// The same with the guest's processors per picture that was displayed, µs; nil where none was.
-    public func allMicrosecondsPerDisplayed(frames: Int) -> Double? {
-      guard let displayed, displayed > 0 else { return nil }
-      return (hostMicroseconds + guestMicroseconds) * Double(frames) / Double(displayed)
+    /// A figure over all runs.
+    public func spread(_ figure: (Run) -> Double) -> Spread { Spread(runs.map(figure)) }
+    /// A figure over the runs that have it; nil where none has.
+    public func spreadOfKnown(_ figure: (Run) -> Double?) -> Spread? {
+      let known = runs.compactMap(figure)
+      return known.isEmpty ? nil : Spread(known)
     }
   }
 
@@ -53,6 +71,8 @@ public struct GuestReport: Codable, Equatable, Sendable {
 
   /// The guest's flips in each.
   public var frames: Int
+  /// What runs the guest's processors: `kvm` or `tcg`, an emulator.
+  public var accelerator: String
   /// The machine.
   public var machine: Machine
   /// Every size.
@@ -64,7 +84,10 @@ extension GuestReport {
   public func page(command: String) -> ReportPage {
     var page = ReportPage(
       title: "Real guests", command: command,
-      notes: [machine.text, "\(frames) page flips of a stock Linux guest, as fast as its device lets it."], sections: []
+      notes: [
+        machine.text, "Accelerator: \(accelerator).",
+        "\(frames) page flips of a stock Linux guest, as fast as its device lets it.",
+      ], sections: []
     )
     for size in sizes {
       var section = ReportPage.Section(title: "\(size.width) × \(size.height)")
@@ -73,18 +96,21 @@ extension GuestReport {
       section.charts = [
         BarChart(
           "CPU time per flip but the guest's processors", unit: "µs",
-          bars: measured.map { BarChart.Bar($0.setup.rawValue, Spread([$0.hostMicroseconds])) }),
+          bars: measured.map { BarChart.Bar($0.setup.rawValue, $0.spread(\.hostMicroseconds)) }),
         BarChart(
           "The guest's flips", unit: "per second",
-          bars: measured.map { BarChart.Bar($0.setup.rawValue, Spread([$0.framesPerSecond])) }),
+          bars: measured.map { BarChart.Bar($0.setup.rawValue, $0.spread(\.framesPerSecond)) }),
       ]
-      var rows = [["Setup", "Flips/s", "Displayed", "Path", "Guest's CPUs µs", "QEMU's rest µs", "Beside QEMU"]]
+      var rows = [["Setup", "Run", "Flips/s", "Displayed", "Path", "Guest's CPUs µs", "QEMU's rest µs", "Beside QEMU"]]
       for figures in measured {
-        rows.append([
-          figures.setup.rawValue, shortNumber(figures.framesPerSecond), figures.displayed.map { "\($0)" } ?? "-",
-          figures.path ?? "-", shortNumber(figures.guestMicroseconds), shortNumber(figures.qemuMicroseconds),
-          figures.helpers.map { "\($0.name) \(shortNumber($0.microseconds))" }.joined(separator: ", "),
-        ])
+        for (number, run) in figures.runs.enumerated() {
+          rows.append([
+            figures.setup.rawValue, "\(number + 1)", shortNumber(run.framesPerSecond),
+            run.displayed.map { "\($0)" } ?? "-", figures.path ?? "-", shortNumber(run.guestMicroseconds),
+            shortNumber(run.qemuMicroseconds),
+            run.helpers.map { "\($0.name) \(shortNumber($0.microseconds))" }.joined(separator: ", "),
+          ])
+        }
       }
       section.tables = [rows]
       page.sections.append(section)

@@ -136,6 +136,14 @@ public struct UnixSocket: ~Copyable {
     return PeerCredentials(pid: pid, uid: uid, gid: gid)
   }
 
+  /// Whether what is sent from now on carries who sent it, for a peer that asks by SCM_CREDENTIALS as D-Bus does.
+  ///
+  /// The corresponding C function is `setsockopt(SO_PASSCRED)`.
+  public borrowing func sendCredentials(_ on: Bool) throws(SystemError) {
+    let raw = fd.raw
+    try check("setsockopt(SO_PASSCRED)") { clinux_pass_credentials(raw, on ? 1 : 0) }
+  }
+
   /// Sends bytes, with up to 64 descriptors that stay the caller's.
   ///
   /// The corresponding C function is `sendmsg`; SIGPIPE is never raised.

@@ -12,7 +12,9 @@ struct BenchGuestCommand: ParsableCommand {
       an emulator.
 
       Setups: qemu-none (QEMU's virtio-gpu, nobody looks), qemu-vnc (a VNC viewer that takes every change raw), \
-      qemu-vhost-user-gpu (QEMU's own backend, nobody looks), framepath-vhost-user-gpu, framepath-complete.
+      qemu-dbus (a client of QEMU's D-Bus display, by shared memory where QEMU offers it), qemu-vhost-user-gpu (QEMU's \
+      own backend, nobody looks), framepath-vhost-user-gpu, framepath-complete, framepath-ivshmem (no graphics device: a \
+      program in the guest draws into a region).
 
       Example:
         framepath bench guest --sizes 1920x1080 --frames 300 -o guest.html
@@ -34,6 +36,7 @@ struct BenchGuestCommand: ParsableCommand {
       var bench = GuestBench(options.benchPrograms)
       bench.sizes = sizes.sizes
       bench.frames = frames
+      bench.runCount = options.runs
       bench.setups = setups.setups
       bench.lab = lab
       bench.progress = options.progress
@@ -44,7 +47,10 @@ struct BenchGuestCommand: ParsableCommand {
 
   /// The report as text.
   static func lines(_ report: GuestReport) -> [String] {
-    var lines = [report.machine.line, "\(report.frames) flips; CPU times in µs per flip"]
+    var lines = [
+      report.machine.line,
+      "\(report.frames) flips under \(report.accelerator), each run in the same boot: median (min…max); CPU times in µs per flip",
+    ]
     for size in report.sizes {
       lines += ["", "\(size.width)x\(size.height)"]
       var table = TextTable([
@@ -57,15 +63,15 @@ struct BenchGuestCommand: ParsableCommand {
           table.add(note: missing)
           continue
         }
-        let all = figures.allMicrosecondsPerDisplayed(frames: report.frames)
+        let text = { (decimals: Int, figure: (GuestReport.Run) -> Double) -> String in
+          figures.spread(figure).text(decimals: decimals)
+        }
+        let displayed = figures.spreadOfKnown { $0.displayed.map(Double.init) }
+        let all = figures.spreadOfKnown { $0.allMicrosecondsPerDisplayed(frames: report.frames) }
         table.add([
-          figures.setup.rawValue, TextTable.fixed(figures.framesPerSecond, decimals: 1),
-          figures.displayed.map { "\($0)" } ?? "-", figures.path ?? "-",
-          TextTable.fixed(figures.qemuMicroseconds, decimals: 0),
-          TextTable.fixed(figures.helpers.reduce(0) { $0 + $1.microseconds }, decimals: 0),
-          TextTable.fixed(figures.hostMicroseconds, decimals: 0),
-          TextTable.fixed(figures.guestMicroseconds, decimals: 0),
-          all.map { TextTable.fixed($0, decimals: 0) } ?? "-",
+          figures.setup.rawValue, text(1) { $0.framesPerSecond }, displayed?.text(decimals: 0) ?? "-",
+          figures.path ?? "-", text(0) { $0.qemuMicroseconds }, text(0) { $0.besideMicroseconds },
+          text(0) { $0.hostMicroseconds }, text(0) { $0.guestMicroseconds }, all?.text(decimals: 0) ?? "-",
         ])
       }
       lines += table.lines

@@ -25,7 +25,7 @@ struct GuestBenchTests {
   }
 
   @Test func `CPU time is told per flip and per picture that came to a screen`() {
-    var figures = GuestReport.Figures(setup: .vnc, missing: nil)
+    var figures = GuestReport.Run()
     figures.qemuMicroseconds = 300
     figures.guestMicroseconds = 600
     figures.helpers = [GuestReport.Helper(name: "viewer", microseconds: 100)]
@@ -33,5 +33,53 @@ struct GuestBenchTests {
     #expect(figures.allMicrosecondsPerDisplayed(frames: 60) == nil)
     figures.displayed = 30
     #expect(figures.allMicrosecondsPerDisplayed(frames: 60) == 2000)
+  }
+
+  @Test func `each front door gets its own device and processes`() {
+    let plan = { (setup: GuestBench.Setup) in GuestPlan(setup, folder: "/f", width: 64, height: 48) }
+    for setup in GuestBench.Setup.allCases {
+      #expect(plan(setup).arguments.starts(with: ["--control", "/f/control", "--shape"]))
+    }
+    #expect(plan(.dbus).arguments.contains("dbus") && !plan(.dbus).hasBackend)
+    #expect(plan(.peer).hasBackend && !plan(.peer).needsDaemon)
+    #expect(plan(.ourComplete).arguments.suffix(4) == ["--shape", "complete", "--vm-socket", "/f/vm.sock"])
+    #expect(plan(.ourIvshmem).needsDaemon)
+    #expect(plan(.ourIvshmem).arguments.suffix(2) == ["-device", "ivshmem-doorbell,chardev=region,vectors=1"])
+    #expect(plan(.ourIvshmem).draw(20) == "framepath-guest pattern --still --frames 20 --size 64x48")
+    #expect(plan(.ourIvshmem).framesPerSecond("frames=20 flipped=20 fps=59.5 ms=336\n") == 59.5)
+    #expect(plan(.none).framesPerSecond("ok flip count 20") == nil)
+  }
+
+  @Test(arguments: ["kvm", "tcg"])
+  func `the guest runs by what the lab's probe has chosen`(accelerator: String) throws {
+    let parts = "\(#filePath)".split(separator: "/", omittingEmptySubsequences: false)
+    let lab = parts.dropLast(2).joined(separator: "/") + "/Lab"
+    let cache =
+      environmentVariable("FRAMEPATH_LAB_CACHE") ?? "\(environmentVariable("HOME") ?? "/root")/.cache/framepath-lab"
+    // Without `make lab` there is no guest to ask.
+    guard LinuxFile.status("\(cache)/complete") != nil else { return }
+    var command = ChildCommand("\(lab)/guest", ["--shape", "none", "--print"])
+    command.addedEnvironment = ["FRAMEPATH_LAB_ACCEL": accelerator]
+    let printed = try ChildProcess.run(command, timeoutMilliseconds: 20_000)
+    #expect(GuestPlan.accelerator(ofPrintedCommand: printed.output) == accelerator)
+    #expect(printed.output.contains(accelerator == "kvm" ? "-cpu\nhost\n" : "-cpu\nmax,"))
+    #expect(GuestPlan.accelerator(ofPrintedCommand: "") == "unknown")
+  }
+
+  @Test func `a D-Bus message is read as it was written`() throws {
+    var call = DBusMessage(call: "RegisterListener", of: "org.qemu.Display1.Console", at: "/a/b", serial: 7)
+    call.signature = "h"
+    call.descriptorCount = 1
+    call.body = [1, 2, 3, 4]
+    let bytes = call.encoded
+    #expect(DBusMessage.byteCount(bytes[...]) == bytes.count)
+    let read = try #require(DBusMessage(bytes))
+    #expect((read.kind, read.serial, read.member, read.path) == (.call, 7, "RegisterListener", "/a/b"))
+    #expect((read.signature, read.descriptorCount, read.body) == ("h", 1, [1, 2, 3, 4]))
+    let reply = try #require(DBusMessage(DBusMessage(replyTo: read, serial: 9).encoded))
+    #expect((reply.kind, reply.replySerial, reply.body) == (.reply, 7, []))
+    // Cut off anywhere, it is no message.
+    for count in 0..<bytes.count { #expect(DBusMessage(Array(bytes[..<count])) == nil) }
+    #expect(DBusMessage.byteCount([UInt8](repeating: 0xFF, count: 16)[...]) == nil)
   }
 }

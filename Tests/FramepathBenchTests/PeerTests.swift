@@ -37,6 +37,7 @@ struct PeerTests {
     #expect(run.rateRatio(second) > 0)
     #expect(run.unpacedCPURatio(second) > 0)
     #expect(run.copiedRateRatio(second) > 0)
+    #expect(run.pictureCPURatio(second) > 0 && run.pictureCPURatio(second) <= run.unpacedCPURatio(second) * 1.01)
   }
 
   @Test(.enabled(if: !BenchPeer.installed().isEmpty, "no other backend is installed here"))

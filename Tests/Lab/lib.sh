@@ -25,16 +25,22 @@ lab_require() {
     [ -e "$LAB_CACHE/complete" ] || lab_fail "the lab is not prepared; run: make lab  (or Tests/Lab/prepare)"
 }
 
-# 11 (default) or 10: the program and its module directory.
+# 11 (default) or 10: the program and its module directory. A second word, dbus, adds that display's modules.
 lab_qemu_set() {
+    local libraries=$LAB_LIBRARIES
     case $1 in
     11) LAB_QEMU=$LAB_ROOT/usr/bin/qemu-system-x86_64 LAB_QEMU_MODULES=$LAB_LIBRARIES/qemu LAB_QEMU_DATA=$LAB_ROOT ;;
     10) LAB_QEMU=$LAB_CACHE/qemu10/usr/bin/qemu-system-x86_64 LAB_QEMU_MODULES=$LAB_CACHE/qemu10/usr/lib/x86_64-linux-gnu/qemu
         LAB_QEMU_DATA=$LAB_CACHE/qemu10 ;;
     *) lab_fail "QEMU 11 or 10, not $1" ;;
     esac
+    if [ "${2:-}" = dbus ]; then
+        [ "$1" = 11 ] || lab_fail "the D-Bus display is QEMU 11's"
+        LAB_QEMU_MODULES=$LAB_CACHE/dbus/modules
+        libraries=$LAB_LIBRARIES:$LAB_CACHE/peer/usr/lib/x86_64-linux-gnu
+    fi
     # Not chroot: sockets, files and fds of the caller keep their names. The root's loader brings its own libc along.
-    LAB_QEMU_COMMAND=("$LAB_LOADER" --library-path "$LAB_LIBRARIES" --argv0 qemu-system-x86_64 "$LAB_QEMU"
+    LAB_QEMU_COMMAND=("$LAB_LOADER" --library-path "$libraries" --argv0 qemu-system-x86_64 "$LAB_QEMU"
         -L "$LAB_QEMU_DATA/usr/share/qemu" -L "$LAB_ROOT/usr/share/seabios" -L "$LAB_ROOT/usr/lib/ipxe/qemu")
     export QEMU_MODULE_DIR=$LAB_QEMU_MODULES
     # QEMU looks into its built-in module directory too, and dies of what another QEMU has put there.

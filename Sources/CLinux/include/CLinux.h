@@ -43,6 +43,9 @@ ptrdiff_t clinux_uevent_receive(int socket, void *bytes, size_t capacity);
 /* SO_PEERCRED. */
 int clinux_peer_credentials(int socket, int *pid, unsigned int *uid, unsigned int *gid);
 
+/* SO_PASSCRED: what is sent while it is on carries the sender's credentials. */
+int clinux_pass_credentials(int socket, int on);
+
 /* DMA_BUF_IOCTL_SYNC on a CPU mapping of a dma-buf. `flags`: bit 0 read, bit 1 write, bit 2 end. */
 int clinux_dma_buf_sync(int fd, uint64_t flags);
 

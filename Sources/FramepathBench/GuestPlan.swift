@@ -1,0 +1,93 @@
+import LinuxIO
+
+/// What is started for one setup of `bench guest`, and what its guest is told.
+struct GuestPlan {
+  let setup: GuestBench.Setup
+  let folder: String
+  let width: Int, height: Int
+  /// Of Tests/Lab/guest; from `--` on QEMU's own.
+  var arguments: [String]
+
+  /// Where the backend listens.
+  var socket: String { "\(folder)/vm.sock" }
+
+  init(_ setup: GuestBench.Setup, folder: String, width: Int, height: Int) {
+    self.setup = setup
+    self.folder = folder
+    self.width = width
+    self.height = height
+    let socket = "\(folder)/vm.sock"
+    arguments = ["--control", "\(folder)/control"]
+    switch setup {
+    case .none: arguments += ["--shape", "virtio"]
+    case .vnc: arguments += ["--shape", "virtio", "--", "-vnc", "unix:\(folder)/vnc"]
+    case .dbus: arguments += ["--shape", "virtio", "--display", "dbus", "--qmp", "\(folder)/qmp"]
+    case .peer, .ourVhostUserGPU: arguments += ["--shape", "vhost-user-gpu", "--vm-socket", socket]
+    case .ourComplete: arguments += ["--shape", "complete", "--vm-socket", socket]
+    case .ourIvshmem:
+      arguments += [
+        "--shape", "none", "--memory", "768M", "--", "-chardev", "socket,path=\(socket),id=region", "-device",
+        "ivshmem-doorbell,chardev=region,vectors=1",
+      ]
+    }
+  }
+
+  /// Whether a daemon of ours shows the frames.
+  var needsDaemon: Bool {
+    switch setup {
+    case .ourVhostUserGPU, .ourComplete, .ourIvshmem: true
+    case .none, .vnc, .dbus, .peer: false
+    }
+  }
+
+  /// Whether a process beside QEMU is the device.
+  var hasBackend: Bool { needsDaemon || setup == .peer }
+
+  /// That process; nil where QEMU is the device itself.
+  func backend(
+    _ programs: BenchPrograms, daemon: String?
+  ) throws(BenchError) -> (name: String, command: ChildCommand)? {
+    let ours = ["--vm", BenchStage.vm, "--socket-path", socket, "--daemon", daemon ?? ""]
+    switch setup {
+    case .none, .vnc, .dbus: return nil
+    case .peer:
+      guard case .program(let name, let executable, let words)? = BenchPeer.installed().first else {
+        throw BenchError("QEMU's vhost-user-gpu is not installed (make lab has one)")
+      }
+      return (name, ChildCommand(executable, words + ["--socket-path=\(socket)"]))
+    case .ourVhostUserGPU, .ourComplete:
+      return ("framepath-vhost-user-gpu", ChildCommand(try programs.path("framepath-vhost-user-gpu"), ours))
+    case .ourIvshmem:
+      let command = ChildCommand(
+        try programs.path("framepath-ivshmem"), ours + ["--resolution", "\(width)x\(height)"])
+      return ("framepath-ivshmem", command)
+    }
+  }
+
+  /// The guest's command for so many frames; none of them draws more than its first pictures.
+  func draw(_ frames: Int) -> String {
+    setup == .ourIvshmem
+      ? "framepath-guest pattern --still --frames \(frames) --size \(width)x\(height)"
+      : "draw flip --count \(frames) --size \(width)x\(height)" + (frames < 10 ? " --interval-ms 20" : "")
+  }
+
+  /// What the guest says when they are done.
+  func success(_ frames: Int) -> String {
+    setup == .ourIvshmem ? "frames=\(frames) flipped=\(frames) " : "ok flip count \(frames)"
+  }
+
+  /// The guest's own figure, without its program's start; nil where it tells none.
+  func framesPerSecond(_ text: String) -> Double? {
+    guard let word = text.split(whereSeparator: \.isWhitespace).first(where: { $0.hasPrefix("fps=") }) else {
+      return nil
+    }
+    return Double(word.dropFirst(4))
+  }
+
+  /// `kvm` or `tcg`, from the words of `guest --print`.
+  static func accelerator(ofPrintedCommand text: String) -> String {
+    let words = text.split(separator: "\n")
+    guard let place = words.firstIndex(of: "-accel"), place + 1 < words.endIndex else { return "unknown" }
+    return String(words[place + 1].prefix { $0 != "," })
+  }
+}
