@@ -154,7 +154,7 @@ let package = Package(
     .testTarget(name: "PresentProtocolTests", dependencies: ["PresentProtocol", "TestSupport"], swiftSettings: strict),
     .testTarget(
       name: "PresentServerTests",
-      dependencies: ["PresentServer", "PresentClient", "Headless", "HybridRegion", "TestSupport"],
+      dependencies: ["PresentServer", "PresentClient", "Headless", "HybridRegion", "FrameSimulator", "TestSupport"],
       swiftSettings: strict),
     .testTarget(
       name: "HostProbeTests",

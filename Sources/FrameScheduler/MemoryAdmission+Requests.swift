@@ -1,17 +1,19 @@
 extension MemoryAdmission {
-  /// Lets a VM in that will use at most `maximumBytes`, or suspends it until there is room for its overhead.
+  /// Lets a VM in that will use at most `maximumBytes`, or suspends it until there is room for its overhead and the
+  /// `initialBytes` that it starts with.
   ///
   /// A maximum above the whole capacity is refused at once.
   public mutating func addVM(
-    _ vm: VMID, maximumBytes: Int64, at now: Nanoseconds
+    _ vm: VMID, maximumBytes: Int64, initialBytes: Int64 = 0, at now: Nanoseconds
   ) -> MemoryReply {
-    guard maximumBytes >= 0 else { return .refused(.byteCountOutOfRange) }
+    guard maximumBytes >= 0, initialBytes >= 0 else { return .refused(.byteCountOutOfRange) }
+    guard initialBytes <= maximumBytes else { return .refused(.exceedsMaximum(remainingBytes: maximumBytes)) }
     let largest = max(0, capacityBytes - overheadBytesPerVM)
     guard maximumBytes <= largest else { return .refused(.exceedsCapacity(largestBytes: largest)) }
     guard account(of: vm) == nil, !suspended.contains(where: { $0.vm == vm && $0.isAdmission }) else {
       return .refused(.duplicateVM)
     }
-    return enter(vm, maximumBytes, isAdmission: true, at: now)
+    return enter(vm, maximumBytes, isAdmission: true, initialBytes: initialBytes, at: now)
   }
 
   /// Asks for memory for a VM.
@@ -73,6 +75,27 @@ extension MemoryAdmission {
     resume(at: now, into: &decisions)
   }
 
+  /// Gives a VM more for a buffer that has turned out larger than it asked for, where that is safe: then its request has
+  /// been granted already, and waits behind nobody.
+  public mutating func extend(_ vm: VMID, byByteCount byteCount: Int64) -> Bool {
+    guard byteCount >= 0, let position = account(of: vm),
+      byteCount <= accounts[position].maximum - accounts[position].used
+    else { return false }
+    return grant(
+      Request(ticket: MemoryTicket(rawValue: 0), vm: vm, byteCount: byteCount, since: 0, isAdmission: false))
+  }
+
+  /// Takes a suspended request back; false where it is suspended no more.
+  @discardableResult
+  public mutating func withdraw(
+    _ ticket: MemoryTicket, at now: Nanoseconds, into decisions: inout [MemoryDecision]
+  ) -> Bool {
+    guard let place = suspended.firstIndex(where: { $0.ticket == ticket }) else { return false }
+    suspended.remove(at: place)
+    resume(at: now, into: &decisions)
+    return true
+  }
+
   /// Refuses requests that were suspended for too long.
   public mutating func expire(at now: Nanoseconds, into decisions: inout [MemoryDecision]) {
     guard let suspendedTimeoutNanoseconds else { return }
@@ -89,10 +112,11 @@ extension MemoryAdmission {
   }
 
   private mutating func enter(
-    _ vm: VMID, _ byteCount: Int64, isAdmission: Bool, at now: Nanoseconds
+    _ vm: VMID, _ byteCount: Int64, isAdmission: Bool, initialBytes: Int64 = 0, at now: Nanoseconds
   ) -> MemoryReply {
     let ticket = MemoryTicket(rawValue: nextTicket)
-    let request = Request(ticket: ticket, vm: vm, byteCount: byteCount, since: now, isAdmission: isAdmission)
+    let request = Request(
+      ticket: ticket, vm: vm, byteCount: byteCount, since: now, isAdmission: isAdmission, initialBytes: initialBytes)
     // A request of a VM with suspended ones waits behind them; others may go past, if that is the selection's way.
     let mustQueue = suspended.contains { $0.vm == vm } || (isStrict(at: now) && !mayPassOldest(request))
     if !mustQueue, grant(request) { return .granted }
@@ -106,7 +130,8 @@ extension MemoryAdmission {
   mutating func grant(_ request: Request) -> Bool {
     if request.isAdmission {
       guard accounts.count < Self.maximumVMCount else { return false }
-      accounts.append(Account(vm: request.vm, maximum: request.byteCount, used: 0, lingering: 0))
+      accounts.append(
+        Account(vm: request.vm, maximum: request.byteCount, used: request.initialBytes, lingering: 0))
       if isSafe(whileHolding: 0, for: nil) { return true }
       accounts.removeLast()
       return false

@@ -41,11 +41,11 @@ extension MemoryAdmission {
     case .random:
       return randomGrantable()
     case .bestFit:
-      return bestGrantable { request in request.byteCount }
+      return bestGrantable { request in request.grantedBytes }
     case .agingBestFit:
       return bestGrantable { request in
         let age = max(0, now - request.since)
-        return request.byteCount + request.byteCount / 1_000 * (age / 1_000_000) + age / 1_000
+        return request.grantedBytes + request.grantedBytes / 1_000 * (age / 1_000_000) + age / 1_000
       }
     }
   }

@@ -20,17 +20,17 @@ public enum MemorySelection: String, Hashable, Sendable, Codable, CaseIterable {
 /// is strict (`fifo`, an aged request of `agingBestFit`), VMs that come before the oldest request's in the banker's
 /// order may still go past it: it waits for them to end, so that they must not wait for it.
 ///
-/// Control plane, one caller at a time; no call allocates once 64 VMs' storage is reserved.
+/// Control plane, one caller at a time.
 public struct MemoryAdmission: Sendable {
   /// The most VMs that can have memory.
-  public static let maximumVMCount = 64
+  public static let maximumVMCount = 512
   /// The most requests that can be suspended.
   public static let maximumSuspendedCount = 1_024
 
   /// The memory to share.
-  public let capacityBytes: Int64
+  public internal(set) var capacityBytes: Int64
   /// What every VM takes besides its buffers.
-  public let overheadBytesPerVM: Int64
+  public internal(set) var overheadBytesPerVM: Int64
   /// Which suspended request goes first.
   public var selection: MemorySelection
   /// After this time a suspended request is refused (`t_max`); `nil` is never.
@@ -42,6 +42,7 @@ public struct MemoryAdmission: Sendable {
   var orphanedBytes: Int64 = 0
   var nextTicket: UInt64 = 1
   var randomState: UInt64
+  /// The accounts' places by remaining need as it was last; nearly in order, so that sorting it again is quick.
   var order: [Int] = []
 
   struct Account: Sendable {
@@ -59,6 +60,10 @@ public struct MemoryAdmission: Sendable {
     var since: Nanoseconds
     /// The VM itself waits to be let in; `byteCount` is then its declared maximum.
     var isAdmission: Bool
+    /// What a VM that is let in has at once.
+    var initialBytes: Int64 = 0
+    /// What counts as its size among others that wait.
+    var grantedBytes: Int64 { initialBytes > 0 ? initialBytes : byteCount }
   }
 
   /// Shares `capacityBytes`; `seed` is for `MemorySelection.random`.
@@ -67,9 +72,8 @@ public struct MemoryAdmission: Sendable {
     self.overheadBytesPerVM = max(0, overheadBytesPerVM)
     self.selection = selection
     randomState = seed
-    accounts.reserveCapacity(Self.maximumVMCount)
-    order.reserveCapacity(Self.maximumVMCount)
-    suspended.reserveCapacity(Self.maximumSuspendedCount)
+    accounts.reserveCapacity(64)
+    order.reserveCapacity(64)
   }
 
   /// The memory that nobody uses.
@@ -104,17 +108,7 @@ public struct MemoryAdmission: Sendable {
   mutating func isSafe(whileHolding byteCount: Int64, for position: Int?) -> Bool {
     var available = freeBytes - byteCount
     guard available >= 0 else { return false }
-    order.removeAll(keepingCapacity: true)
-    for place in accounts.indices {
-      var slot = order.count
-      let need = remainingNeed(place, byteCount, position)
-      order.append(place)
-      while slot > 0, remainingNeed(order[slot - 1], byteCount, position) > need {
-        order[slot] = order[slot - 1]
-        slot -= 1
-      }
-      order[slot] = place
-    }
+    sortOrder(byteCount, position)
     for place in order {
       guard remainingNeed(place, byteCount, position) <= available else { return false }
       available += accounts[place].used + overheadBytesPerVM + (place == position ? byteCount : 0)
@@ -122,8 +116,26 @@ public struct MemoryAdmission: Sendable {
     return true
   }
 
+  /// The least need first, as if `byteCount` more were granted to the account at `position`.
+  mutating func sortOrder(_ byteCount: Int64 = 0, _ position: Int? = nil) {
+    if order.count != accounts.count {
+      order.removeAll(keepingCapacity: true)
+      order.append(contentsOf: accounts.indices)
+    }
+    for next in order.indices {
+      let place = order[next]
+      let need = remainingNeed(place, byteCount, position)
+      var slot = next
+      while slot > 0, remainingNeed(order[slot - 1], byteCount, position) > need {
+        order[slot] = order[slot - 1]
+        slot -= 1
+      }
+      order[slot] = place
+    }
+  }
+
   func remainingNeed(_ place: Int, _ byteCount: Int64 = 0, _ position: Int? = nil) -> Int64 {
-    accounts[place].maximum - accounts[place].used - (place == position ? byteCount : 0)
+    max(0, accounts[place].maximum - accounts[place].used - (place == position ? byteCount : 0))
   }
 }
 

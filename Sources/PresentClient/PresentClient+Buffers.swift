@@ -20,10 +20,10 @@ extension PresentClient {
     let id = nextBufferID()
     let create = CreateBuffer(
       bufferID: id, scanout: UInt32(scanout), generation: head.generation, width: UInt32(clamping: width),
-      height: UInt32(clamping: height), format: format, usage: usage)
+      height: UInt32(clamping: height), format: format, usage: usage, waits: !isShortOfMemory)
     lastRequest += 1
     var fds = ReceivedFDs()
-    let reply = try ask(.createBuffer(create, request: lastRequest), lastRequest, fds: [], received: &fds)
+    let reply = try ask(.createBuffer(create, request: lastRequest), lastRequest, id, fds: [], received: &fds)
     guard reply.bufferID == id, let fd = fds.take(0) else {
       throw .failed("framepathd answered without a descriptor")
     }
@@ -60,11 +60,11 @@ extension PresentClient {
     lastRequest += 1
     var message = ImportBuffer(
       bufferID: id, scanout: UInt32(scanout), generation: head.generation, layout: layout, modifier: modifier,
-      memoryKind: .dmaBuf, rangeCount: 0)
+      memoryKind: .dmaBuf, rangeCount: 0, waits: !isShortOfMemory)
     var received = ReceivedFDs()
     switch pages {
     case .dmaBuf(let fd):
-      _ = try ask(.importBuffer(message, request: lastRequest), lastRequest, fds: [fd], received: &received)
+      _ = try ask(.importBuffer(message, request: lastRequest), lastRequest, id, fds: [fd], received: &received)
     case .memfd(let ranges):
       var fds: [Int32] = []
       let entries = ranges.map { range in
@@ -80,7 +80,7 @@ extension PresentClient {
       message.rangeCount = entries.count
       let list = try rangeList(entries)
       fds.insert(list.raw, at: 0)
-      _ = try ask(.importBuffer(message, request: lastRequest), lastRequest, fds: fds, received: &received)
+      _ = try ask(.importBuffer(message, request: lastRequest), lastRequest, id, fds: fds, received: &received)
     }
     register(id, scanout: scanout, head)
     return id
@@ -109,13 +109,21 @@ extension PresentClient {
   }
 
   /// Sends a request and waits for its BUFFER or ERROR.
+  ///
+  /// One that the daemon lets wait for memory is taken back in the end, and from then on the client wants to be told at
+  /// once, until it gets some: a VM's backend has other work than to wait at every frame.
   private func ask(
-    _ message: ClientMessage, _ request: UInt64, fds: [Int32], received: inout ReceivedFDs
+    _ message: ClientMessage, _ request: UInt64, _ id: UInt32, fds: [Int32], received: inout ReceivedFDs
   ) throws(PresentClientError) -> BufferReply {
     switch answer(to: message, request, fds: fds, received: &received) {
-    case .reply(let reply): return reply
+    case .reply(let reply):
+      isShortOfMemory = false
+      return reply
     case .refused(let error): throw .refused(error)
-    case .timedOut: throw .timedOut
+    case .timedOut:
+      isShortOfMemory = true
+      enqueue(.destroyBuffer(id))
+      throw .timedOut
     case .lost: throw .notConnected("framepathd has closed the connection")
     }
   }

@@ -25,6 +25,8 @@ public final class PresentClient {
   var buffers: [UInt32: BufferRecord] = [:]
   private var lastBufferID: UInt32 = 0
   var queue = SendQueue()
+  /// The last buffer that was asked for did not come in time.
+  var isShortOfMemory = false
 
   /// Events that arose inside a call, for the loop to deliver.
   private var deferred: [PresentEvent] = []
@@ -117,6 +119,7 @@ public final class PresentClient {
     connection = nil
     isWelcomed = false
     queue.removeAll()
+    isShortOfMemory = false
     buffers.removeAll(keepingCapacity: true)
     for index in heads.indices { heads[index] = nil }
   }

@@ -144,7 +144,8 @@ extension framepath_create_buffer {
     self.init(
       header: PresentProtocol.header(FRAMEPATH_CREATE_BUFFER, framepath_create_buffer.self, request: request),
       buffer_id: create.bufferID, scanout: create.scanout, width: create.width, height: create.height,
-      fourcc: create.format.fourcc, usage: create.usage.rawValue, generation: create.generation, reserved: 0)
+      fourcc: create.format.fourcc, usage: create.usage.rawValue, generation: create.generation,
+      flags: create.waits ? 0 : FRAMEPATH_BUFFER_AT_ONCE)
   }
 }
 
@@ -159,7 +160,7 @@ extension CreateBuffer {
     guard wire.buffer_id != 0 else { throw .malformed("CREATE_BUFFER with buffer id 0") }
     self.init(
       bufferID: wire.buffer_id, scanout: wire.scanout, generation: wire.generation, width: wire.width,
-      height: wire.height, format: format, usage: usage)
+      height: wire.height, format: format, usage: usage, waits: wire.flags & FRAMEPATH_BUFFER_AT_ONCE == 0)
   }
 }
 
@@ -171,7 +172,7 @@ extension framepath_import_buffer {
       height: UInt32(imported.layout.height), fourcc: imported.layout.format.fourcc,
       stride: UInt32(imported.layout.strideBytes), offset: UInt64(imported.layout.offset), modifier: imported.modifier,
       memory_kind: imported.memoryKind.rawValue, range_count: UInt32(clamping: imported.rangeCount),
-      generation: imported.generation, reserved: 0)
+      generation: imported.generation, flags: imported.waits ? 0 : FRAMEPATH_BUFFER_AT_ONCE)
   }
 }
 
@@ -195,7 +196,8 @@ extension ImportBuffer {
     guard counts.contains(wire.range_count) else { throw .malformed("IMPORT_BUFFER with \(wire.range_count) ranges") }
     self.init(
       bufferID: wire.buffer_id, scanout: wire.scanout, generation: wire.generation, layout: layout,
-      modifier: wire.modifier, memoryKind: kind, rangeCount: Int(wire.range_count))
+      modifier: wire.modifier, memoryKind: kind, rangeCount: Int(wire.range_count),
+      waits: wire.flags & FRAMEPATH_BUFFER_AT_ONCE == 0)
   }
 }
 

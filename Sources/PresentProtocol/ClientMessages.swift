@@ -65,11 +65,13 @@ public struct CreateBuffer: Equatable, Sendable {
   public var format: PixelFormat
   /// Frame or cursor.
   public var usage: BufferUsage
+  /// Whether the answer may come later, once there is memory; else NO_MEMORY is told at once.
+  public var waits: Bool
 
   /// A request.
   public init(
     bufferID: UInt32, scanout: UInt32, generation: UInt32, width: UInt32, height: UInt32, format: PixelFormat,
-    usage: BufferUsage
+    usage: BufferUsage, waits: Bool = true
   ) {
     self.bufferID = bufferID
     self.scanout = scanout
@@ -78,6 +80,7 @@ public struct CreateBuffer: Equatable, Sendable {
     self.height = height
     self.format = format
     self.usage = usage
+    self.waits = waits
   }
 }
 
@@ -97,11 +100,13 @@ public struct ImportBuffer: Equatable, Sendable {
   public var memoryKind: MemoryKind
   /// Entries of the range list; 0 for a dma-buf.
   public var rangeCount: Int
+  /// As with `CreateBuffer`, where the daemon counts imported memory.
+  public var waits: Bool
 
   /// A request.
   public init(
     bufferID: UInt32, scanout: UInt32, generation: UInt32, layout: FrameLayout, modifier: UInt64,
-    memoryKind: MemoryKind, rangeCount: Int
+    memoryKind: MemoryKind, rangeCount: Int, waits: Bool = true
   ) {
     self.bufferID = bufferID
     self.scanout = scanout
@@ -110,6 +115,7 @@ public struct ImportBuffer: Equatable, Sendable {
     self.modifier = modifier
     self.memoryKind = memoryKind
     self.rangeCount = rangeCount
+    self.waits = waits
   }
 }
 

@@ -3,34 +3,6 @@ import LinuxIO
 import Outputs
 import PresentProtocol
 
-/// Bytes of host buffers that one client holds, or all together; those that are destroyed but still on screen included.
-final class MemoryAccount {
-  var limitBytes: Int
-  private(set) var usedBytes = 0
-  /// Everybody's.
-  private let whole: MemoryAccount?
-
-  init(limitBytes: Int, whole: MemoryAccount? = nil) {
-    self.limitBytes = limitBytes
-    self.whole = whole
-  }
-
-  /// Why so many bytes more cannot be had, or nil. Nobody else loses anything by the question.
-  func objection(to byteCount: Int) -> String? {
-    if byteCount > limitBytes - usedBytes {
-      return "\(byteCount) bytes more than the \(usedBytes) held would exceed the limit of \(limitBytes) bytes"
-    }
-    guard let whole, byteCount > whole.limitBytes - whole.usedBytes else { return nil }
-    return "\(byteCount) bytes more than the \(whole.usedBytes) that all hold would exceed the daemon's capacity of "
-      + "\(whole.limitBytes) bytes; ask again when a VM has ended"
-  }
-
-  fileprivate func charge(_ byteCount: Int) {
-    usedBytes += byteCount
-    whole?.charge(byteCount)
-  }
-}
-
 /// A buffer that a client made or gave, as long as anyone uses it.
 final class ClientBuffer {
   let id: UInt32
@@ -46,11 +18,12 @@ final class ClientBuffer {
   /// Where it is: waiting, on its way to the screen, on the screen.
   private var useCount = 0
   private let account: MemoryAccount
+  /// Bytes that were granted for it.
   private let chargedBytes: Int
 
   init(
     id: UInt32, buffer: any ScanoutBuffer, usage: BufferUsage, isImported: Bool, composeReason: String?, head: Head,
-    account: MemoryAccount
+    account: MemoryAccount, chargedBytes: Int
   ) {
     self.id = id
     self.buffer = buffer
@@ -59,11 +32,11 @@ final class ClientBuffer {
     self.composeReason = composeReason
     self.head = head
     self.account = account
-    chargedBytes = isImported ? 0 : buffer.byteCount
+    self.chargedBytes = chargedBytes
     account.charge(chargedBytes)
   }
 
-  deinit { account.charge(-chargedBytes) }
+  deinit { account.discharge(chargedBytes) }
 
   func beginUse() { useCount += 1 }
 

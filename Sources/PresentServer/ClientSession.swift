@@ -10,6 +10,8 @@ final class ClientSession {
   private(set) var hello: Hello?
   private(set) var heads: [Head] = []
   private(set) var isClosed = false
+  /// Buffers for which there is no memory yet, oldest first.
+  var waitingRequests: [BufferRequest] = []
   unowned let server: Server
   private let connection: PresentConnection
   private var source: EventLoop.Source?
@@ -31,7 +33,7 @@ final class ClientSession {
     self.connection = connection
     self.server = server
     peer = try connection.peerCredentials()
-    account = MemoryAccount(limitBytes: server.options.memoryLimitBytes, whole: server.memory)
+    account = server.memory.open()
     source = try server.loop.add(connection.descriptor) { [weak self] ready in self?.handle(ready) }
   }
 
@@ -104,7 +106,9 @@ final class ClientSession {
       return fail(code, text)
     }
     self.hello = hello
-    if let limit = settings.memoryLimitBytes { account.limitBytes = limit }
+    if hello.scanoutCount > 0 {
+      account.limit(to: settings.memoryLimitBytes ?? server.memory.settings.limitBytes)
+    }
     heads = (0..<hello.scanoutCount).map { index in
       Head(index: index, wish: hello.outputs.indices.contains(index) ? hello.outputs[index] : "", session: self)
     }
@@ -223,6 +227,7 @@ final class ClientSession {
       server.vacate(head)
     }
     heads = []
+    account.end()
     server.forget(self)
   }
 }

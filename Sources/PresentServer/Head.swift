@@ -92,6 +92,7 @@ final class Head {
 
   /// Lets go of the output.
   func leave() {
+    session.withdrawRequests(of: index)
     for buffer in buffers.values { buffer.head = nil }
     buffers.removeAll(keepingCapacity: true)
     feed?.forgetBuffers()

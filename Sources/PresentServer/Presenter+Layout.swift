@@ -40,6 +40,14 @@ extension Presenter {
     run()
   }
 
+  private func reconfigure(_ tile: Tile) {
+    do throws(SchedulerError) {
+      try scheduler.configureVM(tile.id, configuration(tile, tile.head.session.settings), at: now)
+    } catch {
+      tile.head.session.log("scanout \(tile.head.index) on \(name) keeps its old schedule: \(error)")
+    }
+  }
+
   /// Another layout, once nobody is here.
   func setLayout(_ layout: OutputLayout) {
     self.layout = layout
@@ -49,9 +57,13 @@ extension Presenter {
   }
 
   func configuration(_ tile: Tile, _ settings: VMSettings) -> VMConfiguration {
-    let bytes = Int64(tile.rect.width) * Int64(tile.rect.height) * 4
-    return settings.configuration(
-      vm: tile.head.vmName, frameNanoseconds: isTiled ? bytes * Presenter.picosecondsPerByte / 1000 : 0)
+    settings.configuration(
+      vm: tile.head.vmName, frameNanoseconds: isTiled ? Presenter.frameNanoseconds(tile.rect) : 0)
+  }
+
+  /// How long a copy of all pixels of a tile takes.
+  static func frameNanoseconds(_ rect: Rect) -> Nanoseconds {
+    Int64(rect.width) * Int64(rect.height) * Int64(PixelFormat.bytesPerPixel) * picosecondsPerByte / 1000
   }
 
   /// The client leaves: what waits is superseded, its part of the screen becomes blank.
@@ -110,9 +122,12 @@ extension Presenter {
 
   func applyPolicy() {
     let wasExclusive = scheduler.policy == .exclusive
+    let wasTiled = isTiled
     let wanted: SchedulingPolicy = layout == .focus ? .exclusive : policy
     scheduler.setPolicy(wanted, at: now, into: &decisions)
     if wanted == .exclusive, !wasExclusive { for tile in tiles { requestOutput(tile) } }
+    // Frames are copied now, or are not any more.
+    if wasTiled != isTiled { for tile in tiles { reconfigure(tile) } }
     if wasExclusive != (wanted == .exclusive) { arrange() }
   }
 

@@ -8,20 +8,20 @@ extension Server {
   ///
   /// - Throws: the line that cannot be, and why; nothing has changed then.
   public func apply(_ text: String) throws(SettingsError) {
-    let plan = try SettingsPlan(SettingsText(text)) { settings(ofVM: $0) }
+    let plan = try SettingsPlan(SettingsText(text), memory: memory.settings) { settings(ofVM: $0) }
     let layouts = try layouts(plan)
     try checkFocus(plan, layouts)
-    try check(plan.vms)
+    try checkPromises(plan, layouts)
+    let limits = try memoryLimits(plan)
 
-    if let capacity = plan.capacityBytes { memory.limitBytes = capacity }
-    for change in plan.vms { take(change.settings, ofVM: change.vm) }
+    memory.take(plan.memory, limits)
+    for change in plan.vms { remember(change.settings, ofVM: change.vm) }
     for (presenter, layout) in layouts where layout != presenter.layout { setLayout(layout, presenter) }
-    for change in plan.outputs {
-      guard let policy = change.policy else { continue }
-      for presenter in presenters where change.output == nil || change.output == presenter.name {
-        presenter.setPolicy(policy)
-      }
+    for presenter in presenters {
+      let policy = plan.policy(of: presenter)
+      if policy != presenter.policy { presenter.setPolicy(policy) }
     }
+    configure(plan.vms)
     if let focus = plan.focus, let tile = focusable(focus.vm) { tile.presenter.focus(tile) }
   }
 
@@ -49,8 +49,7 @@ extension Server {
       throw SettingsError(line, "there is no VM \(vm) on an output; there are: \(vmNames)")
     }
     let layout = layouts.first { $0.0 === tile.presenter }?.1
-    let policy = plan.outputs.last { $0.policy != nil && ($0.output ?? tile.presenter.name) == tile.presenter.name }
-    guard layout == .focus || (policy?.policy ?? tile.presenter.policy) == .exclusive else {
+    guard layout == .focus || plan.policy(of: tile.presenter) == .exclusive else {
       throw SettingsError(
         line, "\(tile.presenter.name) shows \(vm) beside others; focus needs its layout focus, or its policy exclusive")
     }
@@ -61,68 +60,49 @@ extension Server {
     return names.isEmpty ? "none" : names
   }
 
-  private func focusable(_ vm: String) -> Tile? {
+  func focusable(_ vm: String) -> Tile? {
     for presenter in presenters { for tile in presenter.tiles where tile.head.vmName == vm { return tile } }
     return nil
   }
 
   // MARK: - VMs
 
-  /// Tries all VMs' settings together on copies of the schedulers that they are on.
-  private func check(_ changes: [SettingsPlan.VMChange]) throws(SettingsError) {
-    for presenter in presenters {
-      var trial = presenter.scheduler
-      for change in changes {
-        for tile in presenter.tiles where tile.head.vmName == change.vm {
-          do throws(SchedulerError) {
-            try trial.configureVM(tile.id, presenter.configuration(tile, change.settings), at: presenter.now)
-          } catch {
-            throw refusal(change, error)
-          }
-        }
-      }
-    }
-    for change in changes where focusable(change.vm) == nil { try checkAbsent(change) }
-  }
-
-  /// A VM that is not here must fit on some output, if it were alone there.
-  private func checkAbsent(_ change: SettingsPlan.VMChange) throws(SettingsError) {
-    var refused: SettingsError?
-    for presenter in presenters {
-      do throws(SchedulerError) {
-        var trial = Presenter.makeScheduler(presenter.homeMode)
-        let configuration = change.settings.configuration(vm: change.vm, frameNanoseconds: 0)
-        try trial.addVM(VMID(0), configuration, at: presenter.now)
-        return
-      } catch {
-        refused = refusal(change, error)
-      }
-    }
-    if let refused { throw refused }
-  }
-
-  private func refusal(_ change: SettingsPlan.VMChange, _ error: SchedulerError) -> SettingsError {
-    guard case .infeasible(let largest) = error else { return SettingsError(change.line, "\(change.vm): \(error)") }
-    return SettingsError(
-      change.line,
-      "\(change.settings.promisedHertz ?? 0) frames a second cannot be promised to \(change.vm) beside the others; "
-        + "the most is \(largest / 1000)")
-  }
-
-  private func take(_ settings: VMSettings, ofVM name: String) {
-    remember(settings, ofVM: name)
-    for session in sessions where session.hello?.name == name {
-      session.account.limitBytes = settings.memoryLimitBytes ?? options.memoryLimitBytes
-      for head in session.heads {
-        guard let tile = head.tile else { continue }
+  private func configure(_ changes: [SettingsPlan.VMChange]) {
+    for change in SettingsPlan.inOrder(changes) {
+      for tile in presenters.flatMap(\.tiles) where tile.head.vmName == change.vm {
         do throws(SchedulerError) {
-          try tile.presenter.configure(tile, settings)
+          try tile.presenter.configure(tile, change.settings)
         } catch {
-          // Two VMs' promises of one text can be feasible alone and not together.
-          log("\(name) on \(tile.presenter.name) keeps its old schedule: \(error)")
+          log("\(change.vm) on \(tile.presenter.name) keeps its old schedule: \(error)")
         }
       }
     }
+  }
+
+  // MARK: - Memory
+
+  /// What every client may hold once the plan is in force.
+  private func memoryLimits(_ plan: SettingsPlan) throws(SettingsError) -> [MemoryBroker.Limit] {
+    let limits = sessions.filter { !$0.heads.isEmpty }.map { session in
+      let name = session.hello?.name ?? ""
+      let settings = plan.vms.first { $0.vm == name }?.settings ?? settings(ofVM: name)
+      return MemoryBroker.Limit(
+        account: session.account, byteCount: settings.memoryLimitBytes ?? plan.memory.limitBytes)
+    }
+    guard let least = memory.leastCapacity(plan.memory, limits) else { return limits }
+    if let line = plan.memoryLine {
+      throw SettingsError(
+        line,
+        "what the VMs hold and may still ask for cannot be promised out of so little; the least is \(least) bytes")
+    }
+    let change = plan.vms.last { $0.memoryLine != nil }
+    guard let change, let session = sessions.first(where: { $0.hello?.name == change.vm && !$0.heads.isEmpty }) else {
+      return limits
+    }
+    throw SettingsError(
+      change.memoryLine ?? change.line,
+      "so much cannot be promised to \(change.vm) beside what the others hold; the most is "
+        + "\(memory.largestLimit(of: session.account)) bytes")
   }
 
   // MARK: - Layouts

@@ -1,3 +1,4 @@
+import FrameScheduler
 public import LinuxIO
 public import Outputs
 import PresentProtocol
@@ -28,8 +29,8 @@ public final class Server {
   /// One per real output.
   private(set) var presenters: [Presenter]
   private(set) var sessions: [ClientSession] = []
-  /// Host buffers of all clients.
-  let memory = MemoryAccount(limitBytes: .max)
+  /// What there is for buffers of all clients.
+  let memory: MemoryBroker
   private let makeParkedOutput: (String) throws -> any Output
   private let write: (String) -> Void
   private let socket: ServerSocket
@@ -64,6 +65,7 @@ public final class Server {
   ) throws(ServerError) {
     self.loop = loop
     self.options = options
+    memory = MemoryBroker(limitBytes: options.memoryLimitBytes)
     self.makeParkedOutput = makeParkedOutput
     write = log
     self.socket = socket
@@ -82,6 +84,7 @@ public final class Server {
     unsent.reserveCapacity(64)
     marked.reserveCapacity(64)
     loop.beforeWait = { [weak self] in
+      self?.settleMemory()
       self?.endRound()
       self?.sendBatches()
     }
@@ -201,6 +204,16 @@ public final class Server {
       index += 1
     }
     marked.removeAll(keepingCapacity: true)
+  }
+
+  /// Makes the buffers for which there is memory now.
+  private func settleMemory() {
+    memory.settle { decision in
+      guard let session = sessions.first(where: { $0.account.id == decision.vm }), !session.isClosed else {
+        return false
+      }
+      return session.decided(decision)
+    }
   }
 
   private func sendBatches() {

@@ -13,32 +13,67 @@ struct SettingsPlan {
   }
 
   struct VMChange {
+    /// Of the promise, where there is one.
     var line: Int
+    /// Of `max-memory`, where there is one.
+    var memoryLine: Int?
     var vm: String
     var settings: VMSettings
   }
 
   var outputs: [OutputChange] = []
   var vms: [VMChange] = []
-  /// Bytes of host buffers for all clients together.
-  var capacityBytes: Int?
+  /// What there is for buffers of all clients.
+  var memory: MemoryBroker.Settings
+  /// The first line about that.
+  var memoryLine: Int?
   /// Who is to be shown alone.
   var focus: (line: Int, vm: String)?
 
-  /// - Parameter settings: what a VM has now; a text changes only what it names.
-  init(_ text: SettingsText, settings: (String) -> VMSettings) throws(SettingsError) {
+  /// A text changes only what it names.
+  ///
+  /// - Parameters:
+  ///   - memory: how memory is shared now.
+  ///   - settings: what a VM has now.
+  init(
+    _ text: SettingsText, memory: MemoryBroker.Settings, settings: (String) -> VMSettings
+  ) throws(SettingsError) {
+    self.memory = memory
     for entry in text.entries {
       switch (entry.table, entry.name) {
       case ("", nil):
         guard entry.key == "focus" else { throw SettingsError(entry.line, "\(entry.key) stands in no table") }
         focus = (entry.line, try entry.text())
-      case ("memory", nil):
-        guard entry.key == "capacity" else { throw SettingsError(entry.line, "memory has capacity, not \(entry.key)") }
-        capacityBytes = try entry.byteCount()
+      case ("memory", nil): try take(memory: entry)
       case ("outputs", nil), ("output", .some): try take(output: entry)
       case ("vm", .some(let name)): try take(vm: entry, name, settings)
       default: throw SettingsError(entry.line, "a table is [memory], [outputs], [output.NAME] or [vm.NAME]")
       }
+    }
+  }
+
+  private mutating func take(memory entry: SettingsText.Entry) throws(SettingsError) {
+    memoryLine = memoryLine ?? entry.line
+    switch entry.key {
+    case "capacity": memory.capacityBytes = try entry.byteCount()
+    case "max-per-vm": memory.limitBytes = try entry.byteCount()
+    case "overhead": memory.overheadBytes = try entry.byteCount(atLeast: 0)
+    case "selection":
+      let name = try entry.text()
+      guard let selection = MemorySelection(rawValue: name) else {
+        let known = MemorySelection.allCases.map(\.rawValue).joined(separator: ", ")
+        throw SettingsError(entry.line, "there is no selection \(name); there are: \(known)")
+      }
+      memory.selection = selection
+    case "imports":
+      switch try entry.text() {
+      case "free": memory.countsImports = false
+      case "counted": memory.countsImports = true
+      default: throw SettingsError(entry.line, "imports are free or counted")
+      }
+    default:
+      throw SettingsError(
+        entry.line, "memory has capacity, max-per-vm, overhead, selection and imports, not \(entry.key)")
     }
   }
 
@@ -77,7 +112,9 @@ struct SettingsPlan {
     case "cap":
       let hertz = try entry.number(0...1_000)
       vms[place].settings.cappedHertz = hertz == 0 ? nil : hertz
-    case "max-memory": vms[place].settings.memoryLimitBytes = try entry.byteCount()
+    case "max-memory":
+      vms[place].memoryLine = entry.line
+      vms[place].settings.memoryLimitBytes = try entry.byteCount()
     default: throw SettingsError(entry.line, "a VM has weight, sla, cap and max-memory, not \(entry.key)")
     }
   }
@@ -97,7 +134,7 @@ extension SettingsText.Entry {
   }
 
   /// `256M`, `1G`, or bytes.
-  func byteCount() throws(SettingsError) -> Int {
+  func byteCount(atLeast least: Int = 1) throws(SettingsError) -> Int {
     var text: Substring
     switch value {
     case .number(let number): text = Substring("\(number)")
@@ -108,8 +145,8 @@ extension SettingsText.Entry {
       shift = bits
       text = text.dropLast()
     }
-    guard let count = Int(text), count > 0, count <= Int.max >> (shift + 1), count << shift <= 1 << 40 else {
-      throw SettingsError(line, "\(key) is a size such as 256M, 1 byte to 1024G")
+    guard let count = Int(text), count >= least, count <= Int.max >> (shift + 1), count << shift <= 1 << 40 else {
+      throw SettingsError(line, "\(key) is a size such as 256M, \(least) to 1024G")
     }
     return count << shift
   }

@@ -19,7 +19,9 @@ extension Server {
         }
       }
       json.field("bufferBytes", memory.usedBytes)
-      json.field("bufferCapacityBytes", memory.limitBytes)
+      json.field("bufferCapacityBytes", memory.settings.capacityBytes)
+      json.field("bufferOverheadBytes", memory.settings.overheadBytes)
+      json.field("memorySelection", memory.settings.selection.rawValue)
       json.field("socket", path)
     }
     return json.bytes
@@ -60,6 +62,8 @@ extension Server {
     json.field("kind", session.hello?.kind == .container ? "container" : "vm")
     json.field("bufferBytes", session.account.usedBytes)
     json.field("bufferLimitBytes", session.account.limitBytes)
+    json.field("waitingBuffers", session.waitingRequests.count)
+    json.field("waitingBytes", session.waitingRequests.reduce(0) { $0 + $1.byteCount })
     let settings = session.settings
     json.field("weight", settings.weight)
     json.field("promisedHertz", settings.promisedHertz ?? 0)

@@ -178,6 +178,78 @@ struct MemoryAdmissionTests {
     #expect((2..<9).contains { order(seed: $0) != order(seed: 1) })
   }
 
+  @Test("a request that is taken back makes room for those behind it")
+  func withdrawn() {
+    var memory = MemoryAdmission(capacityBytes: 100, overheadBytesPerVM: 0, selection: .fifo)
+    var decisions: [MemoryDecision] = []
+    for vm in 0..<3 as Range<UInt32> { _ = memory.addVM(VMID(vm), maximumBytes: 100, at: 0) }
+    #expect(memory.request(VMID(0), byteCount: 100, at: 0) == .granted)
+    guard case .suspended(let first) = memory.request(VMID(1), byteCount: 90, at: 1),
+      case .suspended(let second) = memory.request(VMID(2), byteCount: 50, at: 2)
+    else {
+      Issue.record("not suspended")
+      return
+    }
+    memory.free(VMID(0), byteCount: 40, at: 3, into: &decisions)
+    #expect(decisions.isEmpty)
+    let isWithdrawn = memory.withdraw(first, at: 4, into: &decisions)
+    #expect(isWithdrawn)
+    memory.removeVM(VMID(0), at: 5, into: &decisions)
+    #expect(decisions.map(\.ticket) == [second])
+    let isWithdrawnAgain = memory.withdraw(second, at: 6, into: &decisions)
+    #expect(!isWithdrawnAgain)
+  }
+
+  @Test("the least capacity and the largest maximum that are named are safe, and one byte beyond them is not")
+  func namedLimits() {
+    var random = SeededGenerator(seed: 11)
+    for _ in 0..<300 {
+      var memory = MemoryAdmission(capacityBytes: 400, overheadBytesPerVM: 3, selection: .bestFit)
+      for vm in 0..<UInt32.random(in: 1...6, using: &random) {
+        _ = memory.addVM(VMID(vm), maximumBytes: Int64.random(in: 0...300, using: &random), at: 0)
+        _ = memory.request(VMID(vm), byteCount: Int64.random(in: 0...100, using: &random), at: 0)
+      }
+      let least = memory.leastCapacityBytes
+      #expect(memory.leastCapacity(capacityBytes: least, overheadBytesPerVM: 3, maxima: []) == nil)
+      #expect(memory.leastCapacity(capacityBytes: least - 1, overheadBytesPerVM: 3, maxima: []) == least)
+      let largest = memory.largestSafeMaximum(of: VMID(0))
+      func isSafe(_ maximum: Int64) -> Bool {
+        memory.leastCapacity(capacityBytes: 400, overheadBytesPerVM: 3, maxima: [(VMID(0), maximum)]) == nil
+      }
+      #expect(isSafe(largest))
+      #expect(!isSafe(largest + 1))
+    }
+  }
+
+  @Test("a VM that waits to be let in holds nothing, not even its overhead, until its first request fits too")
+  func admittedWithItsFirstRequest() {
+    var memory = MemoryAdmission(capacityBytes: 250, overheadBytesPerVM: 20, selection: .fifo)
+    var decisions: [MemoryDecision] = []
+    for vm in 0..<6 as Range<UInt32> { _ = memory.addVM(VMID(vm), maximumBytes: 100, initialBytes: 100, at: 0) }
+    #expect(memory.vmCount == 2)
+    memory.removeVM(VMID(0), at: 1, into: &decisions)
+    #expect(decisions.map(\.vm) == [VMID(2)])
+    #expect(memory.usedBytes(of: VMID(2)) == 100)
+    let isAbove = memory.addVM(VMID(9), maximumBytes: 10, initialBytes: 11, at: 2)
+    #expect(isAbove == .refused(.exceedsMaximum(remainingBytes: 10)))
+  }
+
+  @Test("limits that change grant what fits now, and refuse what never will")
+  func changedLimits() {
+    var memory = MemoryAdmission(capacityBytes: 100, overheadBytesPerVM: 0, selection: .fifo)
+    var decisions: [MemoryDecision] = []
+    for vm in 0..<2 as Range<UInt32> { _ = memory.addVM(VMID(vm), maximumBytes: 100, at: 0) }
+    #expect(memory.request(VMID(0), byteCount: 60, at: 0) == .granted)
+    _ = memory.request(VMID(1), byteCount: 40, at: 0)
+    _ = memory.request(VMID(1), byteCount: 30, at: 0)
+    memory.setLimits(
+      capacityBytes: 100, overheadBytesPerVM: 0, maxima: [(VMID(0), 60), (VMID(1), 50)], at: 1, into: &decisions)
+    #expect(decisions.map(\.reply) == [.refused(.exceedsMaximum(remainingBytes: 10)), .granted])
+    #expect(memory.usedBytes(of: VMID(1)) == 40)
+    let isSafe = memory.isSafe
+    #expect(isSafe)
+  }
+
   @Test("creating and destroying returns to the start, also with buffers on screen (M6, M7)")
   func noLeak() {
     var memory = MemoryAdmission(capacityBytes: 1_000, overheadBytesPerVM: 10, selection: .bestFit)

@@ -39,11 +39,16 @@ final class LabHost {
   private(set) var daemon: ChildProcess
   private let arguments: [String]
 
-  /// Starts a daemon with these `--output` values and waits until it is ready.
-  init(outputs: [String]) throws {
+  /// Starts a daemon with these `--output` values, and settings where there are any, and waits until it is ready.
+  init(outputs: [String], config: String? = nil) throws {
     folder = try Lab.temporaryFolder()
     socket = "\(folder)/framepathd.sock"
-    arguments = outputs.flatMap { ["--output", $0] } + ["--socket", "\(folder)/framepathd.sock"]
+    var words = outputs.flatMap { ["--output", $0] } + ["--socket", "\(folder)/framepathd.sock"]
+    if let config {
+      try LinuxFile.replace("\(folder)/framepathd.toml", with: Array(config.utf8))
+      words += ["--config", "\(folder)/framepathd.toml"]
+    }
+    arguments = words
     daemon = try LabHost.start(arguments)
   }
 
@@ -57,6 +62,12 @@ final class LabHost {
 
   /// Ends the daemon as a service manager would.
   func stop() -> ChildExit { daemon.stop(timeoutMilliseconds: 20_000) }
+
+  /// Gives the daemon other settings, as an administrator would.
+  func reload(config: String) throws {
+    try LinuxFile.replace("\(folder)/framepathd.toml", with: Array(config.utf8))
+    daemon.signal(1)
+  }
 
   /// Kills the daemon as a crash would, and starts another.
   func restartDaemon() throws {

@@ -122,6 +122,9 @@ struct framepath_hello {
   char outputs[FRAMEPATH_MAX_SCANOUTS][FRAMEPATH_OUTPUT_NAME_BYTES]; /* wished output per head; empty: any free one */
 };
 
+/* Without it, a buffer for which there is no memory now is answered when there is. With it: NO_MEMORY at once. */
+#define FRAMEPATH_BUFFER_AT_ONCE 1u
+
 /* A host buffer: made by the daemon where the scanout's output can show it. Answered by BUFFER or ERROR.
  * A cursor's buffer has the output's cursor size (BUFFER tells it), whatever width and height say. */
 struct framepath_create_buffer {
@@ -133,7 +136,7 @@ struct framepath_create_buffer {
   uint32_t fourcc;
   uint32_t usage; /* enum framepath_buffer_usage */
   uint32_t generation;
-  uint32_t reserved;
+  uint32_t flags; /* FRAMEPATH_BUFFER_* */
 };
 
 /* A client's own memory as a frame buffer: range_count ranges of the memfds that travel beside the message.
@@ -152,7 +155,7 @@ struct framepath_import_buffer {
   uint32_t memory_kind; /* enum framepath_memory_kind */
   uint32_t range_count; /* 0 for a dma-buf: it is the only descriptor then */
   uint32_t generation;
-  uint32_t reserved;
+  uint32_t flags; /* FRAMEPATH_BUFFER_* */
 };
 
 struct framepath_range {
@@ -164,7 +167,8 @@ struct framepath_range {
 
 struct framepath_destroy_buffer {
   struct framepath_header header;
-  uint32_t buffer_id; /* freed once it has left the screen; an unknown one is ignored. No RELEASED follows */
+  uint32_t buffer_id; /* freed once it has left the screen; an unknown one is ignored. No RELEASED follows. The request
+                       * for one that waits for memory is answered by ERROR(NO_MEMORY) */
   uint32_t reserved;
 };
 

@@ -1,0 +1,274 @@
+import FrameSimulator
+import GraphicsMemory
+import LinuxIO
+import PresentProtocol
+import PresentServer
+import Scanout
+import Testing
+
+@Suite("Memory for buffers")
+struct MemoryTests {
+  /// A picture of 64x48 pixels.
+  private let picture = 64 * 48 * 4
+
+  /// A server with memory for so many pictures, of which one client may have so many.
+  private func bench(pictures: Int, each: Int, _ more: String = "") throws -> Bench {
+    let bench = try Bench()
+    try bench.server?.apply(
+      "[memory]\ncapacity = \(pictures * picture)\nmax-per-vm = \(each * picture)\noverhead = 0\n\(more)")
+    return bench
+  }
+
+  @Test("a request for more than there is waits, and is answered when a buffer is destroyed")
+  func waits() throws {
+    let bench = try bench(pictures: 2, each: 1)
+    let clients = try (0..<3).map { try bench.client("vm\($0)") }
+    try clients[0].makeBuffer(1)
+    try clients[1].makeBuffer(1)
+    #expect(try clients[2].ask(1, request: 9).isEmpty)
+    let status = try clients[0].statusOutput()
+    #expect(status.contains(#""waitingBuffers":1,"waitingBytes":12288"#))
+    try clients[0].send(.destroyBuffer(1))
+    let answer = try clients[2].messages()
+    #expect(answer.buffers == [1])
+    #expect(clients[2].mapped[1] != nil)
+  }
+
+  @Test("a client that wants to is told at once, and loses nothing by it")
+  func toldAtOnce() throws {
+    let bench = try bench(pictures: 1, each: 1)
+    let clients = try (0..<2).map { try bench.client("vm\($0)") }
+    try clients[0].makeBuffer(1)
+    let answer = try clients[1].ask(1, request: 9, waits: false)
+    #expect(answer.refusals.map(\.code) == [.noMemory])
+    #expect(answer.refusals.first?.text.contains("12288 of the daemon's 12288 bytes") == true)
+    clients[0].leave()
+    try bench.settle()
+    _ = try clients[1].messages()
+    #expect(try clients[1].ask(1, request: 10, waits: false).buffers == [1])
+  }
+
+  @Test("more than a client's own maximum is refused at once, whatever is free")
+  func ownMaximum() throws {
+    let bench = try bench(pictures: 10, each: 10, "[vm.small]\nmax-memory = \"8K\"")
+    let small = try bench.client("small")
+    let text = "12288 bytes more than the 0 held would exceed the limit of 8192 bytes"
+    #expect(
+      try small.ask(1, request: 9) == [.error(ErrorMessage(code: .noMemory, text: text), request: 9)])
+  }
+
+  @Test("two clients that want both of two pictures have them one after the other, and never one each")
+  func noDeadlock() throws {
+    let bench = try bench(pictures: 2, each: 2)
+    let clients = try (0..<2).map { try bench.client("vm\($0)") }
+    try clients[0].makeBuffer(1)
+    #expect(try clients[1].ask(2, request: 9).isEmpty, "the last one is kept for whoever can end with it")
+    #expect(try clients[0].ask(2, request: 9).buffers == [2])
+    clients[0].leave()
+    try bench.settle()
+    // The output that has become free is a new generation: what waited for the old one is told so.
+    let told = try clients[1].messages()
+    #expect(told.refusals.map(\.code) == [.stale] || told.buffers == [2])
+  }
+
+  @Test("what is destroyed while on screen is given to who waits after it has left")
+  func onScreen() throws {
+    let bench = try bench(pictures: 2, each: 2)
+    let (shown, other) = (try bench.client("shown"), try bench.client("other"))
+    try shown.makeBuffer(1)
+    try shown.makeBuffer(2)
+    try shown.present(1, 1)
+    bench.output.vblank()
+    #expect(try other.ask(1, request: 9).isEmpty)
+    try shown.send(.destroyBuffer(1))
+    #expect(try other.messages().isEmpty)
+    try shown.present(2, 2)
+    bench.output.vblank()
+    _ = try shown.messages()
+    #expect(try other.messages().isEmpty, "the one that shows may still want its second")
+    shown.leave()
+    try bench.settle()
+    bench.output.vblank()
+    bench.output.vblank()
+    _ = try other.messages()
+    #expect(try other.ask(2, request: 10).buffers == [2])
+  }
+
+  @Test("a request that is taken back is answered, and the next one goes on")
+  func takenBack() throws {
+    let bench = try bench(pictures: 3, each: 3, "selection = \"fifo\"")
+    let clients = try (0..<3).map { try bench.client("vm\($0)") }
+    try clients[0].makeBuffer(1)
+    #expect(try clients[1].ask(1, 64 * 3, request: 9).isEmpty)
+    #expect(try clients[2].ask(1, request: 9).isEmpty)
+    try clients[1].send(.destroyBuffer(1))
+    #expect(try clients[1].messages().refusals.map(\.code) == [.noMemory])
+    clients[0].leave()
+    try bench.settle()
+    #expect(try clients[2].messages().contains { if case .buffer = $0 { true } else { false } })
+  }
+
+  @Test(
+    "whom freed memory goes to is the selection's choice",
+    arguments: [("fifo", 1), ("recentUse", 3), ("bestFit", 2)])
+  func selection(name: String, winner: Int) throws {
+    let bench = try bench(pictures: 6, each: 6, "selection = \"\(name)\"")
+    let clients = try (0..<4).map { try bench.client("vm\($0)", outputs: $0 == 0 ? ["fake-0"] : []) }
+    try clients[0].makeBuffer(1, 64, 48 * 6)
+    for (index, count) in [(1, 2), (2, 5), (3, 3)] {
+      #expect(try clients[index].ask(1, 64 * count, request: 9).isEmpty)
+    }
+    try clients[0].send(.destroyBuffer(1))
+    let served = try (1..<4).filter { try clients[$0].messages().buffers == [1] }
+    #expect(served == [winner])
+  }
+
+  @Test("a scanout that moves ends the waiting for its last generation")
+  func moves() throws {
+    let bench = try bench(pictures: 1, each: 1)
+    let clients = try (0..<2).map { try bench.client("vm\($0)") }
+    try clients[0].makeBuffer(1)
+    #expect(try clients[1].ask(1, request: 9).isEmpty)
+    clients[0].leave()
+    try bench.settle()
+    let told = try clients[1].messages()
+    #expect(told.refusals.map(\.code) == [.stale])
+    #expect(try clients[1].ask(1, request: 10).buffers == [1])
+  }
+
+  @Test("imported memory waits too where the host counts it")
+  func imports() throws {
+    let bench = try bench(pictures: 1, each: 1, "imports = \"counted\"")
+    let clients = try (0..<2).map { try bench.client("vm\($0)") }
+    let list = try ImportRanges.list([ImportRanges.Entry(descriptor: 0, offset: 0, byteCount: 3 * pageByteCount)])
+    let memory = try MemFD.create(name: "guest", byteCount: 3 * pageByteCount)
+    let layout = try #require(FrameLayout(width: 64, height: 48, strideBytes: 256, format: .xrgb8888))
+    func importPages(_ client: BenchClient) throws -> [ServerMessage] {
+      try client.send(
+        .importBuffer(
+          ImportBuffer(
+            bufferID: 5, scanout: 0, generation: client.generation(), layout: layout, modifier: 0,
+            memoryKind: .memfd, rangeCount: 1), request: 8), fds: [list.raw, memory.raw])
+      return try client.messages()
+    }
+    #expect(try importPages(clients[0]).buffers == [5])
+    #expect(try importPages(clients[1]).isEmpty)
+    try clients[0].send(.destroyBuffer(5))
+    #expect(try clients[1].messages().buffers == [5])
+  }
+
+  @Test("settings that would break what is held or promised are refused with what could be")
+  func impossibleSettings() throws {
+    let bench = try bench(pictures: 4, each: 1)
+    let clients = try (0..<3).map { try bench.client("vm\($0)") }
+    for client in clients { try client.makeBuffer(1) }
+    #expect(throws: Never.self) { try bench.server?.apply("[memory]\ncapacity = \(3 * picture)") }
+    func refusal(_ text: String) -> String {
+      do { try bench.server?.apply(text) } catch { return "\(error)" }
+      return "none"
+    }
+    #expect(
+      refusal("[memory]\ncapacity = \(2 * picture)")
+        == "line 2: what the VMs hold and may still ask for cannot be promised out of so little; the least is 36864 bytes"
+    )
+    // The other two end with what they have, and so the third could have all.
+    #expect(refusal("[vm.vm0]\nmax-memory = \(3 * picture)") == "none")
+    #expect(refusal("[vm.vm1]\nmax-memory = \(3 * picture)").contains("line 2: so much cannot be promised to vm1"))
+    #expect(refusal("[vm.vm1]\nmax-memory = \(3 * picture)").contains("the most is 24576 bytes") == true)
+    #expect(refusal("[memory]\nselection = \"luck\"").contains("there is no selection luck; there are: fifo, bestFit"))
+  }
+
+  @Test("random clients never hold more than there is, and everybody is answered in the end", arguments: 0..<12)
+  func random(seed: Int) throws {
+    var random = SeededGenerator(seed: UInt64(seed))
+    let selections = ["fifo", "bestFit", "recentUse", "random", "agingBestFit"]
+    let bench = try bench(pictures: 9, each: 4, "selection = \"\(selections[seed % 5])\"")
+    var clients: [(client: BenchClient, held: [UInt32], asked: Set<UInt32>)] = []
+    var next: UInt32 = 0
+    func listen(_ index: Int) throws {
+      let messages = try clients[index].client.messages()
+      for case .output in messages { clients[index].held = [] }
+      for id in messages.buffers {
+        clients[index].asked.remove(id)
+        clients[index].held.append(id)
+      }
+      for case .error(_, let request) in messages { clients[index].asked.remove(UInt32(request)) }
+    }
+    for step in 0..<250 {
+      next += 1
+      if clients.count < 6, Int.random(in: 0..<8, using: &random) == 0 || clients.isEmpty {
+        clients.append((try bench.client("vm\(step)"), [], []))
+      }
+      let index = Int.random(in: 0..<clients.count, using: &random)
+      switch Int.random(in: 0..<10, using: &random) {
+      case 0..<5:
+        clients[index].asked.insert(next)
+        let width = 64 * Int.random(in: 1...4, using: &random)
+        let waits = Int.random(in: 0..<4, using: &random) > 0
+        try clients[index].client.sendAsk(next, width, request: UInt64(next), waits: waits)
+      case 5..<8:
+        if let id = clients[index].held.popLast() { try clients[index].client.send(.destroyBuffer(id)) }
+      case 8:
+        if let id = clients[index].asked.first { try clients[index].client.send(.destroyBuffer(id)) }
+      default:
+        clients[index].client.leave()
+        clients.remove(at: index)
+      }
+      for index in clients.indices { try listen(index) }
+      if let first = clients.first {
+        let status = try first.client.statusOutput()
+        let used = try #require(status.number("bufferBytes"))
+        #expect(used <= 9 * picture)
+      }
+    }
+    // Everybody who has got something ends; who waits is served, until nobody waits.
+    for _ in 0..<clients.count where !clients.isEmpty {
+      let index = clients.firstIndex { $0.asked.isEmpty } ?? 0
+      #expect(clients[index].asked.isEmpty, "all wait: a deadlock")
+      clients[index].client.leave()
+      clients.remove(at: index)
+      try bench.settle()
+      for index in clients.indices { try listen(index) }
+    }
+    let status = try bench.client("last", scanouts: 0).statusOutput()
+    #expect(status.contains(#""vms":[],"bufferBytes":0"#))
+  }
+}
+
+extension BenchClient {
+  fileprivate func sendAsk(_ id: UInt32, _ width: Int = 64, request: UInt64, waits: Bool = true) throws {
+    try send(
+      .createBuffer(
+        CreateBuffer(
+          bufferID: id, scanout: 0, generation: generation(), width: UInt32(width), height: 48, format: .xrgb8888,
+          usage: .frame, waits: waits), request: request))
+  }
+
+  /// Asks for a buffer; what is said to it at once.
+  fileprivate func ask(
+    _ id: UInt32, _ width: Int = 64, request: UInt64, waits: Bool = true
+  ) throws -> [ServerMessage] {
+    try sendAsk(id, width, request: request, waits: waits)
+    return try messages()
+  }
+}
+
+extension [ServerMessage] {
+  fileprivate var buffers: [UInt32] {
+    compactMap { if case .buffer(let reply, _) = $0 { reply.bufferID } else { nil } }
+  }
+
+  fileprivate var refusals: [ErrorMessage] {
+    compactMap { if case .error(let error, _) = $0 { error } else { nil } }
+  }
+}
+
+extension String {
+  /// The last number of that key in JSON.
+  fileprivate func number(_ key: String) -> Int? {
+    guard let found = components(separatedBy: "\"\(key)\":").last else { return nil }
+    return Int(found.prefix { $0.isNumber })
+  }
+
+  private func components(separatedBy mark: String) -> [Substring] { split(separator: mark) }
+}
