@@ -180,7 +180,7 @@ let package = Package(
     .testTarget(
       name: "LabTests",
       dependencies: [
-        "CPNG", "LinuxIO", "Scanout", "GraphicsMemory", "PresentProtocol", "PresentClient", "VhostUserFrontend",
+        "CPNG", "CDRM", "LinuxIO", "Scanout", "GraphicsMemory", "PresentProtocol", "PresentClient", "VhostUserFrontend",
         "TestSupport",
       ],
       swiftSettings: strict),

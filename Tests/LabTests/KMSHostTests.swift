@@ -25,9 +25,11 @@ struct KMSHostTests {
     vm.expectSuccess()
   }
 
-  @Test("a region's slots and a client's dma-bufs are on a card's screen", arguments: ["vkms:1:writeback"])
+  @Test(
+    "a region's slots and a client's dma-bufs are on a card's screen, and its fences waited for",
+    arguments: ["vkms:1:writeback"])
   func regionOnCards(card: String) throws {
-    let vm = try KMSVM(card: card, suites: "RegionOnCardTests")
+    let vm = try KMSVM(card: card, suites: "RegionOnCardTests|SyncFileOnCardTests")
     vm.expectSuccess()
   }
 
