@@ -25,7 +25,7 @@ let package = Package(
     .library(name: "framepath-copy-counter", type: .dynamic, targets: ["CCopyCounter"]),
   ],
   dependencies: [
-    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0")
   ],
   targets: [
     // C
@@ -81,7 +81,7 @@ let package = Package(
     .target(
       name: "FramepathGuest",
       dependencies: [
-        "CFramepathABI", "LinuxIO", "Scanout", "GraphicsMemory", "HybridRegion", "Ivshmem", "PresentProtocol",
+        "CLinux", "CFramepathABI", "LinuxIO", "Scanout", "GraphicsMemory", "HybridRegion", "Ivshmem", "PresentProtocol",
       ],
       swiftSettings: memory),
 

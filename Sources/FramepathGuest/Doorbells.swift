@@ -22,20 +22,43 @@ class Doorbells {
   }
 }
 
-/// The device's doorbell register; the host cannot ring.
+/// The device's doorbell register, and its interrupt where VFIO gives it; else the host cannot ring.
 @safe final class RegisterDoorbells: Doorbells {
   private let mapping: Mapping
+  private let interrupt: GuestInterrupt?
 
   /// - Parameter mapping: of BAR 0.
-  init(_ mapping: consuming Mapping) { self.mapping = mapping }
+  init(_ mapping: consuming Mapping, interrupt: GuestInterrupt?) {
+    self.mapping = mapping
+    self.interrupt = interrupt
+  }
 
   override var rings: Bool { true }
+  override var listens: Bool { interrupt != nil }
+
+  override func wait(_ backoff: inout Backoff, until deadline: UInt64) -> Bool {
+    guard let interrupt else { return super.wait(&backoff, until: deadline) }
+    let now = monotonicNanoseconds()
+    guard deadline > now else { return true }
+    // A host that rings nobody is looked at ten times a second.
+    let milliseconds = Int32(clamping: min((deadline - now + 999_999) / 1_000_000, 100))
+    _ = try? waitUntilReady(interrupt.vfio.event.fd.raw, .readable, timeoutMilliseconds: milliseconds)
+    interrupt.vfio.event.drain()
+    return true
+  }
 
   override func ring(_ value: UInt32) {
     // SAFETY: BAR 0 has 256 bytes, and a mapping is a page at least; 12 is a multiple of 4.
     let cell = unsafe (mapping.base + Int(FRAMEPATH_IVSHMEM_DOORBELL)).assumingMemoryBound(to: Atomic<UInt32>.self)
     unsafe cell.pointee.store(value.littleEndian, ordering: .releasing)
   }
+}
+
+/// Keeps a device open for its interrupt.
+final class GuestInterrupt {
+  let vfio: VFIOInterrupt
+
+  init(_ vfio: consuming VFIOInterrupt) { self.vfio = vfio }
 }
 
 /// Eventfds, both ways.

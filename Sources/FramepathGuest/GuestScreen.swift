@@ -57,9 +57,11 @@ public final class GuestScreen {
       }
       let device = devices[number]
       let file = try GuestScreen.lockedFile(device.memoryPath)
+      // A device that VFIO has opened is enabled; a bound one cannot be otherwise.
+      let interrupt = device.hasDoorbell ? GuestScreen.interrupt(device) : nil
       do throws(SystemError) { try device.enable() } catch { throw .system(error) }
       region = try GuestScreen.region(file.raw, isWeaklyOrdered: true)
-      doorbells = device.hasDoorbell ? GuestScreen.registers(device) : Doorbells()
+      doorbells = device.hasDoorbell ? GuestScreen.registers(device, interrupt) : Doorbells()
       lock = .some(file)
     case .file(let path):
       let file = try GuestScreen.lockedFile(path)
@@ -133,14 +135,27 @@ public final class GuestScreen {
   }
 
   /// A device whose registers cannot be mapped is polled.
-  private static func registers(_ device: PCIDevice) -> Doorbells {
+  private static func registers(_ device: PCIDevice, _ interrupt: GuestInterrupt?) -> Doorbells {
     do throws(SystemError) {
       let file = try OwnedFD.open(device.registersPath, flags: OpenFlags.registers)
-      return RegisterDoorbells(try Mapping(fd: file.raw, byteCount: pageByteCount))
+      return RegisterDoorbells(try Mapping(fd: file.raw, byteCount: pageByteCount), interrupt: interrupt)
     } catch {
       return Doorbells()
     }
   }
+
+  /// nil where the device is not VFIO's, or VFIO does not give it: then the guest polls.
+  private static func interrupt(_ device: PCIDevice) -> GuestInterrupt? {
+    do throws(SystemError) {
+      guard let opened = try VFIOInterrupt.open(device) else { return nil }
+      return GuestInterrupt(opened)
+    } catch {
+      return nil
+    }
+  }
+
+  /// Whether the host wakes this side, rather than being polled.
+  public var hasInterrupt: Bool { doorbells.listens }
 
   private func begin(_ timeoutMilliseconds: Int) throws(GuestError) {
     var flags: RegionGuestFlags = []

@@ -18,6 +18,20 @@ public struct PCIDevice: Equatable, Sendable {
   /// BAR 0.
   var registersPath: String { path + "/resource0" }
 
+  /// The kernel's driver for it; nil where it has none.
+  var driver: String? { lastPart(of: "/driver") }
+
+  /// Its group's file, where it has an IOMMU group; a kernel without IOMMU may make one up.
+  var vfioGroupPath: String? {
+    guard let group = lastPart(of: "/iommu_group") else { return nil }
+    for path in ["/dev/vfio/\(group)", "/dev/vfio/noiommu-\(group)"] where LinuxFile.status(path) != nil { return path }
+    return nil
+  }
+
+  private func lastPart(of link: String) -> String? {
+    LinuxFile.linkTarget(path + link)?.split(separator: "/").last.map(String.init)
+  }
+
   /// Whether it has vectors, and thus doorbells: `ivshmem-doorbell`, not `ivshmem-plain`.
   ///
   /// BAR 1 holds the MSI-X table; an `ivshmem-plain` has none.

@@ -45,6 +45,70 @@ struct RegionTests {
     #expect(backend.waitForExit(timeoutMilliseconds: 0) == nil)
   }
 
+  @Test("a guest with an IOMMU and vfio-pci is woken by the device's interrupt")
+  func interrupt() throws {
+    let host = try LabHost(outputs: ["headless:1280x720@60"])
+    let socket = "\(host.folder)/region.sock"
+    let backend = try region(host, ["--vm", "web", "--socket-path", socket])
+    let guest = try boot(host, ["-device", "intel-iommu,intremap=on"] + Device.doorbell.arguments(socket))
+    try guest.run(
+      """
+      modprobe vfio-pci && modprobe vfio_iommu_type1 && echo 1af4 1110 >/sys/bus/pci/drivers/vfio-pci/new_id && ls /dev/vfio
+      """)
+    let figures = try guest.run(
+      """
+      framepath-guest pattern --frames 120 --hold 30 >/run/figures 2>&1 & \
+      while kill -0 $! && ! grep -q ms= /run/figures; do sleep 0.2; done; cat /run/figures; grep vfio-msix /proc/interrupts
+      """, seconds: 90)
+    print("lab: ivshmem-doorbell by VFIO: \(figures)")
+    #expect(figures.contains("frames=120 flipped=120 superseded=0 failed=0 refused=0"))
+    let line = try #require(figures.split(separator: "\n").last { $0.contains("vfio-msix") })
+    let count = line.split(separator: " ").dropFirst().prefix { Int($0) != nil }.compactMap { Int($0) }.reduce(0, +)
+    #expect(count >= 60, "interrupts: some flips are told together")
+    try host.expect(vm: "web", shows: .regionPattern(width: 1280, height: 720, frame: 120))
+    #expect(backend.waitForExit(timeoutMilliseconds: 0) == nil)
+  }
+
+  @Test("weston's desktop in a guest is mirrored, as QEMU itself photographs it")
+  func mirroredWeston() throws {
+    let host = try LabHost(outputs: ["headless:1024x768@60"])
+    let socket = "\(host.folder)/region.sock"
+    let backend = try region(host, ["--vm", "web", "--socket-path", socket, "--size", "16M"])
+    let guest = try boot(host, Device.doorbell.arguments(socket), shape: "virtio", archives: ["weston/weston.cpio"])
+    // One program at a time is the card's master.
+    try guest.run("kill $(pidof fpdraw); sleep 1; mkdir -p /run/user /var/run /etc/xdg && chmod 700 /run/user")
+    let configuration = [
+      "[core]", "require-input=false", "idle-time=0", "[shell]", "background-color=0xff336699", "clock-format=none",
+      "animation=none", "startup-animation=none", "[input-method]", "path=", "[output]", "name=Virtual-1",
+      "mode=1024x768",
+    ].joined(separator: "\\n")
+    try guest.run(
+      "printf '\(configuration)\\n' >/etc/xdg/weston.ini; (SEATD_VTBOUND=0 /usr/sbin/seatd >/run/seatd.log 2>&1 &) ; sleep 1"
+    )
+    try guest.run(
+      """
+      (XDG_RUNTIME_DIR=/run/user LD_LIBRARY_PATH=/usr/lib/x86_64-linux-gnu/weston LIBSEAT_BACKEND=seatd SEATD_VTBOUND=0 \
+      /usr/bin/weston --backend=drm --renderer=pixman --config=/etc/xdg/weston.ini --log=/run/weston.log >/run/weston.out 2>&1 &); \
+      sleep 6; true
+      """)
+    try guest.run("framepath-guest mirror >/run/mirror 2>&1 & true")
+    var judge = Picture(width: 1, height: 1) { _, _ in 0 }
+    // The shell draws its panel when it is ready.
+    for _ in 0..<40 {
+      try guest.qmp("screendump", arguments: #"{"filename":"\#(host.folder)/judge.png","format":"png"}"#)
+      judge = try Picture(png: "\(host.folder)/judge.png")
+      if judge.width == 1024, Set(judge.pixels).count > 4 { break }
+      try LabHost.pause(milliseconds: 500)
+    }
+    print("lab: weston: \(judge.width)x\(judge.height), \(Set(judge.pixels).count) colours")
+    guard judge.width == 1024, judge.height == 768, Set(judge.pixels).count > 4 else {
+      throw LabError("no desktop: \(try guest.run("cat /run/weston.log /run/weston.out /run/seatd.log"))")
+    }
+    try expectSoon(judge, host, guest)
+    #expect(try host.framepath(["status", "--json"]).contains(#""cpuCopies":0,"copiedBytes":0"#))
+    #expect(backend.waitForExit(timeoutMilliseconds: 0) == nil)
+  }
+
   @Test("a guest that is killed in mid-frame leaves the next one a fresh region")
   func killed() throws {
     let host = try LabHost(outputs: ["headless:1920x1080@60"])
@@ -223,14 +287,19 @@ struct RegionTests {
     return backend
   }
 
-  private func boot(_ host: LabHost, _ device: [String], shape: String = "none", programs: [String] = []) throws
-    -> LabGuest
-  {
+  private func boot(
+    _ host: LabHost, _ device: [String], shape: String = "none", programs: [String] = [], archives: [String] = []
+  ) throws -> LabGuest {
     let image = "\(host.folder)/guest.cpio"
     let made = try ChildProcess.run(
       ChildCommand(Lab.script("with-programs"), ["stock", image, Lab.program("framepath-guest")] + programs),
       timeoutMilliseconds: 60_000)
     guard made.exit.isSuccess else { throw LabError("no initramfs: \(made.error)") }
+    for archive in archives {
+      let words = ". \(Lab.script("lib.sh")); cat $LAB_CACHE/\(archive) >>\(image)"
+      let added = try ChildProcess.run(ChildCommand("bash", ["-c", words]))
+      guard added.exit.isSuccess else { throw LabError("\(archive): \(added.error)") }
+    }
     return try LabGuest(
       host: host, vm: "web", shape: .complete,
       arguments: ["--shape", shape, "--memory", "768M", "--", "-initrd", image] + device)

@@ -40,6 +40,13 @@ int clinux_uevent_socket(void);
 /* The next event of the kernel; messages of other senders are thrown away. */
 ptrdiff_t clinux_uevent_receive(int socket, void *bytes, size_t capacity);
 
+/* Opens a PCI device (its address, e.g. 0000:00:02.0) that is bound to vfio-pci, by its group's file. On success `fds`
+ * are the container, the group and the device. */
+int clinux_vfio_open(const char *group_path, const char *address, int fds[3]);
+
+/* Has the device's MSI-X vector raise `eventfd`, and lets the device send interrupts. */
+int clinux_vfio_enable_msix(int device, unsigned int vector, int eventfd);
+
 /* SO_PEERCRED. */
 int clinux_peer_credentials(int socket, int *pid, unsigned int *uid, unsigned int *gid);
 
