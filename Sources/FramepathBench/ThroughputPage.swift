@@ -35,8 +35,21 @@ extension ThroughputReport {
         }, isLogarithmic: true),
     ]
     section.charts += latencyCharts(size)
+    if size.runs.contains(where: { $0.wakeUpFloor != nil }) {
+      let floor = { (figure: KeyPath<WakeUpFloor, Double>) -> Spread in
+        Spread(size.runs.compactMap { $0.wakeUpFloor?[keyPath: figure] })
+      }
+      section.charts.append(
+        BarChart(
+          "CPU time of one wake-up of a process that does nothing", unit: "µs",
+          bars: [
+            BarChart.Bar("paced", floor(\.pacedMicroseconds)), BarChart.Bar("1000 Hz", floor(\.fastMicroseconds)),
+            BarChart.Bar("one after the other", floor(\.unpacedMicroseconds)),
+          ]))
+    }
     section.charts += peerCharts(size)
     section.tables = [table(size)]
+    if let ratios = ratioTable(size) { section.tables.append(ratios) }
     return section
   }
 
@@ -85,6 +98,27 @@ extension ThroughputReport {
       BarChart(
         "Beside others, same load: whole pictures", unit: "frames per second", bars: rate, isLogarithmic: true),
     ]
+  }
+
+  /// Each run beside each peer.
+  private func ratioTable(_ size: Size) -> [[String]]? {
+    guard size.runs.contains(where: { !$0.peers.isEmpty }) else { return nil }
+    var rows = [
+      [
+        "Run", "Peer", "Our frames/s over its", "Pictures we copied/s over its", "Its CPU over ours, per frame",
+        "Per picture copied or shown", "Paced",
+      ]
+    ]
+    for (number, run) in size.runs.enumerated() {
+      for peer in run.peers {
+        rows.append([
+          "\(number + 1)", peer.name, shortNumber(run.rateRatio(peer)), shortNumber(run.copiedRateRatio(peer)),
+          shortNumber(run.unpacedCPURatio(peer)), shortNumber(run.pictureCPURatio(peer)),
+          shortNumber(run.pacedCPURatio(peer)),
+        ])
+      }
+    }
+    return rows
   }
 
   /// Every run.
