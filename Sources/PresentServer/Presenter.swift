@@ -31,6 +31,8 @@ final class Presenter {
   let output: any Output
   /// What it is called in the protocol; unique among the outputs.
   let name: String
+  /// Whether it stands in for a monitor.
+  let isFallback: Bool
   /// The mode that clients are told: their preferred one.
   var homeMode: DisplayMode
   /// Who is on it, in the order in which they came.
@@ -66,9 +68,10 @@ final class Presenter {
   /// Blit time of one byte until it is measured, in picoseconds: 4 GB a second.
   static let picosecondsPerByte: Int64 = 250
 
-  init(_ output: any Output, name: String, loop: EventLoop) throws(SystemError) {
+  init(_ output: any Output, name: String, isFallback: Bool = false, loop: EventLoop) throws(SystemError) {
     self.output = output
     self.name = name
+    self.isFallback = isFallback
     self.loop = loop
     let info = output.info
     homeMode = info.mode

@@ -9,11 +9,14 @@ public struct NamedOutput {
   public var name: String
   /// The output.
   public var output: any Output
+  /// Whether it only stands in for a monitor: scanouts without a wish leave it as soon as there is another.
+  public var isFallback: Bool
 
   /// An output of that name.
-  public init(name: String, output: any Output) {
+  public init(name: String, output: any Output, isFallback: Bool = false) {
     self.name = name
     self.output = output
+    self.isFallback = isFallback
   }
 }
 
@@ -71,7 +74,9 @@ public final class Server {
     self.socket = socket
     do throws(SystemError) {
       var made: [Presenter] = []
-      for entry in outputs { made.append(try Presenter(entry.output, name: entry.name, loop: loop)) }
+      for entry in outputs {
+        made.append(try Presenter(entry.output, name: entry.name, isFallback: entry.isFallback, loop: loop))
+      }
       presenters = made
       wake = try EventFD()
       resumeTimer = try TimerFD()
@@ -230,9 +235,9 @@ public final class Server {
     }
   }
 
-  /// Takes over an output that came after the start; a scanout that waits gets it.
+  /// Takes over an output that came after the start; a scanout that waits, or sits on a stand-in, gets it.
   public func add(_ output: NamedOutput) throws(SystemError) {
-    let presenter = try Presenter(output.output, name: output.name, loop: loop)
+    let presenter = try Presenter(output.output, name: output.name, isFallback: output.isFallback, loop: loop)
     presenters.append(presenter)
     watch(presenter)
     placeWaiting()
@@ -280,6 +285,12 @@ public final class Server {
         if let presenter = freePresenter(for: head) { assign(head, presenter) }
       }
     }
+    // Those that waited came first: a stand-in is better than nothing.
+    for session in sessions where !session.isClosed {
+      for head in session.heads where head.parking == nil && head.wish.isEmpty && head.presenter?.isFallback == true {
+        if let presenter = freePresenter(for: head), !presenter.isFallback { assign(head, presenter) }
+      }
+    }
   }
 
   private func freePresenter(for head: Head) -> Presenter? {
@@ -287,7 +298,8 @@ public final class Server {
     if case .unplugged(let name)? = head.parking, let former = free.first(where: { $0.name == name }) {
       return former
     }
-    return head.wish.isEmpty ? free.min { $0.tiles.count < $1.tiles.count } : free.first { $0.name == head.wish }
+    if !head.wish.isEmpty { return free.first { $0.name == head.wish } }
+    return free.min { ($0.isFallback ? 1 : 0, $0.tiles.count) < ($1.isFallback ? 1 : 0, $1.tiles.count) }
   }
 
   private func assign(_ head: Head, _ presenter: Presenter) {

@@ -46,8 +46,8 @@ final class OutputSet {
     for card in cards { card.close() }
   }
 
-  /// Every monitor of every card that nobody else drives; a card that fails is passed over. One headless output while
-  /// there is no monitor at all.
+  /// Every monitor of every card that nobody else drives; a card that fails is passed over. Without any monitor one
+  /// headless output, which VMs leave once there is one.
   private func addAll() throws {
     let before = outputs.count
     for summary in KMSCard.list() where !summary.connectors.isEmpty {
@@ -57,7 +57,7 @@ final class OutputSet {
       }
       do { try addAll(of: try card(summary.path)) } catch { log("left alone: \(error)") }
     }
-    if outputs.count == before { try addHeadless(OutputChoice.headlessDefault) }
+    if outputs.count == before { try addHeadless(OutputChoice.headlessDefault, isFallback: true) }
   }
 
   /// Every monitor of a card, now and later.
@@ -121,8 +121,9 @@ final class OutputSet {
     outputs.append(NamedOutput(name: isTaken ? "\(name)-\(cardName)" : name, output: output))
   }
 
-  private func addHeadless(_ mode: DisplayMode) throws {
+  private func addHeadless(_ mode: DisplayMode, isFallback: Bool = false) throws {
     let name = "headless-\(outputs.count { $0.output.info.kind == .headless })"
-    outputs.append(NamedOutput(name: name, output: try HeadlessOutput(name: name, mode: mode, loop: loop)))
+    let output = try HeadlessOutput(name: name, mode: mode, loop: loop)
+    outputs.append(NamedOutput(name: name, output: output, isFallback: isFallback))
   }
 }

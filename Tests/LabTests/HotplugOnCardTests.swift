@@ -28,6 +28,34 @@ struct HotplugOnCardTests {
     guest.end()
   }
 
+  @Test("a VM on auto's stand-in moves to the monitor that is plugged in")
+  func leavesTheStandIn() throws {
+    try plug(0, false)
+    try plug(1, false)
+    defer {
+      try? plug(0, true)
+      try? plug(1, true)
+    }
+    let host = try LabHost(outputs: ["auto"])
+    #expect(try host.status().outputs.map(\.name) == ["headless-0"])
+    let guest = try CardGuest(host: host, vm: "web", width: 640, height: 480)
+    try guest.flip(grey: 0x21)
+    #expect(try host.status().scanout(vm: "web").output == "headless-0")
+
+    try plug(1, true)
+
+    try guest.waitForConfigChange()
+    #expect(try host.status().scanout(vm: "web").output == "Virtual-2")
+    // vkms's preferred mode, whatever the guest's picture has set.
+    #expect(try guest.displays()[0] == CardGuest.Display(isConnected: true, width: 1024, height: 768))
+    // The picture came along: the daemon shows it before the guest draws again.
+    try wait("the picture") { try host.status().scanout(vm: "web").framesFlipped >= 2 }
+    for grey in UInt8(0x30)..<0x34 { try guest.flip(grey: grey) }
+    try host.expect(output: "Virtual-2", shows: .solid(0x33_3333, width: 640, height: 480))
+    #expect(try host.status().scanout(vm: "web").copiedBytes == 0)
+    guest.end()
+  }
+
   @Test("the guest is told that its monitor is gone, and that it is back")
   func goneAndBack() throws {
     let host = try LabHost(outputs: ["kms:\(try #require(Lab.card)):Virtual-1:640x480"])

@@ -130,6 +130,33 @@ struct AssignmentTests {
     #expect(client.outputs[0]?.generation == 3)
   }
 
+  @Test("a scanout on a stand-in moves to the monitor that is plugged in; one that wished for the stand-in stays")
+  func fallback() throws {
+    let bench = try Bench([FakeOutput("stand-in")], fallbacks: ["stand-in"])
+    let first = try bench.client("first")
+    #expect(first.outputs[0]?.name == "stand-in")
+    let second = try bench.client("second")
+    #expect(second.outputs[0]?.parked == true)
+    let monitor = FakeOutput("monitor", width: 32, height: 24)
+    // Who has nothing at all goes first.
+    try bench.server?.add(NamedOutput(name: "monitor", output: monitor))
+    _ = try (first.messages(), second.messages())
+    #expect(first.outputs[0]?.name == "stand-in")
+    #expect(second.outputs[0]?.name == "monitor")
+    second.leave()
+    _ = try first.messages()
+    #expect(first.outputs[0]?.name == "monitor")
+    #expect(first.outputs[0]?.generation == 2)
+    #expect(!bench.output.isClosed)
+    // The stand-in is there for the next one, and nobody is moved back to it.
+    let third = try bench.client("third", outputs: ["stand-in"])
+    #expect(third.outputs[0]?.name == "stand-in")
+    try bench.server?.add(NamedOutput(name: "other", output: FakeOutput("other")))
+    _ = try third.messages()
+    #expect(third.outputs[0]?.name == "stand-in")
+    #expect(first.outputs[0]?.name == "monitor")
+  }
+
   @Test("a client's death blanks its output, even with a commit under way")
   func death() throws {
     let bench = try Bench()

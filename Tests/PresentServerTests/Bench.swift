@@ -22,13 +22,18 @@ final class Bench {
   var parked: [FakeOutput] { notes.parked }
   var lines: [String] { notes.lines }
 
-  init(_ outputs: [FakeOutput] = [FakeOutput()], options: ServerOptions = ServerOptions()) throws {
+  /// - Parameter fallbacks: names of the outputs that only stand in for a monitor.
+  init(
+    _ outputs: [FakeOutput] = [FakeOutput()], fallbacks: [String] = [], options: ServerOptions = ServerOptions()
+  ) throws {
     loop = try EventLoop()
     folder = try TemporaryFolder()
     self.outputs = outputs
     server = try Server(
-      loop: loop, outputs: outputs, socket: ServerSocket.open(path),
-      options: options,
+      loop: loop,
+      outputs: outputs.map {
+        NamedOutput(name: $0.info.name, output: $0, isFallback: fallbacks.contains($0.info.name))
+      }, socket: ServerSocket.open(path), options: options,
       makeParkedOutput: { [notes] name in
         let output = FakeOutput(name, width: 32, height: 24)
         notes.parked.append(output)
