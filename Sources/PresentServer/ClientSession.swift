@@ -16,7 +16,8 @@ final class ClientSession {
   private let connection: PresentConnection
   private var source: EventLoop.Source?
   private var wantsWritable = false
-  private var pace = FramePace()
+  private var framePace = MessagePace.frames
+  private var importPace = MessagePace.imports
   /// Until when nothing is read from a client that presents too much.
   private(set) var pausedUntilNanoseconds: UInt64?
 
@@ -61,10 +62,14 @@ final class ClientSession {
       do throws(PresentProtocolError) {
         guard let message = try connection.receiveClientMessage(fds: &fds) else { return }
         accept(message, &fds)
-        // A frame is mostly all for a while, and the loop tells of more: a call less, and others get their turn.
-        if case .present = message {
-          if server.isShared, let until = pace.pause(at: monotonicNanoseconds()) { pause(until) }
+        switch message {
+        case .present:
+          if server.isShared, let until = framePace.pause(at: monotonicNanoseconds()) { pause(until) }
+          // A frame is mostly all for a while, and the loop tells of more: a call less, and others get their turn.
           return
+        case .importBuffer:
+          if server.isShared, let until = importPace.pause(at: monotonicNanoseconds()) { return pause(until) }
+        default: break
         }
       } catch {
         switch error {

@@ -28,7 +28,7 @@ final class RegionFeed {
   private var doorbellSource: EventLoop.Source?
   private var timerSource: EventLoop.Source?
   private var polling = PollingPace()
-  private var pace = FramePace()
+  private var pace = MessagePace.frames
   private var isPaused = false
   private var lastRepair: UInt64 = 0
   /// Whether the poll timer stands at its longest interval.

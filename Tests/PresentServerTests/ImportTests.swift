@@ -58,6 +58,33 @@ struct ImportTests {
     #expect(!client.isEnded)
   }
 
+  @Test("is asked for as often as frames are shown; whoever asks without end waits, and nobody else does")
+  func flood() throws {
+    let bench = try Bench([FakeOutput("A"), FakeOutput("B")])
+    let (good, hasty) = (try bench.client("good"), try bench.client("hasty"))
+    try good.makeBuffer(1)
+    let list = try ImportRanges.list([ImportRanges.Entry(descriptor: 0, offset: 0, byteCount: 3 * pageByteCount)])
+    let memory = try MemFD.create(name: "guest", byteCount: 3 * pageByteCount)
+    let layout = try #require(FrameLayout(width: 64, height: 48, strideBytes: 256, format: .xrgb8888))
+    let connection = try #require(hasty.connectionForFlooding)
+    var answers = 0
+    for id in UInt32(100)..<200 {
+      let message = ClientMessage.importBuffer(
+        ImportBuffer(
+          bufferID: id, scanout: 0, generation: hasty.generation(), layout: layout, modifier: 0, memoryKind: .memfd,
+          rangeCount: 1), request: UInt64(id))
+      while try !connection.send(message, fds: [list.raw, memory.raw]) { answers += try hasty.messages().count }
+    }
+    try good.present(1, 1)
+    bench.output.vblank()
+    #expect(try good.messages() == [done(1, .flipped, 101)])
+    let all = try bench.run {
+      answers += try hasty.messages().count
+      return answers == 100
+    }
+    #expect(all, "\(answers) of 100 answered")
+  }
+
   @Test("is taken where a host buffer would be composed as well")
   func composedEitherWay() throws {
     let bench = try Bench([FakeOutput(fit: .compose("no mode of 64x48"))])
