@@ -85,8 +85,8 @@ public final class HeadlessOutput: Output {
     return try ReferencedBuffer(memory, layout: layout)
   }
 
-  /// Always a mode of the picture's size, at the current rate.
-  public func fit(_ buffer: any ScanoutBuffer, source: Rect) -> FitMethod {
+  /// Always a mode of the picture's size, at the current rate: no monitor minds.
+  public func fit(_ buffer: any ScanoutBuffer, source: Rect, keeping: DisplayMode?) -> FitMethod {
     if source.isEmpty { return .compose("the picture is empty") }
     return .mode(
       DisplayMode(width: source.width, height: source.height, refreshMillihertz: mode.refreshMillihertz))

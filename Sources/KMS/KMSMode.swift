@@ -70,5 +70,20 @@ struct KMSMode: Equatable {
     return nearest
   }
 
+  /// The modes in which a picture of that size fills the screen, best first: the current one, then the nearest to the
+  /// output's own rate, since a guest says none.
+  ///
+  /// - Parameters:
+  ///   - homeMillihertz: the rate of the mode that the output was opened in.
+  ///   - keeping: the only mode that the output may change to; nil for any.
+  static func candidates(
+    width: Int, height: Int, from modes: [KMSMode], current: KMSMode, homeMillihertz: Int, keeping: DisplayMode?
+  ) -> [KMSMode] {
+    let sized = modes.filter { $0.mode.width == width && $0.mode.height == height }
+    let others = sized.filter { $0 != current && (keeping == nil || $0.mode == keeping) }
+    let home = DisplayMode(width: width, height: height, refreshMillihertz: homeMillihertz)
+    return sized.filter { $0 == current } + others.sorted { $0.distance(to: home) < $1.distance(to: home) }
+  }
+
   private func distance(to wanted: DisplayMode) -> Int { abs(mode.refreshMillihertz - wanted.refreshMillihertz) }
 }

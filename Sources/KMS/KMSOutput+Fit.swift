@@ -24,7 +24,9 @@ extension KMSOutput {
   }
 
   /// A mode of the picture's size, else the picture in the middle, else the reason why neither works.
-  public func fit(_ buffer: any ScanoutBuffer, source: Rect) -> FitMethod {
+  ///
+  /// A guest that has the output to itself so sets the monitor's mode by its own.
+  public func fit(_ buffer: any ScanoutBuffer, source: Rect, keeping: DisplayMode?) -> FitMethod {
     guard let buffer = buffer as? KMSBuffer, buffer.device === device else {
       return .compose("the buffer belongs to another output")
     }
@@ -32,7 +34,10 @@ extension KMSOutput {
       return .compose("the source lies outside the buffer")
     }
     var why = "no mode of \(source.width)x\(source.height)"
-    for candidate in modes(of: source) {
+    let candidates = KMSMode.candidates(
+      width: source.width, height: source.height, from: connector.modes, current: mode,
+      homeMillihertz: homeMillihertz, keeping: keeping)
+    for candidate in candidates {
       let code = test(buffer, source, candidate)
       if code == 0 { return .mode(candidate.mode) }
       why = refusal(code, "the mode \(candidate.mode)")
@@ -125,14 +130,6 @@ extension KMSOutput {
 
   private func refusal(_ code: Int32, _ what: String) -> String {
     "\(card.capabilities.driverName) refused \(what): \(SystemError.text(of: code)) (errno \(code))"
-  }
-
-  /// The modes of a picture's size: the current one, then those with the current rate, then the rest.
-  private func modes(of source: Rect) -> [KMSMode] {
-    let sized = connector.modes.filter { $0.mode.width == source.width && $0.mode.height == source.height }
-    let rate = mode.mode.refreshMillihertz
-    return sized.filter { $0 == mode } + sized.filter { $0 != mode && $0.mode.refreshMillihertz == rate }
-      + sized.filter { $0 != mode && $0.mode.refreshMillihertz != rate }
   }
 
   private func centre(_ source: Rect) -> (x: Int, y: Int) {

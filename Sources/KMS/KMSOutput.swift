@@ -16,6 +16,8 @@ public final class KMSOutput: Output {
   let saved: SavedState
   var connector: Connector
   var mode: KMSMode
+  /// The rate of the mode that it was opened in, or got with another monitor; guests' modes stay near it.
+  private(set) var homeMillihertz: Int
   var modeBlob: PropertyBlob
   var request = AtomicRequest()
   var writeback: Writeback?
@@ -47,6 +49,7 @@ public final class KMSOutput: Output {
     self.pipeline = pipeline
     self.connector = connector
     self.mode = mode
+    homeMillihertz = mode.mode.refreshMillihertz
     wantedMode = wanted
     saved = try SavedState(card.device, pipeline, planes: card.topology.planes)
     let black: KMSBuffer
@@ -265,6 +268,7 @@ public final class KMSOutput: Output {
       mode =
         (try? KMSMode.choose(wantedMode, from: connector.modes, connector: connector.description.name))
         ?? connector.modes.first ?? mode
+      homeMillihertz = mode.mode.refreshMillihertz
       vblanks.changeMode(mode.mode)
       // The next commit sets the mode.
       scene = nil

@@ -189,13 +189,21 @@ public protocol Output: AnyObject {
   func importBuffer(_ memory: ImportedMemory, layout: FrameLayout, modifier: UInt64) throws(OutputError)
     -> any ScanoutBuffer
   /// How a picture of that size and format would be shown; asks the driver (TEST_ONLY) where it must.
-  func fit(_ buffer: any ScanoutBuffer, source: Rect) -> FitMethod
+  ///
+  /// - Parameter keeping: where several share the output, the one mode that it may change to; nil where it may take any
+  ///   of its modes.
+  func fit(_ buffer: any ScanoutBuffer, source: Rect, keeping: DisplayMode?) -> FitMethod
   /// Shows the frame at the next vblank and returns at once; `.busy` while a commit is pending.
   func commit(_ frame: OutputFrame, fit: FitMethod) throws(OutputError)
   /// What the hardware puts out now (a writeback connector), or nil where it has no such thing.
   func capture() throws(OutputError) -> MappedBuffer?
   /// Puts back what was on screen before this program and lets go of the hardware.
   func close()
+}
+
+extension Output {
+  /// How a picture would be shown on an output that nobody shares.
+  public func fit(_ buffer: any ScanoutBuffer, source: Rect) -> FitMethod { fit(buffer, source: source, keeping: nil) }
 }
 
 /// Memory that a client owns.

@@ -225,7 +225,8 @@ extension ClientSession {
     }
     // A screen has no alpha: a client's fourth byte is of no meaning there.
     let buffer = try output.makeBuffer(width: width, height: height, format: create.format.opaque)
-    guard case .compose(let why) = output.fit(buffer, source: Rect(width: width, height: height)),
+    let source = Rect(width: width, height: height)
+    guard case .compose(let why) = output.fit(buffer, source: source, keeping: presenter.keptMode),
       let layout = FrameLayout(
         width: width, height: height, strideBytes: width * PixelFormat.bytesPerPixel, format: create.format.opaque)
     else { return (buffer, nil) }
@@ -247,19 +248,20 @@ extension ClientSession {
     _ memory: ImportedMemory, _ layout: FrameLayout, _ modifier: UInt64, _ presenter: Presenter
   ) throws(OutputError) -> any ScanoutBuffer {
     let buffer = try presenter.output.importBuffer(memory, layout: layout, modifier: modifier)
-    if !presenter.layout.isTiled, let why = reasonToCopy(buffer, presenter.output) { throw .rejected(why) }
+    if !presenter.layout.isTiled, let why = reasonToCopy(buffer, presenter) { throw .rejected(why) }
     return buffer
   }
 
   /// Why a client's picture would be composed where one in a host buffer would be shown as it is; nil otherwise.
   ///
   /// A picture of a size that the output has not is composed either way: then straight from the client's memory.
-  private func reasonToCopy(_ buffer: any ScanoutBuffer, _ output: any Output) -> String? {
+  private func reasonToCopy(_ buffer: any ScanoutBuffer, _ presenter: Presenter) -> String? {
     let layout = buffer.layout
-    guard case .compose(let why) = output.fit(buffer, source: layout.bounds),
+    let (output, kept) = (presenter.output, presenter.keptMode)
+    guard case .compose(let why) = output.fit(buffer, source: layout.bounds, keeping: kept),
       let host = try? output.makeBuffer(width: layout.width, height: layout.height, format: layout.format.opaque)
     else { return nil }
-    if case .compose = output.fit(host, source: layout.bounds) { return nil }
+    if case .compose = output.fit(host, source: layout.bounds, keeping: kept) { return nil }
     return why
   }
 

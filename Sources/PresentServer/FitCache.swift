@@ -14,8 +14,10 @@ struct FitCache {
     var format: PixelFormat
     var memoryKind: MemoryKind
     var isImported: Bool
+    var keeping: DisplayMode?
 
-    init(_ frame: Presenter.Frame) {
+    init(_ frame: Presenter.Frame, keeping: DisplayMode?) {
+      self.keeping = keeping
       let layout = frame.buffer.buffer.layout
       sourceWidth = frame.source.width
       sourceHeight = frame.source.height
@@ -33,8 +35,8 @@ struct FitCache {
   private static let capacity = 64
   private var methods: [Key: FitMethod] = [:]
 
-  mutating func method(for frame: Presenter.Frame, ask: () -> FitMethod) -> FitMethod {
-    let key = Key(frame)
+  mutating func method(for frame: Presenter.Frame, keeping: DisplayMode?, ask: () -> FitMethod) -> FitMethod {
+    let key = Key(frame, keeping: keeping)
     if let known = methods[key] { return known }
     let answer = ask()
     if methods.count >= FitCache.capacity { methods.removeAll(keepingCapacity: true) }
@@ -42,6 +44,9 @@ struct FitCache {
     return answer
   }
 
-  mutating func remember(_ method: FitMethod, for frame: Presenter.Frame) { methods[Key(frame)] = method }
+  mutating func remember(_ method: FitMethod, for frame: Presenter.Frame, keeping: DisplayMode?) {
+    methods[Key(frame, keeping: keeping)] = method
+  }
+
   mutating func removeAll() { methods.removeAll(keepingCapacity: true) }
 }

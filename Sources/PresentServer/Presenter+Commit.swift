@@ -96,6 +96,8 @@ extension Presenter {
     // A driver whose flips are told in another clock's time, or none, is not predicted.
     let time = Nanoseconds(clamping: timeNanoseconds)
     let isPlausible = abs(now - time) < 1_000_000_000
+    // A guest's mode may have another rate.
+    scheduler.setTiming(Presenter.timing(of: output.info.mode), at: now)
     scheduler.flipDone(sequence: sequence, timestamp: isPlausible ? time : nil, at: now, into: &decisions)
     reportUnseen()
     run()

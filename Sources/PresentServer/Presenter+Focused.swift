@@ -27,12 +27,19 @@ extension Presenter {
     return true
   }
 
+  /// The mode to stay in where the focus may change at any time: a monitor takes a second for a mode set. nil for a
+  /// scanout that has the output to itself, whose guest's mode is the monitor's.
+  var keptMode: DisplayMode? { tiles.count > 1 ? homeMode : nil }
+
   /// Commits a frame directly, or composed where the output cannot show it as it is.
   private func show(_ frame: Frame, of tile: Tile) throws(OutputError) -> (Int, Int) {
     var reason = frame.buffer.composeReason
     if reason == nil && tile.cursor != nil && !hasCursorPlane { reason = "\(name) has no cursor plane" }
     if reason == nil {
-      let method = fits.method(for: frame) { output.fit(frame.buffer.buffer, source: frame.source) }
+      let kept = keptMode
+      let method = fits.method(for: frame, keeping: kept) {
+        output.fit(frame.buffer.buffer, source: frame.source, keeping: kept)
+      }
       if case .compose(let why) = method {
         reason = why
       } else {
@@ -40,7 +47,7 @@ extension Presenter {
           return try showDirectly(frame, method, tile)
         } catch {
           guard case .rejected(let why) = error else { throw error }
-          fits.remember(.compose(why), for: frame)
+          fits.remember(.compose(why), for: frame, keeping: kept)
           reason = why
         }
       }

@@ -58,6 +58,20 @@ private func timing(
     #expect(try KMSMode.choose(anyRate, from: modes, connector: "HDMI-A-1") == fullHD)
   }
 
+  @Test func `a guest's size is shown in the current mode, else in the one nearest to the output's own rate`() throws {
+    let fast = try timing(clock: 297_000, 1920, 2200, 1080, 1125)
+    let modes = [preferred, fast, fullHDSlow, fullHD]
+    let candidates = { (current: KMSMode, keeping: DisplayMode?) in
+      KMSMode.candidates(
+        width: 1920, height: 1080, from: modes, current: current, homeMillihertz: 60_000, keeping: keeping)
+    }
+    #expect(candidates(preferred, nil) == [fullHD, fullHDSlow, fast])
+    #expect(candidates(fast, nil) == [fast, fullHD, fullHDSlow])
+    #expect(candidates(preferred, preferred.mode) == [])
+    #expect(candidates(fast, preferred.mode) == [fast])
+    #expect(candidates(preferred, fullHDSlow.mode) == [fullHDSlow])
+  }
+
   @Test(arguments: ["1920x1080@75", "1280x720"])
   func `a mode that the monitor lacks is an error that lists what it has`(text: String) throws {
     let wanted = try #require(DisplayMode(text))

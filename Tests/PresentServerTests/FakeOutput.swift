@@ -36,6 +36,8 @@ final class FakeOutput: Output {
   /// What `fit` answers.
   var fitAnswer: (Rect) -> FitMethod
   private(set) var fitQuestions = 0
+  /// The mode that each question wanted kept.
+  private(set) var keptModes: [DisplayMode?] = []
   /// What the next commits throw.
   var refusals: [OutputError] = []
   /// What `importBuffer` throws.
@@ -82,8 +84,9 @@ final class FakeOutput: Output {
     return buffer
   }
 
-  func fit(_ buffer: any ScanoutBuffer, source: Rect) -> FitMethod {
+  func fit(_ buffer: any ScanoutBuffer, source: Rect, keeping: DisplayMode?) -> FitMethod {
     fitQuestions += 1
+    keptModes.append(keeping)
     if let importedFit, imported.contains(where: { $0 === buffer }) { return importedFit }
     return fitAnswer(source)
   }

@@ -116,6 +116,31 @@ struct SharedOutputTests {
     #expect(try bench.output.shown?.buffer?.mapped().color(5, 5) == 2)
   }
 
+  @Test("a VM that has the output alone sets its mode; while others wait for the focus, it keeps the mode")
+  func keptMode() throws {
+    let bench = try Bench()
+    try bench.server?.apply("[outputs]\nlayout = \"focus\"")
+    let one = try bench.client("one")
+    try one.makeBuffer(1)
+    try one.present(1, 1)
+    bench.output.vblank()
+    #expect(bench.output.keptModes == [nil, nil])
+    let two = try bench.client("two")
+    try one.present(2, 1)
+    bench.output.vblank()
+    #expect(bench.output.keptModes.last == bench.output.info.mode)
+    try two.makeBuffer(1)
+    #expect(bench.output.keptModes.last == bench.output.info.mode)
+    two.leave()
+    try bench.settle()
+    bench.output.vblank()
+    let questions = bench.output.fitQuestions
+    try one.present(3, 1)
+    bench.output.vblank()
+    #expect(bench.output.fitQuestions == questions, "the answer for it alone is known")
+    #expect(bench.output.shown?.buffer != nil)
+  }
+
   @Test("another policy between two commits loses no frame", arguments: ["fifo", "roundRobin", "weightedFair", "sla"])
   func policy(_ policy: String) throws {
     let bench = try Bench()
