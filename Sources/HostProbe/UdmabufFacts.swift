@@ -81,7 +81,8 @@ public struct UdmabufFacts: Equatable, Sendable {
             : """
             echo \(UdmabufFacts.goodListLimit) | sudo tee \(UdmabufFacts.parameters)/list_limit; for every boot, \
             udmabuf.list_limit=\(UdmabufFacts.goodListLimit) on the kernel's command line (or options udmabuf \
-            list_limit=\(UdmabufFacts.goodListLimit) in /etc/modprobe.d if it is a module).
+            list_limit=\(UdmabufFacts.goodListLimit) in /etc/modprobe.d if it is a module). For such a guest that \
+            saves a copy of 8 MB in every 1920x1080 frame, of 33 MB in every 3840x2160 one.
             """))
     }
     if let sizeLimitMebibytes {
@@ -91,7 +92,9 @@ public struct UdmabufFacts: Equatable, Sendable {
         Finding(
           isGood ? .ok : .note, "udmabuf size_limit_mb",
           "\(sizeLimitMebibytes) MiB in a buffer; a 1920x1080 frame has 8, a 3840x2160 one 32",
-          advice: isGood ? nil : "echo 64 | sudo tee \(UdmabufFacts.parameters)/size_limit_mb"))
+          advice: isGood
+            ? nil
+            : "echo 64 | sudo tee \(UdmabufFacts.parameters)/size_limit_mb: that saves a copy of every larger frame."))
     }
     return findings
   }

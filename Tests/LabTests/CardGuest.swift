@@ -1,8 +1,8 @@
 import LinuxIO
 import VhostUserFrontend
 
-/// A guest without a kernel on a real backend: blobs of its own memory, filled with one colour each, and flips that wait
-/// for their fence as Linux does.
+/// A guest without a kernel on a real backend: blobs of its own memory and flips that wait for their fence, as Linux
+/// does.
 final class CardGuest {
   /// A head as GET_DISPLAY_INFO tells it.
   struct Display: Equatable {
@@ -13,44 +13,150 @@ final class CardGuest {
 
   let backend: ChildProcess
   private let frontend: Frontend
-  private let width: Int
-  private let height: Int
-  private var pictures: [UInt64] = []
+  private var width: Int
+  private var height: Int
+  private let framebuffer: (width: Int, height: Int)
+  private let pieceBytes: Int
+  /// Where the pieces of each picture's memory lie, in the picture's order.
+  private var pictures: [[(address: UInt64, byteCount: Int)]] = []
+  /// The pictures' blobs.
+  private var resources: [UInt32] = []
+  /// Blobs that are not shown any more after the next flip.
+  private var retired: [UInt32] = []
+  private var lastResource: UInt32 = 0
   private var shown = 0
+  private let requestAddress: UInt64
+  private let answerAddress: UInt64
+  private static let requestBytes = 1 << 16
 
-  /// Starts the device and makes two pictures of that size.
-  init(host: LabHost, vm: String, width: Int, height: Int) throws {
+  /// Starts the device and makes two pictures.
+  ///
+  /// - Parameters:
+  ///   - width: of what is shown, as `height`.
+  ///   - framebuffer: the size of each picture, whose upper left part is shown; nil is that part's own.
+  ///   - pieceBytes: pictures lie in pieces of so many bytes, whole pages, no two of which follow each other in memory.
+  init(
+    host: LabHost, vm: String, width: Int, height: Int, framebuffer: (width: Int, height: Int)? = nil,
+    pieceBytes: Int = .max
+  ) throws {
     self.width = width
     self.height = height
+    self.framebuffer = framebuffer ?? (width, height)
+    self.pieceBytes = pieceBytes
     backend = try host.backend(vm: vm)
-    let byteCount = (width * height * 4 + 4095) / 4096 * 4096
+    let byteCount = (self.framebuffer.width * self.framebuffer.height * 4 + 4095) / 4096 * 4096
     frontend = try Frontend(path: host.backendSocket(vm: vm), ram: GuestRAM(byteCount: 2 * byteCount + (8 << 20)))
+    requestAddress = frontend.ram.allocate(CardGuest.requestBytes, alignment: 4096)
+    answerAddress = frontend.ram.allocate(4096)
     frontend.timeoutMilliseconds = 20_000
     try frontend.realize()
     try frontend.start()
-    for resource in UInt32(1)...2 {
-      let base = frontend.ram.allocate(byteCount, alignment: 4096)
-      frontend.ram.fill(base, byteCount)
-      pictures.append(base)
-      // VIRTIO_GPU_CMD_RESOURCE_CREATE_BLOB of guest memory, shareable, in one piece.
-      try request(
-        0x010C, [resource, 1, 2, 1, 0, 0, UInt32(byteCount), 0, UInt32(base), UInt32(base >> 32), UInt32(byteCount), 0])
-    }
+    for _ in 0..<2 { pictures.append(pieces(of: byteCount)) }
+    try renewBlobs()
   }
 
   /// Draws the next picture in one grey, shows it, and waits for its fence.
   func flip(grey: UInt8) throws {
-    try flip(colour: UInt32(grey) &* 0x01_0101)
+    draw(grey: grey)
+    try flip()
   }
 
   /// Draws the next picture in one colour, 0xRRGGBB, and shows it.
   ///
   /// - Parameter waits: whether for its fence, as Linux does; else the guest asks for none and draws on at once.
   func flip(colour: UInt32, waits: Bool = true) throws {
-    let picture = shown % 2
-    frontend.ram.fill(pictures[picture], width * height, pixels: colour)
-    try show(picture, isFenced: waits)
+    for piece in pictures[shown % 2] { frontend.ram.fill(piece.address, piece.byteCount / 4, pixels: colour) }
+    try beginFlip(isFenced: waits)
+    try endFlip()
+  }
+
+  /// Draws the next picture in one grey.
+  func draw(grey: UInt8) {
+    for piece in pictures[shown % 2] { frontend.ram.fill(piece.address, piece.byteCount, with: grey) }
+  }
+
+  /// Draws the next picture, shows it, and waits for its fence.
+  func flip(_ picture: Picture) throws {
+    picture.pixels.withUnsafeBytes { pixels in
+      let rowBytes = picture.width * 4
+      for row in 0..<picture.height {
+        write(UnsafeRawBufferPointer(rebasing: pixels[row * rowBytes..<(row + 1) * rowBytes]), row: row)
+      }
+    }
+    try flip()
+  }
+
+  /// Writes one row of the next picture: XRGB8888 from its left edge on.
+  func write(_ row: UnsafeRawBufferPointer, row number: Int) {
+    var (offset, from) = (number * framebuffer.width * 4, 0)
+    for piece in pictures[shown % 2] {
+      if offset < piece.byteCount, from < row.count {
+        let count = min(piece.byteCount - offset, row.count - from)
+        let target = Int(piece.address) + offset
+        UnsafeMutableRawBufferPointer(rebasing: frontend.ram.bytes[target..<target + count])
+          .copyMemory(from: UnsafeRawBufferPointer(rebasing: row[from..<from + count]))
+        from += count
+        offset += count
+      }
+      offset -= piece.byteCount
+    }
+  }
+
+  /// Shows the next picture as it is, and waits for its fence.
+  func flip() throws {
+    try beginFlip()
+    try endFlip()
+  }
+
+  /// Shows the next picture as it is; `endFlip` waits for its answer.
+  func beginFlip(isFenced: Bool = true) throws {
+    let resource = resources[shown % 2]
+    let (width, height) = (UInt32(width), UInt32(height))
     shown += 1
+    // SET_SCANOUT_BLOB in B8G8R8X8, then RESOURCE_FLUSH.
+    try request(
+      0x010D,
+      [
+        0, 0, width, height, 0, resource, UInt32(framebuffer.width), UInt32(framebuffer.height), 2, 0,
+        UInt32(framebuffer.width * 4), 0, 0, 0, 0, 0, 0, 0,
+      ])
+    submit(0x0104, [0, 0, width, height, resource, 0], isFenced: isFenced, byteCount: 24)
+  }
+
+  func endFlip() throws {
+    _ = try answer(to: 0x0104, 0x1100, byteCount: 24)
+    // RESOURCE_UNREF
+    for resource in retired { try request(0x0102, [resource, 0]) }
+    retired = []
+  }
+
+  /// Changes the size of what is shown from the next flip on, within the picture's.
+  func changeSize(width: Int, height: Int) {
+    self.width = width
+    self.height = height
+  }
+
+  /// Turns the head off, as a guest's DPMS does.
+  func turnOff() throws {
+    // SET_SCANOUT without a resource.
+    try request(0x0103, [0, 0, 0, 0, 0, 0])
+  }
+
+  /// Takes new blobs of the same memory for the old ones, as a guest does that makes its frame buffers anew.
+  func renewBlobs() throws {
+    retired += resources
+    resources = []
+    for pieces in pictures {
+      lastResource += 1
+      resources.append(lastResource)
+      let byteCount = pieces.reduce(0) { $0 + $1.byteCount }
+      // RESOURCE_CREATE_BLOB of guest memory, shareable.
+      var words: [UInt32] = [lastResource, 1, 2, UInt32(pieces.count), 0, 0, UInt32(byteCount), 0]
+      for piece in pieces {
+        words += [UInt32(truncatingIfNeeded: piece.address), UInt32(piece.address >> 32), UInt32(piece.byteCount), 0]
+      }
+      try request(0x010C, words)
+    }
   }
 
   /// Which heads GET_DISPLAY_INFO says have a monitor, and their sizes.
@@ -65,40 +171,46 @@ final class CardGuest {
 
   func end() { frontend.close() }
 
-  private func show(_ picture: Int, isFenced: Bool) throws {
-    let (width, height, resource) = (UInt32(width), UInt32(height), UInt32(picture + 1))
-    // SET_SCANOUT_BLOB in B8G8R8X8, then RESOURCE_FLUSH.
-    try request(
-      0x010D, [0, 0, width, height, 0, resource, width, height, 2, 0, width * 4, 0, 0, 0, 0, 0, 0, 0])
-    try request(0x0104, [0, 0, width, height, resource, 0], isFenced: isFenced)
+  /// Guest memory for a picture: every other piece first.
+  private func pieces(of byteCount: Int) -> [(address: UInt64, byteCount: Int)] {
+    let base = frontend.ram.allocate(byteCount, alignment: 4096)
+    let step = min(pieceBytes, byteCount)
+    let starts = Array(stride(from: 0, to: byteCount, by: step))
+    return (starts.filter { $0 / step % 2 == 0 } + starts.filter { $0 / step % 2 == 1 }).map {
+      (address: base + UInt64($0), byteCount: min(step, byteCount - $0))
+    }
   }
+
+  // MARK: Requests
 
   /// Sends a request and waits for its answer.
   @discardableResult
   private func request(
-    _ type: UInt32, _ words: [UInt32], isFenced: Bool = false, answer: UInt32 = 0x1100, byteCount: Int = 24
+    _ type: UInt32, _ words: [UInt32], answer wanted: UInt32 = 0x1100, byteCount: Int = 24
   ) throws -> [UInt32] {
+    submit(type, words, isFenced: false, byteCount: byteCount)
+    return try answer(to: type, wanted, byteCount: byteCount)
+  }
+
+  private func submit(_ type: UInt32, _ words: [UInt32], isFenced: Bool, byteCount: Int) {
     let flags: UInt32 = isFenced ? 1 : 0
     let bytes = ([type, flags, flags, 0, 0, 0] + words).flatMap { word in
       (0..<4).map { UInt8(truncatingIfNeeded: word >> ($0 * 8)) }
     }
-    if requestAddress == 0 {
-      requestAddress = frontend.ram.allocate(4096)
-      answerAddress = frontend.ram.allocate(4096)
-    }
+    precondition(bytes.count <= CardGuest.requestBytes, "a request of \(bytes.count) bytes")
     frontend.ram.write(bytes, at: requestAddress)
     frontend.queues[0].submit([.readable(requestAddress, bytes.count), .writable(answerAddress, byteCount)])
+  }
+
+  private func answer(to type: UInt32, _ wanted: UInt32, byteCount: Int) throws -> [UInt32] {
     _ = try frontend.queues[0].waitForUsed(timeoutMilliseconds: 20_000)
     let reply = frontend.ram.read(answerAddress, byteCount)
     let found = stride(from: 0, to: byteCount, by: 4).map { at in
       (0..<4).reduce(UInt32(0)) { $0 | UInt32(reply[at + $1]) << ($1 * 8) }
     }
-    guard found[0] == answer else {
+    guard found[0] == wanted else {
       throw LabError("request 0x\(String(type, radix: 16)) got 0x\(String(found[0], radix: 16))")
     }
     return found
   }
-
-  private var requestAddress: UInt64 = 0
-  private var answerAddress: UInt64 = 0
 }

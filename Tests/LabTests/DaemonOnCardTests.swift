@@ -35,7 +35,7 @@ struct DaemonOnCardTests {
     try painter.show(buffer)
     try host.expect(output: output.name, shows: picture)
     try host.expect(vm: "painter", shows: picture)
-    try waitForPhotograph(output)
+    try Lab.waitForPhotograph(width: output.width, height: output.height)
     #expect(host.stop() == .status(0))
   }
 
@@ -110,16 +110,6 @@ struct DaemonOnCardTests {
       #expect(result.exit == .status(1))
       #expect(result.error.contains(hint), "\(result.error)")
     }
-  }
-
-  /// Lets the VM's host photograph the card from outside, where it wants to.
-  private func waitForPhotograph(_ output: Status.OutputStatus) throws {
-    guard let shared = Lab.sharedFolder else { return }
-    _ = try ChildProcess.run(
-      ChildCommand(
-        "sh",
-        ["-c", "echo \(output.width) \(output.height) >\(shared)/drawn.new; mv \(shared)/drawn.new \(shared)/drawn"]))
-    try LabHost.wait(for: "\(shared)/photographed", seconds: 60)
   }
 }
 

@@ -26,6 +26,17 @@ enum Lab {
   }
 }
 
+extension Lab {
+  /// Lets the KMS VM's host photograph the card from outside, where it wants to: `KMSHostTests` compare the photograph
+  /// with the noise of seed 11.
+  static func waitForPhotograph(width: Int, height: Int) throws {
+    guard let shared = Lab.sharedFolder else { return }
+    let write = "echo \(width) \(height) >\(shared)/drawn.new; mv \(shared)/drawn.new \(shared)/drawn"
+    _ = try ChildProcess.run(ChildCommand("sh", ["-c", write]))
+    try LabHost.wait(for: "\(shared)/photographed", seconds: 60)
+  }
+}
+
 /// An error that a test reports as it stands.
 struct LabError: Error, CustomStringConvertible {
   let description: String

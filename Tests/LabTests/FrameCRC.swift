@@ -1,0 +1,75 @@
+import LinuxIO
+import TestSupport
+
+/// The kernel's CRC of what the first CRTC puts out, as vkms computes it: a judge that is no part of this project.
+enum FrameCRC {
+  /// The CRC of a frame that is put out from now on.
+  static func next() throws -> UInt32 {
+    let crcs = try FrameCRCs()
+    var seen: [UInt32] = []
+    let deadline = monotonicNanoseconds() + 120_000_000_000
+    // The first frames may have been composed before.
+    while seen.count < 3 {
+      guard monotonicNanoseconds() < deadline else { throw LabError("the kernel tells no CRC within 120 s") }
+      try LabHost.pause(milliseconds: 50)
+      seen += crcs.drain()
+    }
+    return seen[seen.count - 1]
+  }
+
+  /// What vkms says of a frame of one grey: CRC-32 without its two inversions over 16-bit alpha, red, green and blue.
+  static func ofUniformFrame(grey: UInt8, width: Int, height: Int) -> UInt32 {
+    let low = grey
+    var pixel = Step.identity
+    for byte in [0xFF, 0xFF, low, low, low, low, low, low] { pixel = pixel.then(Step(byte: byte)) }
+    return pixel.repeated(width * height).apply(0)
+  }
+
+  /// What some bytes do to a CRC: a linear map over its bits and a constant, so that many pixels cost few steps.
+  private struct Step {
+    /// Images of the 32 single bits.
+    var columns: [UInt32]
+    var constant: UInt32
+
+    static let identity = Step(columns: (0..<32).map { 1 << UInt32($0) }, constant: 0)
+
+    init(columns: [UInt32], constant: UInt32) {
+      self.columns = columns
+      self.constant = constant
+    }
+
+    init(byte: UInt8) {
+      let zero = Step.crc(0, 0)
+      columns = (0..<32).map { Step.crc(1 << UInt32($0), 0) ^ zero }
+      constant = Step.crc(0, byte)
+    }
+
+    /// CRC-32 of the kernel's `crc32_le`, bit by bit.
+    private static func crc(_ value: UInt32, _ byte: UInt8) -> UInt32 {
+      var value = value ^ UInt32(byte)
+      for _ in 0..<8 { value = value >> 1 ^ (value & 1 == 1 ? 0xEDB8_8320 : 0) }
+      return value
+    }
+
+    private func linear(_ value: UInt32) -> UInt32 {
+      var result: UInt32 = 0
+      for bit in 0..<32 where value >> UInt32(bit) & 1 == 1 { result ^= columns[bit] }
+      return result
+    }
+
+    func apply(_ value: UInt32) -> UInt32 { linear(value) ^ constant }
+
+    /// This, and then `next`.
+    func then(_ next: Step) -> Step { Step(columns: columns.map(next.linear), constant: next.apply(constant)) }
+
+    func repeated(_ count: Int) -> Step {
+      var (result, power, rest) = (Step.identity, self, count)
+      while rest > 0 {
+        if rest & 1 == 1 { result = result.then(power) }
+        power = power.then(power)
+        rest >>= 1
+      }
+      return result
+    }
+  }
+}
