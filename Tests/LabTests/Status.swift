@@ -40,6 +40,7 @@ struct Status: Decodable {
     let framesSuperseded: Int
     let cpuCopies: Int
     let copiedBytes: Int
+    let buffers: Int?
   }
 
   let outputs: [OutputStatus]

@@ -1,0 +1,88 @@
+import Foundation
+import LinuxIO
+import PresentClient
+import Testing
+
+/// A guest that draws as fast as its fences let it, on a real daemon and backend.
+@Suite("Pacing", .serialized)
+struct PacingTests {
+  /// Judged by the output's own clock, the times in its flip events. All three processes go before the machine's other
+  /// work: one that waits a whole period for a processor loses a vblank.
+  @Test("1000 flips at 60 Hz take 16.6 to 16.8 s of the output's time")
+  func thousandFlips() throws {
+    let host = try LabHost(outputs: ["headless:640x480@60"])
+    let guest = try CardGuest(host: host, vm: "web", width: 640, height: 480)
+    let processes = [host.daemonPID, guest.backend.pid, currentProcessID()]
+    for process in processes { schedule(process, "--fifo", 1) }
+    defer { for process in processes { schedule(process, "--other", 0) } }
+    try guest.flip(grey: 0)
+    let flips = try flipTimes(of: 1000, guest, host)
+    #expect(flips.count == 1000)
+    let intervals = zip(flips, flips.dropFirst()).map { Double($1 - $0) / (1e9 / 60) }.sorted()
+    #expect(intervals.allSatisfy { abs($0 - $0.rounded()) < 0.001 }, "flips are at vblanks")
+    #expect(intervals[0] > 0.999, "no two at one vblank")
+    let seconds = Double(flips[999] - flips[0]) / 1e9
+    print("lab: 1000 flips in \(seconds) s, interval p99 \(intervals[989]) periods, max \(intervals[998])")
+    #expect((16.6...16.8).contains(seconds))
+    #expect(try host.status().scanout(vm: "web").framesSuperseded == 0)
+    guest.end()
+  }
+
+  @Test("a guest that makes new buffers for every frame keeps its zero copies, and none is left behind")
+  func newBuffersForEveryFrame() throws {
+    let host = try LabHost(outputs: ["headless:640x480@60", "headless:640x480@60"])
+    // With a neighbour there are limits.
+    let neighbour = try CardGuest(host: host, vm: "neighbour", width: 640, height: 480)
+    let guest = try CardGuest(host: host, vm: "web", width: 640, height: 480, pieceBytes: 1 << 14)
+    for frame in 0..<240 {
+      try guest.flip(grey: UInt8(frame))
+      try guest.renewBlobs()
+    }
+    try neighbour.flip(grey: 1)
+    let scanout = try host.status().scanout(vm: "web")
+    #expect(scanout.framesFlipped == 240)
+    #expect(scanout.path == "direct")
+    #expect(scanout.copiedBytes == 0)
+    #expect((scanout.buffers ?? .max) <= 2)
+    try host.expect(vm: "web", shows: .solid(239 * 0x01_0101, width: 640, height: 480))
+    guest.end()
+    neighbour.end()
+  }
+
+  /// Sets how a process is scheduled; without the right to do so it stays as it is.
+  private func schedule(_ process: Int32, _ policy: String, _ priority: Int) {
+    _ = try? ChildProcess.run(
+      ChildCommand("chrt", ["--all-tasks", policy, "--pid", "\(priority)", "\(process)"]))
+  }
+
+  /// When the next flips were on screen, in nanoseconds.
+  private func flipTimes(of count: Int, _ guest: CardGuest, _ host: LabHost) throws -> [UInt64] {
+    var times: [UInt64: UInt64] = [:]
+    let first = try trace(host).map(\.frame).max() ?? 0
+    for flip in 1...count {
+      try guest.flip(grey: UInt8(truncatingIfNeeded: flip))
+      // The daemon remembers 512 frames.
+      if flip % 400 == 0 || flip == count {
+        for record in try trace(host) where record.frame > first && record.outcome == "flipped" {
+          times[record.frame] = record.flippedNanoseconds
+        }
+      }
+    }
+    return times.values.sorted()
+  }
+
+  private struct Trace: Decodable {
+    struct Record: Decodable {
+      let frame: UInt64
+      let flippedNanoseconds: UInt64
+      let outcome: String
+    }
+    struct Scanout: Decodable { let frames: [Record] }
+    let scanouts: [Scanout]
+  }
+
+  private func trace(_ host: LabHost) throws -> [Trace.Record] {
+    let json = try PresentTool.trace(path: host.socket)
+    return try JSONDecoder().decode(Trace.self, from: Data(json)).scanouts.flatMap(\.frames)
+  }
+}
