@@ -141,6 +141,21 @@ struct SharedOutputTests {
     #expect(bench.output.shown?.buffer != nil)
   }
 
+  @Test("a guest's mode of another rate is what frames are scheduled by from its flip on")
+  func rateOfAGuestsMode() throws {
+    let bench = try Bench()
+    let client = try bench.client("web")
+    try client.makeBuffer(1)
+    try client.present(1, 1)
+    bench.output.vblank()
+    let promise = "[vm.web]\nsla = 75"
+    #expect(throws: SettingsError.self) { try bench.server?.apply(promise) }
+    try client.present(2, 1)
+    bench.output.info.mode.refreshMillihertz = 85_000
+    bench.output.vblank()
+    #expect(throws: Never.self) { try bench.server?.apply(promise) }
+  }
+
   @Test("another policy between two commits loses no frame", arguments: ["fifo", "roundRobin", "weightedFair", "sla"])
   func policy(_ policy: String) throws {
     let bench = try Bench()
