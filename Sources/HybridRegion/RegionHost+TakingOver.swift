@@ -26,63 +26,30 @@ extension RegionHost {
     epochRefusals = UInt32(truncatingIfNeeded: words.refusals.load() >> 32)
     present = RingConsumer(epoch: epoch, head: head.position)
     release = RingProducer(epoch: epoch, tail: tail.position)
-    var frames = lastFrames(before: head.position)
-    forgetReleased(&frames, before: tail.position)
-    var holds: [HostSlots.Hold?] = Array(repeating: nil, count: layout.slotCount)
-    var lastFrame: UInt64 = 0
-    for frame in frames {
-      lastFrame = max(lastFrame, frame.number)
-      guard frame.isHeld else { continue }
-      holds[frame.slot] = HostSlots.Hold(epoch: frame.number == 0 ? 0 : epoch, frame: frame.number)
-      heldFrames.append(RegionHeldFrame(slot: frame.slot, frame: frame.frame, isTold: frame.isTold))
-    }
-    slots = HostSlots(holds: holds, lastFrame: lastFrame)
-    heldFrames.sort { ($0.frame?.frame ?? 0) < ($1.frame?.frame ?? 0) }
-  }
-
-  /// A slot's last present, as the rings tell it.
-  private struct LastFrame {
-    var slot: Int
-    var number: UInt64
-    var frame: RegionFrame?
-    var isHeld = true
-    var isTold = false
-  }
-
-  /// The last present of each slot; frame 0 for one that was held at the attach and not presented since.
-  private func lastFrames(before head: UInt32) -> [LastFrame] {
-    var found: [LastFrame] = []
-    var entry = PresentEntry()
-    var ring = words.present
-    for back in 1...UInt32(layout.presentEntryCount) {
-      guard RingConsumer.reread(head &- back, epoch: epoch, into: &entry, from: &ring) else { continue }
-      let slot = Int(entry.slot)
-      guard slot < layout.slotCount, !found.contains(where: { $0.slot == slot }) else { continue }
-      found.append(LastFrame(slot: slot, number: entry.frame, frame: try? picture(of: entry).get()))
-    }
-    let heldAtAttach = words.heldAtAttach.load()
-    for slot in 0..<layout.slotCount where heldAtAttach >> UInt64(slot) & 1 == 1 {
-      if !found.contains(where: { $0.slot == slot }) { found.append(LastFrame(slot: slot, number: 0, isTold: true)) }
-    }
-    return found
-  }
-
-  private func forgetReleased(_ frames: inout [LastFrame], before tail: UInt32) {
-    var entry = ReleaseEntry()
-    var ring = words.release
-    for back in 1...UInt32(layout.releaseEntryCount) {
-      guard RingConsumer.reread(tail &- back, epoch: epoch, into: &entry, from: &ring) else { continue }
+    let history = RingHistory(
+      epoch: epoch, head: head.position, tail: tail.position, slotCount: layout.slotCount,
+      heldAtAttach: words.heldAtAttach.load())
+    var presentRing = words.present
+    var releaseRing = words.release
+    var presents = history.presents(&presentRing, PresentEntry.self) { (Int($0.slot), $0.frame) }
+    history.mark(&presents, &releaseRing, ReleaseEntry.self) { entry in
       switch entry.event {
-      case .done(let slot, let number, _, _, _):
-        for index in frames.indices where frames[index].slot == slot && frames[index].number == number {
-          frames[index].isTold = true
-        }
-      case .released(let slot, let number):
-        for index in frames.indices where frames[index].slot == slot && frames[index].number == number {
-          frames[index].isHeld = false
-        }
-      case nil: break
+      case .done(let slot, let frame, _, _, _): ToldEnd(slot: slot, frame: frame, isRelease: false)
+      case .released(let slot, let frame): ToldEnd(slot: slot, frame: frame, isRelease: true)
+      case nil: nil
       }
     }
+    slots = history.slots(presents)
+    heldFrames = presents.filter(\.isHeld).sorted { $0.frame < $1.frame }.map { held in
+      RegionHeldFrame(slot: held.slot, frame: frame(of: held, in: &presentRing), isTold: held.isTold)
+    }
+  }
+
+  private func frame(of held: LastPresent, in ring: inout MappedRing) -> RegionFrame? {
+    var entry = PresentEntry()
+    guard let position = held.position, RingConsumer.reread(position, epoch: epoch, into: &entry, from: &ring),
+      entry.slot == UInt32(held.slot), entry.frame == held.frame
+    else { return nil }
+    return try? picture(of: entry).get()
   }
 }

@@ -44,6 +44,7 @@ import Testing
     var hostRing = RingConsumer<ModelPayload>(epoch: 0)
     var hostEvents = RingProducer<ModelPayload>(epoch: 0)
     var hostEntry = ModelPayload()
+    var hostLife = 1
   }
 
   /// The guest's next step; several where it may choose.
@@ -212,5 +213,77 @@ import Testing
     #expect(restarts > 1000)
     #expect(completions > 0)
     #expect(count > 10_000)
+  }
+
+  /// The host is dead, and another one finds what it left.
+  private func takenOver(_ state: State) -> State {
+    var next = state
+    next.hostLife += 1
+    next.hostEpoch = 0
+    next.hostPhase = .look
+    next.hostSlots = HostSlots(count: 2)
+    next.hostEntry = ModelPayload()
+    let head = EpochWord(rawValue: state.presents.words[1])
+    let tail = EpochWord(rawValue: state.releases.words[0])
+    let epoch = state.attach
+    guard epoch != 0, state.acknowledged == epoch, head.epoch == epoch, tail.epoch == epoch else { return next }
+    next.hostEpoch = epoch
+    next.hostRing = RingConsumer(epoch: epoch, head: head.position)
+    next.hostEvents = RingProducer(epoch: epoch, tail: tail.position)
+    let history = RingHistory(
+      epoch: epoch, head: head.position, tail: tail.position, slotCount: 2, heldAtAttach: state.heldAtAttach)
+    var presents = history.presents(&next.presents, ModelPayload.self) { (Int($0.second), $0.first) }
+    history.mark(&presents, &next.releases, ModelPayload.self) {
+      ToldEnd(slot: Int($0.second), frame: $0.first, isRelease: true)
+    }
+    next.hostSlots = history.slots(presents)
+    return next
+  }
+
+  /// Once both sides have read all that the other has said, they agree on who holds what.
+  private func checkAgreement(_ state: State) throws {
+    guard state.guestPhase == .ready, state.hostPhase == .look, state.hostEpoch == state.life,
+      state.presents.words[0] == state.presents.words[1], state.releases.words[0] == state.releases.words[1]
+    else { return }
+    let held = state.hostSlots.holds.count { $0 != nil }
+    guard held == state.guestSlots.heldCount else {
+      throw Broken(description: "the guest waits for \(state.guestSlots.heldCount) slots, the host has \(held)")
+    }
+  }
+
+  @Test(arguments: [false, true])
+  func `no slot is lost or shared whenever the host dies and another takes over`(guestDies: Bool) throws {
+    var deaths = 0
+    var completions = 0
+    var start = State()
+    // As in a region, there are twice as many entries as slots at least.
+    start.presents = ModelRing(entryCount: 4, isDelaying: false)
+    if guestDies { start.presentsLeft = 2 }
+    _ = try explore(from: [start]) { state in
+      try check(state)
+      try checkAgreement(state)
+      var successors = try guestSteps(state) + hostSteps(state)
+      if state.hostLife == 1 {
+        deaths += 1
+        successors.append(takenOver(state))
+      }
+      if guestDies, state.life == 1 {
+        var next = state
+        next.life = 2
+        next.presentsLeft = 1
+        next.guestPhase = .resetTail
+        next.guestSlots = GuestSlots(count: 2, heldMask: 0)
+        next.guestRing = RingProducer(epoch: 2)
+        next.guestEvents = RingConsumer(epoch: 2)
+        next.guestEntry = ModelPayload()
+        successors.append(next)
+      }
+      if state.hostLife == 2, state.presentsLeft == 0, state.guestSlots.heldCount == 0, state.guestPhase == .ready {
+        completions += 1
+      }
+      return successors
+    }
+    #expect(deaths > 1000)
+    #expect(completions > 0)
   }
 }
