@@ -42,7 +42,7 @@ extension ClientSession {
       return head.show(frame)
     }
     // Polling a file of another kind could wait for whoever serves it.
-    guard let fence = fds.take(0), AnonymousFile(of: fence.raw) != nil else {
+    guard let fence = fds.take(0), let kind = AnonymousFile(of: fence.raw), kind != .dmaBuf else {
       return fail(.malformed, "PRESENT's acquire fence is neither a sync file nor an eventfd")
     }
     buffer.lastFrame = present.frame

@@ -66,6 +66,9 @@ extension ClientSession {
       switch imported.memoryKind {
       case .dmaBuf:
         guard let fd = fds.take(0) else { throw .malformed("IMPORT_BUFFER without its dma-buf") }
+        guard AnonymousFile(of: fd.raw) == .dmaBuf else {
+          return refuse(.refused, imported.scanout, "the descriptor is no dma-buf", number)
+        }
         memory = .dmaBuf(SharedFD(fd))
       case .memfd:
         let (ranges, files) = try ImportRanges.read(count: imported.rangeCount, fds: &fds)

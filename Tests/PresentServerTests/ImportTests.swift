@@ -85,6 +85,24 @@ struct ImportTests {
     #expect(all, "\(answers) of 100 answered")
   }
 
+  @Test("is no dma-buf where another file is called one: asking that for its size could wait for whoever serves it")
+  func noDMABuf() throws {
+    let bench = try Bench()
+    let client = try bench.client()
+    let layout = try #require(FrameLayout(width: 64, height: 48, strideBytes: 256, format: .xrgb8888))
+    let memory = try MemFD.create(name: "guest", byteCount: 3 * pageByteCount)
+    try client.send(
+      .importBuffer(
+        ImportBuffer(
+          bufferID: 5, scanout: 0, generation: client.generation(), layout: layout, modifier: 0, memoryKind: .dmaBuf,
+          rangeCount: 0), request: 8), fds: [memory.raw])
+    guard case .error(let error, request: 8)? = try client.messages().last else {
+      Issue.record("it was taken")
+      return
+    }
+    #expect(error.code == .refused && error.text == "the descriptor is no dma-buf")
+  }
+
   @Test("is taken where a host buffer would be composed as well")
   func composedEitherWay() throws {
     let bench = try Bench([FakeOutput(fit: .compose("no mode of 64x48"))])
