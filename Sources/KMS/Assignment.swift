@@ -61,6 +61,8 @@ struct Pipeline {
   let primaryProperties: PlaneProperties
   let cursor: Plane?
   let cursorProperties: PlaneProperties?
+  /// Planes over the primary one, the lowest first.
+  let overlays: [(plane: Plane, properties: PlaneProperties)]
 
   /// The plane of that kind that fits the CRTC best: the one it uses already, else the one with the fewest other uses.
   static func plane(_ kind: Plane.Kind, for crtc: CRTC, among planes: [Plane], taken: Set<UInt32>) -> Plane? {
@@ -73,7 +75,24 @@ struct Pipeline {
       }
   }
 
-  init(connector: Connector, crtc: CRTC, planes: [Plane], taken: Set<UInt32>) throws(KMSError) {
+  /// Overlay planes for a CRTC: its own, and its part of those that CRTCs share.
+  ///
+  /// A plane that is stacked below the primary one, or may be, would show nothing.
+  static func overlays(
+    for crtc: CRTC, of crtcCount: Int, above primary: Plane, among planes: [Plane], taken: Set<UInt32>
+  ) -> [Plane] {
+    let usable = planes.filter { plane in
+      plane.kind == .overlay && plane.possibleCRTCs >> crtc.index & 1 == 1 && plane.isAbove(primary)
+    }
+    let shared = usable.filter { $0.possibleCRTCs.nonzeroBitCount > 1 }
+    let part = (shared.count + max(1, crtcCount) - 1) / max(1, crtcCount)
+    let mine = usable.filter { $0.possibleCRTCs.nonzeroBitCount == 1 && !taken.contains($0.id) }
+    return Array((mine + shared.filter { !taken.contains($0.id) }.prefix(part)).prefix(8))
+  }
+
+  init(
+    connector: Connector, crtc: CRTC, crtcCount: Int, planes: [Plane], taken: Set<UInt32>
+  ) throws(KMSError) {
     guard let primary = Pipeline.plane(.primary, for: crtc, among: planes, taken: taken) else {
       throw .noPipeline(connector.description.name)
     }
@@ -85,8 +104,13 @@ struct Pipeline {
     primaryProperties = try PlaneProperties(primary.properties)
     cursor = Pipeline.plane(.cursor, for: crtc, among: planes, taken: taken)
     cursorProperties = try cursor.map { plane throws(KMSError) in try PlaneProperties(plane.properties) }
+    var overlays: [(plane: Plane, properties: PlaneProperties)] = []
+    for plane in Pipeline.overlays(for: crtc, of: crtcCount, above: primary, among: planes, taken: taken) {
+      overlays.append((plane, try PlaneProperties(plane.properties)))
+    }
+    self.overlays = overlays
   }
 
   /// The ids of its planes.
-  var planeIDs: [UInt32] { cursor.map { [primary.id, $0.id] } ?? [primary.id] }
+  var planeIDs: [UInt32] { planes.map(\.id) }
 }

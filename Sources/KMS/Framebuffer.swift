@@ -10,6 +10,8 @@ import Scanout
 /// importing the same memory twice is harmless.
 struct Framebuffer: ~Copyable {
   let id: UInt32
+  /// The format that planes read it as.
+  let fourcc: UInt32
   private let device: CardDevice
 
   deinit {
@@ -61,6 +63,7 @@ struct Framebuffer: ~Copyable {
     }
     try drm("DRM_IOCTL_MODE_ADDFB2", what) { code }
     self.id = id
+    self.fourcc = fourcc
     self.device = device
   }
 }
@@ -87,6 +90,8 @@ final class KMSBuffer: ScanoutBuffer {
   let byteCount: Int
   let device: CardDevice
   let framebufferID: UInt32
+  /// The format that planes read it as.
+  let fourcc: UInt32
   private let framebuffer: Framebuffer
   private let memory: Memory
   private var mapping: MappedBuffer?
@@ -95,6 +100,7 @@ final class KMSBuffer: ScanoutBuffer {
     _ framebuffer: consuming Framebuffer, device: CardDevice, layout: FrameLayout, byteCount: Int, memory: Memory
   ) {
     framebufferID = framebuffer.id
+    fourcc = framebuffer.fourcc
     self.framebuffer = framebuffer
     self.device = device
     self.layout = layout

@@ -89,7 +89,8 @@ public final class KMSCard {
     let chosen = try KMSMode.choose(mode, from: connector.modes, connector: name)
     guard let crtc = crtc(for: connector) else { throw .noPipeline(name) }
     let pipeline = try Pipeline(
-      connector: connector, crtc: crtc, planes: topology.planes, taken: Set(outputs.flatMap(\.planeIDs)))
+      connector: connector, crtc: crtc, crtcCount: topology.crtcs.count, planes: topology.planes,
+      taken: Set(outputs.flatMap(\.planeIDs)))
     let output = try KMSOutput(card: self, pipeline: pipeline, connector: connector, mode: chosen, wanted: mode)
     outputs.append(
       OpenOutput(crtcID: crtc.id, connectorID: connector.id, planeIDs: pipeline.planeIDs, output: output))

@@ -155,7 +155,7 @@ extension KMSOutput {
     }
   }
 
-  private func submitTest() -> Int32 {
+  func submitTest() -> Int32 {
     request.submit(device, flags: UInt32(DRM_MODE_ATOMIC_TEST_ONLY) | UInt32(DRM_MODE_ATOMIC_ALLOW_MODESET))
   }
 }

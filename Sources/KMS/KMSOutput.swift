@@ -122,7 +122,8 @@ public final class KMSOutput: Output {
       return
     }
     let placed = try place(picture, frame.source, fit)
-    let next = Scene(primary: placed.plane, cursor: try place(frame.cursor))
+    let next = Scene(
+      primary: placed.plane, cursor: try place(frame.cursor), overlays: try place(frame.overlays))
     if let scene, placed.mode == mode {
       try flip(frame, from: scene, to: next)
     } else {

@@ -93,8 +93,10 @@ struct SavedState {
 extension Pipeline {
   /// Its planes with their properties.
   var planes: [(id: UInt32, properties: PlaneProperties)] {
-    guard let cursor, let cursorProperties else { return [(primary.id, primaryProperties)] }
-    return [(primary.id, primaryProperties), (cursor.id, cursorProperties)]
+    var planes = [(primary.id, primaryProperties)]
+    for overlay in overlays { planes.append((overlay.plane.id, overlay.properties)) }
+    if let cursor, let cursorProperties { planes.append((cursor.id, cursorProperties)) }
+    return planes
   }
 
   /// Everything off: planes, CRTC and connector.

@@ -34,6 +34,7 @@ struct Scene: Equatable {
   var primary: PlaneScene
   /// nil hides the cursor.
   var cursor: PlaneScene?
+  var overlays = OverlayScenes()
 
   /// All of it, mode included, as after darkness or for a change of the mode.
   func appendModeset(to request: inout AtomicRequest, _ pipeline: Pipeline, modeBlob: UInt32) {
@@ -44,6 +45,7 @@ struct Scene: Equatable {
     request.set(pipeline.crtcProperties.modeID, UInt64(modeBlob))
     primary.append(
       to: &request, plane: pipeline.primary.id, pipeline.primaryProperties, crtc: pipeline.crtc.id)
+    for plane in pipeline.overlays.indices { appendOverlay(plane, to: &request, pipeline) }
     appendCursor(to: &request, pipeline)
   }
 
@@ -63,8 +65,27 @@ struct Scene: Equatable {
         to: &request, plane: pipeline.primary.id, pipeline.primaryProperties, crtc: pipeline.crtc.id)
       if clips != 0 { request.set(pipeline.primaryProperties.damageClips, UInt64(clips)) }
     }
+    var changesOverlay = false
+    // What an overlay shows may have been drawn anew though its frame buffer is the same.
+    for plane in pipeline.overlays.indices where overlays[plane] != nil || last.overlays[plane] != nil {
+      appendOverlay(plane, to: &request, pipeline)
+      changesOverlay = true
+    }
     // A cursor that moved, or a commit for nothing else: then its pixels may have changed.
-    if cursor != last.cursor || (!changesPicture && cursor != nil) { appendCursor(to: &request, pipeline) }
+    if cursor != last.cursor || (!changesPicture && !changesOverlay && cursor != nil) {
+      appendCursor(to: &request, pipeline)
+    }
+  }
+
+  private func appendOverlay(_ plane: Int, to request: inout AtomicRequest, _ pipeline: Pipeline) {
+    let (id, ids) = (pipeline.overlays[plane].plane.id, pipeline.overlays[plane].properties)
+    if let overlay = overlays[plane] {
+      overlay.append(to: &request, plane: id, ids, crtc: pipeline.crtc.id)
+    } else {
+      request.begin(id)
+      request.set(ids.framebufferID, 0)
+      request.set(ids.crtcID, 0)
+    }
   }
 
   private func appendCursor(to request: inout AtomicRequest, _ pipeline: Pipeline) {
@@ -76,5 +97,20 @@ struct Scene: Equatable {
       request.set(ids.framebufferID, 0)
       request.set(ids.crtcID, 0)
     }
+  }
+}
+
+/// What the overlay planes of a CRTC show, by their places in the pipeline.
+struct OverlayScenes: Equatable {
+  private var scenes: InlineArray<8, PlaneScene?> = InlineArray(repeating: nil)
+
+  subscript(plane: Int) -> PlaneScene? {
+    get { scenes[plane] }
+    set { scenes[plane] = newValue }
+  }
+
+  static func == (left: OverlayScenes, right: OverlayScenes) -> Bool {
+    for plane in left.scenes.indices where left.scenes[plane] != right.scenes[plane] { return false }
+    return true
   }
 }

@@ -26,6 +26,12 @@ struct Plane {
   /// Fourcc codes that it shows.
   let formats: [UInt32]
   let properties: PropertyTable
+
+  /// Whether it covers another plane. Drivers without `zpos` stack planes by their kinds.
+  func isAbove(_ other: Plane) -> Bool {
+    guard let mine = properties.entries["zpos"], let theirs = other.properties.entries["zpos"] else { return true }
+    return mine.value > theirs.value
+  }
 }
 
 /// What a card consists of; CRTCs and planes stay the same while it is open, connectors may come and go.

@@ -73,6 +73,8 @@ public struct OutputFrame {
   public var damage: DamageRegion
   /// The cursor; nil hides it.
   public var cursor: CursorState?
+  /// Pictures over this one, on planes of their own.
+  public var overlays = Overlays()
 
   /// A frame of that buffer.
   public init(buffer: (any ScanoutBuffer)?, source: Rect, damage: DamageRegion, cursor: CursorState?) {
@@ -193,6 +195,12 @@ public protocol Output: AnyObject {
   /// - Parameter keeping: where several share the output, the one mode that it may change to; nil where it may take any
   ///   of its modes.
   func fit(_ buffer: any ScanoutBuffer, source: Rect, keeping: DisplayMode?) -> FitMethod
+  /// How many overlay planes there are beside the frame's own, at most `Overlays.capacity`.
+  var overlayCount: Int { get }
+  /// The overlay planes that could show a buffer by its format, one bit each.
+  func overlayPlanes(for buffer: any ScanoutBuffer) -> UInt64
+  /// Whether the hardware would show a frame with those overlays in the current mode (TEST_ONLY).
+  func accepts(_ frame: OutputFrame) -> Bool
   /// Shows the frame at the next vblank and returns at once; `.busy` while a commit is pending.
   func commit(_ frame: OutputFrame, fit: FitMethod) throws(OutputError)
   /// What the hardware puts out now (a writeback connector), or nil where it has no such thing.

@@ -2,6 +2,7 @@ import GraphicsMemory
 import LinuxIO
 import Outputs
 import PresentProtocol
+import Scanout
 
 /// A buffer that a client made or gave, as long as anyone uses it.
 final class ClientBuffer {
@@ -38,6 +39,12 @@ final class ClientBuffer {
 
   deinit { account.discharge(chargedBytes) }
 
+  /// What a plane shows of it.
+  var planeBuffer: (any ScanoutBuffer)? {
+    if let shadow = buffer as? ShadowBuffer { return shadow.planeBuffer }
+    return buffer
+  }
+
   func beginUse() { useCount += 1 }
 
   /// Tells the client once the last use has ended.
@@ -51,20 +58,36 @@ final class ClientBuffer {
 /// reading scan-out memory with a CPU would be far slower.
 final class ShadowBuffer: ScanoutBuffer {
   let layout: FrameLayout
+  let byteCount: Int
+  /// The same memory as a buffer of the output's overlay planes; nil where it has none or does not take it.
+  let planeBuffer: (any ScanoutBuffer)?
   private let mapping: MappedBuffer
 
-  init(layout: FrameLayout) throws(OutputError) {
+  init(layout: FrameLayout, planesOf output: (any Output)? = nil) throws(OutputError) {
+    guard let byteCount = roundedUpToPages(layout.byteCount) else { throw .rejected("the picture is too large") }
     self.layout = layout
+    self.byteCount = byteCount
     do throws(SystemError) {
-      let fd = SharedFD(try MemFD.create(name: "framepath-picture", byteCount: layout.byteCount))
-      mapping = try MappedBuffer(fd: fd, kind: .memfd, layout: layout, byteCount: layout.byteCount)
+      let fd = SharedFD(try MemFD.create(name: "framepath-picture", byteCount: byteCount))
+      mapping = try MappedBuffer(fd: fd, kind: .memfd, layout: layout, byteCount: byteCount)
     } catch {
       throw .system(error)
     }
+    guard let output, output.overlayCount > 0 else {
+      planeBuffer = nil
+      return
+    }
+    let range = MemoryRange(fd: mapping.fd.raw, offset: 0, byteCount: byteCount)
+    planeBuffer = try? output.importBuffer(.memfd([range], [mapping.fd]), layout: layout, modifier: 0)
+  }
+
+  /// Rows that planes of all drivers take.
+  static func strideBytes(width: Int, planesOf output: any Output) -> Int {
+    let byteCount = width * PixelFormat.bytesPerPixel
+    return output.overlayCount > 0 ? (byteCount + 255) & ~255 : byteCount
   }
 
   var memoryKind: MemoryKind { .memfd }
-  var byteCount: Int { layout.byteCount }
   func mapped() throws(OutputError) -> MappedBuffer { mapping }
   func descriptor() throws(OutputError) -> OwnedFD {
     do throws(SystemError) { return try mapping.fd.duplicate() } catch { throw .system(error) }

@@ -222,9 +222,10 @@ extension ClientSession {
     if presenter.layout.isTiled {
       guard
         let layout = FrameLayout(
-          width: width, height: height, strideBytes: width * PixelFormat.bytesPerPixel, format: create.format.opaque)
+          width: width, height: height, strideBytes: ShadowBuffer.strideBytes(width: width, planesOf: output),
+          format: create.format.opaque)
       else { throw .rejected("\(width)x\(height) is no picture size") }
-      return (try ShadowBuffer(layout: layout), "\(presenter.name) is shared")
+      return (try ShadowBuffer(layout: layout, planesOf: output), "\(presenter.name) is shared")
     }
     // A screen has no alpha: a client's fourth byte is of no meaning there.
     let buffer = try output.makeBuffer(width: width, height: height, format: create.format.opaque)

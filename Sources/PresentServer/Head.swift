@@ -134,7 +134,10 @@ final class Head {
 
   /// The path that frames take now, and why no better one.
   var currentPath: (path: PresentPath, reason: String) {
-    if let presenter, presenter.isTiled { return (.blit, "\(presenter.name) is shared by \(presenter.tiles.count)") }
+    if let presenter, presenter.isTiled {
+      if let plane = tile?.plane { return (path, "overlay plane \(plane) of \(presenter.name)") }
+      return (.blit, "\(presenter.name) is shared by \(presenter.tiles.count)")
+    }
     if let reason = tile?.composeReason { return (.blit, reason) }
     return (path, pathReason)
   }

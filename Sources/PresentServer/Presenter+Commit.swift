@@ -43,6 +43,7 @@ extension Presenter {
       tile.isCursorChanged = false
       guard let staged = tile.staged.take() else { continue }
       tile.setLatched(staged.frame)
+      tile.grantedCount += 1
       tile.head.frameLatched(staged.frame.number, readyNanoseconds: staged.frame.readyNanoseconds)
     }
     scheduler.commitDone(begunAt: begun, at: now)
@@ -100,6 +101,7 @@ extension Presenter {
     scheduler.setTiming(Presenter.timing(of: output.info.mode), at: now)
     scheduler.flipDone(sequence: sequence, timestamp: isPlausible ? time : nil, at: now, into: &decisions)
     reportUnseen()
+    auctionPlanes(sequence: sequence)
     run()
   }
 }

@@ -12,6 +12,7 @@ extension Presenter {
     frame.buffer.beginUse()
     if tile.needsFullDamage { frame.damage = DamageRegion(frame.source) }
     tile.needsFullDamage = false
+    noteForPlanes(frame, on: tile)
     let id = nextFrameID()
     let receipt = scheduler.frameReady(
       tile.id, frame: id, byteCount: byteCount(of: frame, on: tile), at: now, into: &decisions)
@@ -59,6 +60,7 @@ extension Presenter {
     tile.cursor = new
     old?.buffer.endUse()
     tile.isCursorChanged = true
+    if new != nil { leavePlane(tile) } else { planes.isChanged = true }
     // Without a picture a cursor waits for one.
     if tile.latched != nil, isTiled || focusedTile === tile { scheduler.touch(at: now) }
     run()
@@ -75,7 +77,7 @@ extension Presenter {
   }
 
   /// The bytes that a copy of what has changed takes.
-  private func byteCount(of frame: Frame, on tile: Tile) -> Int64 {
+  func byteCount(of frame: Frame, on tile: Tile) -> Int64 {
     if !isTiled { return 0 }
     var pixels = 1
     for index in 0..<frame.damage.count {

@@ -37,6 +37,7 @@ extension Presenter {
   /// Takes other settings of a scanout's VM; the old ones stay where they are refused.
   func configure(_ tile: Tile, _ settings: VMSettings) throws(SchedulerError) {
     try scheduler.configureVM(tile.id, configuration(tile, settings), at: now)
+    if tile.plane != nil { scheduler.setPath(.plane, of: tile.id, at: now) }
     run()
   }
 
@@ -98,8 +99,11 @@ extension Presenter {
         of: index, count: tiles.count, vm: tile.head.vmName, width: homeMode.width, height: homeMode.height)
       tile.painted = tile.latched
       tile.paintedCursor = .empty
+      if tile.plane != nil { scheduler.setPath(isTiled ? .blit : .plane, of: tile.id, at: now) }
+      tile.plane = nil
       tile.isCursorChanged = tile.isCursorChanged || tile.cursor != nil
     }
+    planes.isChanged = true
     canvas?.invalidate(tiles: tiles)
     if isTiled, !onScreen.entries.isEmpty { scheduler.invalidate(repeatingFrames: false, at: now) }
   }

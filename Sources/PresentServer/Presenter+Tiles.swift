@@ -12,26 +12,59 @@ extension Presenter {
     let canvas = try preparedCanvas()
     // What was on screen last was no picture of tiles.
     if !onScreen.isTiled && isFull { canvas.invalidate(tiles: tiles) }
+    var overlays = Overlays()
     for place in tiles.indices {
       let tile = tiles[place]
-      if tile.isCursorChanged { moveCursor(tile, place, canvas) }
-      tile.head.countCopy(try canvas.paint(tile, at: place))
-      guard let frame = tile.staged?.frame ?? tile.latched else { continue }
+      let frame = tile.staged?.frame ?? tile.latched
+      if let plane = tile.plane, let frame, let overlay = overlay(frame, on: tile) {
+        overlays[plane] = overlay
+      } else {
+        prepare(tile, place, canvas)
+      }
+      guard let frame else { continue }
       let origin = tile.origin(of: frame)
       add(tile, frame, originX: origin.x, originY: origin.y, to: &picture)
     }
-    try output.commit(canvas.frame(), fit: canvas.fit)
-    canvas.committed()
+    let flips = canvas.isChanged
+    if flips { for place in tiles.indices { try paintRest(place, overlays, canvas) } }
+    var next = flips ? canvas.frame() : canvas.shownFrame()
+    next.overlays = overlays
+    do throws(OutputError) {
+      try output.commit(next, fit: canvas.fit)
+    } catch {
+      guard case .rejected = error, !overlays.isEmpty else { throw error }
+      picture.endUse()
+      abandonPlanes()
+      return try commitTiles(&picture, isFull)
+    }
+    if flips { canvas.committed() }
     composer.invalidate()
     picture.isTiled = true
     return true
+  }
+
+  /// Notes what has changed of a tile whose frames are copied.
+  private func prepare(_ tile: Tile, _ place: Int, _ canvas: TileCanvas) {
+    if let staged = tile.staged, tile.painted?.number != staged.frame.number {
+      // It was to go on a plane that the tile has lost since.
+      canvas.add(changes(staged.frame, on: tile), tile: place)
+      tile.painted = staged.frame
+    }
+    if tile.isCursorChanged { moveCursor(tile, place, canvas) }
+  }
+
+  /// Paints what the next picture lacks of a tile, unless a plane covers it.
+  private func paintRest(_ place: Int, _ overlays: Overlays, _ canvas: TileCanvas) throws(OutputError) {
+    let tile = tiles[place]
+    if let plane = tile.plane, overlays[plane] != nil { return }
+    tile.head.countCopy(try canvas.paint(tile, at: place))
   }
 
   /// Copies a frame whose blits are all due. Until then nothing of it is painted: no commit shows a part of it.
   func paint(_ order: BlitOrder) {
     guard isTiled, let place = tiles.firstIndex(where: { $0.id == order.vm }) else { return }
     let tile = tiles[place]
-    guard let held = tile.held.first(where: { $0.id == order.frame }) else { return }
+    guard tile.plane == nil, let held = tile.held.first(where: { $0.id == order.frame }) else { return }
     let begun = now
     do throws(OutputError) {
       let canvas = try preparedCanvas()

@@ -54,6 +54,7 @@ final class Presenter {
   /// Whose frame was composed last.
   var composedTile: VMID?
   var canvas: TileCanvas?
+  var planes = PlaneDistribution()
   var hasCursorPlane: Bool
 
   private let loop: EventLoop

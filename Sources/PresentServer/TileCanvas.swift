@@ -80,6 +80,14 @@ final class TileCanvas {
     return ledger.copiedBytes - before
   }
 
+  /// Whether anything differs from the picture that is shown.
+  var isChanged: Bool { !damage.isEmpty }
+
+  /// The picture that is shown, for a commit that changes nothing of it.
+  func shownFrame() -> OutputFrame {
+    OutputFrame(buffer: canvases[shown].buffer, source: bounds, damage: DamageRegion(), cursor: nil)
+  }
+
   /// The next buffer with all that was painted, for a commit.
   func frame() -> OutputFrame {
     let index = shown ^ 1

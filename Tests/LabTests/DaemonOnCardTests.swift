@@ -87,6 +87,60 @@ struct DaemonOnCardTests {
     #expect(host.stop() == .status(0))
   }
 
+  /// vkms has an overlay plane for each of its heads.
+  @Test(
+    "a tile on an overlay plane is copied no more, beside tiles that are, and all are on screen to the pixel",
+    .enabled(if: environmentVariable("FRAMEPATH_LAB_CARD") == "vkms"))
+  func overlayPlane() throws {
+    let host = try LabHost(outputs: ["kms:\(try #require(Lab.card))"])
+    let output = try #require(try host.status().outputs.first)
+    try host.framepath(["layout", "tile", "2x2"])
+    let painters = try (0..<3).map { try Painter(host: host, name: "vm\($0)") }
+    let (width, height) = (output.width / 2, output.height / 2)
+    // With the greatest weight, its frames are worth the plane whatever the others do.
+    try host.framepath(["vm", "set", "vm1", "--weight", "10000"])
+    func planes() throws -> [Bool] {
+      try (0..<3).map { try host.status().scanout(vm: "vm\($0)").pathReason?.hasPrefix("overlay plane") == true }
+    }
+    func show(_ frames: ClosedRange<UInt32>) throws {
+      for frame in frames {
+        for painter in painters {
+          let buffer = try painter.nextBuffer(width: width, height: height)
+          painter.fill(buffer, with: Picture.frameColour(frame))
+          try painter.show(buffer)
+        }
+      }
+    }
+    var frame: UInt32 = 1
+    while try planes() != [false, true, false] && frame < 60 {
+      try show(frame...frame)
+      frame += 1
+    }
+    #expect(try planes() == [false, true, false])
+    let before = try (0..<3).map { try host.status().scanout(vm: "vm\($0)") }
+    try show(60...79)
+    let after = try (0..<3).map { try host.status().scanout(vm: "vm\($0)") }
+    #expect(after[1].copiedBytes == before[1].copiedBytes)
+    #expect(after[1].framesFlipped == before[1].framesFlipped + 20)
+    #expect(after[0].copiedBytes >= before[0].copiedBytes + 20 * width * height * 4)
+
+    var wanted = Picture.solid(0, width: output.width, height: output.height)
+    for (index, painter) in painters.enumerated() {
+      let picture = Picture.noise(width: width, height: height, seed: UInt32(index + 31))
+      let (left, top) = (index % 2 * width, index / 2 * height)
+      for y in 0..<height { for x in 0..<width { wanted.pixels[(top + y) * output.width + left + x] = picture[x, y] } }
+      let buffer = try painter.nextBuffer(width: width, height: height)
+      painter.draw(picture, in: buffer)
+      try painter.show(buffer)
+    }
+    #expect(try planes() == [false, true, false])
+    try host.expect(output: output.name, shows: wanted)
+    // The plane is free for the output's other uses, and nothing of the tiles is left.
+    try host.framepath(["layout", "focus"])
+    try host.expect(output: output.name, shows: .solid(0, width: output.width, height: output.height))
+    #expect(host.stop() == .status(0))
+  }
+
   @Test("a second daemon on the card is told who has it")
   func masterIsTaken() throws {
     let card = try #require(Lab.card)

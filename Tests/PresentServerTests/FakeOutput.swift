@@ -45,6 +45,10 @@ final class FakeOutput: Output {
   /// What `fit` answers for imported buffers; nil: what it answers for all.
   var importedFit: FitMethod?
   private var imported: [FakeBuffer] = []
+  /// Overlay planes, and which of them take a frame.
+  var overlayCount = 0
+  var acceptsOverlays: (Overlays) -> Bool = { _ in true }
+  private(set) var overlayQuestions = 0
   var captured: MappedBuffer?
   private(set) var commits: [(frame: OutputFrame, fit: FitMethod)] = []
   private(set) var pending: OutputFrame?
@@ -89,6 +93,13 @@ final class FakeOutput: Output {
     keptModes.append(keeping)
     if let importedFit, imported.contains(where: { $0 === buffer }) { return importedFit }
     return fitAnswer(source)
+  }
+
+  func overlayPlanes(for buffer: any ScanoutBuffer) -> UInt64 { UInt64.max >> UInt64(64 - max(1, overlayCount)) }
+
+  func accepts(_ frame: OutputFrame) -> Bool {
+    overlayQuestions += 1
+    return acceptsOverlays(frame.overlays)
   }
 
   func commit(_ frame: OutputFrame, fit: FitMethod) throws(OutputError) {
