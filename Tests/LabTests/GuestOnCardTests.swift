@@ -21,6 +21,42 @@ struct GuestOnCardTests {
     // A guest whose memory is scattered over more ranges than udmabuf takes is copied.
     print("lab: path \(scanout.path ?? "") \(scanout.pathReason ?? ""), \(scanout.copiedBytes) bytes copied")
     if scanout.path == "direct" { #expect(scanout.copiedBytes == 0) }
+    try unplugAndPlug(guest)
+    try guest.draw("pattern noise --size \(output.width)x\(output.height) --seed 4", seconds: 300)
+    try host.expect(output: output.name, shows: .noise(width: output.width, height: output.height, seed: 4))
     #expect(backend.waitForExit(timeoutMilliseconds: 0) == nil)
+  }
+
+  /// The card's monitor goes and comes back, and the guest's own modetest sees it.
+  private func unplugAndPlug(_ guest: LabGuest) throws {
+    let status = "/sys/kernel/config/vkms/lab/connectors/connector0/status"
+    guard LinuxFile.status(status) != nil else { return }
+    // The kernel looks at its connectors again for the DRM master, or for the console where there is none: not for
+    // modetest while the drawing server is it.
+    try guest.run("kill $(pidof fpdraw); while pidof fpdraw; do sleep 0.2; done", seconds: 120)
+    try expectConnector("connected", guest)
+    _ = try ChildProcess.run(ChildCommand("sh", ["-c", "echo 2 >\(status)"]))
+    try expectConnector("disconnected", guest)
+    _ = try ChildProcess.run(ChildCommand("sh", ["-c", "echo 1 >\(status)"]))
+    try expectConnector("connected", guest)
+    try guest.run(
+      "rm -f /run/fpdraw.sock; fpdraw serve 2>/run/fpdraw.log & while [ ! -S /run/fpdraw.sock ]; do sleep 0.2; done",
+      seconds: 300)
+  }
+
+  /// Expects the guest's modetest to say so of its connector, soon.
+  private func expectConnector(_ wanted: String, _ guest: LabGuest) throws {
+    let read = "modetest -M virtio_gpu -c | awk '$4 ~ /^Virtual-/ {print $3; exit}'"
+    let deadline = monotonicNanoseconds() + 120_000_000_000
+    var found = ""
+    repeat {
+      found = try guest.run(read, seconds: 120).split(whereSeparator: \.isWhitespace).joined()
+      if found == wanted {
+        print("lab: the guest's modetest says \(wanted)")
+        return
+      }
+      try LabHost.pause(milliseconds: 500)
+    } while monotonicNanoseconds() < deadline
+    Issue.record("the guest's modetest says \(found), not \(wanted)")
   }
 }
