@@ -66,7 +66,7 @@ struct BenchGuestCommand: ParsableCommand {
         let text = { (decimals: Int, figure: (GuestReport.Run) -> Double) -> String in
           figures.spread(figure).text(decimals: decimals)
         }
-        let displayed = figures.spreadOfKnown { $0.displayed.map(Double.init) }
+        let displayed = figures.spreadOfKnown { $0.displayed.map { Double($0) } }
         let all = figures.spreadOfKnown { $0.allMicrosecondsPerDisplayed(frames: report.frames) }
         table.add([
           figures.setup.rawValue, text(1) { $0.framesPerSecond }, displayed?.text(decimals: 0) ?? "-",

@@ -2,6 +2,7 @@ import LinuxIO
 import Testing
 
 @testable import FramepathBench
+@testable import framepath
 
 /// What `bench guest` says and does without a guest; with real ones see LabTests.
 struct GuestBenchTests {
@@ -81,5 +82,20 @@ struct GuestBenchTests {
     // Cut off anywhere, it is no message.
     for count in 0..<bytes.count { #expect(DBusMessage(Array(bytes[..<count])) == nil) }
     #expect(DBusMessage.byteCount([UInt8](repeating: 0xFF, count: 16)[...]) == nil)
+  }
+
+  @Test func `the report as text has the median and the spread of every run`() throws {
+    var figures = GuestReport.Figures(setup: .ourComplete, missing: nil)
+    for displayed: UInt64 in [38, 40, 40] {
+      var run = GuestReport.Run()
+      run.displayed = displayed
+      run.qemuMicroseconds = Double(displayed) * 10
+      figures.runs.append(run)
+    }
+    let report = GuestReport(
+      frames: 40, accelerator: "tcg", machine: .now(),
+      sizes: [GuestReport.Size(width: 64, height: 48, setups: [figures])])
+    let line = try #require(BenchGuestCommand.lines(report).first { $0.hasPrefix("framepath-complete") })
+    #expect(line.contains(" 40 (38…40) ") && line.contains(" 400 (380…400) "))
   }
 }
