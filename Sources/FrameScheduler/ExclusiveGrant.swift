@@ -29,7 +29,8 @@ public struct ExclusiveGrant: Sendable {
   public private(set) var waiters: [Waiter] = []
   /// Since when the state is what it is.
   public private(set) var since: Nanoseconds = 0
-  /// The longest that a VM keeps the output; `nil` is for ever. Nothing that a VM does extends it.
+  /// The longest that a VM keeps the output while others wait for it; `nil` is for ever. Nothing that a VM does extends
+  /// it.
   public var maximumHoldNanoseconds: Nanoseconds?
   /// After this time without a ready frame the holder counts as hung; `nil` is never.
   public var watchdogNanoseconds: Nanoseconds?
@@ -64,7 +65,7 @@ public struct ExclusiveGrant: Sendable {
   var deadline: Nanoseconds? {
     guard case .granted = state else { return nil }
     var earliest: Nanoseconds?
-    if let maximumHoldNanoseconds { earliest = since + maximumHoldNanoseconds }
+    if let maximumHoldNanoseconds, !waiters.isEmpty { earliest = since + maximumHoldNanoseconds }
     if let watchdogNanoseconds, !isHung, !holdsLease {
       earliest = min(earliest ?? .max, lastReady + watchdogNanoseconds)
     }
@@ -108,7 +109,7 @@ public struct ExclusiveGrant: Sendable {
   /// Ends a hold that is over. Returns a lease to revoke.
   mutating func expire(at now: Nanoseconds) -> VMID? {
     guard let deadline, deadline <= now else { return nil }
-    if let maximumHoldNanoseconds, since + maximumHoldNanoseconds <= now { return end(at: now) }
+    if let maximumHoldNanoseconds, !waiters.isEmpty, since + maximumHoldNanoseconds <= now { return end(at: now) }
     isHung = true
     return watchdogHandsOver && !waiters.isEmpty ? end(at: now) : nil
   }

@@ -129,7 +129,7 @@ extension Presenter {
     let wasTiled = isTiled
     let wanted: SchedulingPolicy = layout == .focus ? .exclusive : policy
     scheduler.setPolicy(wanted, at: now, into: &decisions)
-    if wanted == .exclusive, !wasExclusive { for tile in tiles { requestOutput(tile) } }
+    if wanted == .exclusive, !wasExclusive { queueAll() }
     // Frames are copied now, or are not any more.
     if wasTiled != isTiled { for tile in tiles { reconfigure(tile) } }
     if wasExclusive != (wanted == .exclusive) { arrange() }
@@ -143,11 +143,11 @@ extension Presenter {
       preconditionFailure("a tile that the scheduler does not know: \(error)")
     }
     reportUnseen()
-    for other in tiles { requestOutput(other) }
+    queueAll()
     run()
   }
 
-  private func requestOutput(_ tile: Tile) {
+  func requestOutput(_ tile: Tile) {
     do {
       try scheduler.requestExclusive(tile.id, at: now, into: &decisions)
     } catch {

@@ -40,6 +40,8 @@ final class Presenter {
   var layout = OutputLayout.single
   /// The policy that was asked for; the focus layout schedules by `exclusive`.
   var policy = SchedulingPolicy.hybrid
+  /// How long one may have it to itself.
+  var limits = ExclusiveLimits()
 
   var scheduler: OutputScheduler
   var decisions = FrameDecisions()
@@ -157,8 +159,12 @@ final class Presenter {
       if wake > now { return arm(UInt64(wake)) }
       // A commit of which nothing is known any more: its flip comes first.
       if inFlight == nil, output.isCommitPending { return }
+      let holder = scheduler.grant.holder
       scheduler.wake(at: now, into: &decisions)
+      let hasLost = scheduler.grant.holder != holder
       apply()
+      // Whose time is over waits for its next turn.
+      if hasLost { queueAll() }
     }
     arm(monotonicNanoseconds())
   }

@@ -85,6 +85,13 @@ extension SettingsPlan {
     outputs.last { $0.policy != nil && ($0.output ?? presenter.name) == presenter.name }?.policy ?? presenter.policy
   }
 
+  /// How long a VM may have an output to itself once the plan is in force.
+  func limits(of presenter: Presenter) -> ExclusiveLimits {
+    var limits = presenter.limits
+    for change in outputs where (change.output ?? presenter.name) == presenter.name { limits.take(change.limits) }
+    return limits
+  }
+
   /// Changes in such an order that promises which end make room for those that begin.
   static func inOrder(_ changes: [VMChange]) -> [VMChange] {
     var ended = changes

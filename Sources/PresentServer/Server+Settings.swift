@@ -11,6 +11,7 @@ extension Server {
     let plan = try SettingsPlan(SettingsText(text), memory: memory.settings) { settings(ofVM: $0) }
     let layouts = try layouts(plan)
     try checkFocus(plan, layouts)
+    try checkRevoke(plan, layouts)
     try checkPromises(plan, layouts)
     let limits = try memoryLimits(plan)
 
@@ -20,9 +21,12 @@ extension Server {
     for presenter in presenters {
       let policy = plan.policy(of: presenter)
       if policy != presenter.policy { presenter.setPolicy(policy) }
+      let limits = plan.limits(of: presenter)
+      if limits != presenter.limits { presenter.setLimits(limits) }
     }
     configure(plan.vms)
     if let focus = plan.focus, let tile = focusable(focus.vm) { tile.presenter.focus(tile) }
+    if let revoke = plan.revoke { presenters.first { $0.name == revoke.output }?.revoke() }
   }
 
   /// The layout of every output once the plan is in force.
@@ -52,6 +56,17 @@ extension Server {
     guard layout == .focus || plan.policy(of: tile.presenter) == .exclusive else {
       throw SettingsError(
         line, "\(tile.presenter.name) shows \(vm) beside others; focus needs its layout focus, or its policy exclusive")
+    }
+  }
+
+  private func checkRevoke(_ plan: SettingsPlan, _ layouts: [(Presenter, OutputLayout)]) throws(SettingsError) {
+    guard let (line, name) = plan.revoke else { return }
+    guard let (presenter, layout) = layouts.first(where: { $0.0.name == name }) else {
+      throw SettingsError(
+        line, "there is no output \(name); there are: \(presenters.map(\.name).joined(separator: ", "))")
+    }
+    guard layout == .focus || plan.policy(of: presenter) == .exclusive else {
+      throw SettingsError(line, "nobody has \(name) to itself: its layout is not focus, its policy not exclusive")
     }
   }
 

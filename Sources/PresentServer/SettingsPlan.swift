@@ -10,6 +10,7 @@ struct SettingsPlan {
     var output: String?
     var layout: OutputLayout?
     var policy: SchedulingPolicy?
+    var limits = ExclusiveLimits.Change()
   }
 
   struct VMChange {
@@ -29,6 +30,8 @@ struct SettingsPlan {
   var memoryLine: Int?
   /// Who is to be shown alone.
   var focus: (line: Int, vm: String)?
+  /// The output that is taken from whoever has it to itself.
+  var revoke: (line: Int, output: String)?
 
   /// A text changes only what it names.
   ///
@@ -42,8 +45,11 @@ struct SettingsPlan {
     for entry in text.entries {
       switch (entry.table, entry.name) {
       case ("", nil):
-        guard entry.key == "focus" else { throw SettingsError(entry.line, "\(entry.key) stands in no table") }
-        focus = (entry.line, try entry.text())
+        switch entry.key {
+        case "focus": focus = (entry.line, try entry.text())
+        case "revoke": revoke = (entry.line, try entry.text())
+        default: throw SettingsError(entry.line, "\(entry.key) stands in no table")
+        }
       case ("memory", nil): try take(memory: entry)
       case ("outputs", nil), ("output", .some): try take(output: entry)
       case ("vm", .some(let name)): try take(vm: entry, name, settings)
@@ -88,7 +94,10 @@ struct SettingsPlan {
         throw SettingsError(entry.line, "there is no policy \(name); there are: \(known)")
       }
       change.policy = policy
-    default: throw SettingsError(entry.line, "an output has layout and policy, not \(entry.key)")
+    case "max-hold": change.limits.maximumHoldSeconds = try entry.number(0...86_400)
+    case "watchdog": change.limits.watchdogSeconds = try entry.number(0...86_400)
+    default:
+      throw SettingsError(entry.line, "an output has layout, policy, max-hold and watchdog, not \(entry.key)")
     }
     outputs.append(change)
   }

@@ -42,6 +42,9 @@ extension Server {
     json.field("layout", presenter.layout.name)
     json.field("policy", presenter.scheduler.policy.rawValue)
     json.field("redZoneNanoseconds", presenter.scheduler.redZoneNanoseconds)
+    json.field("maximumHoldSeconds", presenter.limits.maximumHoldSeconds ?? 0)
+    json.field("watchdogSeconds", presenter.limits.watchdogSeconds ?? 0)
+    json.field("overlayPlanes", presenter.output.overlayCount)
     json.array("vms") { json in
       for tile in presenter.tiles {
         json.object { json in

@@ -21,6 +21,7 @@ struct Framepath: ParsableCommand {
     subcommands: [
       StatusCommand.self, TopCommand.self, TraceCommand.self, SnapshotCommand.self, QEMUArgsCommand.self,
       DoctorCommand.self, GuestPrograms.self,
-      BenchCommand.self, PolicyCommand.self, LayoutCommand.self, FocusCommand.self, VMCommand.self,
+      BenchCommand.self, PolicyCommand.self, LayoutCommand.self, FocusCommand.self, ExclusiveCommand.self,
+      VMCommand.self,
     ])
 }

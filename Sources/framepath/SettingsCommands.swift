@@ -80,6 +80,46 @@ struct FocusCommand: ParsableCommand {
   func run() throws { try change("focus = \(quoted(vm))", daemon) }
 }
 
+/// `framepath exclusive`.
+struct ExclusiveCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "exclusive",
+    abstract: "Says how long a VM may have an output to itself, or takes it away from it.",
+    discussion: """
+      Of outputs with the layout focus or the policy exclusive. Who loses an output waits for its next turn; without \
+      others it has it again. framepath focus gives it to a certain VM.
+
+      Examples:
+        framepath exclusive --max-hold 60 --watchdog 5
+        framepath exclusive --output HDMI-A-1 --revoke
+      """)
+
+  @Option(help: ArgumentHelp("One output; else all of them.", valueName: "name")) var output: String?
+  @Option(help: ArgumentHelp("Seconds after which the next VM has its turn; 0 for never.", valueName: "seconds"))
+  var maxHold: Int?
+  @Option(
+    help: ArgumentHelp("Seconds without a frame after which a VM counts as hung; 0 for never.", valueName: "seconds"))
+  var watchdog: Int?
+  @Flag(help: "Take the output from the VM that has it now.") var revoke = false
+  @OptionGroup var daemon: DaemonOptions
+
+  func validate() throws {
+    guard maxHold != nil || watchdog != nil || revoke else {
+      throw ValidationError("Say what to do: --max-hold, --watchdog or --revoke.")
+    }
+    guard !revoke || output != nil else { throw ValidationError("--revoke needs --output.") }
+  }
+
+  func run() throws {
+    var lines: [String] = []
+    if revoke, let output { lines.append("revoke = \(try quoted(output))") }
+    lines.append(try table(output))
+    if let maxHold { lines.append("max-hold = \(maxHold)") }
+    if let watchdog { lines.append("watchdog = \(watchdog)") }
+    try change(lines.joined(separator: "\n"), daemon)
+  }
+}
+
 /// `framepath vm`.
 struct VMCommand: ParsableCommand {
   static let configuration = CommandConfiguration(

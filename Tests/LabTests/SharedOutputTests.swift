@@ -67,6 +67,29 @@ struct SharedOutputTests {
     }
   }
 
+  @Test(
+    "settings are not taken from another user who can reach the socket",
+    .enabled(if: currentUserID() == 0, "needs root to be somebody else"))
+  func otherUser() throws {
+    let host = try LabHost(outputs: ["headless:640x480@60"])
+    // As an administrator might who lets others show frames.
+    _ = try ChildProcess.run(ChildCommand("chmod", ["755", host.folder]))
+    _ = try ChildProcess.run(ChildCommand("chmod", ["666", host.socket]))
+    func asNobody(_ arguments: [String]) throws -> ChildResult {
+      try ChildProcess.run(
+        ChildCommand(
+          "setpriv",
+          ["--reuid=65534", "--regid=65534", "--clear-groups", Lab.program("framepath")] + arguments + [
+            "--socket", host.socket,
+          ]))
+    }
+    let refused = try asNobody(["policy", "fifo"])
+    #expect(!refused.exit.isSuccess)
+    #expect(refused.error.contains("not by user 65534"), "\(refused.error)")
+    #expect(try asNobody(["status"]).exit.isSuccess)
+    #expect(try host.framepath(["status", "--json"]).contains(#""policy":"hybrid""#))
+  }
+
   @Test("policies changed while four VMs play lose none of their frames")
   func policies() throws {
     let host = try LabHost(outputs: ["headless:640x480@60"])

@@ -1,0 +1,86 @@
+import LinuxIO
+import Outputs
+import PresentProtocol
+import PresentServer
+import Scanout
+import Testing
+
+@Suite("One VM has the output to itself")
+struct ExclusiveTests {
+  /// Two VMs in layout focus, each with its frame; the first has the output.
+  private func stage(_ settings: String) throws -> (Bench, [BenchClient]) {
+    let bench = try Bench()
+    try bench.server?.apply("[outputs]\nlayout = \"focus\"\n\(settings)")
+    let clients = try ["a", "b"].map { try bench.client($0) }
+    for (index, client) in clients.enumerated() {
+      try client.makeBuffer(1).fill(UInt32(index + 1))
+      try client.present(1, 1)
+    }
+    return (bench, clients)
+  }
+
+  private func shown(_ bench: Bench) throws -> UInt32? {
+    bench.output.vblank()
+    return try bench.output.shown?.buffer?.mapped().color(0, 0)
+  }
+
+  @Test("the longest hold ends in time, again and again, each VM in its turn")
+  func maximumHold() throws {
+    let (bench, clients) = try stage("max-hold = 1")
+    let begun = monotonicNanoseconds()
+    for wanted: UInt32 in [1, 2, 1] {
+      #expect(try bench.run { try shown(bench) == wanted })
+    }
+    let elapsed = monotonicNanoseconds() - begun
+    #expect(elapsed >= 1_900_000_000)
+    #expect(clients.allSatisfy { !$0.isEnded })
+  }
+
+  @Test("a VM that nobody waits behind keeps the output, without a commit")
+  func alone() throws {
+    let bench = try Bench()
+    try bench.server?.apply("[outputs]\nlayout = \"focus\"\nmax-hold = 1")
+    let client = try bench.client("a")
+    try client.makeBuffer(1).fill(7)
+    try client.present(1, 1)
+    #expect(try bench.run { try shown(bench) == 7 })
+    let before = bench.output.commits.count
+    let until = monotonicNanoseconds() + 1_200_000_000
+    #expect(try bench.run { monotonicNanoseconds() > until })
+    try bench.server?.apply("revoke = \"fake-0\"")
+    bench.output.vblank()
+    #expect(bench.output.commits.dropFirst(before).allSatisfy { $0.frame.buffer != nil })
+    #expect(try shown(bench) == 7)
+  }
+
+  @Test("a VM that shows nothing any more gives way to one that waits")
+  func watchdog() throws {
+    let (bench, _) = try stage("watchdog = 1")
+    #expect(try bench.run { try shown(bench) == 1 })
+    #expect(try bench.run { try shown(bench) == 2 })
+  }
+
+  @Test("the host takes the output away at once, and the VM waits for its next turn")
+  func revoke() throws {
+    let (bench, _) = try stage("")
+    #expect(try bench.run { try shown(bench) == 1 })
+    for wanted: UInt32 in [2, 1, 2] {
+      try bench.server?.apply("revoke = \"fake-0\"")
+      #expect(try bench.run { try shown(bench) == wanted })
+    }
+  }
+
+  @Test("what nobody has to itself cannot be taken away")
+  func nothingToRevoke() throws {
+    let bench = try Bench()
+    var told: [String] = []
+    for name in ["fake-0", "DP-9"] {
+      do { try bench.server?.apply("revoke = \"\(name)\"") } catch { told.append("\(error)") }
+    }
+    #expect(
+      told == [
+        "line 1: nobody has fake-0 to itself: its layout is not focus, its policy not exclusive",
+        "line 1: there is no output DP-9; there are: fake-0",
+      ])
+  }
+}
