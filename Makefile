@@ -29,6 +29,7 @@ install: build ## install the programs (PREFIX, DESTDIR) and the file by which l
 	  .build/release/framepath-ivshmem .build/release/framepath-guest
 	install -D -t $(DESTDIR)$(PREFIX)/libexec .build/release/framepath-vhost-user-gpu \
 	  .build/release/libframepath-copy-counter.so
+	ln -sf ../libexec/framepath-vhost-user-gpu $(DESTDIR)$(PREFIX)/bin/framepath-vhost-user-gpu
 	install -d $(DESTDIR)$(DISCOVERY)
 	sed 's#@BINARY@#$(PREFIX)/libexec/framepath-vhost-user-gpu#' \
 	  Sources/framepath-vhost-user-gpu/Discovery/50-framepath-gpu.json.in > $(DESTDIR)$(DISCOVERY)/50-framepath-gpu.json
