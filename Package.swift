@@ -154,7 +154,7 @@ let package = Package(
     .testTarget(name: "PresentProtocolTests", dependencies: ["PresentProtocol", "TestSupport"], swiftSettings: strict),
     .testTarget(
       name: "PresentServerTests",
-      dependencies: ["PresentServer", "PresentClient", "Headless", "HybridRegion", "FrameSimulator", "TestSupport"],
+      dependencies: ["PresentServer", "PresentClient", "Headless", "HybridRegion", "TestSupport"],
       swiftSettings: strict),
     .testTarget(
       name: "HostProbeTests",
@@ -164,7 +164,7 @@ let package = Package(
     .testTarget(name: "OutputTests", dependencies: ["Headless", "KMS", "TestSupport"], swiftSettings: strict),
     .testTarget(
       name: "HybridRegionTests",
-      dependencies: ["HybridRegion", "CFramepathABI", "LinuxIO", "Scanout", "GraphicsMemory"],
+      dependencies: ["HybridRegion", "CFramepathABI", "LinuxIO", "Scanout", "GraphicsMemory", "TestSupport"],
       swiftSettings: strict),
     .testTarget(
       name: "IvshmemTests",

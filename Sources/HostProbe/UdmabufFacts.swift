@@ -79,10 +79,10 @@ public struct UdmabufFacts: Equatable, Sendable {
           advice: isGood
             ? nil
             : """
-            echo \(UdmabufFacts.goodListLimit) | sudo tee \(UdmabufFacts.parameters)/list_limit; for every boot, \
-            udmabuf.list_limit=\(UdmabufFacts.goodListLimit) on the kernel's command line (or options udmabuf \
-            list_limit=\(UdmabufFacts.goodListLimit) in /etc/modprobe.d if it is a module). For such a guest that \
-            saves a copy of 8 MB in every 1920x1080 frame, of 33 MB in every 3840x2160 one.
+            For such a guest, more saves a copy of 8 MB in every 1920x1080 frame, of 33 MB in every 3840x2160 one. For \
+            every boot: udmabuf.list_limit=\(UdmabufFacts.goodListLimit) on the kernel's command line, or options \
+            udmabuf list_limit=\(UdmabufFacts.goodListLimit) in /etc/modprobe.d if it is a module. Now: \
+            echo \(UdmabufFacts.goodListLimit) | sudo tee \(UdmabufFacts.parameters)/list_limit
             """))
     }
     if let sizeLimitMebibytes {
@@ -94,7 +94,7 @@ public struct UdmabufFacts: Equatable, Sendable {
           "\(sizeLimitMebibytes) MiB in a buffer; a 1920x1080 frame has 8, a 3840x2160 one 32",
           advice: isGood
             ? nil
-            : "echo 64 | sudo tee \(UdmabufFacts.parameters)/size_limit_mb: that saves a copy of every larger frame."))
+            : "Saves a copy of every larger frame: echo 64 | sudo tee \(UdmabufFacts.parameters)/size_limit_mb"))
     }
     return findings
   }

@@ -1,3 +1,5 @@
+import Outputs
+
 /// Which CRTC drives which connector.
 enum Assignment {
   /// What must be known of a connector to find a CRTC for it.
@@ -87,7 +89,7 @@ struct Pipeline {
     let shared = usable.filter { $0.possibleCRTCs.nonzeroBitCount > 1 }
     let part = (shared.count + max(1, crtcCount) - 1) / max(1, crtcCount)
     let mine = usable.filter { $0.possibleCRTCs.nonzeroBitCount == 1 && !taken.contains($0.id) }
-    return Array((mine + shared.filter { !taken.contains($0.id) }.prefix(part)).prefix(8))
+    return Array((mine + shared.filter { !taken.contains($0.id) }.prefix(part)).prefix(Overlays.capacity))
   }
 
   init(

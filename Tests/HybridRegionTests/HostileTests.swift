@@ -4,6 +4,7 @@ import GraphicsMemory
 import HybridRegion
 import LinuxIO
 import Scanout
+import TestSupport
 import Testing
 
 /// Either side writes what it likes; the other loses frames and nothing else.
@@ -130,7 +131,7 @@ import Testing
   @Test func `garbage all over the region costs refusals only`() throws {
     let pair = try Pair()
     try pair.attach()
-    var random = SeededGenerator(state: 1)
+    var random = SeededGenerator(seed: 1)
     var frames = 0
     for _ in 0..<20_000 {
       // Mostly plausible words, so that the checks behind the first one are reached.
@@ -251,7 +252,7 @@ private final class Garbage: @unchecked Sendable {
 
   private func write() {
     guard let mapping = try? Mapping(fd: fd.raw, byteCount: byteCount) else { return }
-    var random = SeededGenerator(state: 2)
+    var random = SeededGenerator(seed: 2)
     let end = monotonicNanoseconds() + 900_000_000
     while monotonicNanoseconds() < end {
       for _ in 0..<1000 {

@@ -195,15 +195,7 @@ import Testing
       var successors = try guestSteps(state) + hostSteps(state)
       if state.life == 1 {
         restarts += 1
-        var next = state
-        next.life = 2
-        next.presentsLeft = 2
-        next.guestPhase = .resetTail
-        next.guestSlots = GuestSlots(count: 2, heldMask: 0)
-        next.guestRing = RingProducer(epoch: 2)
-        next.guestEvents = RingConsumer(epoch: 2)
-        next.guestEntry = ModelPayload()
-        successors.append(next)
+        successors.append(begunAgain(state, presents: 2))
       }
       if state.life == 2, state.presentsLeft == 0, state.guestSlots.heldCount == 0, state.guestPhase == .ready {
         completions += 1
@@ -213,6 +205,19 @@ import Testing
     #expect(restarts > 1000)
     #expect(completions > 0)
     #expect(count > 10_000)
+  }
+
+  /// The guest is dead, and another one attaches.
+  private func begunAgain(_ state: State, presents: Int) -> State {
+    var next = state
+    next.life = 2
+    next.presentsLeft = presents
+    next.guestPhase = .resetTail
+    next.guestSlots = GuestSlots(count: 2, heldMask: 0)
+    next.guestRing = RingProducer(epoch: 2)
+    next.guestEvents = RingConsumer(epoch: 2)
+    next.guestEntry = ModelPayload()
+    return next
   }
 
   /// The host is dead, and another one finds what it left.
@@ -268,15 +273,7 @@ import Testing
         successors.append(takenOver(state))
       }
       if guestDies, state.life == 1 {
-        var next = state
-        next.life = 2
-        next.presentsLeft = 1
-        next.guestPhase = .resetTail
-        next.guestSlots = GuestSlots(count: 2, heldMask: 0)
-        next.guestRing = RingProducer(epoch: 2)
-        next.guestEvents = RingConsumer(epoch: 2)
-        next.guestEntry = ModelPayload()
-        successors.append(next)
+        successors.append(begunAgain(state, presents: 1))
       }
       if state.hostLife == 2, state.presentsLeft == 0, state.guestSlots.heldCount == 0, state.guestPhase == .ready {
         completions += 1

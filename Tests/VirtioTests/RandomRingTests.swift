@@ -3,20 +3,6 @@ import TestSupport
 import Testing
 import Virtio
 
-/// xorshift64*: the same numbers from the same seed everywhere.
-struct SeededGenerator: RandomNumberGenerator {
-  private var state: UInt64
-
-  init(seed: UInt64) { state = seed | 1 }
-
-  mutating func next() -> UInt64 {
-    state ^= state >> 12
-    state ^= state << 25
-    state ^= state >> 27
-    return state &* 0x2545_F491_4F6C_DD1D
-  }
-}
-
 struct RandomRingTests {
   @Test(.timeLimit(.minutes(1)), arguments: 1...16 as ClosedRange<UInt64>)
   func `a ring of random bytes never traps`(_ seed: UInt64) throws {
