@@ -129,7 +129,8 @@ final class DaemonDoorbells: Doorbells {
     } catch {
       throw .daemon(error.description)
     }
-    if case .error(let error, request: _)? = message { throw .daemon(error.text) }
+    // What the output could not show ends nothing.
+    if case .error(let error, request: _)? = message, error.code != .output { throw .daemon(error.text) }
     return message
   }
 }

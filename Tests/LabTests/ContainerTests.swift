@@ -64,4 +64,113 @@ struct ContainerTests {
     bad.kill()
     bad.waitForExit()
   }
+
+  // MARK: - The C functions
+
+  private func start(
+    _ program: String, _ host: LabHost, frames: Int, name: String = "box"
+  ) throws -> ChildProcess {
+    var command = ChildCommand("env", ["FRAMEPATH_SOCKET=\(host.socket)", program, "\(frames)", "--daemon", name])
+    command.input = .pipe
+    return try ChildProcess(command)
+  }
+
+  @Test("in C brings its own region by the daemon's socket: 300 frames of 1080p, the last one exact, none copied")
+  func cExample() throws {
+    let host = try LabHost(outputs: ["headless:1920x1080@60"])
+    let client = try start(CExample.compile(into: host.folder), host, frames: 300)
+    let figures = client.waitForLine(containing: "frames=", from: .output, timeoutMilliseconds: 60_000)
+    #expect(figures == "frames=300 flipped=300 superseded=0 failed=0", Comment(rawValue: client.text(.error)))
+    try host.expect(vm: "box", shows: .regionPattern(width: 1920, height: 1080, frame: 300))
+    let status = try host.framepath(["status", "--json"])
+    #expect(status.contains(#""cpuCopies":0,"copiedBytes":0"#))
+    #expect(status.contains(#""path":"direct""#) && status.contains(#""kind":"container""#))
+  }
+
+  @Test("in C++ and as another user, whose doorbell the daemon does not raise, loses no frame either")
+  func cxxExample() throws {
+    let host = try LabHost(outputs: ["headless:640x480@60"])
+    let program = try CExample.compile(into: host.folder, compiler: ["g++", "-x", "c++", "-std=gnu++17"])
+    for words in [["chmod", "755", host.folder], ["chmod", "666", host.socket]] {
+      #expect(try ChildProcess.run(ChildCommand(words[0], Array(words.dropFirst()))).exit.isSuccess)
+    }
+    var command = ChildCommand(
+      "setpriv",
+      [
+        "--reuid", "65534", "--regid", "65534", "--clear-groups", "env", "FRAMEPATH_SOCKET=\(host.socket)", program,
+        "120", "--daemon", "box",
+      ])
+    command.input = .pipe
+    let client = try ChildProcess(command)
+    let figures = client.waitForLine(containing: "frames=", from: .output, timeoutMilliseconds: 60_000)
+    #expect(figures == "frames=120 flipped=120 superseded=0 failed=0", Comment(rawValue: client.text(.error)))
+    try host.expect(vm: "box", shows: .regionPattern(width: 640, height: 480, frame: 120))
+  }
+
+  @Test("in C goes on with the next daemon after a crash of the first")
+  func cRestart() throws {
+    let host = try LabHost(outputs: ["headless:640x480@60"])
+    let client = try start(CExample.compile(into: host.folder), host, frames: 400)
+    try LabHost.pause(milliseconds: 1000)
+    try host.restartDaemon()
+    let figures = try #require(client.waitForLine(containing: "frames=", from: .output, timeoutMilliseconds: 60_000))
+    print("lab: C container and a killed daemon: \(figures)")
+    #expect(figures.hasPrefix("frames=400 "))
+    try host.expect(vm: "box", shows: .regionPattern(width: 640, height: 480, frame: 400))
+  }
+
+  @Test("in C is told in words that there is no daemon, that it is refused, or that a version is another")
+  func cErrors() throws {
+    let host = try LabHost(outputs: ["headless:640x480@60"])
+    let program = try CExample.compile(into: host.folder)
+    func error(_ program: String, name: String = "box", socket: String? = nil) throws -> String {
+      let words = ["FRAMEPATH_SOCKET=\(socket ?? host.socket)", program, "1", "--daemon", name]
+      let result = try ChildProcess.run(ChildCommand("env", words), timeoutMilliseconds: 20_000)
+      #expect(!result.exit.isSuccess)
+      return result.error
+    }
+    #expect(try error(program, socket: "\(host.folder)/none").contains("no framepathd listens on the socket"))
+    #expect(try error(program, name: "a/b").contains("the host refused this client: "))
+    let first = try start(program, host, frames: 1, name: "first")
+    _ = first.waitForLine(containing: "frames=1 ", from: .output)
+    #expect(
+      try error(program, name: "first").contains(
+        "another client of the daemon has that name: process \(first.pid) is connected as first"))
+    let newer = try CExample.compile(into: host.folder, changing: "FRAMEPATH_PROTOCOL_VERSION 1u", to: "2u")
+    #expect(try error(newer).contains("the host speaks another version than this program: "))
+    let newerRegion = try CExample.compile(into: host.folder, changing: "FRAMEPATH_REGION_MAJOR 1u", to: "2u")
+    #expect(try error(newerRegion).contains("the host speaks another version than this program"))
+    // Nobody was harmed.
+    #expect(try host.framepath(["status", "--json"]).contains(#""name":"first""#))
+  }
+}
+
+/// The C example of the documentation, made by a compiler that warns of everything.
+enum CExample {
+  /// - Parameters:
+  ///   - definition: a name and its value in the headers, which gets another value.
+  /// - Returns: the program's path.
+  static func compile(
+    into folder: String, compiler: [String] = ["gcc", "-std=gnu11"], changing definition: String? = nil,
+    to value: String = ""
+  ) throws -> String {
+    var headers = "\(Lab.root)/Sources/CFramepathABI/include"
+    if let definition, let name = definition.split(separator: " ").first {
+      let changed = "\(folder)/\(name)"
+      let command =
+        "cp -r \(headers) \(changed) && sed -i 's/\(definition)/\(name) \(value)/' \(changed)/*.h"
+      guard try ChildProcess.run(ChildCommand("sh", ["-c", command])).exit.isSuccess else { throw LabError(command) }
+      headers = changed
+    }
+    let program = "\(folder)/region-pattern" + (definition?.split(separator: " ").first ?? "")
+    let compiled = try ChildProcess.run(
+      ChildCommand(
+        compiler[0],
+        compiler.dropFirst() + [
+          "-O2", "-Wall", "-Wextra", "-Werror", "-I", headers, "\(Lab.root)/Docs/Examples/region-pattern.c", "-o",
+          program,
+        ]), timeoutMilliseconds: 60_000)
+    guard compiled.exit.isSuccess else { throw LabError(compiled.error) }
+    return program
+  }
 }

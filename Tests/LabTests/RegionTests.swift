@@ -153,15 +153,7 @@ struct RegionTests {
     let host = try LabHost(outputs: ["headless:1280x720@60"])
     let socket = "\(host.folder)/region.sock"
     let backend = try region(host, ["--vm", "box", "--socket-path", socket, "--containers"])
-    let program = "\(host.folder)/region-pattern"
-    let compiled = try ChildProcess.run(
-      ChildCommand(
-        "gcc",
-        [
-          "-std=gnu11", "-O2", "-Wall", "-Wextra", "-Werror", "-I", "\(Lab.root)/Sources/CFramepathABI/include",
-          "\(Lab.root)/Docs/Examples/region-pattern.c", "-o", program,
-        ]), timeoutMilliseconds: 60_000)
-    #expect(compiled.exit.isSuccess, Comment(rawValue: compiled.error))
+    let program = try CExample.compile(into: host.folder)
     var command = ChildCommand(program, ["120", socket + ".region"])
     command.input = .pipe
     let client = try ChildProcess(command)

@@ -1,9 +1,10 @@
 /* A guest of the hybrid graphics memory in C, C++ or any language that can call C: static inline functions only, no
- * library. Find the ivshmem device, map it, then: acquire a slot, draw, present, again.
+ * library. Open the ivshmem device of a virtual machine, or in a container the daemon's socket, then: acquire a slot,
+ * draw, present, again.
  *
  *   struct framepath_screen screen;
- *   int error = framepath_screen_open_device(&screen, NULL, 5000);   // or _open_memory with a region's descriptor
- *   if (error) return fprintf(stderr, "%s\n", framepath_strerror(error));
+ *   int error = framepath_screen_open_device(&screen, NULL, 5000);   // or _open_daemon, or _open_memory
+ *   if (error) return fprintf(stderr, "%s %s\n", framepath_strerror(error), framepath_screen_reason(&screen));
  *   int slot = framepath_screen_acquire(&screen, 1000);
  *   if (slot >= 0) draw(framepath_screen_pixels(&screen, slot));
  *   error = framepath_screen_present(&screen, slot, width, height, stride, fourcc, NULL, 0);
@@ -15,6 +16,7 @@
 #ifndef FRAMEPATH_GUEST_H
 #define FRAMEPATH_GUEST_H
 
+#include "framepath_daemon.h"
 #include "framepath_region.h"
 
 #include <dirent.h>
@@ -36,6 +38,7 @@ struct framepath_screen {
   volatile uint32_t *doorbell; /* NULL: the host polls */
   void *registers;
   int file;
+  struct framepath_daemon daemon;
   struct framepath_region_header header; /* a checked copy */
   uint64_t attach;
   uint32_t epoch;
@@ -51,28 +54,22 @@ static inline const char *framepath_strerror(int error) {
   switch (-error) {
   case ENODEV: return "no ivshmem device (PCI 1af4:1110) on this machine";
   case ENXIO: return "the memory holds no Framepath region";
-  case EPROTONOSUPPORT: return "the region has another version than this program speaks";
+  case EPROTONOSUPPORT: return "the host speaks another version than this program";
   case EBADMSG: return "the region's header makes no sense";
   case EBUSY: return "another client of this machine has the region";
   case ECONNREFUSED: return "the host refused this client";
   case EHOSTDOWN: return "the host does not answer";
   case ESTALE: return "another client has taken the region";
   case ETIMEDOUT: return "no frame slot became free in time";
+  case EHOSTUNREACH: return "no framepathd listens on the socket";
+  case EADDRINUSE: return "another client of the daemon has that name";
+  case ECONNRESET: return "the daemon has closed the connection";
+  case ENAMETOOLONG: return "the socket's path or the client's name is too long";
+  case E2BIG: return "no region has so many slots of that size";
   case EPIPE: return "the host's side of the region has ended or makes no sense";
   case EINVAL: return "the picture does not fit the slot, or the slot was not acquired";
   default: return strerror(-error);
   }
-}
-
-static inline uint64_t framepath_now_ns(void) {
-  struct timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
-
-static inline void framepath_sleep_ns(uint64_t ns) {
-  struct timespec time = {(time_t)(ns / 1000000000u), (long)(ns % 1000000000u)};
-  nanosleep(&time, NULL);
 }
 
 static inline uint64_t framepath_load(const void *address) {
@@ -94,7 +91,19 @@ static inline struct framepath_region_guest *framepath_guest_words(const struct 
 }
 
 static inline void framepath_ring(struct framepath_screen *screen) {
+  uint64_t one = 1;
   if (screen->doorbell) *screen->doorbell = screen->header.doorbell_peer << 16 | (screen->header.doorbell_vector & 0xffff);
+  /* A full counter is no error: the daemon is awake. */
+  if (screen->daemon.host_event >= 0 && write(screen->daemon.host_event, &one, sizeof one) < 0) return;
+}
+
+/* What the daemon said where it refused something; else empty. */
+static inline const char *framepath_screen_reason(const struct framepath_screen *screen) { return screen->daemon.reason; }
+
+static inline void framepath_screen_reset(struct framepath_screen *screen) {
+  memset(screen, 0, sizeof *screen);
+  screen->file = -1;
+  framepath_daemon_reset(&screen->daemon);
 }
 
 static inline int framepath_fits(uint64_t offset, uint64_t count, uint64_t bytes, uint64_t limit) {
@@ -118,7 +127,7 @@ static inline int framepath_check_header(const struct framepath_region_header *h
   return 0;
 }
 
-/* Lets go of everything. Harmless on a screen that did not open, as long as it was zeroed or an open function failed. */
+/* Lets go of everything. Harmless on a screen that an open function could not open. */
 static inline void framepath_screen_close(struct framepath_screen *screen) {
   if (screen->base) {
     if (screen->epoch && framepath_load(&framepath_guest_words(screen)->attach) == screen->attach) {
@@ -129,9 +138,26 @@ static inline void framepath_screen_close(struct framepath_screen *screen) {
     munmap(screen->base, screen->mapped_bytes);
   }
   if (screen->registers) munmap(screen->registers, 4096);
-  if (screen->file >= 0) close(screen->file);
-  memset(screen, 0, sizeof *screen);
-  screen->file = -1;
+  framepath_close_file(&screen->file);
+  framepath_daemon_close(&screen->daemon);
+  framepath_screen_reset(screen);
+}
+
+/* Waits for the host's word, or a little while where it has none: 50 µs at first, 2 ms at last. A daemon that comes back
+ * is given the region anew. */
+static inline void framepath_wait(struct framepath_screen *screen, uint64_t *pause, uint64_t deadline) {
+  struct framepath_daemon *daemon = &screen->daemon;
+  if (daemon->host_event < 0) {
+    framepath_sleep_ns(*pause);
+    *pause = *pause < 2000000 ? *pause * 2 : *pause;
+  } else if (daemon->socket >= 0) {
+    framepath_daemon_wait(daemon, deadline, 100);
+  } else {
+    framepath_sleep_ns(20000000);
+    uint64_t soon = framepath_now_ns() + 100000000u;
+    if (framepath_daemon_connect(daemon, soon < deadline ? soon : deadline) == 0)
+      framepath_daemon_give(daemon, screen->file, screen->mapped_bytes, screen->header.slot_count);
+  }
 }
 
 static inline int framepath_attach(struct framepath_screen *screen, int timeout_ms) {
@@ -141,34 +167,31 @@ static inline int framepath_attach(struct framepath_screen *screen, int timeout_
   do {
     screen->epoch = (uint32_t)(framepath_now_ns() * 2654435761u) ^ (uint32_t)getpid() * 40503u ^ old * 69069u;
   } while (screen->epoch == 0 || screen->epoch == old);
+  int has_daemon = screen->daemon.host_event >= 0;
   screen->attach = (uint64_t)screen->epoch << 32 | FRAMEPATH_REGION_MAJOR << 16 |
-                   (screen->doorbell ? (uint32_t)FRAMEPATH_REGION_RINGS : 0u);
+                   (screen->doorbell || has_daemon ? (uint32_t)FRAMEPATH_REGION_RINGS : 0u) |
+                   (has_daemon ? (uint32_t)FRAMEPATH_REGION_LISTENS : 0u);
   framepath_store(&guest->present_tail, (uint64_t)screen->epoch << 32);
   framepath_store(&guest->release_head, (uint64_t)screen->epoch << 32);
   framepath_region_publish();
   framepath_store(&guest->attach, screen->attach);
   framepath_region_publish();
   framepath_ring(screen);
-  for (uint64_t pause = 50000;; pause = pause < 2000000 ? pause * 2 : pause) {
+  for (uint64_t pause = 50000;;) {
     uint64_t answer = framepath_load(&framepath_host(screen)->acknowledged);
     if (answer >> 32 == screen->epoch) {
       if ((uint32_t)answer) return -ECONNREFUSED;
       break;
     }
     if (framepath_now_ns() >= deadline) return -EHOSTDOWN;
-    framepath_sleep_ns(pause);
+    framepath_wait(screen, &pause, deadline);
   }
   uint64_t held = framepath_load(&framepath_host(screen)->held_at_attach);
   for (uint32_t slot = 0; slot < screen->header.slot_count; slot++) screen->holds[slot] = held >> slot & 1;
   return 0;
 }
 
-/* Opens a region by a descriptor of its memory (a memfd, resource2_wc), which stays the caller's, and attaches.
- * doorbell: where to store to wake the host, or NULL where it polls. */
-static inline int framepath_screen_open_memory(struct framepath_screen *screen, int fd, volatile uint32_t *doorbell,
-                                               int timeout_ms) {
-  memset(screen, 0, sizeof *screen);
-  screen->file = -1;
+static inline int framepath_map(struct framepath_screen *screen, int fd) {
   off_t size = lseek(fd, 0, SEEK_END);
   if (size < 0) return -errno;
   if ((size_t)size < sizeof screen->header) return -ENXIO;
@@ -176,16 +199,76 @@ static inline int framepath_screen_open_memory(struct framepath_screen *screen, 
   if (base == MAP_FAILED) return -errno;
   screen->base = (uint8_t *)base;
   screen->mapped_bytes = (uint64_t)size;
+  return 0;
+}
+
+static inline int framepath_begin(struct framepath_screen *screen, int timeout_ms) {
+  if (framepath_load(screen->base) != FRAMEPATH_REGION_MAGIC) return -ENXIO;
+  memcpy(&screen->header, screen->base, sizeof screen->header);
+  int error = framepath_check_header(&screen->header, screen->mapped_bytes);
+  return error ? error : framepath_attach(screen, timeout_ms);
+}
+
+static inline void framepath_unmap(struct framepath_screen *screen) {
+  if (screen->base) munmap(screen->base, screen->mapped_bytes);
+  screen->base = NULL;
+}
+
+/* Opens a region by a descriptor of its memory (a memfd, resource2_wc), which stays the caller's, and attaches.
+ * doorbell: where to store to wake the host, or NULL where it polls. */
+static inline int framepath_screen_open_memory(struct framepath_screen *screen, int fd, volatile uint32_t *doorbell,
+                                               int timeout_ms) {
+  framepath_screen_reset(screen);
   screen->doorbell = doorbell;
-  int error = -ENXIO;
-  if (framepath_load(base) == FRAMEPATH_REGION_MAGIC) {
-    memcpy(&screen->header, base, sizeof screen->header);
-    error = framepath_check_header(&screen->header, screen->mapped_bytes);
+  int error = framepath_map(screen, fd);
+  if (error == 0) error = framepath_begin(screen, timeout_ms);
+  if (error) framepath_unmap(screen);
+  return error;
+}
+
+static inline int framepath_join(struct framepath_screen *screen, uint32_t width, uint32_t height, uint32_t slots,
+                                 int timeout_ms) {
+  struct framepath_daemon *daemon = &screen->daemon;
+  uint64_t deadline = framepath_now_ns() + (uint64_t)timeout_ms * 1000000u;
+  daemon->host_event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+  daemon->guest_event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+  if (daemon->host_event < 0 || daemon->guest_event < 0) return -errno;
+  int error = framepath_daemon_connect(daemon, deadline);
+  if (error) return error;
+  if (width == 0 || height == 0) {
+    width = daemon->width;
+    height = daemon->height;
   }
-  if (error == 0) error = framepath_attach(screen, timeout_ms);
+  uint64_t bytes = framepath_region_size(((uint64_t)width * 4 + 255) / 256 * 256 * height, slots);
+  if (bytes == 0) return -E2BIG;
+  screen->file = framepath_region_memory(bytes);
+  if (screen->file < 0) return screen->file;
+  error = framepath_map(screen, screen->file);
+  if (error == 0) error = framepath_daemon_give(daemon, screen->file, bytes, slots);
+  while (error == 0 && framepath_load(screen->base) != FRAMEPATH_REGION_MAGIC) {
+    error = framepath_now_ns() < deadline ? framepath_daemon_wait(daemon, deadline, 1) : -EHOSTDOWN;
+  }
+  if (error == 0) error = framepath_begin(screen, timeout_ms);
+  /* The answer of a daemon that refuses comes before the time is over. */
+  if (error == -EHOSTDOWN && daemon->socket < 0) error = -ECONNRESET;
+  return error;
+}
+
+/* Connects to the daemon as a client of that name, and gives it a new region of so many slots (3 is good), each for a
+ * picture of width x height pixels; 0 takes the output's mode. For containers and processes of the host: no other
+ * privilege than the socket is needed. path: NULL is $FRAMEPATH_SOCKET, else the usual place.
+ * A daemon that goes and comes back while framepath_screen_acquire waits is given the region anew. */
+static inline int framepath_screen_open_daemon(struct framepath_screen *screen, const char *path, const char *name,
+                                               uint32_t width, uint32_t height, uint32_t slots, int timeout_ms) {
+  framepath_screen_reset(screen);
+  int error = framepath_daemon_address(&screen->daemon, path, name);
+  if (error == 0) error = framepath_join(screen, width, height, slots, timeout_ms);
   if (error) {
-    munmap(base, (size_t)size);
-    screen->base = NULL;
+    char reason[FRAMEPATH_TEXT_BYTES];
+    memcpy(reason, screen->daemon.reason, sizeof reason);
+    framepath_unmap(screen);
+    framepath_screen_close(screen);
+    memcpy(screen->daemon.reason, reason, sizeof reason);
   }
   return error;
 }
@@ -204,8 +287,7 @@ static inline int framepath_screen_open_device(struct framepath_screen *screen, 
   static const char root[] = "/sys/bus/pci/devices";
   char device[300], path[340];
   int found = 0;
-  memset(screen, 0, sizeof *screen);
-  screen->file = -1;
+  framepath_screen_reset(screen);
   DIR *list = opendir(root);
   if (!list) return -ENODEV;
   for (struct dirent *entry; !found && (entry = readdir(list));) {
@@ -290,6 +372,8 @@ static inline void *framepath_screen_pixels(const struct framepath_screen *scree
 /* Reads what the host has said, without waiting; a ring's worth at most. */
 static inline void framepath_screen_read_events(struct framepath_screen *screen) {
   const struct framepath_region_header *header = &screen->header;
+  /* News that nobody reads would fill the socket. */
+  if (screen->daemon.socket >= 0) framepath_daemon_read(&screen->daemon);
   for (uint32_t round = 0; round < header->release_entries; round++) {
     uint64_t tail = framepath_load(&framepath_host(screen)->release_tail);
     uint32_t waiting = (uint32_t)tail - screen->release_head;
@@ -320,7 +404,7 @@ static inline void framepath_screen_read_events(struct framepath_screen *screen)
 /* Takes a free slot and returns its number; waits for one. -ETIMEDOUT, -ESTALE (displaced) or -EPIPE (host ended). */
 static inline int framepath_screen_acquire(struct framepath_screen *screen, int timeout_ms) {
   uint64_t deadline = framepath_now_ns() + (uint64_t)timeout_ms * 1000000u;
-  for (uint64_t pause = 50000;; pause = pause < 2000000 ? pause * 2 : pause) {
+  for (uint64_t pause = 50000;;) {
     framepath_screen_read_events(screen);
     for (uint32_t slot = 0; slot < screen->header.slot_count; slot++) {
       if (screen->holds[slot] == 0 && !(screen->drawing >> slot & 1)) {
@@ -331,7 +415,7 @@ static inline int framepath_screen_acquire(struct framepath_screen *screen, int 
     if (framepath_screen_displaced(screen)) return -ESTALE;
     if (framepath_load(&framepath_host(screen)->state) == FRAMEPATH_REGION_ENDED) return -EPIPE;
     if (framepath_now_ns() >= deadline) return -ETIMEDOUT;
-    framepath_sleep_ns(pause);
+    framepath_wait(screen, &pause, deadline);
   }
 }
 
