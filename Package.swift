@@ -161,7 +161,7 @@ let package = Package(
       dependencies: ["framepath", "HostProbe", "PNGFile", "CPNG", "LinuxIO", "Scanout", "GraphicsMemory"],
       swiftSettings: strict),
     .testTarget(name: "FramepathdTests", dependencies: ["framepathd", "Scanout"], swiftSettings: strict),
-    .testTarget(name: "OutputTests", dependencies: ["Headless", "KMS", "TestSupport"], swiftSettings: strict),
+    .testTarget(name: "OutputTests", dependencies: ["CDRM", "Headless", "KMS", "TestSupport"], swiftSettings: strict),
     .testTarget(
       name: "HybridRegionTests",
       dependencies: ["HybridRegion", "CFramepathABI", "LinuxIO", "Scanout", "GraphicsMemory", "TestSupport"],
@@ -177,11 +177,14 @@ let package = Package(
       name: "FramepathGuestTests",
       dependencies: ["FramepathGuest", "HybridRegion", "CFramepathABI", "LinuxIO", "Scanout", "GraphicsMemory"],
       swiftSettings: strict),
+    // Drives leased outputs in the lab.
+    .executableTarget(
+      name: "test-lessee", dependencies: ["CDRM", "LinuxIO"], path: "Tests/Lessee", swiftSettings: strict),
     .testTarget(
       name: "LabTests",
       dependencies: [
-        "CPNG", "CDRM", "LinuxIO", "Scanout", "GraphicsMemory", "PresentProtocol", "PresentClient", "VhostUserFrontend",
-        "TestSupport",
+        "test-lessee", "CPNG", "CDRM", "LinuxIO", "Scanout", "GraphicsMemory", "PresentProtocol", "PresentClient",
+        "VhostUserFrontend", "TestSupport",
       ],
       swiftSettings: strict),
     .testTarget(

@@ -128,6 +128,13 @@ int clinux_peer_credentials(int socket, int *pid, unsigned int *uid, unsigned in
   return 0;
 }
 
+int clinux_peer_groups(int socket, unsigned int *groups, int count) {
+  socklen_t length = (socklen_t)count * sizeof *groups;
+  /* The kernel says ERANGE, and the length, where there are more. */
+  if (getsockopt(socket, SOL_SOCKET, SO_PEERGROUPS, groups, &length) < 0 && errno != ERANGE) return -1;
+  return (int)(length / sizeof *groups);
+}
+
 int clinux_pass_credentials(int socket, int on) {
   return setsockopt(socket, SOL_SOCKET, SO_PASSCRED, &on, sizeof on);
 }

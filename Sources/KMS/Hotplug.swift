@@ -12,6 +12,8 @@ struct Uevent: Equatable {
   var deviceName = ""
   /// A connector was plugged, unplugged, or changed what it offers.
   var isHotplug = false
+  /// A lessee has let go of its lease.
+  var isLease = false
 
   /// Reads the bytes of one message: `ACTION@PATH`, then `KEY=value` strings, each ended by a zero byte.
   init?(_ bytes: some Collection<UInt8>) {
@@ -27,6 +29,7 @@ struct Uevent: Equatable {
       case "DEVTYPE": deviceType = value
       case "DEVNAME": deviceName = value
       case "HOTPLUG": isHotplug = value == "1"
+      case "LEASE": isLease = value == "1"
       default: break
       }
     }
@@ -38,6 +41,11 @@ struct Uevent: Equatable {
       && (deviceName == card || deviceName.isEmpty)
   }
 
+  /// Whether the lessees of `card` should be listed again.
+  func concernsLeases(of card: String) -> Bool {
+    subsystem == "drm" && action == "change" && isLease && (deviceName == card || deviceName.isEmpty)
+  }
+
   /// Whether `card` has gone.
   func isRemoval(of card: String) -> Bool { subsystem == "drm" && action == "remove" && deviceName == card }
 }
@@ -47,6 +55,7 @@ final class HotplugListener {
   /// What happened.
   enum News {
     case connectorsChanged
+    case leasesChanged
     case cardRemoved
   }
 
@@ -82,6 +91,7 @@ final class HotplugListener {
       case .event(let count):
         guard let event = Uevent(buffer[..<min(count, buffer.count)]) else { continue }
         if event.isRemoval(of: cardName) { return .cardRemoved }
+        if event.concernsLeases(of: cardName), news == nil { news = .leasesChanged }
         if event.concernsConnectors(of: cardName) { news = .connectorsChanged }
       case .lost: news = .connectorsChanged
       case .nothing, nil: return news

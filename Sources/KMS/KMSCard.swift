@@ -170,9 +170,18 @@ public final class KMSCard {
     }
   }
 
+  /// Ends the leases whose lessees have let go of them.
+  private func checkLeases() {
+    guard outputs.contains(where: { $0.output?.lease != nil }), let lessees = try? device.lessees() else { return }
+    for entry in outputs { entry.output?.checkLease(lessees: lessees) }
+  }
+
   private func heard(_ news: HotplugListener.News) {
     switch news {
-    case .connectorsChanged: rescan()
+    case .connectorsChanged:
+      rescan()
+      checkLeases()
+    case .leasesChanged: checkLeases()
     case .cardRemoved:
       isGone = true
       allConnectors = []

@@ -36,14 +36,15 @@ extension KMSOutput {
   /// drivers; it stays attached until `close`.
   public func capture() throws(OutputError) -> MappedBuffer? {
     try checkUsable()
-    guard scene != nil else { return nil }
+    // A lessee may have turned it on, off, or to another mode.
+    let own = scene == nil ? nil : (width: mode.mode.width, height: mode.mode.height)
+    guard let size = lease == nil ? own : currentSize else { return nil }
     let attached = writeback
     guard let target = attached ?? Writeback(card.writebackConnector(for: pipeline.crtc), device) else { return nil }
     let buffer: KMSBuffer
     do {
       buffer = try KMSBuffer.dumb(
-        device, width: mode.mode.width, height: mode.mode.height, format: .xrgb8888,
-        fourcc: PixelFormat.xrgb8888.fourcc)
+        device, width: size.width, height: size.height, format: .xrgb8888, fourcc: PixelFormat.xrgb8888.fourcc)
     } catch {
       throw .system(error)
     }
@@ -64,6 +65,8 @@ extension KMSOutput {
     if code == KMSOutput.invalidCode && attached == nil { return nil }
     if code != 0 { throw outputError(code, "writeback") }
     writeback = target
+    // In a lessee's way otherwise.
+    defer { if lease != nil { detachWriteback() } }
     guard fence >= 0 else { throw .rejected("\(card.capabilities.driverName) gave no writeback fence") }
     let owned = OwnedFD(taking: fence)
     let frames = Int32(clamping: mode.mode.periodNanoseconds / 1_000_000 + 1) * 10
@@ -75,5 +78,12 @@ extension KMSOutput {
     }
     if !isDone { throw .rejected("the writeback did not end in time") }
     return try buffer.mapped()
+  }
+
+  private func detachWriteback() {
+    request.reset()
+    writeback?.appendDetach(to: &request)
+    writeback = nil
+    _ = request.submit(device, flags: UInt32(DRM_MODE_ATOMIC_ALLOW_MODESET))
   }
 }

@@ -23,17 +23,19 @@ public final class KMSOutput: Output {
   var writeback: Writeback?
   private(set) var vblanks: VblankSource
   private var clips = DamageClips()
-  private let timer: TimerFD
+  let timer: TimerFD
   private var timerSource: EventLoop.Source?
   /// What the kernel shows, or will with the pending commit; nil while the CRTC is off.
   var scene: Scene?
-  private var shown: OutputFrame?
-  private var pending: PendingCommit?
+  private(set) var shown: OutputFrame?
+  var pending: PendingCommit?
+  /// From the moment at which it is cleared for a lessee until it is put back.
+  var lease: LeaseState?
   /// Comes back with the kernel's event, so that a late one ends no later commit.
   private var commitNumber: UInt64 = 0
   private(set) var cursorSize = 0
   private var isClosed = false
-  private var isConnected = true
+  private(set) var isConnected = true
 
   /// Counters since it was opened.
   public private(set) var counters = OutputCounters()
@@ -117,6 +119,7 @@ public final class KMSOutput: Output {
   public func commit(_ frame: OutputFrame, fit: FitMethod) throws(OutputError) {
     try checkUsable()
     if pending != nil { throw .busy }
+    if lease != nil { throw .rejected("\(connector.description.name) is leased") }
     guard let picture = frame.buffer else {
       try goDark(frame)
       return
@@ -140,6 +143,7 @@ public final class KMSOutput: Output {
     if let timerSource { card.loop.remove(timerSource) }
     timerSource = nil
     pending = nil
+    endLeaseForGood()
     saved.restore(device, pipeline, writeback: writeback, request: &request)
     writeback = nil
     scene = nil
@@ -210,18 +214,23 @@ public final class KMSOutput: Output {
   /// How long the kernel may take to tell that a CRTC is off.
   private static let darkTimeoutNanoseconds: UInt64 = 300_000_000
 
-  private func submit(flags: UInt32, what: String) throws(OutputError) {
-    let event = UInt32(DRM_MODE_PAGE_FLIP_EVENT)
-    commitNumber &+= 1
-    var code = request.submit(device, flags: flags | event | UInt32(DRM_MODE_ATOMIC_NONBLOCK), userData: commitNumber)
+  func submit(flags: UInt32, what: String) throws(OutputError) {
+    var code = trySubmit(flags: flags)
     if code == KMSOutput.busyCode {
       // Nothing of ours is under way: another output's mode change holds this CRTC. Waiting for it is bounded.
-      code = request.submit(device, flags: flags | event, userData: commitNumber)
+      code = request.submit(device, flags: flags | UInt32(DRM_MODE_PAGE_FLIP_EVENT), userData: commitNumber)
     }
     if code != 0 { throw outputError(code, what) }
   }
 
-  private static let busyCode: Int32 = 16
+  /// Submits the request as the next commit, without waiting; 0, or the errno.
+  func trySubmit(flags: UInt32) -> Int32 {
+    commitNumber &+= 1
+    let always = UInt32(DRM_MODE_PAGE_FLIP_EVENT) | UInt32(DRM_MODE_ATOMIC_NONBLOCK)
+    return request.submit(device, flags: flags | always, userData: commitNumber)
+  }
+
+  static let busyCode: Int32 = 16
   static let invalidCode: Int32 = 22
 
   // MARK: Ends of commits
@@ -242,6 +251,7 @@ public final class KMSOutput: Output {
 
   private func timerFired() {
     guard timer.drain() > 0, pending != nil else { return }
+    if lease?.restoring != nil { return restore() }
     let end = vblanks.timerEnd(at: monotonicNanoseconds(), target: pending?.target)
     finish(end.timeNanoseconds, end.sequence)
   }
@@ -263,7 +273,8 @@ public final class KMSOutput: Output {
     let isSame = connected == isConnected && (read.map { $0.description == lastDescription } ?? true)
     lastDescription = read?.description
     if isSame { return }
-    if isConnected && !connected { switchOff() }
+    // A monitor that goes to sleep at a mode set comes back: its lessee keeps what it has.
+    if isConnected && !connected, lease == nil || lease?.restoring != nil { switchOff() }
     isConnected = connected
     if connected, !connector.modes.contains(mode) {
       mode =

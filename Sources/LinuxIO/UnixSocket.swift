@@ -9,6 +9,13 @@ public struct PeerCredentials: Equatable, Sendable {
   public let uid: UInt32
   /// Effective group id.
   public let gid: UInt32
+
+  /// Those of a process.
+  public init(pid: Int32, uid: UInt32, gid: UInt32) {
+    self.pid = pid
+    self.uid = uid
+    self.gid = gid
+  }
 }
 
 /// The descriptors of one received message; what nobody takes is closed.
@@ -134,6 +141,23 @@ public struct UnixSocket: ~Copyable {
     let raw = fd.raw
     try check("getsockopt(SO_PEERCRED)") { unsafe clinux_peer_credentials(raw, &pid, &uid, &gid) }
     return PeerCredentials(pid: pid, uid: uid, gid: gid)
+  }
+
+  /// The supplementary groups of who connected, as they were then; none on a kernel before 4.13.
+  ///
+  /// The corresponding C function is `getsockopt(SO_PEERGROUPS)`.
+  public borrowing func peerGroups() -> [UInt32] {
+    var groups = [UInt32](repeating: 0, count: 64)
+    while true {
+      let room = groups.count
+      // SAFETY: the call writes at most `room` numbers.
+      let count = unsafe groups.withUnsafeMutableBufferPointer { space in
+        unsafe clinux_peer_groups(fd.raw, space.baseAddress, Int32(room))
+      }
+      if count < 0 { return [] }
+      if count <= room { return Array(groups[..<Int(count)]) }
+      groups = [UInt32](repeating: 0, count: Int(count))
+    }
   }
 
   /// Whether what is sent from now on carries who sent it, for a peer that asks by SCM_CREDENTIALS as D-Bus does.

@@ -115,6 +115,8 @@ public enum OutputEvent: Sendable {
   case flipped(timeNanoseconds: UInt64, sequence: UInt64)
   /// `info` has changed, other than by a commit of the owner: plugged, unplugged, other modes.
   case changed
+  /// The lessee has let go of its lease; the owner ends it.
+  case leaseEnded
 }
 
 /// What is known of an output.
@@ -207,9 +209,29 @@ public protocol Output: AnyObject {
   func capture() throws(OutputError) -> MappedBuffer?
   /// Puts back what was on screen before this program and lets go of the hardware.
   func close()
+  /// Why it cannot be leased now; nil where it can.
+  var leaseObjection: String? { get }
+  /// Takes everything off the screen, for a lessee. A commit, unless the screen is off.
+  func clearForLease() throws(OutputError)
+  /// Leases a cleared output.
+  func makeLease() throws(OutputError) -> OutputLease
+  /// Takes the lease back, or the clearing, and shows the last picture again, or nothing. A commit.
+  func endLease(showsPicture: Bool)
 }
 
 extension Output {
+  /// What is no DRM device cannot be leased.
+  public var leaseObjection: String? { "\(info.name) is \(info.kind.rawValue): it has no DRM device to lease" }
+
+  /// Refused.
+  public func clearForLease() throws(OutputError) { throw .rejected(leaseObjection ?? "") }
+
+  /// Refused.
+  public func makeLease() throws(OutputError) -> OutputLease { throw .rejected(leaseObjection ?? "") }
+
+  /// Nothing: there is none.
+  public func endLease(showsPicture: Bool) {}
+
   /// How a picture would be shown on an output that nobody shares.
   public func fit(_ buffer: any ScanoutBuffer, source: Rect) -> FitMethod { fit(buffer, source: source, keeping: nil) }
 }

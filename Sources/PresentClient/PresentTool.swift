@@ -73,6 +73,15 @@ public enum PresentTool {
   private static func ask(
     _ message: ClientMessage, _ path: String, _ fds: inout ReceivedFDs
   ) throws(PresentClientError) -> ServerMessage {
+    let connection = try connect(path, name: "tool", asking: message)
+    guard let answer = try answer(connection, &fds, within: answerNanoseconds) else { throw .timedOut }
+    return answer
+  }
+
+  /// Connects as a tool of that name, and sends a message.
+  static func connect(
+    _ path: String, name: String, asking message: ClientMessage
+  ) throws(PresentClientError) -> PresentConnection {
     let connection: PresentConnection
     do throws(SystemError) {
       connection = try PresentConnection.connect(path)
@@ -81,10 +90,22 @@ public enum PresentTool {
         error.isNobodyListening ? "framepathd does not run at \(path)" : "cannot reach framepathd: \(error)")
     }
     do {
-      guard try connection.send(.hello(Hello(kind: .tool, name: "tool", scanoutCount: 0))),
-        try connection.send(message)
+      guard try connection.send(.hello(Hello(kind: .tool, name: name, scanoutCount: 0))), try connection.send(message)
       else { throw PresentClientError.timedOut }
-      let deadline = monotonicNanoseconds() + answerNanoseconds
+    } catch let error as PresentClientError {
+      throw error
+    } catch {
+      throw .failed("\(error)")
+    }
+    return connection
+  }
+
+  /// The daemon's next message after WELCOME; nil where none comes in time.
+  static func answer(
+    _ connection: PresentConnection, _ fds: inout ReceivedFDs, within nanoseconds: UInt64
+  ) throws(PresentClientError) -> ServerMessage? {
+    let deadline = monotonicNanoseconds() + nanoseconds
+    do {
       while true {
         while let answer = try connection.receiveServerMessage(fds: &fds) {
           switch answer {
@@ -94,7 +115,7 @@ public enum PresentTool {
           }
         }
         let now = monotonicNanoseconds()
-        guard now < deadline else { throw PresentClientError.timedOut }
+        guard now < deadline else { return nil }
         _ = try waitUntilReady(
           connection.descriptor, .readable, timeoutMilliseconds: Int32((deadline - now + 999_999) / 1_000_000))
       }

@@ -35,6 +35,7 @@ extension ClientMessage {
       unsafe store(
         framepath_trace(header: header(FRAMEPATH_TRACE, framepath_trace.self, request: request)), into: buffer)
     case .region(let region): unsafe store(framepath_region_message(region), into: buffer)
+    case .lease(let output, let request): unsafe store(framepath_lease(output, request), into: buffer)
     }
   }
 
@@ -72,6 +73,9 @@ extension ClientMessage {
       _ = try unsafe load(bytes, as: framepath_trace.self)
       return .trace(request: head.request)
     case FRAMEPATH_REGION: return .region(try AttachRegion(unsafe load(bytes, as: framepath_region_message.self)))
+    case FRAMEPATH_LEASE:
+      let wire = try unsafe load(bytes, as: framepath_lease.self)
+      return .lease(output: try loadText(wire.output, "LEASE's output"), request: head.request)
     default: throw .malformed("message of unknown type \(head.type)")
     }
   }
@@ -303,6 +307,14 @@ extension framepath_control {
     self.init()
     header = PresentProtocol.header(FRAMEPATH_CONTROL, framepath_control.self, request: request)
     storeText(settings, in: &text)
+  }
+}
+
+extension framepath_lease {
+  init(_ name: String, _ request: UInt64) {
+    self.init()
+    header = PresentProtocol.header(FRAMEPATH_LEASE, framepath_lease.self, request: request)
+    storeText(name, in: &output)
   }
 }
 

@@ -256,4 +256,6 @@ public enum ClientMessage: Sendable {
   case trace(request: UInt64)
   /// REGION (13).
   case region(AttachRegion)
+  /// LEASE (14) of the output of that name; `request` is repeated by the answer.
+  case lease(output: String, request: UInt64)
 }

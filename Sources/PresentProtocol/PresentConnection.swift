@@ -39,6 +39,9 @@ public import LinuxIO
   /// Who is at the other end.
   public func peerCredentials() throws(SystemError) -> PeerCredentials { try socket.peerCredentials() }
 
+  /// The supplementary groups of who is at the other end.
+  public func peerGroups() -> [UInt32] { socket.peerGroups() }
+
   /// Sends a message to the daemon, with descriptors that stay the caller's.
   ///
   /// - Returns: false where the socket is full: nothing was sent.

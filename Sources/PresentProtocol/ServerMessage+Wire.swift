@@ -42,6 +42,12 @@ extension ServerMessage {
         framepath_region_news(
           header: header(FRAMEPATH_REGION_NEWS, framepath_region_news.self), scanout: scanout, reserved: 0),
         into: buffer)
+    case .leased(let leased, let request):
+      unsafe store(
+        framepath_leased(
+          header: header(FRAMEPATH_LEASED, framepath_leased.self, request: request), lessee_id: leased.lesseeID,
+          connector_id: leased.connectorID, crtc_id: leased.crtcID, plane_id: leased.planeID), into: buffer)
+    case .leaseEnded(let why, let request): unsafe store(framepath_lease_ended(why, request), into: buffer)
     }
   }
 
@@ -89,8 +95,25 @@ extension ServerMessage {
       return .controlReply(request: head.request)
     case FRAMEPATH_REGION_NEWS:
       return .regionNews(scanout: try unsafe load(bytes, as: framepath_region_news.self).scanout)
+    case FRAMEPATH_LEASED:
+      let wire = try unsafe load(bytes, as: framepath_leased.self)
+      return .leased(
+        Leased(
+          lesseeID: wire.lessee_id, connectorID: wire.connector_id, crtcID: wire.crtc_id, planeID: wire.plane_id),
+        request: head.request)
+    case FRAMEPATH_LEASE_ENDED:
+      let wire = try unsafe load(bytes, as: framepath_lease_ended.self)
+      return .leaseEnded(why: try loadText(wire.text, "LEASE_ENDED's text"), request: head.request)
     default: throw .malformed("message of unknown type \(head.type)")
     }
+  }
+}
+
+extension framepath_lease_ended {
+  init(_ why: String, _ request: UInt64) {
+    self.init()
+    header = PresentProtocol.header(FRAMEPATH_LEASE_ENDED, framepath_lease_ended.self, request: request)
+    storeText(why, in: &text)
   }
 }
 

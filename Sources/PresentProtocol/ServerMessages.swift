@@ -208,6 +208,26 @@ public struct ErrorMessage: Equatable, Sendable {
   }
 }
 
+/// LEASED: an output is the client's. One descriptor beside it, the DRM master of what is leased.
+public struct Leased: Equatable, Sendable {
+  /// The kernel's number of the lessee.
+  public var lesseeID: UInt32
+  /// The leased connector.
+  public var connectorID: UInt32
+  /// The leased CRTC.
+  public var crtcID: UInt32
+  /// The leased primary plane.
+  public var planeID: UInt32
+
+  /// A lease.
+  public init(lesseeID: UInt32, connectorID: UInt32, crtcID: UInt32, planeID: UInt32) {
+    self.lesseeID = lesseeID
+    self.connectorID = connectorID
+    self.crtcID = crtcID
+    self.planeID = planeID
+  }
+}
+
 /// A message from the daemon to a client.
 public enum ServerMessage: Equatable, Sendable {
   /// WELCOME (129).
@@ -230,4 +250,8 @@ public enum ServerMessage: Equatable, Sendable {
   case controlReply(request: UInt64)
   /// REGION_NEWS (138): the daemon has written into the rings of that scanout's region.
   case regionNews(scanout: UInt32)
+  /// LEASED (139).
+  case leased(Leased, request: UInt64)
+  /// LEASE_ENDED (140): the lease that was asked for by that request is over; up to 255 bytes of text say why.
+  case leaseEnded(why: String, request: UInt64)
 }

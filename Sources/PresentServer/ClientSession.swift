@@ -41,6 +41,9 @@ final class ClientSession {
   /// How the host wants this client to be treated.
   var settings: VMSettings { server.settings(ofVM: hello?.name ?? "") }
 
+  /// The groups that the client's process has beside its main one.
+  var peerGroups: [UInt32] { connection.peerGroups() }
+
   /// Whether the other end is gone, told without reading what it has sent.
   var isHungUp: Bool {
     guard let ready = try? waitUntilReady(connection.descriptor, .readable, timeoutMilliseconds: 0) else { return true }
@@ -102,6 +105,7 @@ final class ClientSession {
     case .control(let text, let request): answerControl(text, request)
     case .trace(let request): answer(server.traceJSON(), request)
     case .region(let region): attachRegion(region, &fds)
+    case .lease(let output, let request): requestLease(of: output, request)
     }
   }
 
@@ -227,6 +231,7 @@ final class ClientSession {
     isClosed = true
     if let why { log(why) }
     if let source = source.take() { server.loop.remove(source) }
+    server.endLeases(of: self)
     for head in heads {
       head.endFeed()
       server.vacate(head)

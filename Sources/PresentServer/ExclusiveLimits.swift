@@ -33,6 +33,7 @@ extension Presenter {
   /// Takes the output from the VM that has it to itself; it goes to whoever has waited longest, and the VM to the end of
   /// the queue.
   func revoke() {
+    leasing.reason = "the host took \(name) back"
     scheduler.revokeExclusive(at: now, into: &decisions)
     reportUnseen()
     queueAll()
@@ -43,7 +44,7 @@ extension Presenter {
   func queueAll() {
     guard scheduler.policy == .exclusive else { return }
     for tile in tiles where scheduler.grant.holder != tile.id {
-      if !scheduler.grant.waiters.contains(where: { $0.vm == tile.id }) { requestOutput(tile) }
+      if !scheduler.grant.waiters.contains(where: { $0.vm == tile.id }) { requestOutput(tile.id) }
     }
   }
 }

@@ -25,7 +25,7 @@ extension Presenter {
       head.session.log("scanout \(head.index) on \(name) is scheduled without its settings: \(error)")
       do { try add(tile, VMSettings()) } catch { preconditionFailure("the defaults are refused: \(error)") }
     }
-    if scheduler.policy == .exclusive { requestOutput(tile) }
+    if scheduler.policy == .exclusive { requestOutput(tile.id) }
     for (other, rect) in others where other.rect != rect { other.head.describe() }
     return tile
   }
@@ -127,7 +127,7 @@ extension Presenter {
   func applyPolicy() {
     let wasExclusive = scheduler.policy == .exclusive
     let wasTiled = isTiled
-    let wanted: SchedulingPolicy = layout == .focus ? .exclusive : policy
+    let wanted: SchedulingPolicy = layout == .focus || !leasing.lessees.isEmpty ? .exclusive : policy
     scheduler.setPolicy(wanted, at: now, into: &decisions)
     if wanted == .exclusive, !wasExclusive { queueAll() }
     // Frames are copied now, or are not any more.
@@ -137,21 +137,26 @@ extension Presenter {
 
   /// Gives a scanout the whole screen at the next commit. Nothing is taken from the others but their being seen.
   func focus(_ tile: Tile) {
-    do {
-      try scheduler.focus(on: tile.id, at: now, into: &decisions)
-    } catch {
-      preconditionFailure("a tile that the scheduler does not know: \(error)")
-    }
-    reportUnseen()
+    leasing.reason = "\(name) goes to \(tile.head.vmName)"
+    focus(on: tile.id, asLease: false)
     queueAll()
     run()
   }
 
-  func requestOutput(_ tile: Tile) {
+  func focus(on vm: VMID, asLease: Bool) {
     do {
-      try scheduler.requestExclusive(tile.id, at: now, into: &decisions)
+      try scheduler.focus(on: vm, asLease: asLease, at: now, into: &decisions)
     } catch {
-      preconditionFailure("a tile that the scheduler does not know: \(error)")
+      preconditionFailure("a VM that the scheduler does not know: \(error)")
+    }
+    reportUnseen()
+  }
+
+  func requestOutput(_ vm: VMID, priority: Int = 0, asLease: Bool = false) {
+    do {
+      try scheduler.requestExclusive(vm, priority: priority, asLease: asLease, at: now, into: &decisions)
+    } catch {
+      preconditionFailure("a VM that the scheduler does not know: \(error)")
     }
     reportUnseen()
   }

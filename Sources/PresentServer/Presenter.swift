@@ -42,6 +42,7 @@ final class Presenter {
   var policy = SchedulingPolicy.hybrid
   /// How long one may have it to itself.
   var limits = ExclusiveLimits()
+  var leasing = Leasing()
 
   var scheduler: OutputScheduler
   var decisions = FrameDecisions()
@@ -154,6 +155,7 @@ final class Presenter {
     defer { isRunning = false }
     // A bounded number of decisions, so that the loop's other events get their turn.
     for _ in 0..<64 {
+      if !leasing.lessees.isEmpty { settleLease() }
       guard let wake = scheduler.nextWake else { return }
       let now = now
       if wake > now { return arm(UInt64(wake)) }

@@ -92,6 +92,12 @@ extension SettingsPlan {
     return limits
   }
 
+  /// Who may lease an output once the plan is in force.
+  func leasePolicy(of presenter: Presenter) -> LeasePolicy {
+    outputs.last { $0.lease != nil && ($0.output ?? presenter.name) == presenter.name }?.lease
+      ?? presenter.leasing.policy
+  }
+
   /// Changes in such an order that promises which end make room for those that begin.
   static func inOrder(_ changes: [VMChange]) -> [VMChange] {
     var ended = changes

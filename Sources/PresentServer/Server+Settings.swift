@@ -12,6 +12,7 @@ extension Server {
     let layouts = try layouts(plan)
     try checkFocus(plan, layouts)
     try checkRevoke(plan, layouts)
+    try checkRevokeLease(plan)
     try checkPromises(plan, layouts)
     let limits = try memoryLimits(plan)
 
@@ -23,10 +24,13 @@ extension Server {
       if policy != presenter.policy { presenter.setPolicy(policy) }
       let limits = plan.limits(of: presenter)
       if limits != presenter.limits { presenter.setLimits(limits) }
+      let lease = plan.leasePolicy(of: presenter)
+      if lease != presenter.leasing.policy { presenter.setLeasePolicy(lease) }
     }
     configure(plan.vms)
     if let focus = plan.focus, let tile = focusable(focus.vm) { tile.presenter.focus(tile) }
     if let revoke = plan.revoke { presenters.first { $0.name == revoke.output }?.revoke() }
+    if let revoke = plan.revokeLease { presenters.first { $0.name == revoke.output }?.revokeLease() }
   }
 
   /// The layout of every output once the plan is in force.
@@ -53,7 +57,8 @@ extension Server {
       throw SettingsError(line, "there is no VM \(vm) on an output; there are: \(vmNames)")
     }
     let layout = layouts.first { $0.0 === tile.presenter }?.1
-    guard layout == .focus || plan.policy(of: tile.presenter) == .exclusive else {
+    let isLeased = !tile.presenter.leasing.lessees.isEmpty
+    guard isLeased || layout == .focus || plan.policy(of: tile.presenter) == .exclusive else {
       throw SettingsError(
         line, "\(tile.presenter.name) shows \(vm) beside others; focus needs its layout focus, or its policy exclusive")
     }
@@ -65,9 +70,19 @@ extension Server {
       throw SettingsError(
         line, "there is no output \(name); there are: \(presenters.map(\.name).joined(separator: ", "))")
     }
-    guard layout == .focus || plan.policy(of: presenter) == .exclusive else {
+    let isLeased = !presenter.leasing.lessees.isEmpty
+    guard isLeased || layout == .focus || plan.policy(of: presenter) == .exclusive else {
       throw SettingsError(line, "nobody has \(name) to itself: its layout is not focus, its policy not exclusive")
     }
+  }
+
+  private func checkRevokeLease(_ plan: SettingsPlan) throws(SettingsError) {
+    guard let (line, name) = plan.revokeLease else { return }
+    guard let presenter = presenters.first(where: { $0.name == name }) else {
+      throw SettingsError(
+        line, "there is no output \(name); there are: \(presenters.map(\.name).joined(separator: ", "))")
+    }
+    guard presenter.leasing.current != nil else { throw SettingsError(line, "nobody has \(name) as a lease") }
   }
 
   private var vmNames: String {

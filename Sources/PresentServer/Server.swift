@@ -243,6 +243,11 @@ public final class Server {
     placeWaiting()
   }
 
+  /// A client with leases goes.
+  func endLeases(of session: ClientSession) {
+    for presenter in presenters { presenter.endLeases(of: session) }
+  }
+
   func settings(ofVM name: String) -> VMSettings { vmSettings[name] ?? VMSettings() }
 
   func remember(_ settings: VMSettings, ofVM name: String) { vmSettings[name] = settings }
@@ -255,6 +260,7 @@ public final class Server {
       switch event {
       case .flipped(let time, let sequence): presenter.flipped(timeNanoseconds: time, sequence: sequence)
       case .changed: self?.outputChanged(presenter)
+      case .leaseEnded: presenter.leaseGivenBack()
       }
     }
   }

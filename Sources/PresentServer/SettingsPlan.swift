@@ -11,6 +11,7 @@ struct SettingsPlan {
     var layout: OutputLayout?
     var policy: SchedulingPolicy?
     var limits = ExclusiveLimits.Change()
+    var lease: LeasePolicy?
   }
 
   struct VMChange {
@@ -32,6 +33,8 @@ struct SettingsPlan {
   var focus: (line: Int, vm: String)?
   /// The output that is taken from whoever has it to itself.
   var revoke: (line: Int, output: String)?
+  /// The output that is taken from its lessee.
+  var revokeLease: (line: Int, output: String)?
 
   /// A text changes only what it names.
   ///
@@ -48,6 +51,7 @@ struct SettingsPlan {
         switch entry.key {
         case "focus": focus = (entry.line, try entry.text())
         case "revoke": revoke = (entry.line, try entry.text())
+        case "revoke-lease": revokeLease = (entry.line, try entry.text())
         default: throw SettingsError(entry.line, "\(entry.key) stands in no table")
         }
       case ("memory", nil): try take(memory: entry)
@@ -96,8 +100,9 @@ struct SettingsPlan {
       change.policy = policy
     case "max-hold": change.limits.maximumHoldSeconds = try entry.number(0...86_400)
     case "watchdog": change.limits.watchdogSeconds = try entry.number(0...86_400)
+    case "lease": change.lease = try LeasePolicy(setting: try entry.text(), entry.line)
     default:
-      throw SettingsError(entry.line, "an output has layout, policy, max-hold and watchdog, not \(entry.key)")
+      throw SettingsError(entry.line, "an output has layout, policy, max-hold, watchdog and lease, not \(entry.key)")
     }
     outputs.append(change)
   }

@@ -24,6 +24,10 @@ extension Server {
           throw SnapshotError.unknown("there is no output \(name); there are: \(names)")
         }
         if let picture = try presenter.output.capture() { return (picture, true) }
+        if let lessee = presenter.leasing.current {
+          throw SnapshotError.failed(
+            "\(name) is leased to \(lessee.session.hello?.name ?? ""), and is dark or cannot be read back")
+        }
         return (try presenter.pictureOfOutput(), false)
       }
     } catch let error as SnapshotError {
@@ -50,7 +54,7 @@ extension Tile {
   /// The client's picture with its cursor, in the picture's size; black in the mode's size where there is none. What
   /// nobody sees is the newest frame.
   func pictureOfFrame() throws -> MappedBuffer {
-    let shown = presenter.onScreen.entry(of: id)
+    let shown = presenter.leasing.current == nil ? presenter.onScreen.entry(of: id) : nil
     guard let frame = shown?.frame ?? newest, presenter.isVisible(self) || shown == nil && held.last?.isReported == true
     else {
       let mode = presenter.mode(of: self)

@@ -45,6 +45,17 @@ extension Server {
     json.field("maximumHoldSeconds", presenter.limits.maximumHoldSeconds ?? 0)
     json.field("watchdogSeconds", presenter.limits.watchdogSeconds ?? 0)
     json.field("overlayPlanes", presenter.output.overlayCount)
+    json.field("leasePolicy", presenter.leasing.policy.text)
+    json.field("leasesWaiting", presenter.leasing.lessees.count { $0 !== presenter.leasing.current })
+    if let lessee = presenter.leasing.current {
+      json.object("lessee") { json in
+        json.field("name", lessee.session.hello?.name ?? "")
+        json.field("pid", lessee.session.peer.pid)
+        json.field("uid", lessee.session.peer.uid)
+        json.field("lesseeID", lessee.lesseeID)
+        json.field("sinceNanoseconds", lessee.sinceNanoseconds)
+      }
+    }
     json.array("vms") { json in
       for tile in presenter.tiles {
         json.object { json in
@@ -56,7 +67,8 @@ extension Server {
         }
       }
     }
-    json.field("vm", (presenter.focusedTile ?? presenter.tiles.first)?.head.vmName ?? "")
+    let shown = presenter.leasing.current == nil ? presenter.focusedTile ?? presenter.tiles.first : nil
+    json.field("vm", shown?.head.vmName ?? "")
   }
 
   private static func report(_ session: ClientSession, _ json: inout JSONWriter) {

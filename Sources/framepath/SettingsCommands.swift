@@ -3,7 +3,7 @@ import HostProbe
 import PresentClient
 
 /// What the commands that change settings have in common: all of them speak the configuration file's words.
-private func change(_ settings: String, _ daemon: DaemonOptions) throws {
+func change(_ settings: String, _ daemon: DaemonOptions) throws {
   do throws(PresentClientError) {
     try PresentTool.control(settings, path: daemon.path)
   } catch {
@@ -16,7 +16,7 @@ private func table(_ output: String?) throws -> String {
   return "[output.\(try quoted(output))]"
 }
 
-private func quoted(_ name: String) throws -> String {
+func quoted(_ name: String) throws -> String {
   guard !name.contains(where: { $0 == "\"" || $0 == "\\" || $0.isNewline }) else {
     throw ValidationError("A name has no quotes, backslashes or line ends.")
   }

@@ -1,5 +1,6 @@
 import FoundationEssentials
 import HostProbe
+import LinuxIO
 
 /// The daemon's status, as far as a person is shown it.
 struct StatusReport: Decodable {
@@ -14,6 +15,14 @@ struct StatusReport: Decodable {
     var missedVblanks: UInt64
     var connected: Bool?
     var vm: String?
+    var lessee: Lessee?
+
+    /// Who has it as a DRM lease.
+    struct Lessee: Decodable {
+      var name: String
+      var pid: Int
+      var sinceNanoseconds: UInt64
+    }
   }
 
   /// A head of a VM.
@@ -69,6 +78,11 @@ struct StatusReport: Decodable {
         ? "no monitor" : "\(output.width)x\(output.height)@\(TextTable.fixed(hertz, decimals: 2))"
       let counters = ["\(output.commits)", "\(output.missedVblanks)"]
       table.add([output.name, output.kind, mode] + counters + [StatusReport.known(output.vm)])
+      if let lessee = output.lessee {
+        let now = monotonicNanoseconds()
+        let seconds = now > lessee.sinceNanoseconds ? (now - lessee.sinceNanoseconds) / 1_000_000_000 : 0
+        table.add(note: "leased to \(lessee.name) (process \(lessee.pid)) for \(seconds) s")
+      }
     }
     return table.lines
   }

@@ -79,12 +79,7 @@ struct HotplugOnCardTests {
     guest.end()
   }
 
-  /// vkms's configfs: 1 is plugged, 2 unplugged.
-  private func plug(_ connector: Int, _ isPlugged: Bool) throws {
-    let file = "/sys/kernel/config/vkms/lab/connectors/connector\(connector)/status"
-    let result = try ChildProcess.run(ChildCommand("sh", ["-c", "echo \(isPlugged ? 1 : 2) >\(file)"]))
-    guard result.exit.isSuccess else { throw LabError("\(file): \(result.error)") }
-  }
+  private func plug(_ connector: Int, _ isPlugged: Bool) throws { try VKMS.plug(connector, isPlugged) }
 
   private func wait(_ what: String, until isDone: () throws -> Bool) throws {
     let deadline = monotonicNanoseconds() + 20_000_000_000

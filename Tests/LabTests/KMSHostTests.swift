@@ -45,6 +45,12 @@ struct KMSHostTests {
     vm.expectSuccess()
   }
 
+  @Test("an output is leased to another program, taken back from it, and its VM's picture is there again")
+  func leases() throws {
+    let vm = try KMSVM(card: "vkms:2:writeback", suites: "LeaseOnCardTests")
+    vm.expectSuccess()
+  }
+
   @Test(
     "guests show 3840x2160 on every connector without a copy",
     arguments: [("vkms:2:writeback", "new"), ("vkms:1", "stock")])

@@ -11,6 +11,12 @@ struct Status: Decodable {
     let commits: Int
     let missedVblanks: Int
     let vms: [Tile]?
+    let lessee: Lessee?
+
+    struct Lessee: Decodable {
+      let name: String
+      let pid: Int32
+    }
 
     struct Tile: Decodable {
       let name: String

@@ -156,7 +156,7 @@ extension OutputConformance {
 }
 
 /// What a pipeline shows, as the kernel tells.
-private struct ShownState: Equatable {
+struct ShownState: Equatable {
   let isOn: Bool
   let mode: [UInt8]
   let framebufferID: UInt64

@@ -21,6 +21,7 @@ final class OutputBench {
   let card: KMSCard?
   private(set) var flips: [Flip] = []
   private(set) var changes = 0
+  private(set) var leaseEnds = 0
 
   init(_ output: any Output, loop: EventLoop, card: KMSCard? = nil) {
     self.output = output
@@ -30,6 +31,7 @@ final class OutputBench {
       switch event {
       case .flipped(let time, let sequence): flips.append(Flip(timeNanoseconds: time, sequence: sequence))
       case .changed: changes += 1
+      case .leaseEnded: leaseEnds += 1
       }
     }
   }

@@ -186,6 +186,28 @@ struct ControlMessageTests {
   }
 }
 
+@Suite("Lease messages, literally")
+struct LeaseMessageTests {
+  @Test("LEASE (14)")
+  func lease() throws {
+    try expectBothWays(.lease(output: "DP-1", request: 6), words([14, 48, 6, 0]) + text("DP-1", 32))
+    let endless = words([14, 48, 6, 0]) + [UInt8](repeating: 0x41, count: 32)
+    #expect(throws: PresentProtocolError.malformed("LEASE's output is no 0-terminated UTF-8 text")) {
+      try decodeClient(endless)
+    }
+    #expect(throws: PresentProtocolError.self) { try decodeClient(words([14, 40, 6, 0]) + text("DP-1", 24)) }
+  }
+
+  @Test("LEASED (139) and LEASE_ENDED (140)")
+  func answers() throws {
+    // header, lessee_id, connector_id, crtc_id, plane_id
+    try expectBothWays(
+      .leased(Leased(lesseeID: 1, connectorID: 42, crtcID: 37, planeID: 31), request: 0x1_0000_0002),
+      words([139, 32, 2, 1, 1, 42, 37, 31]))
+    try expectBothWays(.leaseEnded(why: "taken", request: 6), words([140, 272, 6, 0]) + text("taken", 256))
+  }
+}
+
 @Suite("Daemon messages, literally")
 struct ServerMessageTests {
   @Test("REGION_NEWS (138)")

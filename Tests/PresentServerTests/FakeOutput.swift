@@ -114,6 +114,42 @@ final class FakeOutput: Output {
 
   func close() { isClosed = true }
 
+  // MARK: Leases
+
+  /// Whether it can be leased, and what has been done for leases.
+  var isLeasable = false
+  private(set) var leaseSteps: [String] = []
+  private var beforeLease: OutputFrame?
+
+  var leaseObjection: String? { isLeasable ? nil : "\(info.name) is headless: it has no DRM device to lease" }
+
+  func clearForLease() throws(OutputError) {
+    if pending != nil { throw .busy }
+    leaseSteps.append("clear")
+    beforeLease = shown
+    pending = OutputFrame(buffer: nil, source: .empty, damage: DamageRegion(), cursor: nil)
+  }
+
+  func makeLease() throws(OutputError) -> OutputLease {
+    do throws(SystemError) {
+      leaseSteps.append("lease")
+      let fd = SharedFD(try MemFD.create(name: "lease", byteCount: 4096))
+      return OutputLease(descriptor: fd, lesseeID: 7, connectorID: 42, crtcID: 37, planeID: 31)
+    } catch {
+      throw .system(error)
+    }
+  }
+
+  func endLease(showsPicture: Bool) {
+    leaseSteps.append(showsPicture ? "show" : "dark")
+    pending = showsPicture ? beforeLease : nil
+    beforeLease = nil
+    if pending == nil { pending = OutputFrame(buffer: nil, source: .empty, damage: DamageRegion(), cursor: nil) }
+  }
+
+  /// The kernel tells that the lessee has let go.
+  func loseLessee() { onEvent?(.leaseEnded) }
+
   /// The pending commit reaches the screen.
   func vblank() {
     sequence += 1

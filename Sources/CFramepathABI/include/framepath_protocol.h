@@ -40,6 +40,7 @@ enum framepath_type {
   FRAMEPATH_CONTROL = 11,
   FRAMEPATH_TRACE = 12,
   FRAMEPATH_REGION = 13,
+  FRAMEPATH_LEASE = 14,
   /* daemon to client */
   FRAMEPATH_WELCOME = 129,
   FRAMEPATH_OUTPUT = 130,
@@ -51,6 +52,8 @@ enum framepath_type {
   FRAMEPATH_ERROR = 136,
   FRAMEPATH_CONTROL_REPLY = 137,
   FRAMEPATH_REGION_NEWS = 138,
+  FRAMEPATH_LEASED = 139,
+  FRAMEPATH_LEASE_ENDED = 140,
 };
 
 enum framepath_client_kind {
@@ -268,6 +271,28 @@ struct framepath_region_news {
   uint32_t reserved;
 };
 
+/* Asks for an output as a DRM lease. Answered by LEASED, perhaps after another lessee, or by ERROR(REFUSED). It ends with
+ * the connection, or when all copies of the descriptor are closed. */
+struct framepath_lease {
+  struct framepath_header header;
+  char output[FRAMEPATH_OUTPUT_NAME_BYTES];
+};
+
+/* The client has the output: one descriptor, a DRM master of these objects and the CRTC's other planes. */
+struct framepath_leased {
+  struct framepath_header header;
+  uint32_t lessee_id; /* the kernel's number */
+  uint32_t connector_id;
+  uint32_t crtc_id;
+  uint32_t plane_id; /* the primary one */
+};
+
+/* The lease of that request is over: the descriptor finds no object any more. */
+struct framepath_lease_ended {
+  struct framepath_header header;
+  char text[FRAMEPATH_TEXT_BYTES]; /* why */
+};
+
 struct framepath_welcome {
   struct framepath_header header;
   uint32_t version;
@@ -372,6 +397,9 @@ FRAMEPATH_ASSERT_SIZE(framepath_control_reply, 16);
 FRAMEPATH_ASSERT_SIZE(framepath_trace, 16);
 FRAMEPATH_ASSERT_SIZE(framepath_region_message, 40);
 FRAMEPATH_ASSERT_SIZE(framepath_region_news, 24);
+FRAMEPATH_ASSERT_SIZE(framepath_lease, 48);
+FRAMEPATH_ASSERT_SIZE(framepath_leased, 32);
+FRAMEPATH_ASSERT_SIZE(framepath_lease_ended, 272);
 FRAMEPATH_ASSERT_SIZE(framepath_welcome, 32);
 FRAMEPATH_ASSERT_SIZE(framepath_output, 1152);
 FRAMEPATH_ASSERT_SIZE(framepath_buffer, 48);

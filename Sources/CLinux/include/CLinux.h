@@ -50,6 +50,9 @@ int clinux_vfio_enable_msix(int device, unsigned int vector, int eventfd);
 /* SO_PEERCRED. */
 int clinux_peer_credentials(int socket, int *pid, unsigned int *uid, unsigned int *gid);
 
+/* SO_PEERGROUPS: the supplementary groups of whoever connected, at most `count`; how many there are, or -1. */
+int clinux_peer_groups(int socket, unsigned int *groups, int count);
+
 /* SO_PASSCRED: what is sent while it is on carries the sender's credentials. */
 int clinux_pass_credentials(int socket, int on);
 

@@ -1,0 +1,175 @@
+import FrameScheduler
+import LinuxIO
+import Outputs
+import PresentProtocol
+
+/// A client that has an output as a DRM lease, or waits for it. To the scheduler it is a VM without frames.
+final class Lessee {
+  let id: VMID
+  unowned let session: ClientSession
+  /// That of its LEASE message.
+  let request: UInt64
+  /// The kernel's number of it; 0 before it has the lease.
+  var lesseeID: UInt32 = 0
+  /// CLOCK_MONOTONIC when it got the lease; 0 before.
+  var sinceNanoseconds: UInt64 = 0
+
+  init(id: VMID, session: ClientSession, request: UInt64) {
+    self.id = id
+    self.session = session
+    self.request = request
+  }
+}
+
+/// Who has an output as a lease, and who waits for it.
+struct Leasing {
+  /// In the order in which they asked.
+  var lessees: [Lessee] = []
+  var policy = LeasePolicy()
+  /// Who has it.
+  var current: Lessee?
+  /// The output was cleared for a lessee, and must be put back.
+  var isCleared = false
+  /// Why the lease is being taken back; nil: its longest hold is over.
+  var reason: String?
+}
+
+extension Presenter {
+  /// The output goes to the client before all VMs, which wait, and after lessees that asked before.
+  func requestLease(_ session: ClientSession, _ request: UInt64) throws(OutputError) {
+    if let objection = output.leaseObjection { throw .rejected(objection) }
+    let lessee = Lessee(id: nextVMID(), session: session, request: request)
+    do throws(SchedulerError) {
+      try scheduler.addVM(lessee.id, VMSettings().configuration(vm: "", frameNanoseconds: 0), at: now)
+    } catch {
+      throw .rejected("\(name) has no room for a lessee: \(error)")
+    }
+    leasing.lessees.append(lessee)
+    // From now on one has the output to itself.
+    applyPolicy()
+    if scheduler.grant.isLeased {
+      requestOutput(lessee.id, priority: Presenter.lesseePriority, asLease: true)
+    } else {
+      let displaced = scheduler.grant.holder
+      focus(on: lessee.id, asLease: true)
+      // Whoever was shown comes back.
+      if let displaced { requestOutput(displaced, priority: Presenter.displacedPriority) }
+    }
+    queueAll()
+    run()
+  }
+
+  private static let lesseePriority = 2
+  private static let displacedPriority = 1
+
+  /// Does with the lease what the scheduler has decided; called again whenever something has changed.
+  func settleLease() {
+    while true {
+      switch scheduler.grant.state {
+      case .free: return
+      case .revoking(let id):
+        guard let lessee = leasing.lessees.first(where: { $0.id == id }) else { return }
+        let hold = limits.maximumHoldSeconds.map { "its \($0) s are over, and others wait" } ?? "others wait"
+        end(lessee, leasing.reason ?? hold)
+      case .granted(let id):
+        guard let lessee = leasing.lessees.first(where: { $0.id == id }), lessee !== leasing.current else { return }
+        // The flip of a commit that is under way comes first, and then this.
+        if inFlight != nil || output.isCommitPending { return }
+        do throws(OutputError) {
+          if !leasing.isCleared {
+            try output.clearForLease()
+            leasing.isCleared = true
+            if output.isCommitPending { return }
+          }
+          handOver(try output.makeLease(), to: lessee)
+        } catch {
+          end(lessee, "\(name) cannot be leased: \(error)")
+        }
+      }
+    }
+  }
+
+  private func handOver(_ lease: OutputLease, to lessee: Lessee) {
+    leasing.current = lessee
+    leasing.reason = nil
+    lessee.lesseeID = lease.lesseeID
+    lessee.sinceNanoseconds = monotonicNanoseconds()
+    lessee.session.send(
+      .leased(
+        Leased(
+          lesseeID: lease.lesseeID, connectorID: lease.connectorID, crtcID: lease.crtcID, planeID: lease.planeID),
+        request: lessee.request), fd: lease.descriptor)
+    lessee.session.log("has \(name) as a lease")
+  }
+
+  /// Takes an output back from a lessee, or a lessee that waits out of the queue.
+  ///
+  /// - Parameter why: for the client; nil where it is gone.
+  private func end(_ lessee: Lessee, _ why: String?) {
+    leasing.lessees.removeAll { $0 === lessee }
+    let hadLease = lessee === leasing.current
+    if hadLease {
+      leasing.current = nil
+      lessee.session.log("gives \(name) back\(why.map { ": \($0)" } ?? "")")
+    }
+    leasing.reason = nil
+    if let why {
+      if hadLease {
+        lessee.session.send(.leaseEnded(why: why, request: lessee.request))
+      } else {
+        lessee.session.refuse(.refused, 0, why, lessee.request)
+      }
+    }
+    switch scheduler.grant.state {
+    case .granted(lessee.id), .revoking(lessee.id):
+      if leasing.isCleared { output.endLease(showsPicture: isPictureKept) }
+      leasing.isCleared = false
+      scheduler.leaseReturned(at: now, into: &decisions)
+      reportUnseen()
+    case .free, .granted, .revoking: break
+    }
+    scheduler.removeVM(lessee.id, at: now, into: &decisions)
+    reportUnseen()
+    // Frames are shown as they were before there was a lessee.
+    if leasing.lessees.isEmpty { applyPolicy() }
+    queueAll()
+  }
+
+  /// Whether what was on screen before the lease is still what its VMs showed last.
+  private var isPictureKept: Bool {
+    onScreen.entries.allSatisfy { tile($0.tile)?.latched?.buffer === $0.frame.buffer }
+  }
+
+  // MARK: - Ends
+
+  /// The client's connection has ended.
+  func endLeases(of session: ClientSession) {
+    while let lessee = leasing.lessees.first(where: { $0.session === session }) {
+      end(lessee, nil)
+      run()
+    }
+  }
+
+  /// All copies of the descriptor are closed.
+  func leaseGivenBack() {
+    guard let lessee = leasing.current else { return }
+    end(lessee, "its descriptor was closed")
+    run()
+  }
+
+  /// Takes the lease back by the host's command.
+  func revokeLease() {
+    guard let lessee = leasing.current else { return }
+    end(lessee, "the host took \(name) back")
+    run()
+  }
+
+  /// Takes another policy; who may not any more, has no lease any more.
+  func setLeasePolicy(_ policy: LeasePolicy) {
+    leasing.policy = policy
+    for lessee in leasing.lessees {
+      if let why = lessee.session.objection(toLeasing: self) { end(lessee, why) }
+    }
+    run()
+  }
+}

@@ -1,0 +1,112 @@
+import ArgumentParser
+import HostProbe
+import LinuxIO
+import PresentClient
+import PresentProtocol
+
+/// `framepath lease`.
+struct LeaseCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "lease",
+    abstract: "Runs a command that drives an output itself, by a DRM lease, or takes a lease back.",
+    discussion: """
+      The command finds its DRM device as an open descriptor whose number is in FRAMEPATH_LEASE_FD. It sees one \
+      connector, its CRTC and planes, and is their DRM master. VMs on the output wait until the command has ended; then \
+      it shows them again. Where another lessee has the output, this one waits for its turn.
+
+      The daemon's own user and root may lease; others where the daemon's settings say so: \
+      [output.HDMI-A-1] lease = "uid 1000, gid 44", or --allow.
+
+      Exit status: the command's, 128 and the signal's number where one ended it; 1 where there is no lease.
+
+      Examples:
+        framepath lease --output HDMI-A-1 -- my-player --fullscreen
+        framepath lease --output HDMI-A-1 sh -c 'exec player --drm-fd=$FRAMEPATH_LEASE_FD'
+        framepath lease --output HDMI-A-1 --revoke
+        framepath lease --output HDMI-A-1 --allow "uid 1000, gid 44"
+      """)
+
+  @Option(help: ArgumentHelp("The output.", valueName: "name")) var output: String
+  @Flag(help: "Take the output from whoever has it as a lease.") var revoke = false
+  @Option(
+    help: ArgumentHelp("Who else may lease it: off, own, or users and groups by number.", valueName: "policy"))
+  var allow: String?
+  @OptionGroup var daemon: DaemonOptions
+  @Argument(parsing: .captureForPassthrough, help: ArgumentHelp("The command.", valueName: "command"))
+  var command: [String] = []
+
+  private var words: [String] { command.first == "--" ? Array(command.dropFirst()) : command }
+
+  func validate() throws {
+    let isSetting = revoke || allow != nil
+    guard isSetting != !words.isEmpty else {
+      throw ValidationError(
+        isSetting ? "--revoke and --allow run no command." : "Say what to do: a command to run, --revoke or --allow.")
+    }
+  }
+
+  func run() throws {
+    if !words.isEmpty { throw ExitCode(try runCommand()) }
+    var lines: [String] = []
+    if revoke { lines.append("revoke-lease = \(try quoted(output))") }
+    if let allow { lines.append("[output.\(try quoted(output))]\nlease = \(try quoted(allow))") }
+    try change(lines.joined(separator: "\n"), daemon)
+  }
+
+  private func runCommand() throws -> Int32 {
+    let lease = try takeLease()
+    return try wait(for: try start(with: lease), lease)
+  }
+
+  private func takeLease() throws -> PresentLease {
+    let name = words[0].split(separator: "/").last.map { String($0.prefix(15)) } ?? ""
+    do throws(PresentClientError) {
+      let lease = try PresentLease(
+        of: output, name: PresentLimits.isValidName(name) ? name : "lessee", path: daemon.path)
+      if try !lease.wait(milliseconds: 1000) {
+        writeErrorLine("framepath: another has \(output) as a lease (framepath status); waiting for it")
+        while try !lease.wait(milliseconds: 3_600_000) {}
+      }
+      return lease
+    } catch {
+      throw daemon.explained(error)
+    }
+  }
+
+  /// Starts the command; this process keeps no copy of the device, so that the command can give it back by closing it.
+  private func start(with lease: PresentLease) throws -> ChildProcess {
+    guard let device = lease.takeDevice() else { throw HostProbeError("framepathd sent no lease") }
+    let number: Int32 = 3
+    var child = ChildCommand(words[0], Array(words.dropFirst()))
+    child.addedEnvironment["FRAMEPATH_LEASE_FD"] = "\(number)"
+    child.descriptors[number] = device.raw
+    (child.input, child.output, child.error) = (.inherit, .inherit, .inherit)
+    return try ChildProcess(child)
+  }
+
+  /// Waits for the command's end; that of the connection then gives the output back.
+  private func wait(for process: ChildProcess, _ lease: PresentLease) throws -> Int32 {
+    // The terminal has sent its own to the command too; a service manager's is passed on.
+    let signals = try SignalFD(SignalFD.terminationSignals + [LeaseCommand.quitSignal])
+    let loop = try EventLoop()
+    _ = try loop.add(process.pidFD) { _ in loop.stop() }
+    var told: EventLoop.Source?
+    told = try loop.add(lease.descriptor) { _ in
+      guard let why = lease.ending() else { return }
+      writeErrorLine("framepath: the lease of \(output) is over: \(why)")
+      if let source = told.take() { loop.remove(source) }
+    }
+    _ = try loop.add(signals.fd.raw) { _ in
+      if signals.next() == LeaseCommand.terminateSignal { process.terminate() }
+    }
+    try loop.run()
+    switch process.waitForExit() {
+    case .status(let code): return code
+    case .signal(let signal): return 128 + signal
+    case nil: return 1
+    }
+  }
+
+  private static let quitSignal: Int32 = 3
+  private static let terminateSignal: Int32 = 15
+}

@@ -1,0 +1,266 @@
+import LinuxIO
+import Outputs
+import PresentProtocol
+import Scanout
+import Testing
+
+@testable import PresentServer
+
+/// What the daemon does around a lease; the lease itself is the kernel's, and is tried in the lab.
+@Suite("An output as a lease")
+struct LeaseTests {
+  private let leased = ServerMessage.leased(
+    Leased(lesseeID: 7, connectorID: 42, crtcID: 37, planeID: 31), request: 5)
+
+  /// VMs live as long as their test.
+  private final class Stage { var clients: [BenchClient] = [] }
+  private let stage = Stage()
+
+  /// VMs on a leasable output, each with its picture.
+  private func stage(_ vms: [String], _ settings: String = "") throws -> (Bench, [BenchClient]) {
+    let bench = try Bench()
+    bench.output.isLeasable = true
+    try bench.server?.apply("[outputs]\n\(settings)")
+    let clients = try vms.map { try bench.client($0) }
+    for (index, client) in clients.enumerated() {
+      try client.makeBuffer(1).fill(UInt32(index + 1))
+      try client.makeBuffer(2).fill(UInt32(index + 11))
+      try client.present(1, 1)
+    }
+    bench.output.vblank()
+    for client in clients { _ = try client.messages() }
+    stage.clients = clients
+    return (bench, clients)
+  }
+
+  private func tool(_ bench: Bench, _ name: String = "player") throws -> BenchClient {
+    let client = try bench.stranger()
+    try client.send(.hello(Hello(kind: .tool, name: name, scanoutCount: 0)))
+    _ = try client.messages()
+    return client
+  }
+
+  private func lease(_ client: BenchClient, _ output: String = "fake-0") throws -> [ServerMessage] {
+    try client.send(.lease(output: output, request: 5))
+    return try client.messages()
+  }
+
+  private func shown(_ bench: Bench) throws -> UInt32? {
+    bench.output.vblank()
+    try bench.settle()
+    return try bench.output.shown?.buffer?.mapped().color(0, 0)
+  }
+
+  @Test("the VM's picture gives way, the VM goes on slowly, and its newest frame is shown when the lessee has gone")
+  func thereAndBack() throws {
+    let (bench, clients) = try stage(["web"])
+    let player = try tool(bench)
+
+    #expect(try lease(player) == [])
+    #expect(bench.output.leaseSteps == ["clear"])
+    bench.output.vblank()
+    #expect(try player.messages() == [leased])
+    #expect(bench.output.leaseSteps == ["clear", "lease"])
+
+    let commits = bench.output.commits.count
+    try clients[0].present(2, 2)
+    var told: [ServerMessage] = []
+    #expect(
+      try bench.run {
+        told += try clients[0].messages()
+        return told.contains { if case .frameDone(let done) = $0 { done.frame == 2 } else { false } }
+      })
+    #expect(bench.output.commits.count == commits)
+
+    player.leave()
+    try bench.settle()
+    #expect(bench.output.leaseSteps == ["clear", "lease", "show"])
+    #expect(try shown(bench) == 1)
+    #expect(try shown(bench) == 11)
+    #expect(!clients[0].isEnded)
+  }
+
+  @Test("a commit that is under way ends before the output is cleared")
+  func commitUnderWay() throws {
+    let (bench, clients) = try stage(["web"])
+    let player = try tool(bench)
+    try clients[0].present(2, 2)
+    #expect(try lease(player) == [])
+    #expect(bench.output.leaseSteps == [])
+    bench.output.vblank()
+    #expect(bench.output.leaseSteps == ["clear"])
+    #expect(try clients[0].messages().contains(done(2, .flipped, 102)))
+    bench.output.vblank()
+    #expect(try player.messages() == [leased])
+  }
+
+  @Test("whoever had the focus has it again, not who waited longest")
+  func focusComesBack() throws {
+    let (bench, _) = try stage(["a", "b", "c"], "layout = \"focus\"")
+    try bench.server?.apply("focus = \"b\"")
+    #expect(try bench.run { try shown(bench) == 2 })
+    let player = try tool(bench)
+    _ = try lease(player)
+    bench.output.vblank()
+    #expect(try player.messages() == [leased])
+    player.leave()
+    #expect(try bench.run { try shown(bench) == 2 })
+    bench.output.vblank()
+    #expect(try shown(bench) == 2)
+  }
+
+  @Test("the longest hold ends a lease while a VM waits, and the lessee is told why")
+  func maximumHold() throws {
+    let (bench, _) = try stage(["web"], "max-hold = 1")
+    let player = try tool(bench)
+    _ = try lease(player)
+    bench.output.vblank()
+    #expect(try player.messages() == [leased])
+    var told: [ServerMessage] = []
+    #expect(
+      try bench.run {
+        told += try player.messages()
+        return !told.isEmpty
+      })
+    #expect(told == [.leaseEnded(why: "its 1 s are over, and others wait", request: 5)])
+    #expect(try shown(bench) == 1)
+  }
+
+  @Test("a second lessee waits for the first, and has the output before VMs")
+  func queue() throws {
+    let (bench, _) = try stage(["web"])
+    let (first, second) = (try tool(bench, "first"), try tool(bench, "second"))
+    _ = try lease(first)
+    bench.output.vblank()
+    #expect(try first.messages() == [leased])
+    #expect(try lease(second) == [])
+    #expect(try first.statusOutput().contains(#""leasesWaiting":1,"lessee":{"name":"first""#))
+    first.leave()
+    try bench.settle()
+    for _ in 0..<2 { bench.output.vblank() }
+    #expect(try second.messages() == [leased])
+    second.leave()
+    #expect(try bench.run { try shown(bench) == 1 })
+  }
+
+  @Test("the host takes a lease back by command, by the focus, and by forbidding it", arguments: 0..<4)
+  func takenBack(way: Int) throws {
+    let (bench, _) = try stage(["web"])
+    let player = try tool(bench)
+    _ = try lease(player)
+    bench.output.vblank()
+    _ = try player.messages()
+    let (settings, why) = [
+      ("revoke-lease = \"fake-0\"", "the host took fake-0 back"),
+      ("revoke = \"fake-0\"", "the host took fake-0 back"),
+      ("focus = \"web\"", "fake-0 goes to web"),
+      ("[output.fake-0]\nlease = \"off\"", "fake-0 is leased to nobody: [output.fake-0] says lease = \"off\""),
+    ][way]
+    try bench.server?.apply(settings)
+    #expect(try player.messages() == [.leaseEnded(why: why, request: 5)])
+    #expect(try shown(bench) == 1)
+    #expect(!player.isEnded)
+  }
+
+  @Test("a lessee that closes its device is told so, and may ask again")
+  func givenBack() throws {
+    let (bench, _) = try stage(["web"])
+    let player = try tool(bench)
+    for _ in 0..<2 {
+      _ = try lease(player)
+      bench.output.vblank()
+      #expect(try player.messages() == [leased])
+      bench.output.loseLessee()
+      #expect(try player.messages() == [.leaseEnded(why: "its descriptor was closed", request: 5)])
+      #expect(try bench.run { try shown(bench) == 1 })
+      bench.output.vblank()
+    }
+  }
+
+  @Test("the picture of a VM that left meanwhile does not come back")
+  func vmLeaves() throws {
+    let (bench, clients) = try stage(["web"])
+    let player = try tool(bench)
+    _ = try lease(player)
+    bench.output.vblank()
+    #expect(try player.messages() == [leased])
+    clients[0].leave()
+    try bench.settle()
+    player.leave()
+    try bench.settle()
+    #expect(bench.output.leaseSteps.last == "dark")
+    bench.output.vblank()
+    bench.output.vblank()
+    #expect(bench.output.shown?.buffer == nil)
+  }
+
+  @Test("a monitor that is unplugged and plugged in again leaves the lease as it is")
+  func hotplug() throws {
+    let (bench, clients) = try stage(["web"])
+    let player = try tool(bench)
+    _ = try lease(player)
+    bench.output.vblank()
+    #expect(try player.messages() == [leased])
+    bench.output.plug(false)
+    try bench.settle()
+    bench.output.plug(true)
+    try bench.settle()
+    #expect(try player.messages() == [])
+    player.leave()
+    try bench.settle()
+    #expect(!clients[0].isEnded)
+    clients[0].note(try clients[0].messages())
+    try clients[0].makeBuffer(9).fill(9)
+    try clients[0].present(9, 9)
+    #expect(try bench.run { try shown(bench) == 9 })
+  }
+
+  @Test("what cannot be leased is refused with what can be done")
+  func refusals() throws {
+    let bench = try Bench([FakeOutput("fake-0"), FakeOutput("fake-1")])
+    bench.outputs[0].isLeasable = true
+    let player = try tool(bench)
+    func refusal(_ output: String) throws -> String? {
+      guard case .error(let message, request: 5)? = try lease(player, output).first, message.code == .refused else {
+        return nil
+      }
+      return message.text
+    }
+    #expect(try refusal("fake-1") == "fake-1 is headless: it has no DRM device to lease")
+    #expect(try refusal("DP-9") == "there is no output DP-9; there are: fake-0, fake-1")
+    #expect(try lease(player) == [])
+    #expect(try refusal("fake-0") == "this client has fake-0 as a lease already, or waits for it")
+    try bench.server?.apply("[output.fake-1]\nlease = \"off\"")
+    #expect(try refusal("fake-1") == "fake-1 is leased to nobody: [output.fake-1] says lease = \"off\"")
+    var told: [String] = []
+    for text in ["revoke-lease = \"fake-1\"", "[outputs]\nlease = \"1000\"", "[outputs]\nlease = \"uid -1\""] {
+      do { try bench.server?.apply(text) } catch { told.append("\(error)") }
+    }
+    #expect(
+      told == [
+        "line 1: nobody has fake-1 as a lease",
+        "line 2: lease is off, own, or users and groups such as \"uid 1000, gid 44\", not 1000",
+        "line 2: lease is off, own, or users and groups such as \"uid 1000, gid 44\", not uid -1",
+      ])
+  }
+
+  @Test("users and groups are let in by number; a further group counts like the main one")
+  func policy() throws {
+    func refusal(_ setting: String, uid: UInt32, gid: UInt32 = 100, groups: [UInt32] = []) throws -> String? {
+      try LeasePolicy(setting: setting, 1)
+        .objection(to: PeerCredentials(pid: 1, uid: uid, gid: gid), groups: groups, output: "DP-1")
+    }
+    #expect(try refusal("own", uid: 0) == nil)
+    #expect(try refusal("own", uid: currentUserID()) == nil)
+    #expect(
+      try refusal("own", uid: 4242)
+        == "user 4242 may not lease DP-1; to let it, framepathd's configuration says "
+        + "[output.DP-1] lease = \"uid 4242\"")
+    #expect(try refusal("uid 4242", uid: 4242) == nil)
+    #expect(try refusal("uid 4242, gid 44", uid: 4243) != nil)
+    #expect(try refusal("uid 4242, gid 44", uid: 4243, gid: 44) == nil)
+    #expect(try refusal("uid 4242, gid 44", uid: 4243, groups: [7, 44]) == nil)
+    #expect(try refusal("off", uid: 0) != nil)
+    #expect(try LeasePolicy(setting: "gid 44,uid 1", 1).text == "uid 1, gid 44")
+  }
+}
