@@ -118,13 +118,18 @@ final class ClientSession {
     if hello.scanoutCount > 0 {
       account.limit(to: settings.memoryLimitBytes ?? server.memory.settings.limitBytes)
     }
-    heads = (0..<hello.scanoutCount).map { index in
-      Head(index: index, wish: hello.outputs.indices.contains(index) ? hello.outputs[index] : "", session: self)
-    }
+    heads = (0..<hello.scanoutCount).map { Head(index: $0, wish: wish(of: $0), session: self) }
     send(.welcome(Welcome(scanoutCount: heads.count, memoryLimitBytes: UInt64(account.limitBytes))))
     if hello.kind == .tool && heads.isEmpty { return }
     log("connected with \(heads.count) scanout\(heads.count == 1 ? "" : "s")")
     server.place(heads)
+  }
+
+  /// The output that a scanout is to be on: the host's word goes before the client's.
+  func wish(of index: Int) -> String {
+    if settings.outputs.indices.contains(index) { return settings.outputs[index] }
+    guard let hello, hello.outputs.indices.contains(index) else { return "" }
+    return hello.outputs[index]
   }
 
   /// The scanout of that index; a wrong one ends the session.

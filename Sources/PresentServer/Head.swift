@@ -23,8 +23,8 @@ struct FrameCounters {
 /// One scanout of a client: its buffers, and the output that it is on.
 final class Head {
   let index: Int
-  /// The output that the client wants; empty for any.
-  let wish: String
+  /// The output that the client wants, or the host for it; empty for any.
+  private(set) var wish: String
   unowned let session: ClientSession
   private(set) var generation: UInt32 = 0
   private(set) var tile: Tile?
@@ -63,6 +63,9 @@ final class Head {
   }
 
   // MARK: - Outputs
+
+  /// Takes the host's wish for the client's.
+  func wish(for output: String) { wish = output }
 
   /// Moves the scanout: its buffers are gone, frames that wait are superseded.
   func move(to next: Presenter, parking: Parking?) {

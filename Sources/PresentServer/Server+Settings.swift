@@ -14,6 +14,7 @@ extension Server {
     try checkRevoke(plan, layouts)
     try checkRevokeLease(plan)
     try checkPromises(plan, layouts)
+    try checkOutputs(plan)
     let limits = try memoryLimits(plan)
 
     memory.take(plan.memory, limits)
@@ -28,6 +29,7 @@ extension Server {
       if lease != presenter.leasing.policy { presenter.setLeasePolicy(lease) }
     }
     configure(plan.vms)
+    for change in plan.vms where change.outputsLine != nil { moveHeads(ofVM: change.vm) }
     if let focus = plan.focus, let tile = focusable(focus.vm) { tile.presenter.focus(tile) }
     if let revoke = plan.revoke { presenters.first { $0.name == revoke.output }?.revoke() }
     if let revoke = plan.revokeLease { presenters.first { $0.name == revoke.output }?.revokeLease() }

@@ -308,7 +308,7 @@ public final class Server {
     return free.min { ($0.isFallback ? 1 : 0, $0.tiles.count) < ($1.isFallback ? 1 : 0, $1.tiles.count) }
   }
 
-  private func assign(_ head: Head, _ presenter: Presenter) {
+  func assign(_ head: Head, _ presenter: Presenter) {
     let former = head.parking == nil ? nil : head.presenter
     head.move(to: presenter, parking: nil)
     former?.close()

@@ -19,6 +19,8 @@ struct SettingsPlan {
     var line: Int
     /// Of `max-memory`, where there is one.
     var memoryLine: Int?
+    /// Of `outputs`, where there is one.
+    var outputsLine: Int?
     var vm: String
     var settings: VMSettings
   }
@@ -129,7 +131,12 @@ struct SettingsPlan {
     case "max-memory":
       vms[place].memoryLine = entry.line
       vms[place].settings.memoryLimitBytes = try entry.byteCount()
-    default: throw SettingsError(entry.line, "a VM has weight, sla, cap and max-memory, not \(entry.key)")
+    case "outputs":
+      vms[place].outputsLine = entry.line
+      vms[place].settings.outputs = try entry.text().split(separator: ",").map { name in
+        String(name.drop { $0 == " " }.reversed().drop { $0 == " " }.reversed())
+      }
+    default: throw SettingsError(entry.line, "a VM has weight, sla, cap, max-memory and outputs, not \(entry.key)")
     }
   }
 }

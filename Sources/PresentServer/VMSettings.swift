@@ -11,6 +11,9 @@ public struct VMSettings: Equatable, Sendable {
   /// Bytes of host buffers that it may hold; nil: the server's limit.
   public var memoryLimitBytes: Int?
 
+  /// The output of each scanout; none, and where there are too few, it is as the VM wishes.
+  public var outputs: [String] = []
+
   /// The settings of a VM of which nothing was said.
   public init() {}
 

@@ -129,7 +129,11 @@ struct VMCommand: ParsableCommand {
   struct Set: ParsableCommand {
     static let configuration = CommandConfiguration(
       abstract: "Changes a VM's share, promise or limits; also of one that is not connected.",
-      discussion: "Example: framepath vm set web --weight 200 --sla 30 --max-memory 256M")
+      discussion: """
+        Examples:
+          framepath vm set web --weight 200 --sla 30 --max-memory 256M
+          framepath vm set db --outputs HDMI-A-1
+        """)
 
     @Argument(help: ArgumentHelp("The VM.", valueName: "vm")) var vm: String
     @Option(help: ArgumentHelp("Its share against the others': 1 to 10000; 100 at first.", valueName: "n"))
@@ -138,11 +142,16 @@ struct VMCommand: ParsableCommand {
     @Option(help: ArgumentHelp("The most frames per second that it gets; 0 for all.", valueName: "hz")) var cap: Int?
     @Option(help: ArgumentHelp("Bytes of buffers that it may hold, such as 256M.", valueName: "size"))
     var maxMemory: String?
+    @Option(
+      help: ArgumentHelp(
+        "Outputs of its scanouts, now and later; who is there makes room. \"\" leaves it to the VM.", valueName: "names"
+      ))
+    var outputs: String?
     @OptionGroup var daemon: DaemonOptions
 
     func validate() throws {
-      guard weight != nil || sla != nil || cap != nil || maxMemory != nil else {
-        throw ValidationError("Say what to set: --weight, --sla, --cap or --max-memory.")
+      guard weight != nil || sla != nil || cap != nil || maxMemory != nil || outputs != nil else {
+        throw ValidationError("Say what to set: --weight, --sla, --cap, --max-memory or --outputs.")
       }
     }
 
@@ -152,6 +161,7 @@ struct VMCommand: ParsableCommand {
       if let sla { lines.append("sla = \(sla)") }
       if let cap { lines.append("cap = \(cap)") }
       if let maxMemory { lines.append("max-memory = \(try quoted(maxMemory))") }
+      if let outputs { lines.append("outputs = \(try quoted(outputs))") }
       try change(lines.joined(separator: "\n"), daemon)
     }
   }

@@ -45,9 +45,9 @@ struct KMSHostTests {
     vm.expectSuccess()
   }
 
-  @Test("an output is leased to another program, taken back from it, and its VM's picture is there again")
+  @Test("an output is leased to another program and taken back from it, and a screen goes from VM to VM")
   func leases() throws {
-    let vm = try KMSVM(card: "vkms:2:writeback", suites: "LeaseOnCardTests")
+    let vm = try KMSVM(card: "vkms:2:writeback", suites: "LeaseOnCardTests|ReassignTests")
     vm.expectSuccess()
   }
 

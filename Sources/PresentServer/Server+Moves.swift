@@ -1,0 +1,50 @@
+import Outputs
+import PresentProtocol
+
+/// Which output a VM is on, by the host's command.
+extension Server {
+  /// Every output that a VM is to be on must be there.
+  func checkOutputs(_ plan: SettingsPlan) throws(SettingsError) {
+    let names = presenters.map(\.name)
+    for change in plan.vms {
+      guard let line = change.outputsLine else { continue }
+      for name in change.settings.outputs where !names.contains(name) {
+        throw SettingsError(line, "there is no output \(name); there are: \(names.joined(separator: ", "))")
+      }
+    }
+  }
+
+  /// Puts a VM's scanouts onto the outputs that its settings name. Who was there and has no room beside it goes to
+  /// another output that is free, or waits; everybody runs on.
+  func moveHeads(ofVM name: String) {
+    for session in sessions where session.hello?.name == name && !session.isClosed {
+      for head in session.heads { head.wish(for: session.wish(of: head.index)) }
+      for head in session.heads where !head.wish.isEmpty { move(head) }
+    }
+    placeWaiting()
+  }
+
+  private func move(_ head: Head) {
+    guard let target = presenters.first(where: { $0.name == head.wish }), head.presenter !== target,
+      target.output.info.connected
+    else { return }
+    if target.hasRoom(for: head.vmName) { return assign(head, target) }
+    // A layout that has no place for the VM has none without others either.
+    if case .places = target.layout { return }
+    guard let displaced = target.tiles.first?.head else { return }
+    displaced.leave()
+    assign(head, target)
+    giveUpWord(for: displaced, on: target.name)
+    place([displaced])
+  }
+
+  /// What the host said of that output before holds no more: another output is as good. A VM's own wish stays.
+  private func giveUpWord(for displaced: Head, on output: String) {
+    var settings = displaced.session.settings
+    let index = displaced.index
+    guard settings.outputs.indices.contains(index), settings.outputs[index] == output else { return }
+    settings.outputs[index] = ""
+    remember(settings, ofVM: displaced.vmName)
+    displaced.wish(for: "")
+  }
+}
