@@ -78,7 +78,11 @@ final class DaemonDoorbells: Doorbells {
     _ path: String, _ name: String, _ timeoutMilliseconds: Int
   ) throws(GuestError) -> (PresentConnection, OutputDescription) {
     let connection: PresentConnection
-    do throws(SystemError) { connection = try PresentConnection.connect(path) } catch { throw .system(error) }
+    do throws(SystemError) {
+      connection = try PresentConnection.connect(path, timeoutMilliseconds: timeoutMilliseconds)
+    } catch {
+      throw .system(error)
+    }
     try send(connection, .hello(Hello(kind: .container, name: name, scanoutCount: 1)), [])
     let deadline = monotonicNanoseconds() + UInt64(clamping: timeoutMilliseconds) * 1_000_000
     while monotonicNanoseconds() < deadline {

@@ -79,6 +79,9 @@ public struct UnixSocket: ~Copyable {
   /// Takes over a connected or listening socket.
   public init(taking fd: consuming OwnedFD) { self.fd = fd }
 
+  /// How many connections may wait to be accepted; the kernel takes net.core.somaxconn where that is less.
+  private static let backlog: Int32 = 1024
+
   /// Binds and listens at `path`. An existing socket file at `path` is not removed.
   ///
   /// The corresponding C functions are `socket`, `bind` and `listen`.
@@ -89,20 +92,38 @@ public struct UnixSocket: ~Copyable {
       try check("bind", path) { unsafe bind(raw, address, length) }
     }
     try check("chmod", path) { unsafe chmod(path, mode) }
-    try check("listen", path) { Glibc.listen(raw, 64) }
+    try check("listen", path) { Glibc.listen(raw, backlog) }
     return UnixSocket(taking: fd)
   }
 
   /// Connects to a listening socket; the result is blocking.
   ///
-  /// The corresponding C function is `connect`.
-  public static func connect(_ path: String, _ kind: Kind) throws(SystemError) -> UnixSocket {
+  /// The corresponding C functions are `connect` and `setsockopt(SO_SNDTIMEO)`.
+  /// - Parameter timeoutMilliseconds: how long to wait for a listener that has its hands full: while it accepts nobody,
+  ///   its queue fills. 0 does not wait, and the result is nonblocking.
+  /// - Throws: a `SystemError` of `connect`: ENOENT or ECONNREFUSED where nobody listens, EAGAIN after the time.
+  public static func connect(
+    _ path: String, _ kind: Kind, timeoutMilliseconds: Int = 5000
+  ) throws(SystemError) -> UnixSocket {
     let fd = try make(kind)
     let raw = fd.raw
+    if timeoutMilliseconds > 0 {
+      try setSendTimeout(raw, timeoutMilliseconds)
+    } else {
+      try fd.setNonblocking()
+    }
     try unsafe withAddress(path) { (address, length) throws(SystemError) in
       try check("connect", path) { unsafe Glibc.connect(raw, address, length) }
     }
+    if timeoutMilliseconds > 0 { try setSendTimeout(raw, 0) }
     return UnixSocket(taking: fd)
+  }
+
+  private static func setSendTimeout(_ raw: Int32, _ milliseconds: Int) throws(SystemError) {
+    var time = timeval(tv_sec: milliseconds / 1000, tv_usec: milliseconds % 1000 * 1000)
+    try check("setsockopt(SO_SNDTIMEO)") {
+      unsafe setsockopt(raw, SOL_SOCKET, SO_SNDTIMEO, &time, socklen_t(MemoryLayout<timeval>.size))
+    }
   }
 
   /// Two connected sockets.

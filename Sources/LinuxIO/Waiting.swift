@@ -65,6 +65,8 @@ extension SystemError {
   public var isDisconnection: Bool { code == EPIPE || code == ECONNRESET || code == ENOTCONN }
   /// Whether it says that nobody listens at a socket's path: ENOENT or ECONNREFUSED.
   public var isNobodyListening: Bool { code == ENOENT || code == ECONNREFUSED }
+  /// Whether it says that somebody has not had the time yet: EAGAIN.
+  public var isBusy: Bool { code == EAGAIN }
   /// Whether it says that memory or descriptors have run out: ENOMEM, ENOSPC, EMFILE or ENFILE.
   public var isShortage: Bool { code == ENOMEM || code == ENOSPC || code == EMFILE || code == ENFILE }
 }

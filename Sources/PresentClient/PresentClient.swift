@@ -98,7 +98,7 @@ public final class PresentClient {
   private func tryConnect() {
     guard isRunning, connection == nil else { return }
     do {
-      let fresh = try PresentConnection.connect(path)
+      let fresh = try PresentConnection.connect(path, timeoutMilliseconds: 0)
       guard try fresh.send(.hello(hello)) else { return scheduleRetry() }
       source = try loop.add(fresh.descriptor) { [weak self] ready in self?.handle(ready) }
       connection = fresh

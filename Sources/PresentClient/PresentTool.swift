@@ -86,6 +86,7 @@ public enum PresentTool {
     do throws(SystemError) {
       connection = try PresentConnection.connect(path)
     } catch {
+      if error.isBusy { throw .timedOut }
       throw .notConnected(
         error.isNobodyListening ? "framepathd does not run at \(path)" : "cannot reach framepathd: \(error)")
     }

@@ -28,9 +28,12 @@ public import LinuxIO
 
   /// Connects to a daemon.
   ///
-  /// - Throws: a `SystemError` of `connect`, ENOENT or ECONNREFUSED where no daemon listens.
-  public static func connect(_ path: String) throws(SystemError) -> PresentConnection {
-    try PresentConnection(UnixSocket.connect(path, .seqpacket))
+  /// - Parameter timeoutMilliseconds: how long to wait while the daemon accepts nobody; 0 not at all.
+  /// - Throws: a `SystemError` of `connect`: ENOENT or ECONNREFUSED where no daemon listens, EAGAIN after the time.
+  public static func connect(
+    _ path: String, timeoutMilliseconds: Int = 5000
+  ) throws(SystemError) -> PresentConnection {
+    try PresentConnection(UnixSocket.connect(path, .seqpacket, timeoutMilliseconds: timeoutMilliseconds))
   }
 
   /// The socket's descriptor, for an event loop; valid while this object lives.

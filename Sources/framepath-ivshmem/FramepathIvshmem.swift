@@ -90,6 +90,7 @@ struct FramepathIvshmem: ParsableCommand {
   private func serve() throws {
     let signals = try SignalFD(SignalFD.terminationSignals)
     ignoreBrokenPipes()
+    let log = ErrorLog("framepath-ivshmem: ")
     let loop = try EventLoop()
     let source = try loop.add(signals.fd.raw) { _ in loop.stop() }
     defer { loop.remove(source) }
@@ -110,7 +111,7 @@ struct FramepathIvshmem: ParsableCommand {
     defer { if let socketPath { removeFile(socketPath) } }
     let server = try IvshmemServer(
       loop: loop, options: options, linkPath: socketPath.map { $0 + ".region" },
-      log: { writeErrorLine("framepath-ivshmem: \($0)") })
+      log: { log.write($0) })
     defer { server.stop() }
     if try socket.isListening() {
       try server.listen(socket)
@@ -118,10 +119,8 @@ struct FramepathIvshmem: ParsableCommand {
       server.onLastDisconnect = { loop.stop() }
       try server.serve(socket)
     }
-    writeErrorLine(
-      "framepath-ivshmem: \(layout.slotCount) slots of \(layout.slotByteCount >> 10) KiB in \(layout.regionByteCount >> 20) MiB"
-    )
-    writeErrorLine("framepath-ivshmem: ready")
+    log.write("\(layout.slotCount) slots of \(layout.slotByteCount >> 10) KiB in \(layout.regionByteCount >> 20) MiB")
+    log.write("ready")
     try loop.run()
   }
 }

@@ -47,6 +47,7 @@ struct Framepathd: ParsableCommand {
 
   private func serve() throws {
     let hasConfig = config != nil
+    let log = ErrorLog("framepathd: ")
     let signals = try SignalFD(SignalFD.terminationSignals.filter { !hasConfig || $0 != SignalFD.reloadSignal })
     let hangUp = try SignalFD(hasConfig ? [SignalFD.reloadSignal] : [])
     ignoreBrokenPipes()
@@ -56,16 +57,16 @@ struct Framepathd: ParsableCommand {
     defer { loop.remove(source) }
 
     let listening = try ServerSocket.open(socket ?? PresentSocket.defaultPath())
-    let set = try OutputSet(output, loop: loop) { writeErrorLine("framepathd: \($0)") }
+    let set = try OutputSet(output, loop: loop) { log.write($0) }
     defer { set.close() }
     let parkedMode = DisplayMode(width: 1024, height: 768, refreshMillihertz: 60_000)
     let server = try Server(
       loop: loop, outputs: set.outputs, socket: listening,
       makeParkedOutput: { name in try HeadlessOutput(name: name, mode: parkedMode, loop: loop) },
-      log: { writeErrorLine("framepathd: \($0)") })
+      log: { log.write($0) })
     defer { server.close() }
     set.onAdded = { entry in
-      do { try server.add(entry) } catch { writeErrorLine("framepathd: \(entry.name): \(error)") }
+      do { try server.add(entry) } catch { log.write("\(entry.name): \(error)") }
     }
     defer { set.onAdded = nil }
 
@@ -75,23 +76,23 @@ struct Framepathd: ParsableCommand {
       guard let config else { return }
       do {
         try apply(config, server)
-        writeErrorLine("framepathd: \(config) is in force")
+        log.write("\(config) is in force")
       } catch {
-        writeErrorLine("framepathd: \(error); everything stays as it was")
+        log.write("\(error); everything stays as it was")
       }
     }
     defer { loop.remove(reload) }
 
     for entry in set.outputs {
       let info = entry.output.info
-      writeErrorLine("framepathd: \(entry.name) \(info.mode) (\(info.kind.rawValue))")
+      log.write("\(entry.name) \(info.mode) (\(info.kind.rawValue))")
     }
-    writeErrorLine("framepathd: listening at \(server.path)")
-    writeErrorLine("framepathd: ready")
+    log.write("listening at \(server.path)")
+    log.write("ready")
     notifyServiceManager("READY=1")
     try loop.run()
     notifyServiceManager("STOPPING=1")
-    writeErrorLine("framepathd: ending")
+    log.write("ending")
   }
 
   private func apply(_ path: String, _ server: Server) throws {

@@ -1,3 +1,4 @@
+import Glibc
 import LinuxIO
 import Testing
 
@@ -70,6 +71,29 @@ struct UnixSocketTests {
     #expect(try listener.accept()?.peerCredentials().pid == currentProcessID())
     #expect(client.fd.raw >= 0)
     #expect(throws: SystemError.self) { _ = try UnixSocket.listen(path, .seqpacket) }
+  }
+
+  @Test("nobody waits for ever for a listener that accepts nobody")
+  func fullQueue() throws {
+    let folder = try TemporaryFolder()
+    let path = "\(folder.path)/a.sock"
+    let listener = try UnixSocket.listen(path, .seqpacket)
+    // The shortest queue there is: one waits, no more.
+    try #require(Glibc.listen(listener.fd.raw, 0) == 0)
+    let first = try UnixSocket.connect(path, .seqpacket)
+
+    for timeout in [0, 50] {
+      let begun = monotonicNanoseconds()
+      let error = #expect(throws: SystemError.self) {
+        _ = try UnixSocket.connect(path, .seqpacket, timeoutMilliseconds: timeout)
+      }
+      #expect(error?.isBusy == true)
+      #expect(monotonicNanoseconds() - begun >= UInt64(timeout) * 1_000_000)
+    }
+
+    #expect(try listener.accept()?.fd.raw != nil)
+    let second = try UnixSocket.connect(path, .seqpacket, timeoutMilliseconds: 0)
+    #expect(first.fd.raw != second.fd.raw)
   }
 
   @Test("a socket file that a killed process left is replaced; one that is served is not, and hears nothing of it")

@@ -1,0 +1,45 @@
+import Glibc
+import LinuxIO
+import Testing
+
+@Suite("A service's log")
+struct ErrorLogTests {
+  @Test("nobody waits for a reader: what does not fit is lost and counted, and the log goes on")
+  func neverBlocks() throws {
+    var ends: [Int32] = [0, 0]
+    try #require(pipe(&ends) == 0)
+    let reader = OwnedFD(taking: ends[0])
+    let writer = OwnedFD(taking: ends[1])
+    let log = ErrorLog("test: ", fd: writer.raw)
+    // Far more than the 64 KiB of a pipe.
+    for number in 0..<10_000 { log.write("line \(number)") }
+
+    try reader.setNonblocking()
+    let kept = readAll(reader.raw).split(separator: "\n")
+    #expect(kept.first == "test: line 0")
+    #expect(kept.indices.allSatisfy { kept[$0] == "test: line \($0)" })
+    log.write("the end")
+    #expect(readAll(reader.raw) == "test: \(10_000 - kept.count) lines are lost: nobody read them\ntest: the end\n")
+  }
+
+  @Test("a line longer than a pipe takes whole is cut")
+  func longLine() throws {
+    var ends: [Int32] = [0, 0]
+    try #require(pipe(&ends) == 0)
+    let reader = OwnedFD(taking: ends[0])
+    let writer = OwnedFD(taking: ends[1])
+    ErrorLog("", fd: writer.raw).write(String(repeating: "x", count: 100_000))
+    try reader.setNonblocking()
+    #expect(readAll(reader.raw) == String(repeating: "x", count: ErrorLog.lineByteCount - 1) + "\n")
+  }
+
+  private func readAll(_ fd: Int32) -> String {
+    var bytes: [UInt8] = []
+    var part = [UInt8](repeating: 0, count: 65_536)
+    while true {
+      let count = read(fd, &part, part.count)
+      guard count > 0 else { return String(decoding: bytes, as: UTF8.self) }
+      bytes += part[..<count]
+    }
+  }
+}
