@@ -190,8 +190,8 @@ let package = Package(
     .testTarget(
       name: "FramepathBenchTests",
       dependencies: [
-        "FramepathBench", "CPNG", "LinuxIO", "framepath", "framepathd", "framepath-vhost-user-gpu",
-        "framepath-ivshmem",
+        "FramepathBench", "CPNG", "LinuxIO", "PresentProtocol", "framepath", "framepathd",
+        "framepath-vhost-user-gpu", "framepath-ivshmem",
       ],
       swiftSettings: strict),
   ]

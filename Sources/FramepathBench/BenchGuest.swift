@@ -107,6 +107,11 @@ final class BenchGuest: FrameSource {
     try wait(untilOpen: pictures == .images ? requestCount : 0)
   }
 
+  func isAnswered() throws(BenchError) -> Bool {
+    takeAnswers()
+    return openRequests == 0
+  }
+
   /// Waits until the last request is answered.
   func waitForAnswer() throws(BenchError) { try wait(untilOpen: 0) }
 

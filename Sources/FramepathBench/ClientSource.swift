@@ -25,13 +25,13 @@ final class ClientSource: FrameSource {
   private var failure: String?
 
   /// Connects, makes its buffers and shows the first picture.
-  init(_ socket: String, width: Int, height: Int) throws(BenchError) {
+  init(_ socket: String, name: String = BenchStage.vm, width: Int, height: Int) throws(BenchError) {
     let loop = try mapped { () throws(SystemError) in try EventLoop() }
     self.loop = loop
     size = Rect(x: 0, y: 0, width: width, height: height)
     client = try mapped { () throws(SystemError) in
       try PresentClient(
-        loop: loop, path: socket, hello: Hello(kind: .container, name: BenchStage.vm, scanoutCount: 1))
+        loop: loop, path: socket, hello: Hello(kind: .container, name: name, scanoutCount: 1))
     }
     client.onEvent = { [weak self] event in self?.handle(event) }
     try mapped { () throws(SystemError) in try client.start() }
@@ -77,6 +77,16 @@ final class ClientSource: FrameSource {
   func waitForTurn(_ change: FrameChange) throws(BenchError) { try wait { !free.isEmpty } }
 
   func waitForAnswer() throws(BenchError) { try wait { openFrames == 0 } }
+
+  func isAnswered() throws(BenchError) -> Bool {
+    // A bounded number: the daemon's packets are few.
+    for _ in 0..<16 {
+      let count = try mapped { () throws(SystemError) in try loop.runOnce(timeoutMilliseconds: 0) }
+      if let failure { throw BenchError(failure) }
+      if count == 0 { break }
+    }
+    return openFrames == 0 && !free.isEmpty
+  }
 
   func finish() throws(BenchError) { try waitForAnswer() }
 

@@ -20,6 +20,8 @@ protocol FrameSource: AnyObject {
   func waitForTurn(_ change: FrameChange) throws(BenchError)
   /// Waits until the last frame is answered.
   func waitForAnswer() throws(BenchError)
+  /// Takes what has come without waiting: whether the last frame is answered, and the door takes another.
+  func isAnswered() throws(BenchError) -> Bool
   /// Waits until every frame is answered, and looks whether all went well.
   func finish() throws(BenchError)
   /// The picture that was handed over last.

@@ -8,13 +8,15 @@ final class BenchRegion {
   let process: ChildProcess
   let socket: String
 
-  init(_ programs: BenchPrograms, _ daemon: BenchDaemon, width: Int, height: Int) throws(BenchError) {
-    socket = "\(daemon.folder.path)/region.sock"
+  init(
+    _ programs: BenchPrograms, _ daemon: BenchDaemon, name: String = BenchStage.vm, width: Int, height: Int
+  ) throws(BenchError) {
+    socket = "\(daemon.folder.path)/\(name).region.sock"
     // The guest is of this machine: its kicks are of the daemon's clock.
     let command = ChildCommand(
       try programs.path("framepath-ivshmem"),
       [
-        "--vm", BenchStage.vm, "--socket-path", socket, "--daemon", daemon.socket, "--resolution",
+        "--vm", name, "--socket-path", socket, "--daemon", daemon.socket, "--resolution",
         "\(width)x\(height)", "--containers",
       ])
     process = try mapped { () throws(SystemError) in try ChildProcess(command) }
@@ -92,6 +94,17 @@ final class RegionSource: FrameSource {
   /// Waits until only the picture on screen is the host's.
   func waitForAnswer() throws(BenchError) {
     try speak { (screen) throws(GuestError) in try screen.waitUntilHeld(atMost: 1) }
+  }
+
+  func isAnswered() throws(BenchError) -> Bool {
+    guard let screen else { throw BenchError("the guest has ended") }
+    do throws(GuestError) {
+      try screen.waitUntilHeld(atMost: 1, timeoutMilliseconds: 0)
+      return true
+    } catch {
+      if case .timedOut = error { return false }
+      throw BenchError("framepath-ivshmem: \(error)")
+    }
   }
 
   func finish() throws(BenchError) {

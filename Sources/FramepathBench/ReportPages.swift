@@ -111,3 +111,54 @@ extension Machine {
     "\(processor), \(processors) processors, load average \(shortNumber(load)), Linux \(kernel)"
   }
 }
+
+extension SoakReport {
+  /// The report as a page.
+  public func page(command: String) -> ReportPage {
+    let kibibyte = 1024.0
+    let step = max((samples.count + 9) / 10, 1)
+    let places = samples.enumerated().map { $0.offset % step == 0 ? "\(Int($0.element.seconds))" : "" }
+    let chart = { (title: String, unit: String, name: String, figure: (Sample) -> Double) in
+      LineChart(
+        title, unit: unit, places: places, placeUnit: "seconds", lines: [LineChart.Line(name, samples.map(figure))])
+    }
+    var section = ReportPage.Section(title: "\(clients) clients, \(visitors) of them come and go")
+    section.charts = [
+      chart("Open descriptors", "count", "daemon") { Double($0.descriptors) },
+      chart("RssAnon of the daemon", "KiB", "daemon") { Double($0.anonymousBytes) / kibibyte },
+      chart("RssAnon of all backends that stay", "KiB", "backends") { Double($0.backendAnonymousBytes) / kibibyte },
+    ]
+    section.tables = [
+      [["", "First", "Last", "Growth", "Allowed"]]
+        + growths.map { growth in
+          [growth.name] + [growth.first, growth.last, growth.growth, growth.allowed].map { "\(Int($0))" }
+        }
+    ]
+    section.notes = faults.isEmpty ? ["Nothing has grown."] : faults
+    return ReportPage(
+      title: "Many clients for a long time", command: command, notes: [machine.text], sections: [section])
+  }
+}
+
+extension TilesReport {
+  /// The report as a page.
+  public func page(command: String) -> ReportPage {
+    var page = ReportPage(title: "Many VMs on one output", command: command, notes: [machine.text], sections: [])
+    for point in points {
+      var section = ReportPage.Section(title: "\(point.vms) VMs on \(output), \(point.planes) of them on planes")
+      let bars = { (figure: (VM) -> Double) in
+        [
+          BarChart.Bar("alone", Spread(point.alone.flatMap { $0.map(figure) })),
+          BarChart.Bar("beside hostile ones", series: 1, Spread(point.beside.flatMap { $0.map(figure) })),
+        ]
+      }
+      section.charts = [
+        BarChart("Frames of a VM", unit: "for each vblank", bars: bars { $0.rate }),
+        BarChart("Frame interval, 99 %", unit: "vblanks", bars: bars { Double($0.p99Periods) }),
+      ]
+      section.notes = ["The flood sent \(Int(point.floodPerSecond)) frames per second."]
+      page.sections.append(section)
+    }
+    return page
+  }
+}

@@ -18,15 +18,19 @@ struct BenchCommand: ParsableCommand {
         framepath bench throughput
         framepath bench throughput --device vhost-user-gpu --sizes 1920x1080 --runs 3 --json
         framepath bench scale -o scale.html
+        framepath bench soak --vms 64 --seconds 600
+        framepath bench tiles --vms 4,16
         framepath bench guest --sizes 1920x1080
         framepath bench schedule --workload equal --vms 16
+        framepath bench decisions
         framepath bench memory
         framepath bench memcpy --sizes 3840x2160
       """,
     subcommands: [
-      BenchCopiesCommand.self, BenchThroughputCommand.self, BenchScaleCommand.self, BenchGuestCommand.self,
-      BenchScheduleCommand.self, BenchMemoryCommand.self, BenchMemcpyCommand.self, BenchEmptyBackendCommand.self,
-      BenchWakeUpFloorCommand.self,
+      BenchCopiesCommand.self, BenchThroughputCommand.self, BenchScaleCommand.self, BenchSoakCommand.self,
+      BenchTilesCommand.self, BenchGuestCommand.self, BenchScheduleCommand.self, BenchDecisionsCommand.self,
+      BenchMemoryCommand.self, BenchMemcpyCommand.self, BenchEmptyBackendCommand.self, BenchWakeUpFloorCommand.self,
+      BenchFloodClientCommand.self, BenchUnfinishedClientCommand.self,
     ])
 }
 
@@ -53,7 +57,10 @@ struct BenchOptions: ParsableArguments {
 
   /// Measures in a process of its own, so that an interrupted measurement leaves no process and no file behind.
   func supervised(_ body: () throws -> Void) throws {
-    if BenchSupervisor.isWorker { return try body() }
+    if BenchSupervisor.isWorker {
+      raiseDescriptorLimit()
+      return try body()
+    }
     let code = try BenchSupervisor.run(arguments: Array(CommandLine.arguments.dropFirst()))
     if code != 0 { throw ExitCode(code) }
   }
