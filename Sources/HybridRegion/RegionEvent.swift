@@ -62,6 +62,8 @@ public enum RegionReason: UInt32, Error, Sendable, CustomStringConvertible {
   case overrun = 8
   /// The output cannot show it.
   case output = 9
+  /// The host counts memory that clients bring, and has none left for it now.
+  case noMemory = 10
 
   /// The reason for a person.
   public var description: String {
@@ -75,6 +77,7 @@ public enum RegionReason: UInt32, Error, Sendable, CustomStringConvertible {
     case .torn: "the entry is stale or torn"
     case .overrun: "more entries are announced than the ring has"
     case .output: "the output cannot show it"
+    case .noMemory: "there is no memory left for it"
     }
   }
 }

@@ -97,14 +97,14 @@ extension ClientSession {
       var waiting = wanted
       waiting.ticket = ticket
       keep(waiting)
-    case .refused(let why): refuse(.noMemory, wanted.scanout, text(wanted, why), wanted.number)
+    case .refused(let why): refuse(.noMemory, wanted.scanout, text(wanted.byteCount, why), wanted.number)
     }
   }
 
   private func keep(_ wanted: BufferRequest) {
     if wanted.waits { return waitingRequests.append(wanted) }
     if let ticket = wanted.ticket { account.withdraw(ticket) }
-    refuse(.noMemory, wanted.scanout, text(wanted, nil), wanted.number)
+    refuse(.noMemory, wanted.scanout, text(wanted.byteCount, nil), wanted.number)
   }
 
   /// Goes on with what waited for memory; false where nobody wants it any more.
@@ -115,7 +115,7 @@ extension ClientSession {
     let wanted = waitingRequests.remove(at: place)
     switch decision.reply {
     case .granted: make(wanted)
-    case .refused(let why): refuse(.noMemory, wanted.scanout, text(wanted, why), wanted.number)
+    case .refused(let why): refuse(.noMemory, wanted.scanout, text(wanted.byteCount, why), wanted.number)
     case .suspended: break
     }
     return true
@@ -149,15 +149,16 @@ extension ClientSession {
     askAgain()
   }
 
-  private func text(_ wanted: BufferRequest, _ why: MemoryRefusal?) -> String {
+  /// Why so many bytes cannot be had; nil: they could be had later.
+  func text(_ byteCount: Int, _ why: MemoryRefusal?) -> String {
     switch why {
     case .exceedsMaximum?:
-      return "\(wanted.byteCount) bytes more than the \(account.usedBytes) held would exceed the limit of "
+      return "\(byteCount) bytes more than the \(account.usedBytes) held would exceed the limit of "
         + "\(account.limitBytes) bytes"
     case .queueIsFull?: return "too many requests for memory wait already"
     case nil, .exceedsCapacity?, .unknownVM?, .duplicateVM?, .byteCountOutOfRange?, .timedOut?:
       let memory = server.memory
-      return "\(wanted.byteCount) bytes more cannot be had now: all hold \(memory.usedBytes) of the daemon's "
+      return "\(byteCount) bytes more cannot be had now: all hold \(memory.usedBytes) of the daemon's "
         + "\(memory.settings.capacityBytes) bytes, and the rest is kept so that nobody has to wait for ever"
     }
   }
@@ -237,18 +238,7 @@ extension ClientSession {
     return (try ShadowBuffer(layout: layout), why)
   }
 
-  /// A slot of a client's region as a buffer of the output that its scanout is on: memory that the client has brought,
-  /// and that is given back with its region.
   func importedBuffer(
-    _ memory: ImportedMemory, id: UInt32, layout: FrameLayout, modifier: UInt64, head: Head
-  ) throws(OutputError) -> ClientBuffer {
-    guard let presenter = head.presenter else { throw .gone("the scanout is on no output") }
-    return ClientBuffer(
-      id: id, buffer: try importedBuffer(memory, layout, modifier, presenter), usage: .frame, isImported: true,
-      composeReason: nil, head: head, account: account, chargedBytes: 0)
-  }
-
-  private func importedBuffer(
     _ memory: ImportedMemory, _ layout: FrameLayout, _ modifier: UInt64, _ presenter: Presenter
   ) throws(OutputError) -> any ScanoutBuffer {
     let buffer = try presenter.output.importBuffer(memory, layout: layout, modifier: modifier)

@@ -17,7 +17,7 @@ extension RegionFeed {
 
   private func present(_ frame: RegionFrame) {
     let buffer: ClientBuffer
-    do throws(OutputError) {
+    do throws(SlotRefusal) {
       buffer = try imported(frame)
     } catch {
       return refuse(frame, error)
@@ -40,26 +40,38 @@ extension RegionFeed {
   }
 
   /// The slot's pages as a buffer of the output, imported when the layout is new.
-  private func imported(_ frame: RegionFrame) throws(OutputError) -> ClientBuffer {
+  private func imported(_ frame: RegionFrame) throws(SlotRefusal) -> ClientBuffer {
     let known = slots[frame.slot]
     if let buffer = known.buffer, known.layout == frame.layout { return buffer }
     forgetBuffer(frame.slot)
     // Whole pages of the slot, no more than the picture needs.
     var range = host.memory(of: frame.slot)
     range.byteCount = min(roundedUpToPages(frame.layout.byteCount) ?? range.byteCount, range.byteCount)
-    let buffer = try head.session.importedBuffer(
-      .memfd([range], [host.fd]), id: UInt32(frame.slot) + 1, layout: frame.layout, modifier: 0, head: head)
+    let buffer = try head.session.slotBuffer(
+      range, of: host, id: UInt32(frame.slot) + 1, layout: frame.layout, head: head)
     slots[frame.slot].buffer = buffer
     slots[frame.slot].layout = frame.layout
+    if hasRefused { head.setPath(.direct, reason: "") }
+    hasRefused = false
     return buffer
   }
 
-  private func refuse(_ frame: RegionFrame, _ error: OutputError) {
-    refusals.add(.output, now: monotonicNanoseconds()) {
-      head.session.log("scanout \(head.index): \($0) (\(error))")
+  private func refuse(_ frame: RegionFrame, _ why: SlotRefusal) {
+    hasRefused = true
+    head.setPath(.direct, reason: why.text)
+    refusals.add(why.reason, now: monotonicNanoseconds()) {
+      head.session.log("scanout \(head.index): \($0) (\(why.text))")
     }
-    giveUp(frame.slot, .rejected(.output))
     if newest?.slot == frame.slot { newest = nil }
+    guard why.reason == .noMemory else { return giveUp(frame.slot, .rejected(why.reason)) }
+    // Its guest would take the very slot again, and had better go on with those that have memory.
+    tell(frame.slot, .rejected(.noMemory), timeNanoseconds: 0, sequence: 0)
+    refusedSlots |= 1 << UInt64(frame.slot)
+  }
+
+  /// Gives slots back for which there was no memory: there may be some by now.
+  func giveBackRefused() {
+    for slot in slots.indices where refusedSlots >> UInt64(slot) & 1 == 1 { giveBack(slot) }
   }
 
   /// Slots that the output knows as buffers.
@@ -145,6 +157,7 @@ extension RegionFeed {
 
   private func giveBack(_ slot: Int) {
     slots[slot].frame = 0
+    refusedSlots &= ~(1 << UInt64(slot))
     host.release(slot)
     ringGuest()
   }

@@ -20,6 +20,10 @@ final class RegionFeed {
   var underWayCount = 0
   var lastFrame: UInt64 = 0
   var refusals = RefusalLog()
+  /// Whether the last slot that was to become a buffer could not; the scanout's path says why.
+  var hasRefused = false
+  /// Bit k: slot k was refused for want of memory, and is kept for a second at most.
+  var refusedSlots: UInt64 = 0
   private let sharesClock: Bool
   private let hostDoorbell: OwnedFD
   private let guestDoorbell: GuestDoorbell?
@@ -102,6 +106,7 @@ final class RegionFeed {
     // A guest may have written over the header, and its next client needs it.
     if now &- lastRepair >= 900_000_000 {
       lastRepair = now
+      giveBackRefused()
       if host.repair() {
         refusals.add(.torn, now: now) { head.session.log("scanout \(head.index)'s region was written over: \($0)") }
       }

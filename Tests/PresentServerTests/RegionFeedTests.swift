@@ -3,6 +3,7 @@ import HybridRegion
 import LinuxIO
 import Outputs
 import PresentProtocol
+import PresentServer
 import Scanout
 import Testing
 
@@ -288,5 +289,88 @@ struct RegionFeedTests {
     try good.makeBuffer(1)
     try good.present(1, 1)
     #expect(bench.output.commits.count == 1)
+  }
+
+  // MARK: - Memory that is counted
+
+  /// A picture of 64x48 pixels.
+  private var picture: Int { 64 * 48 * 4 }
+
+  @Test("counts as imported memory where the host counts that: its client goes on with as many slots as it may have")
+  func limited() throws {
+    let bench = try Bench()
+    try bench.server?.apply("[memory]\nmax-per-vm = \(2 * picture)\nimports = \"counted\"")
+    let box = try RegionClient(bench)
+    try box.attach()
+    let first = try box.present()
+    let second = try box.present()
+    let third = try box.present()
+    bench.output.vblank()
+    try bench.settle()
+    #expect(box.newEvents() == [flipped(first, 101), lost(third, .rejected(.noMemory))])
+    let status = try box.client.statusOutput()
+    #expect(status.contains("12288 bytes more than the 24576 held would exceed the limit of 24576 bytes"))
+    #expect(status.contains(#""bufferBytes":24576"#))
+    #expect(bench.lines.contains { $0.contains("there is no memory left for it (12288 bytes more than the 24576 ") })
+    bench.output.vblank()
+    try bench.settle()
+    #expect(box.newEvents() == [flipped(second, 102), released(first)])
+    // A slot that was counted is counted once.
+    let again = try box.present()
+    #expect(again.slot == first.slot)
+    bench.output.vblank()
+    try bench.settle()
+    #expect(box.newEvents() == [flipped(again, 103), released(second)])
+    // It asks again after a second at most.
+    var events: [RegionEvent] = []
+    #expect(
+      try bench.run {
+        events += box.newEvents()
+        return events == [released(third)]
+      })
+    #expect(try box.present().slot == third.slot)
+    #expect(box.newEvents() == [lost((third.slot, 5), .rejected(.noMemory))])
+  }
+
+  @Test("has its memory when another client's has come back, and gives all back at the end")
+  func shared() throws {
+    let bench = try Bench([FakeOutput("first"), FakeOutput("second")])
+    try bench.server?.apply(
+      "[memory]\ncapacity = \(picture)\nmax-per-vm = \(picture)\noverhead = 0\nimports = \"counted\"")
+    let first = try RegionClient(bench, name: "first")
+    let second = try RegionClient(bench, name: "second")
+    try first.attach()
+    try second.attach()
+    let shown = try first.present()
+    bench.outputs[0].vblank()
+    let early = try second.present()
+    #expect(first.newEvents() == [flipped(shown, 101)])
+    #expect(second.newEvents() == [lost(early, .rejected(.noMemory))])
+    #expect(try second.client.statusOutput().contains("all hold 12288 of the daemon's 12288 bytes"))
+    first.client.leave()
+    try bench.settle()
+    // The blank that takes its picture off the screen.
+    bench.outputs[0].vblank()
+    let late = try second.present()
+    bench.outputs[1].vblank()
+    try bench.settle()
+    #expect(second.newEvents() == [flipped(late, 101)])
+    #expect(try !second.client.statusOutput().contains("all hold"))
+    second.client.leave()
+    try bench.settle()
+    bench.outputs[1].vblank()
+    let observer = try bench.client("observer")
+    #expect(try observer.statusOutput().contains(#""bufferBytes":0,"bufferCapacityBytes":12288"#))
+  }
+
+  @Test("costs nothing where imported memory is free")
+  func free() throws {
+    let bench = try Bench()
+    try bench.server?.apply("[memory]\nmax-per-vm = 4096")
+    let box = try RegionClient(bench)
+    try box.attach()
+    _ = try box.present()
+    #expect(bench.output.commits.count == 1)
+    #expect(try box.client.statusOutput().contains(#""bufferBytes":0"#))
   }
 }

@@ -72,6 +72,7 @@ enum framepath_region_reason {
   FRAMEPATH_REGION_TORN = 7,        /* an entry of another generation than its place */
   FRAMEPATH_REGION_OVERRUN = 8,     /* more entries announced than the ring has */
   FRAMEPATH_REGION_OUTPUT = 9,      /* the output cannot show it */
+  FRAMEPATH_REGION_NO_MEMORY = 10,  /* the host counts imported memory, and has none left for it now */
 };
 
 /* Page 0. Everything before `acknowledged` is constant before `magic` is there. */
