@@ -241,7 +241,7 @@ public final class GuestScreen {
     } catch {
       throw GuestError(error)
     }
-    doorbells.ring(region.doorbellValue)
+    if region.wantsDoorbell() { doorbells.ring(region.doorbellValue) }
     return frame
   }
 

@@ -36,6 +36,7 @@ import Synchronization
   let entryCount: Int
   private let tail: SharedWord
   private let head: SharedWord
+  private let doorbell: SharedWord?
   private let entries: UnsafeRawPointer
   private let entryByteCount: Int
   /// Whether loads may pass each other: a BAR that is mapped write-combined.
@@ -46,13 +47,14 @@ import Synchronization
   ///   - entryCount: a power of two.
   ///   - entryByteCount: a multiple of 8.
   @unsafe init(
-    tail: SharedWord, head: SharedWord, entries: UnsafeRawPointer, entryCount: Int, entryByteCount: Int,
-    isWeaklyOrdered: Bool
+    tail: SharedWord, head: SharedWord, doorbell: SharedWord? = nil, entries: UnsafeRawPointer, entryCount: Int,
+    entryByteCount: Int, isWeaklyOrdered: Bool
   ) {
     precondition(entryCount > 0 && entryCount & (entryCount - 1) == 0 && entryByteCount % 8 == 0, "a ring's shape")
     self.entryCount = entryCount
     self.tail = tail
     self.head = head
+    self.doorbell = doorbell
     unsafe self.entries = entries
     self.entryByteCount = entryByteCount
     self.isWeaklyOrdered = isWeaklyOrdered
@@ -62,6 +64,7 @@ import Synchronization
     switch word {
     case .tail: tail
     case .head: head
+    case .doorbell: doorbell ?? { preconditionFailure("nobody asks for the guest's doorbell in the region") }()
     case .generation(let index): entryWord(index, 0)
     case .payload(let index, let word): entryWord(index, word + 1)
     }
@@ -81,5 +84,9 @@ import Synchronization
 
   func store(_ value: UInt64, to word: RingWord) { place(word).store(value) }
 
-  func publish() { framepath_region_publish() }
+  func publish() {
+    framepath_region_publish()
+    // Loads from write-combined memory may pass even a locked instruction.
+    if isWeaklyOrdered { framepath_region_consume() }
+  }
 }

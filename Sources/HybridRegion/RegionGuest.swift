@@ -128,7 +128,7 @@ public enum RegionPresentError: Error, Equatable, Sendable {
       start: mapping.base + layout.slotOffset(slot), count: layout.slotByteCount)
   }
 
-  /// Hands an acquired slot over. The caller rings the doorbell.
+  /// Hands an acquired slot over. The caller rings the doorbell where `wantsDoorbell` says so afterwards.
   ///
   /// - Parameters:
   ///   - picture: how it lies in the slot; its offset is 0.
@@ -158,6 +158,15 @@ public enum RegionPresentError: Error, Equatable, Sendable {
     framepath_region_publish()
     slots.presented(slot)
     return frame
+  }
+
+  /// Whether to ring for what was presented just now: false while the host will look by itself.
+  public func wantsDoorbell() -> Bool {
+    var ring = words.present
+    var question = DoorbellQuestion()
+    while true {
+      if let answer = question.step(epoch: epoch, in: &ring) { return answer }
+    }
   }
 
   private func setDamage(_ damage: DamageRegion, of entry: inout PresentEntry) {

@@ -54,6 +54,9 @@ public enum RegionAttach: Equatable, Sendable {
   /// Entries refused since the region was made.
   public private(set) var refusalCount: UInt64 = 0
 
+  /// Whether the guest is told not to ring.
+  public private(set) var isDoorbellQuiet = false
+
   /// See `takeHeldFrames`.
   var heldFrames: [RegionHeldFrame] = []
 
@@ -122,6 +125,9 @@ public enum RegionAttach: Equatable, Sendable {
     header.magic = FRAMEPATH_REGION_MAGIC
     if !isWhole { writeHeader() }
     takeOver()
+    // The former host's timers are gone with it.
+    words.doorbell.store(0)
+    framepath_region_publish()
   }
 
   /// What a former host held of the guest that is attached, the oldest first; once.
@@ -143,7 +149,25 @@ public enum RegionAttach: Equatable, Sendable {
   }
 
   /// Stops serving: guests read that there is no daemon now, unless another host has said something else meanwhile.
-  public func leave() { words.state.replace(header.state, by: UInt64(RegionHostState.waiting.rawValue)) }
+  public func leave() {
+    words.doorbell.store(0)
+    words.state.replace(header.state, by: UInt64(RegionHostState.waiting.rawValue))
+  }
+
+  /// Tells the guest not to ring. Only for a host that will look at the ring by itself, whatever the guest does.
+  public func silenceDoorbell() {
+    if isDoorbellQuiet || epoch == 0 { return }
+    isDoorbellQuiet = true
+    words.doorbell.store(DoorbellHint.word(epoch: epoch, isQuiet: true))
+  }
+
+  /// Tells the guest to ring again. What it presented meanwhile is in the ring: look once more.
+  public func wantDoorbell() {
+    isDoorbellQuiet = false
+    var ring = words.present
+    var request = DoorbellRequest()
+    while !request.step(epoch: epoch, in: &ring) {}
+  }
 
   /// Writes the header again where the guest has spoilt it; true where it had.
   ///
@@ -203,6 +227,7 @@ public enum RegionAttach: Equatable, Sendable {
       return .refused(.badVersion)
     }
     epoch = word.epoch
+    isDoorbellQuiet = false
     guestFlags = word.flags
     epochRefusals = 0
     slots.begin()
@@ -222,7 +247,19 @@ public enum RegionAttach: Equatable, Sendable {
     words.acknowledged.store(UInt64(epoch) << 32 | UInt64(reason))
   }
 
-  /// The next frame. Call it until it gives `.none`, but at most `frameBudget` times in a row.
+  /// Takes what has come: as much as a guest that keeps to the rules can have announced at once.
+  ///
+  /// - Returns: whether there may be more. Then it is the turn of others first.
+  public func takeFrames(_ body: (RegionTake) -> Void) -> Bool {
+    for _ in 0..<layout.presentEntryCount {
+      let take = takeFrame()
+      if case .none = take { return false }
+      body(take)
+    }
+    return true
+  }
+
+  /// The next frame.
   public func takeFrame() -> RegionTake {
     guard epoch != 0 else { return .none }
     var ring = words.present
@@ -233,9 +270,6 @@ public enum RegionAttach: Equatable, Sendable {
     case .entry: return check()
     }
   }
-
-  /// How many entries a guest that keeps to the rules can have announced at once.
-  public var frameBudget: Int { layout.presentEntryCount }
 
   /// Tells what became of the frame in a slot that the host holds.
   public func done(_ slot: Int, _ outcome: RegionOutcome, timeNanoseconds: UInt64 = 0, sequence: UInt64 = 0) {

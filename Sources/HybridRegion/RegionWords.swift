@@ -8,6 +8,7 @@ import LinuxIO
   let output: SharedWord
   let state: SharedWord
   let refusals: SharedWord
+  let doorbell: SharedWord
   let attach: SharedWord
   let present: MappedRing
   let release: MappedRing
@@ -30,13 +31,14 @@ import LinuxIO
     output = word(MemoryLayout<Header>.offset(of: \.output), in: 0)
     state = word(MemoryLayout<Header>.offset(of: \.state), in: 0)
     refusals = word(MemoryLayout<Header>.offset(of: \.refusals), in: 0)
+    doorbell = word(MemoryLayout<Header>.offset(of: \.doorbell), in: 0)
     presentHead = word(MemoryLayout<Header>.offset(of: \.present_head), in: 0)
     releaseTail = word(MemoryLayout<Header>.offset(of: \.release_tail), in: 0)
     attach = word(MemoryLayout<Guest>.offset(of: \.attach), in: layout.guestOffset)
     presentTail = word(MemoryLayout<Guest>.offset(of: \.present_tail), in: layout.guestOffset)
     releaseHead = word(MemoryLayout<Guest>.offset(of: \.release_head), in: layout.guestOffset)
     present = unsafe MappedRing(
-      tail: presentTail, head: presentHead, entries: base + layout.presentOffset,
+      tail: presentTail, head: presentHead, doorbell: doorbell, entries: base + layout.presentOffset,
       entryCount: layout.presentEntryCount, entryByteCount: RegionLayout.presentEntryByteCount,
       isWeaklyOrdered: isWeaklyOrdered)
     release = unsafe MappedRing(

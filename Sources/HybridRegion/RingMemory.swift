@@ -4,6 +4,8 @@ enum RingWord: Hashable {
   case tail
   /// The consumer's epoch word.
   case head
+  /// The consumer's word on whether it is to be woken; of the present ring only.
+  case doorbell
   /// The generation of the entry at an index below the ring's entry count.
   case generation(Int)
   /// A word of that entry's payload.

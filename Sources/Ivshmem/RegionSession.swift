@@ -192,22 +192,18 @@ public final class RegionSession {
       found = true
       attachChanged(change, host)
     }
-    var budget = host.frameBudget
-    scan: while budget > 0 {
-      budget -= 1
-      switch host.takeFrame() {
-      case .none: break scan
-      case .frame(let frame):
-        found = true
-        keep(frame)
+    let hasMore = host.takeFrames { take in
+      found = true
+      switch take {
+      case .none: break
+      case .frame(let frame): keep(frame)
       case .refused(let reason):
-        found = true
         refusals.add(reason, now: monotonicNanoseconds()) { [name, log] in log("\(name): \($0)") }
         ringGuest()
       }
     }
     // A guest that announces more than it may waits its turn behind the loop's other descriptors.
-    if budget == 0 { hostDoorbell.signal() }
+    if hasMore { hostDoorbell.signal() }
     let now = monotonicNanoseconds()
     let polls = host.isAttached && !host.guestFlags.contains(.rings)
     pollTimer.arm(deadlineNanoseconds: now + pace.next(polls: polls, found: found, now: now))

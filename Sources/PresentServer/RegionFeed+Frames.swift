@@ -106,6 +106,7 @@ extension RegionFeed {
     for slot in slots.indices { slots[slot].frame = 0 }
     underWayCount = 0
     waiting.removeAll(keepingCapacity: true)
+    mark()
   }
 
   /// The scanout has an output, or its mode has changed.

@@ -1,6 +1,7 @@
 import GraphicsMemory
 import HybridRegion
 import LinuxIO
+import Outputs
 import PresentProtocol
 import Scanout
 
@@ -115,7 +116,7 @@ final class RegionFeed {
   }
 
   /// Looks for a client and its frames.
-  private func look() {
+  fileprivate func look() {
     let now = monotonicNanoseconds()
     if head.session.server.isShared, let until = pace.pause(at: now) {
       listen(false)
@@ -126,29 +127,26 @@ final class RegionFeed {
       found = true
       attachChanged(change)
     }
-    var budget = host.frameBudget
-    scan: while budget > 0 {
-      budget -= 1
-      switch host.takeFrame() {
-      case .none: break scan
+    let hasMore = host.takeFrames { take in
+      found = true
+      switch take {
+      case .none: break
       case .frame(let frame):
-        found = true
         newest = frame
         slots[frame.slot].isTold = false
         waiting.append(frame)
         mark()
       case .refused(let reason):
-        found = true
         refusals.add(reason, now: now) { head.session.log("scanout \(head.index): \($0)") }
         ringGuest()
       }
     }
     let polls = host.isAttached && !host.guestFlags.contains(.rings)
-    let interval = budget == 0 ? 0 : polling.next(polls: polls, found: found, now: now)
+    let interval = hasMore ? 0 : polling.next(polls: polls, found: found, now: now)
     // For a guest that rings, the look of once a second is not put off by every frame. A guest that announces more than
     // it may waits its turn behind the loop's other descriptors.
-    if polls || !isTimerSlow || budget == 0 { pollTimer.arm(deadlineNanoseconds: now + interval) }
-    isTimerSlow = !polls && budget > 0
+    if polls || !isTimerSlow || hasMore { pollTimer.arm(deadlineNanoseconds: now + interval) }
+    isTimerSlow = !polls && !hasMore
   }
 
   private func listen(_ on: Bool) {
@@ -201,9 +199,16 @@ final class RegionFeed {
 
   /// Presents what there is room for, and rings.
   func endRound() {
+    // What came without a doorbell; where nothing is under way it is wanted again, and one look will do for both.
+    let wasQuiet = host.isDoorbellQuiet
+    if wasQuiet, !isStopped {
+      if underWayCount == 0 { host.wantDoorbell() }
+      look()
+    }
     isMarked = false
     if isStopped { return }
     presentWaiting()
+    adjustDoorbell(drewAhead: wasQuiet)
     guard isRingDue else { return }
     isRingDue = false
     if let guestDoorbell {
@@ -211,6 +216,29 @@ final class RegionFeed {
     } else {
       head.session.send(.regionNews(scanout: UInt32(head.index)))
     }
+  }
+}
+
+extension RegionFeed {
+  /// A guest that draws ahead need not ring while the end of a commit will wake the daemon before it could make another
+  /// one anyway.
+  ///
+  /// On an output with others their frames may be copied, or may fall due, before that.
+  private var looksByItself: Bool {
+    guard underWayCount > 0, let presenter = head.presenter else { return false }
+    return presenter.tiles.count == 1 && presenter.output.isCommitPending
+  }
+
+  fileprivate func adjustDoorbell(drewAhead: Bool) {
+    if looksByItself {
+      // One that waits for each flip presents while nothing is under way: it would only cost it and us a look more.
+      if drewAhead || underWayCount > 1 || !waiting.isEmpty { host.silenceDoorbell() }
+      return
+    }
+    if !host.isDoorbellQuiet { return }
+    host.wantDoorbell()
+    // What came before the guest could know; it marks the region again where it finds something.
+    look()
   }
 }
 

@@ -142,13 +142,15 @@ import Testing
         _ = pair.guest.attachResult()
       }
       _ = pair.host.checkAttach()
-      for _ in 0..<pair.host.frameBudget {
-        guard case .frame(let frame) = pair.host.takeFrame() else { break }
+      if Bool.random(using: &random) { pair.host.silenceDoorbell() } else { pair.host.wantDoorbell() }
+      _ = pair.host.takeFrames { take in
+        guard case .frame(let frame) = take else { return }
         frames += 1
         #expect(frame.slot < 3 && frame.layout.byteCount <= pair.host.layout.slotByteCount)
         pair.host.done(frame.slot, .flipped)
         pair.host.release(frame.slot)
       }
+      _ = pair.guest.wantsDoorbell()
       if let slot = pair.guest.acquire(), let picture = Pair.picture {
         _ = try? pair.guest.present(slot, picture, readyNanoseconds: 0)
       }
@@ -183,10 +185,7 @@ import Testing
     let end = monotonicNanoseconds() + 1_000_000_000
     while monotonicNanoseconds() < end {
       _ = pair.host.checkAttach()
-      for _ in 0..<pair.host.frameBudget {
-        guard case .frame(let frame) = pair.host.takeFrame() else { break }
-        pair.host.release(frame.slot)
-      }
+      _ = pair.host.takeFrames { if case .frame(let frame) = $0 { pair.host.release(frame.slot) } }
       for _ in 0..<100 { if pair.guest.nextEvent() == nil { break } }
     }
     writer.stop()

@@ -42,7 +42,7 @@ struct ModelRing: Hashable, RingMemory {
   init(entryCount: Int, isDelaying: Bool) {
     self.entryCount = entryCount
     self.isDelaying = isDelaying
-    words = Array(repeating: 0, count: 2 + entryCount * 3)
+    words = Array(repeating: 0, count: 3 + entryCount * 3)
   }
 
   private func place(_ word: RingWord) -> Int {
@@ -51,6 +51,7 @@ struct ModelRing: Hashable, RingMemory {
     case .head: 1
     case .generation(let entry): 2 + entry * 3
     case .payload(let entry, let word): 3 + entry * 3 + word
+    case .doorbell: 2 + entryCount * 3
     }
   }
 

@@ -10,7 +10,7 @@ import Testing
     let pair = try Pair()
     let expected: [UInt8] =
       Array("FPREGION".utf8)  // magic
-      + [0, 0, 1, 0]  // version 1.0
+      + [1, 0, 1, 0]  // version 1.1
       + [0x80, 1, 0, 0]  // header_bytes 384
       + [0, 0, 0, 0, 0, 0, 0, 0]  // features
       + [0, 0, 4, 0, 0, 0, 0, 0]  // region_bytes 256 KiB

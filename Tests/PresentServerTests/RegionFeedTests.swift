@@ -144,6 +144,48 @@ struct RegionFeedTests {
     }
   }
 
+  @Test("asks for no doorbell while a flip will wake the daemon anyway, and shows what came without one")
+  func quiet() throws {
+    let bench = try Bench()
+    let box = try RegionClient(bench)
+    try box.attach()
+    func presentQuietly() throws -> (slot: Int, frame: UInt64) {
+      let slot = try #require(box.guest.acquire())
+      let picture = try #require(FrameLayout(width: 64, height: 48, strideBytes: 256, format: .xrgb8888))
+      return (slot, try box.guest.present(slot, picture, readyNanoseconds: 0))
+    }
+    #expect(box.guest.wantsDoorbell(), "on an idle screen a frame is shown at once")
+    var frames = [try box.present()]
+    #expect(box.guest.wantsDoorbell(), "it may be one that waits for each flip")
+    frames.append(try box.present())
+    #expect(!box.guest.wantsDoorbell(), "it draws ahead")
+    for number in 0..<10 {
+      if number > 0 { frames.append(try presentQuietly()) }
+      #expect(!box.guest.wantsDoorbell())
+      #expect(try bench.settle() == 0)
+      bench.output.vblank()
+      try bench.settle()
+      #expect(bench.output.commits.count == number + 2, "it is committed in the round of the flip")
+      #expect(box.newEvents().first == flipped(frames[number], UInt64(101 + number)))
+    }
+    bench.output.vblank()
+    try bench.settle()
+    #expect(box.newEvents().first == flipped(frames[10], 111))
+    #expect(box.guest.wantsDoorbell(), "nothing is under way")
+  }
+
+  @Test("wants every doorbell where others share its output")
+  func sharedOutput() throws {
+    let bench = try Bench()
+    try bench.server?.apply("[outputs]\nlayout = \"tile 2x1\"")
+    let box = try RegionClient(bench)
+    let other = try RegionClient(bench, name: "other")
+    try box.attach()
+    try other.attach()
+    _ = try box.present()
+    #expect(box.guest.wantsDoorbell())
+  }
+
   @Test("is polled where the guest does not ring")
   func polled() throws {
     let bench = try Bench()

@@ -463,7 +463,11 @@ static inline int framepath_screen_present(struct framepath_screen *screen, int 
   framepath_region_publish();
   screen->holds[slot] = screen->frame + 1;
   screen->drawing &= ~(1u << slot);
-  framepath_ring(screen);
+  /* While the host will look by itself it wants no doorbell: asked after the entry is there. */
+  framepath_region_consume();
+  if (framepath_load(&framepath_host(screen)->doorbell) !=
+      ((uint64_t)screen->epoch << 32 | FRAMEPATH_REGION_DOORBELL_QUIET))
+    framepath_ring(screen);
   return 0;
 }
 

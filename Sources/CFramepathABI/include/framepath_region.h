@@ -19,7 +19,7 @@
 
 #define FRAMEPATH_REGION_MAGIC 0x4e4f494745525046ull /* "FPREGION" in memory */
 #define FRAMEPATH_REGION_MAJOR 1u
-#define FRAMEPATH_REGION_MINOR 0u
+#define FRAMEPATH_REGION_MINOR 1u
 #define FRAMEPATH_REGION_ALIGNMENT 65536u /* of slots: a multiple of every page size that Linux has */
 #define FRAMEPATH_REGION_MAX_SLOTS 16u
 #define FRAMEPATH_REGION_MAX_DAMAGE 12u
@@ -58,6 +58,12 @@ enum framepath_region_outcome {
   FRAMEPATH_REGION_SUPERSEDED = 2, /* a newer frame took its place */
   FRAMEPATH_REGION_REJECTED = 3,   /* `reason` says why */
   FRAMEPATH_REGION_LOST = 4,       /* the daemon went away under it */
+};
+
+/* Low 32 bits of framepath_region_header.doorbell. */
+enum framepath_region_doorbell {
+  FRAMEPATH_REGION_DOORBELL_WANTED = 0,
+  FRAMEPATH_REGION_DOORBELL_QUIET = 1, /* the host will look by itself before it could show another frame */
 };
 
 /* Why the host refused an entry, or an attach. */
@@ -102,7 +108,8 @@ struct framepath_region_header {
   uint64_t output;         /* 208: refresh_mhz << 32 | height << 16 | width; 0: no monitor now */
   uint64_t state;          /* 216: enum framepath_region_host_state */
   uint64_t refusals;       /* 224: count << 32 | last enum framepath_region_reason, since the attach */
-  uint64_t reserved1[3];   /* 232 */
+  uint64_t doorbell;       /* 232: epoch << 32 | enum framepath_region_doorbell; of another epoch: wanted */
+  uint64_t reserved1[2];   /* 240 */
   uint64_t present_head;   /* 256: epoch word: next entry that the host reads */
   uint64_t reserved2[7];
   uint64_t release_tail; /* 320: epoch word: next entry that the host writes */
@@ -155,6 +162,7 @@ struct framepath_region_release {
 #define FRAMEPATH_REGION_ASSERT(what) static_assert(what, #what)
 FRAMEPATH_REGION_ASSERT(sizeof(struct framepath_region_header) == 384);
 FRAMEPATH_REGION_ASSERT(offsetof(struct framepath_region_header, acknowledged) == 192);
+FRAMEPATH_REGION_ASSERT(offsetof(struct framepath_region_header, doorbell) == 232);
 FRAMEPATH_REGION_ASSERT(offsetof(struct framepath_region_header, present_head) == 256);
 FRAMEPATH_REGION_ASSERT(offsetof(struct framepath_region_header, release_tail) == 320);
 FRAMEPATH_REGION_ASSERT(sizeof(struct framepath_region_guest) == 192);
