@@ -2,6 +2,20 @@ public import LinuxIO
 public import PresentProtocol
 public import Scanout
 
+/// A point of a timeline (`drm_syncobj`).
+public struct TimelinePoint: Sendable {
+  /// The object, by DRM_IOCTL_SYNCOBJ_HANDLE_TO_FD.
+  public var timeline: SharedFD
+  /// The point.
+  public var point: UInt64
+
+  /// A point of that timeline.
+  public init(timeline: SharedFD, point: UInt64) {
+    self.timeline = timeline
+    self.point = point
+  }
+}
+
 /// A frame for `PresentClient.present`.
 public struct PresentFrame: Sendable {
   /// The scanout.
@@ -22,11 +36,16 @@ public struct PresentFrame: Sendable {
   public var readyNanoseconds: UInt64
   /// A sync file or an eventfd: the daemon reads the buffer once it is readable. nil: at once.
   public var acquireFence: SharedFD?
+  /// The daemon reads the buffer once this is signalled; not beside `acquireFence`.
+  public var acquirePoint: TimelinePoint?
+  /// Signalled by the daemon when nobody reads the buffer for this frame any more; by nobody where the connection ends.
+  public var releasePoint: TimelinePoint?
 
   /// A frame.
   public init(
     scanout: Int, frame: UInt64, bufferID: UInt32, source: Rect, damage: DamageRegion = DamageRegion(),
-    path: PresentPath, copiedBytes: UInt64 = 0, readyNanoseconds: UInt64 = 0, acquireFence: SharedFD? = nil
+    path: PresentPath, copiedBytes: UInt64 = 0, readyNanoseconds: UInt64 = 0, acquireFence: SharedFD? = nil,
+    acquirePoint: TimelinePoint? = nil, releasePoint: TimelinePoint? = nil
   ) {
     self.scanout = scanout
     self.frame = frame
@@ -37,6 +56,8 @@ public struct PresentFrame: Sendable {
     self.copiedBytes = copiedBytes
     self.readyNanoseconds = readyNanoseconds
     self.acquireFence = acquireFence
+    self.acquirePoint = acquirePoint
+    self.releasePoint = releasePoint
   }
 }
 
@@ -51,13 +72,20 @@ extension PresentClient {
       return false
     }
     buffers[frame.bufferID] = BufferRecord(scanout: frame.scanout, lastFrame: frame.frame)
+    if frame.acquirePoint != nil || frame.releasePoint != nil {
+      let points = SyncPoints(
+        scanout: UInt32(frame.scanout), acquirePoint: frame.acquirePoint?.point, releasePoint: frame.releasePoint?.point
+      )
+      enqueue(
+        .syncPoints(points, request: 0), fds: [frame.acquirePoint, frame.releasePoint].compactMap { $0?.timeline })
+    }
     enqueue(
       .present(
         Present(
           scanout: UInt32(frame.scanout), generation: head.generation, frame: frame.frame, bufferID: frame.bufferID,
           source: frame.source, damage: frame.damage, path: frame.path, copies: frame.copiedBytes > 0 ? 1 : 0,
           copiedBytes: frame.copiedBytes, readyNanoseconds: frame.readyNanoseconds,
-          hasAcquireFence: frame.acquireFence != nil)), fence: frame.acquireFence)
+          hasAcquireFence: frame.acquireFence != nil)), fds: frame.acquireFence.map { [$0] } ?? [])
     return connection != nil
   }
 

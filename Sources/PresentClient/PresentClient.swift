@@ -212,16 +212,16 @@ public final class PresentClient {
 
   /// Sends a message, or keeps it until the socket has room; never blocks.
   ///
-  /// - Parameter fence: of a present that says it has one.
-  func enqueue(_ message: ClientMessage, fence: SharedFD? = nil) {
+  /// - Parameter fds: what travels beside it.
+  func enqueue(_ message: ClientMessage, fds: [SharedFD] = []) {
     guard let connection else { return }
     do throws(PresentProtocolError) {
-      if queue.isEmpty, try connection.send(message, fds: fence.map { [$0.raw] } ?? []) { return }
+      if queue.isEmpty, try connection.send(message, fds: fds.map(\.raw)) { return }
     } catch {
       return lose(error.description)
     }
     let wasEmpty = queue.isEmpty
-    switch queue.add(message, fence: fence) {
+    switch queue.add(message, fds: fds) {
     case .queued: break
     case .superseded(let old):
       post(.frameDone(FrameDone(scanout: old.scanout, frame: old.frame, outcome: .superseded)))
@@ -239,8 +239,8 @@ public final class PresentClient {
   func flush() {
     guard let connection else { return }
     do throws(PresentProtocolError) {
-      while let (message, fence) = queue.first {
-        guard try connection.send(message, fds: fence.map { [$0.raw] } ?? []) else { return }
+      while let (message, fds) = queue.first {
+        guard try connection.send(message, fds: fds.map(\.raw)) else { return }
         queue.removeFirst()
       }
     } catch {

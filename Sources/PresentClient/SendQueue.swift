@@ -12,19 +12,19 @@ struct SendQueue {
   }
 
   static let capacity = 256
-  private var messages: [(message: ClientMessage, fence: SharedFD?)] = []
+  private var messages: [(message: ClientMessage, fds: [SharedFD])] = []
 
   init() { messages.reserveCapacity(SendQueue.capacity) }
 
   var isEmpty: Bool { messages.isEmpty }
-  /// The oldest, with the acquire fence that travels beside it.
-  var first: (ClientMessage, SharedFD?)? { messages.first }
+  /// The oldest, with the descriptors that travel beside it.
+  var first: (ClientMessage, [SharedFD])? { messages.first }
   mutating func removeFirst() { messages.removeFirst() }
   mutating func removeAll() { messages.removeAll(keepingCapacity: true) }
 
-  mutating func add(_ message: ClientMessage, fence: SharedFD? = nil) -> Outcome {
+  mutating func add(_ message: ClientMessage, fds: [SharedFD] = []) -> Outcome {
     switch message {
-    case .present(let new): return add(new, fence)
+    case .present(let new): return add(new, fds)
     case .cursor(let new):
       for index in messages.indices {
         if case .cursor(let old) = messages[index].message, old.scanout == new.scanout {
@@ -34,15 +34,15 @@ struct SendQueue {
       }
       return append(message)
     case .hello, .createBuffer, .importBuffer, .destroyBuffer, .disable, .path, .status, .snapshot, .control,
-      .trace, .region, .lease:
-      return append(message)
+      .trace, .region, .syncPoints, .lease:
+      return append(message, fds)
     }
   }
 
-  private mutating func add(_ new: Present, _ fence: SharedFD?) -> Outcome {
+  private mutating func add(_ new: Present, _ fds: [SharedFD]) -> Outcome {
     for index in messages.indices.reversed() {
       switch messages[index].message {
-      case .disable(let scanout) where scanout == new.scanout: return append(.present(new), fence)
+      case .disable(let scanout) where scanout == new.scanout: return append(.present(new), fds)
       case .present(let old) where old.scanout == new.scanout:
         messages.remove(at: index)
         var merged = new
@@ -54,17 +54,17 @@ struct SendQueue {
         } else {
           merged.damage.add(old.damage)
         }
-        messages.append((.present(merged), fence))
+        messages.append((.present(merged), fds))
         return .superseded(old)
       default: continue
       }
     }
-    return append(.present(new), fence)
+    return append(.present(new), fds)
   }
 
-  private mutating func append(_ message: ClientMessage, _ fence: SharedFD? = nil) -> Outcome {
+  private mutating func append(_ message: ClientMessage, _ fds: [SharedFD] = []) -> Outcome {
     guard messages.count < SendQueue.capacity else { return .full }
-    messages.append((message, fence))
+    messages.append((message, fds))
     return .queued
   }
 }

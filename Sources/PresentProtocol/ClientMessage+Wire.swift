@@ -36,6 +36,7 @@ extension ClientMessage {
         framepath_trace(header: header(FRAMEPATH_TRACE, framepath_trace.self, request: request)), into: buffer)
     case .region(let region): unsafe store(framepath_region_message(region), into: buffer)
     case .lease(let output, let request): unsafe store(framepath_lease(output, request), into: buffer)
+    case .syncPoints(let points, let request): unsafe store(framepath_sync_points(points, request), into: buffer)
     }
   }
 
@@ -76,6 +77,8 @@ extension ClientMessage {
     case FRAMEPATH_LEASE:
       let wire = try unsafe load(bytes, as: framepath_lease.self)
       return .lease(output: try loadText(wire.output, "LEASE's output"), request: head.request)
+    case FRAMEPATH_SYNC_POINTS:
+      return .syncPoints(try SyncPoints(unsafe load(bytes, as: framepath_sync_points.self)), request: head.request)
     default: throw .malformed("message of unknown type \(head.type)")
     }
   }
@@ -337,6 +340,28 @@ extension AttachRegion {
       scanout: wire.scanout, regionByteCount: wire.region_bytes, slotCount: wire.slot_count,
       sharesClock: wire.flags & FRAMEPATH_REGION_MESSAGE_SHARED_CLOCK.rawValue != 0,
       hasGuestDoorbell: wire.flags & FRAMEPATH_REGION_MESSAGE_GUEST_DOORBELL.rawValue != 0)
+  }
+}
+
+extension framepath_sync_points {
+  init(_ points: SyncPoints, _ request: UInt64) {
+    var flags: UInt32 = 0
+    if points.acquirePoint != nil { flags |= FRAMEPATH_SYNC_ACQUIRE.rawValue }
+    if points.releasePoint != nil { flags |= FRAMEPATH_SYNC_RELEASE.rawValue }
+    self.init(
+      header: PresentProtocol.header(FRAMEPATH_SYNC_POINTS, framepath_sync_points.self, request: request),
+      scanout: points.scanout, flags: flags, acquire_point: points.acquirePoint ?? 0,
+      release_point: points.releasePoint ?? 0)
+  }
+}
+
+extension SyncPoints {
+  init(_ wire: framepath_sync_points) throws(PresentProtocolError) {
+    let known = FRAMEPATH_SYNC_ACQUIRE.rawValue | FRAMEPATH_SYNC_RELEASE.rawValue
+    guard wire.flags & ~known == 0 else { throw .malformed("SYNC_POINTS has unknown flags \(wire.flags)") }
+    self.init(
+      scanout: wire.scanout, acquirePoint: wire.flags & FRAMEPATH_SYNC_ACQUIRE.rawValue != 0 ? wire.acquire_point : nil,
+      releasePoint: wire.flags & FRAMEPATH_SYNC_RELEASE.rawValue != 0 ? wire.release_point : nil)
   }
 }
 

@@ -220,6 +220,23 @@ public struct AttachRegion: Equatable, Sendable {
   }
 }
 
+/// SYNC_POINTS: points of timelines (`drm_syncobj`) for the scanout's next PRESENT. Their objects travel beside it.
+public struct SyncPoints: Equatable, Sendable {
+  /// The scanout.
+  public var scanout: UInt32
+  /// The buffer is read once this is signalled; nil: at once.
+  public var acquirePoint: UInt64?
+  /// Signalled when nobody reads the buffer for that frame any more; nil: nothing is.
+  public var releasePoint: UInt64?
+
+  /// Points for a frame.
+  public init(scanout: UInt32, acquirePoint: UInt64?, releasePoint: UInt64?) {
+    self.scanout = scanout
+    self.acquirePoint = acquirePoint
+    self.releasePoint = releasePoint
+  }
+}
+
 /// Whose picture SNAPSHOT asks for.
 public enum SnapshotSubject: Equatable, Sendable {
   /// A VM's scanout, with its cursor.
@@ -258,4 +275,6 @@ public enum ClientMessage: Sendable {
   case region(AttachRegion)
   /// LEASE (14) of the output of that name; `request` is repeated by the answer.
   case lease(output: String, request: UInt64)
+  /// SYNC_POINTS (15); `request` is repeated by a refusal.
+  case syncPoints(SyncPoints, request: UInt64)
 }

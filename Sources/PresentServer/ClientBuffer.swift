@@ -16,6 +16,8 @@ final class ClientBuffer {
   weak var head: Head?
   /// The last frame that was presented with it.
   var lastFrame: UInt64 = 0
+  /// Signalled once nobody reads it any more.
+  private var releasePoints: [ReleasePoint] = []
   /// Where it is: waiting, on its way to the screen, on the screen.
   private var useCount = 0
   private let account: MemoryAccount
@@ -50,7 +52,16 @@ final class ClientBuffer {
   /// Tells the client once the last use has ended.
   func endUse() {
     useCount -= 1
-    if useCount == 0 { head?.release(self) }
+    guard useCount == 0 else { return }
+    head?.release(self)
+    if !releasePoints.isEmpty { releasePoints.removeAll(keepingCapacity: true) }
+  }
+
+  /// Keeps a point until the present use has ended; false where there are too many already.
+  func hold(_ point: ReleasePoint) -> Bool {
+    guard releasePoints.count < 64 else { return false }
+    releasePoints.append(point)
+    return true
   }
 }
 

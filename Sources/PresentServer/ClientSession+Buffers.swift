@@ -20,6 +20,8 @@ extension ClientSession {
     guard head.feed == nil else {
       return fail(.malformed, "PRESENT on scanout \(present.scanout), whose frames come from a region")
     }
+    var sync = FrameSync.none
+    swap(&sync, &head.nextSync)
     head.counters.presented += 1
     head.counters.cpuCopies += UInt64(present.copies)
     head.counters.copiedBytes &+= present.copiedBytes
@@ -37,9 +39,24 @@ extension ClientSession {
       buffer: buffer, number: present.frame, source: present.source,
       damage: present.damage.isEmpty ? DamageRegion(present.source) : present.damage,
       readyNanoseconds: present.readyNanoseconds)
-    guard present.hasAcquireFence else {
+    var acquirePoint: SharedFD?
+    switch sync {
+    case .none: break
+    case .refused: return head.frameDone(present.frame, .rejected)
+    case .points(let acquire, let release):
+      acquirePoint = acquire
+      if let release, !buffer.hold(release) {
+        return fail(.malformed, "buffer \(present.bufferID) is in use with 64 release points already")
+      }
+    }
+    guard present.hasAcquireFence || acquirePoint != nil else {
       buffer.lastFrame = present.frame
       return head.show(frame)
+    }
+    if let acquirePoint {
+      guard !present.hasAcquireFence else { return fail(.malformed, "PRESENT has both an acquire point and a fence") }
+      buffer.lastFrame = present.frame
+      return head.show(frame, after: acquirePoint)
     }
     // Polling a file of another kind could wait for whoever serves it.
     guard let fence = fds.take(0), let kind = AnonymousFile(of: fence.raw), kind != .dmaBuf else {

@@ -106,6 +106,7 @@ final class ClientSession {
     case .trace(let request): answer(server.traceJSON(), request)
     case .region(let region): attachRegion(region, &fds)
     case .lease(let output, let request): requestLease(of: output, request)
+    case .syncPoints(let points, let request): setSyncPoints(points, request, &fds)
     }
   }
 

@@ -45,6 +45,8 @@ final class Head {
   var fenced: [FencedFrame] = []
   /// The region that its frames come from; nil while they come by messages.
   private(set) var feed: RegionFeed?
+  /// For the next PRESENT.
+  var nextSync = FrameSync.none
   /// Names fenced frames.
   var lastFenceSerial: UInt64 = 0
 

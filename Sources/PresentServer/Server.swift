@@ -53,6 +53,7 @@ public final class Server {
   private let resumeTimer: TimerFD
   private var resumeSource: EventLoop.Source?
   private var resumeNanoseconds = UInt64.max
+  private var foundSyncDevice: SyncDevice?
   private let wake: EventFD
   private var wakeSource: EventLoop.Source?
 
@@ -209,6 +210,13 @@ public final class Server {
       index += 1
     }
     marked.removeAll(keepingCapacity: true)
+  }
+
+  /// Where clients' timelines are waited for and signalled; nil where no driver of this host can. Asked for when it is
+  /// first needed.
+  func syncDevice() -> SyncDevice? {
+    if foundSyncDevice == nil { foundSyncDevice = SyncDevice.first() }
+    return foundSyncDevice
   }
 
   /// Makes the buffers for which there is memory now.

@@ -33,6 +33,12 @@ struct KMSHostTests {
     vm.expectSuccess()
   }
 
+  @Test("a client's timelines are waited for and signalled", arguments: ["virtio"])
+  func timelines(card: String) throws {
+    let vm = try KMSVM(card: card, suites: "SyncPointsOnCardTests")
+    vm.expectSuccess()
+  }
+
   @Test("no frame of a guest that waits for its screen is displayed torn, as the kernel sees it")
   func tearing() throws {
     let vm = try KMSVM(card: "vkms:1:writeback", suites: "TearOnCardTests", kernelWords: "video=Virtual-1:160x120@60")

@@ -133,6 +133,20 @@ struct ClientMessageTests {
     #expect(throws: PresentProtocolError.malformed("PRESENT has unknown flags 2")) { try decodeClient(unknown) }
   }
 
+  @Test("SYNC_POINTS (15)")
+  func syncPoints() throws {
+    // header (4), scanout, flags, acquire_point (2), release_point (2)
+    try expectBothWays(
+      .syncPoints(SyncPoints(scanout: 1, acquirePoint: 5, releasePoint: 1 << 32), request: 9),
+      words([15, 40, 9, 0, 1, 3, 5, 0, 0, 1]))
+    try expectBothWays(
+      .syncPoints(SyncPoints(scanout: 1, acquirePoint: nil, releasePoint: 7), request: 9),
+      words([15, 40, 9, 0, 1, 2, 0, 0, 7, 0]))
+    #expect(throws: PresentProtocolError.malformed("SYNC_POINTS has unknown flags 4")) {
+      try decodeClient(words([15, 40, 9, 0, 1, 4, 0, 0, 0, 0]))
+    }
+  }
+
   @Test("REGION (13)")
   func region() throws {
     let region = AttachRegion(

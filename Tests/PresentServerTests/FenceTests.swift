@@ -41,6 +41,29 @@ struct FenceTests {
     #expect(try client.messages() == [done(1, .flipped, 101)])
   }
 
+  @Test("by points of timelines is refused by name where the host has none, or where an object is none, and not shown")
+  func noTimelines() throws {
+    let (bench, client) = try stage()
+    let event = try EventFD()
+    try client.send(
+      .syncPoints(SyncPoints(scanout: 0, acquirePoint: 1, releasePoint: 2), request: 9),
+      fds: [event.fd.raw, event.fd.raw])
+    guard case .error(let error, request: 9)? = try client.messages().last else {
+      Issue.record("no error")
+      return
+    }
+    #expect(error.code == .refused && error.text.contains("synchronisation object"))
+    try client.present(1, 1)
+    #expect(try client.messages() == [done(1, .rejected)])
+    #expect(bench.output.commits.isEmpty)
+    // The next one has nothing to do with it.
+    try client.present(2, 2)
+    #expect(bench.output.commits.count == 1)
+    try client.send(.syncPoints(SyncPoints(scanout: 0, acquirePoint: 1, releasePoint: nil), request: 9))
+    _ = try client.messages()
+    #expect(client.isEnded)
+  }
+
   @Test("is committed at once where the fence is signalled already")
   func signalled() throws {
     let (bench, client) = try stage()

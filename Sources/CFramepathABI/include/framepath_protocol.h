@@ -41,6 +41,7 @@ enum framepath_type {
   FRAMEPATH_TRACE = 12,
   FRAMEPATH_REGION = 13,
   FRAMEPATH_LEASE = 14,
+  FRAMEPATH_SYNC_POINTS = 15,
   /* daemon to client */
   FRAMEPATH_WELCOME = 129,
   FRAMEPATH_OUTPUT = 130,
@@ -293,6 +294,21 @@ struct framepath_lease_ended {
   char text[FRAMEPATH_TEXT_BYTES]; /* why */
 };
 
+enum framepath_sync_flag {
+  FRAMEPATH_SYNC_ACQUIRE = 1, /* a descriptor: the DRM synchronisation object of acquire_point */
+  FRAMEPATH_SYNC_RELEASE = 2, /* a descriptor, behind that: the one of release_point */
+};
+
+/* For the scanout's next PRESENT: its buffer is read once acquire_point is signalled, and release_point is signalled when
+ * nobody reads it for that frame any more. Answered by ERROR(REFUSED), and that PRESENT is REJECTED, or by nothing. */
+struct framepath_sync_points {
+  struct framepath_header header;
+  uint32_t scanout;
+  uint32_t flags; /* enum framepath_sync_flag */
+  uint64_t acquire_point;
+  uint64_t release_point;
+};
+
 struct framepath_welcome {
   struct framepath_header header;
   uint32_t version;
@@ -400,6 +416,7 @@ FRAMEPATH_ASSERT_SIZE(framepath_region_news, 24);
 FRAMEPATH_ASSERT_SIZE(framepath_lease, 48);
 FRAMEPATH_ASSERT_SIZE(framepath_leased, 32);
 FRAMEPATH_ASSERT_SIZE(framepath_lease_ended, 272);
+FRAMEPATH_ASSERT_SIZE(framepath_sync_points, 40);
 FRAMEPATH_ASSERT_SIZE(framepath_welcome, 32);
 FRAMEPATH_ASSERT_SIZE(framepath_output, 1152);
 FRAMEPATH_ASSERT_SIZE(framepath_buffer, 48);

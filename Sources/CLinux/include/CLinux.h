@@ -47,6 +47,15 @@ int clinux_vfio_open(const char *group_path, const char *address, int fds[3]);
 /* Has the device's MSI-X vector raise `eventfd`, and lets the device send interrupts. */
 int clinux_vfio_enable_msix(int device, unsigned int vector, int eventfd);
 
+/* Whether a DRM node has synchronisation objects with timelines. */
+int clinux_drm_has_timelines(int node);
+
+/* A handle, on that node, of the synchronisation object that another process gave: DRM_IOCTL_SYNCOBJ_*. */
+int clinux_syncobj_import(int node, int fd, uint32_t *handle);
+int clinux_syncobj_destroy(int node, uint32_t handle);
+int clinux_syncobj_signal(int node, uint32_t handle, uint64_t point);
+int clinux_syncobj_eventfd(int node, uint32_t handle, uint64_t point, int eventfd);
+
 /* SO_PEERCRED. */
 int clinux_peer_credentials(int socket, int *pid, unsigned int *uid, unsigned int *gid);
 

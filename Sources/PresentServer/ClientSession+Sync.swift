@@ -1,0 +1,62 @@
+import LinuxIO
+import PresentProtocol
+
+/// A point of a client's timeline, which is signalled when the last use of this object ends, for whatever reason.
+final class ReleasePoint {
+  private let timeline: SyncTimeline
+  private let point: UInt64
+
+  init(_ timeline: SyncTimeline, _ point: UInt64) {
+    self.timeline = timeline
+    self.point = point
+  }
+
+  deinit { timeline.signal(point) }
+}
+
+/// What SYNC_POINTS said for a scanout's next frame.
+enum FrameSync {
+  /// Nothing.
+  case none
+  /// The frame waits for the fence, and holds the point.
+  case points(acquire: SharedFD?, release: ReleasePoint?)
+  /// It cannot be done; the client was told why.
+  case refused
+}
+
+extension ClientSession {
+  /// Takes the points for a scanout's next PRESENT.
+  func setSyncPoints(_ points: SyncPoints, _ request: UInt64, _ fds: inout ReceivedFDs) {
+    guard let head = head(points.scanout) else { return }
+    guard head.feed == nil else {
+      return fail(.malformed, "SYNC_POINTS on scanout \(points.scanout), whose frames come from a region")
+    }
+    var place = 0
+    func nextObject(_ fds: inout ReceivedFDs) -> OwnedFD? {
+      defer { place += 1 }
+      return fds.take(place)
+    }
+    let acquire = points.acquirePoint == nil ? nil : nextObject(&fds)
+    let release = points.releasePoint == nil ? nil : nextObject(&fds)
+    guard (acquire != nil) == (points.acquirePoint != nil), (release != nil) == (points.releasePoint != nil) else {
+      return fail(.malformed, "SYNC_POINTS without their synchronisation objects")
+    }
+    head.nextSync = .refused
+    guard let device = server.syncDevice() else {
+      return refuse(.refused, points.scanout, "no DRM driver of this host has synchronisation objects", request)
+    }
+    do throws(SystemError) {
+      var fence: SharedFD?
+      if let acquire, let point = points.acquirePoint {
+        fence = try SyncTimeline(device, acquire).event(at: point)
+      }
+      var held: ReleasePoint?
+      if let release, let point = points.releasePoint {
+        held = ReleasePoint(try SyncTimeline(device, release), point)
+      }
+      head.nextSync = .points(acquire: fence, release: held)
+    } catch {
+      refuse(.refused, points.scanout, "a synchronisation object cannot be used: \(error)", request)
+    }
+  }
+}
