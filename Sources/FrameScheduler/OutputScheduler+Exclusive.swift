@@ -74,6 +74,7 @@ extension OutputScheduler {
     decisions.revokedLease = grant.expire(at: now)
     if grant.isHung != wasHung, grant.isHung, !grant.isLeased { isDirty = true }
     holderMayHaveChanged(from: before, into: &decisions)
+    noteChange()
     if isDirty, plan == nil { plan = makePlan(at: now) }
   }
 

@@ -6,7 +6,8 @@ extension OutputScheduler {
     timer.noteCommit(now - begunAt)
     if plannedBlits > 0 { timer.noteBlits(overrun: begunAt - max(engineFreeAt, lastWake)) }
     plannedBlits = 0
-    replan(at: now)
+    // Nothing has happened to a VM: the flip is awaited.
+    plan = makePlan(at: now)
   }
 
   /// The kernel refused the commit of the last decision: nothing of it is on screen, nothing is lost.

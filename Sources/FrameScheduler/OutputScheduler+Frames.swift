@@ -20,7 +20,7 @@ extension OutputScheduler {
     vms[position].pending[vms[position].pendingCount] = held
     vms[position].pendingCount += 1
     flushReleases(of: position, at: now, into: &decisions)
-    replan(at: now)
+    replan(at: now, after: position)
     return .accepted
   }
 
@@ -54,7 +54,7 @@ extension OutputScheduler {
     }
     fillSlot(position, held, at: now, into: &decisions)
     flushReleases(of: position, at: now, into: &decisions)
-    replan(at: now)
+    replan(at: now, after: position)
     return .accepted
   }
 

@@ -1,6 +1,14 @@
 extension OutputScheduler {
-  /// Computes `nextWake` anew after an event.
+  /// Computes `nextWake` anew after an event that may have changed anything.
   mutating func replan(at now: Nanoseconds) {
+    noteChange()
+    plan = makePlan(at: now)
+    upkeepWake = nextUpkeep()
+  }
+
+  /// The same after an event that has changed one VM alone.
+  mutating func replan(at now: Nanoseconds, after position: Int) {
+    noteChange(of: position)
     plan = makePlan(at: now)
     upkeepWake = nextUpkeep()
   }
@@ -10,8 +18,9 @@ extension OutputScheduler {
   /// The commit for vblank V is due at `L = V − lead`. Its decision falls at `L` less the blit time of what is ready
   /// (as late as is safe), at once if the output is idle and there is only one VM, and as early as the vblank before
   /// if blit time is scarce.
-  func makePlan(at now: Nanoseconds) -> Plan? {
+  mutating func makePlan(at now: Nanoseconds) -> Plan? {
     guard pendingFlip == nil, !(policy == .exclusive && grant.isLeased) else { return nil }
+    refreshOutlooks()
     let isImmediate = !predictor.isAnchored || (isAlone && commitsAtOnce(at: now))
     let lead = isImmediate ? timer.commitCost : timer.lead
     var first = predictor.isAnchored ? predictor.index(atOrAfter: now + lead) : doneIndex + 1
@@ -22,9 +31,9 @@ extension OutputScheduler {
     first = max(first, doneIndex + 1)
 
     var index = isDirty || isTouched ? first : Int64.max
-    for position in vms.indices {
-      guard let eligible = eligibleIndex(position) else { continue }
-      index = min(index, max(first, eligible))
+    // By index, here and below: unoptimised, some iterators allocate.
+    for position in vms.indices where outlooks[position].eligible < index {
+      index = max(first, outlooks[position].eligible)
       if index == first { break }
     }
     guard index < .max else { return nil }
@@ -59,28 +68,23 @@ extension OutputScheduler {
     var work: Nanoseconds = 0
     var reserve: Nanoseconds = 0
     var promised: Nanoseconds = 0
+    let time = predictor.time(of: index)
     for position in vms.indices {
-      let eligible = eligibleIndex(position) ?? .max
-      if eligible <= index, vms[position].completed == nil { work += vms[position].remainingCost }
-      guard isPromised(position), vms[position].path == .blit,
-        let level = vms[position].configuration.serviceLevel
-      else { continue }
-      let isServed = vms[position].servedIndex >= index
-      guard isServed || vms[position].floor.isDue(at: index) else { continue }
-      promised += level.frameNanoseconds
-      if eligible > index, !isServed, isAlive(position, at: index) { reserve += level.frameNanoseconds }
+      let outlook = outlooks[position]
+      if outlook.eligible <= index { work += outlook.work }
+      guard outlook.declared > 0 else { continue }
+      let isServed = outlook.servedIndex >= index
+      guard isServed || outlook.dueIndex <= index else { continue }
+      promised += outlook.declared
+      // Of late it showed a frame; for one that is silent no time is kept.
+      if outlook.eligible > index, !isServed, outlook.aliveUntil > time { reserve += outlook.declared }
     }
     let period = timing.periodNanoseconds
     return (min(work, period), min(reserve, period), min(promised, period))
   }
 
-  /// Whether a VM showed a frame of late; for one that is silent no time is kept.
-  private func isAlive(_ position: Int, at index: Int64) -> Bool {
-    !vms[position].hasReadyFrame
-      && vms[position].lastReady + VMState.silenceNanoseconds > predictor.time(of: index)
-  }
-
   /// The first vblank that a VM's frame can be for, or `nil` if it has none.
+  @inline(__always)
   func eligibleIndex(_ position: Int) -> Int64? {
     guard isSeen(position) else { return nil }
     if vms[position].completed != nil || vms[position].working != nil { return 0 }
@@ -98,7 +102,7 @@ extension OutputScheduler {
   /// Whether a sole VM's commit need not wait: what has only been touched leaves the vblank to a frame that may come.
   private func commitsAtOnce(at now: Nanoseconds) -> Bool {
     var hasFrame = false
-    for position in vms.indices where eligibleIndex(position) != nil { hasFrame = true }
+    for position in vms.indices where outlooks[position].eligible < .max { hasFrame = true }
     if hasFrame && configuration.commitsSoleFramesAtOnce { return true }
     return (hasFrame || isDirty) && isIdle(at: now)
   }
@@ -110,11 +114,13 @@ extension OutputScheduler {
   }
 
   /// Whether the policy keeps the VM's service level.
+  @inline(__always)
   func isPromised(_ position: Int) -> Bool {
     (policy == .sla || policy == .hybrid) && vms[position].configuration.serviceLevel != nil
   }
 
   /// Whether the VM gets no more than its promised rate.
+  @inline(__always)
   func holdsToFloor(_ position: Int) -> Bool {
     isPromised(position) && (policy == .sla || vms[position].protection.isProtected)
   }

@@ -9,7 +9,13 @@ extension OutputScheduler {
 
   /// The same for one VM.
   mutating func flushReleases(of position: Int, at now: Nanoseconds, into decisions: inout FrameDecisions) {
-    guard vms[position].firstUnreleased != nil else { return }
+    guard let first = vms[position].firstUnreleased else { return }
+    // Mostly it is not the time for either, or the frame is still held.
+    let isOverdue = vms[position].firstUnreleasedAt + configuration.releaseTimeoutNanoseconds <= now
+    if !isOverdue {
+      if vms[position].releaseAllowedAt > now { return }
+      if let held = oldestHeldID(position), held <= first { return }
+    }
     releaseInTurn(position, at: now, into: &decisions)
     releaseOverdue(position, at: now, into: &decisions)
   }
@@ -62,6 +68,19 @@ extension OutputScheduler {
     return vms[position].pendingCount > 0 ? vms[position].pending[0] : nil
   }
 
+  /// Its number alone, without moving the frame.
+  @inline(__always)
+  private func oldestHeldID(_ position: Int) -> FrameID? {
+    let releasesOnCopy = vms[position].configuration.releasePoint == .copy
+    if let staged = vms[position].staged, !staged.isRepeat, !(releasesOnCopy && vms[position].stagedPath == .blit) {
+      return staged.id
+    }
+    if let completed = vms[position].completed, !completed.isRepeat, !releasesOnCopy { return completed.id }
+    if let working = vms[position].working { return working.id }
+    if let slot = vms[position].slot, !slot.isRepeat, isSeen(position) { return slot.id }
+    return vms[position].pendingCount > 0 ? vms[position].pending[0].id : nil
+  }
+
   /// The oldest held frame after one, whatever the release point is.
   private func nextHeld(_ position: Int, after frame: FrameID) -> HeldFrame? {
     if let staged = vms[position].staged, staged.id > frame { return staged }
@@ -75,6 +94,7 @@ extension OutputScheduler {
   }
 
   /// Whether a VM's frames can come on screen under the policy.
+  @inline(__always)
   func isSeen(_ position: Int) -> Bool {
     policy != .exclusive || grant.holder == vms[position].id
   }
@@ -89,7 +109,7 @@ extension OutputScheduler {
 
   /// Drops frames whose fence did not signal in time.
   mutating func expirePending(at now: Nanoseconds, into decisions: inout FrameDecisions) {
-    for position in vms.indices {
+    for position in vms.indices where vms[position].pendingCount > 0 {
       while vms[position].pendingCount > 0,
         vms[position].pending[0].arrived + configuration.readinessTimeoutNanoseconds <= now
       {
@@ -100,17 +120,23 @@ extension OutputScheduler {
   }
 
   /// The next time at which something other than a commit falls due.
-  func nextUpkeep() -> Nanoseconds? {
+  mutating func nextUpkeep() -> Nanoseconds? {
+    refreshUpkeeps()
     var earliest = policy == .exclusive ? grant.deadline ?? .max : .max
-    for position in vms.indices {
-      if vms[position].pendingCount > 0 {
-        earliest = min(earliest, vms[position].pending[0].arrived + configuration.readinessTimeoutNanoseconds)
-      }
-      guard let first = vms[position].firstUnreleased else { continue }
-      earliest = min(earliest, vms[position].firstUnreleasedAt + configuration.releaseTimeoutNanoseconds)
-      let held = oldestHeld(position)
-      if held.map({ $0.id > first }) ?? true { earliest = min(earliest, vms[position].releaseAllowedAt) }
-    }
+    for position in vms.indices { earliest = min(earliest, upkeeps[position]) }
     return earliest == .max ? nil : earliest
+  }
+
+  /// The same for one VM; `.max` for never.
+  func nextUpkeep(of position: Int) -> Nanoseconds {
+    var earliest = Nanoseconds.max
+    if vms[position].pendingCount > 0 {
+      earliest = vms[position].pending[0].arrived + configuration.readinessTimeoutNanoseconds
+    }
+    guard let first = vms[position].firstUnreleased else { return earliest }
+    earliest = min(earliest, vms[position].firstUnreleasedAt + configuration.releaseTimeoutNanoseconds)
+    let held = oldestHeldID(position)
+    if held.map({ $0 > first }) ?? true { earliest = min(earliest, vms[position].releaseAllowedAt) }
+    return earliest
   }
 }

@@ -78,6 +78,7 @@ extension OutputScheduler {
     guard policy != self.policy else { return }
     let wasExclusive = self.policy == .exclusive
     self.policy = policy
+    rules.policy = policy
     for position in vms.indices {
       vms[position].slotPromise = nil
       vms[position].cap = capCadence(vms[position].configuration)

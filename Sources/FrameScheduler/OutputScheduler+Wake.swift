@@ -52,14 +52,15 @@ extension OutputScheduler {
         hasMore = true
         break
       }
-      begin(candidate, for: plan.index)
-      let end = blit(candidate.position, from: time, until: min(limit, sliceEnd), into: &decisions)
-      charge(end - time, to: candidate)
-      time = end
-      if vms[candidate.position].working != nil, vms[candidate.position].completed == nil {
+      let position = candidate.position
+      let service = vms[position].serve(
+        candidate.key, for: plan.index, from: time, until: min(limit, sliceEnd), rules, into: &decisions)
+      account(service, of: candidate, from: time)
+      time = service.end
+      if service.isUnfinished {
         if time < limit { hasMore = true } else { isShort = true }
-      } else if vms[candidate.position].working == nil, canWorkAhead(candidate.position, for: plan.index) {
-        heap.insert(self.candidate(candidate.position, for: plan.index, at: now))
+      } else if service.isIdle, canWorkAhead(position, for: plan.index) {
+        heap.insert(self.candidate(position, for: plan.index, at: now))
       }
     }
     settleClock(isBusy: hasMore || isShort)
@@ -76,36 +77,11 @@ extension OutputScheduler {
     }
   }
 
-  /// Runs whole bands of a frame; the last one may end up to one band after `limit`.
-  private mutating func blit(
-    _ position: Int, from time: Nanoseconds, until limit: Nanoseconds, into decisions: inout FrameDecisions
-  ) -> Nanoseconds {
-    guard let frame = vms[position].working else { return time }
-    let done = vms[position].workingDone
-    let bands = ceilingDivide(limit - time, configuration.bandNanoseconds)
-    let isAhead = vms[position].completed != nil
-    let duration = min(
-      frame.cost - done - (isAhead ? configuration.bandNanoseconds : 0), bands * configuration.bandNanoseconds)
-    let completes = done + duration == frame.cost
-    let begin = bytes(of: frame, after: done)
-    let end = completes ? frame.byteCount : bytes(of: frame, after: done + duration)
-    decisions.blits.append(
-      BlitOrder(
-        vm: vms[position].id, frame: frame.id, bytes: begin..<end, completes: completes, nanoseconds: duration))
-    vms[position].statistics.blitNanoseconds += duration
-    if completes {
-      vms[position].completed = frame
-      vms[position].completedPromise = vms[position].servedPromise
-      vms[position].working = nil
-      vms[position].servedPromise = nil
-    } else {
-      vms[position].workingDone = done + duration
-    }
-    return time + duration
-  }
-
-  private func bytes(of frame: HeldFrame, after duration: Nanoseconds) -> Int64 {
-    min(frame.byteCount, duration * 1_000 / configuration.picosecondsPerByte)
+  /// What a service is to others than the VM: the virtual time is that of its start.
+  private mutating func account(_ service: Service, of candidate: Candidate, from time: Nanoseconds) {
+    if candidate.isBackground { backgroundCredit -= service.end - time }
+    if service.hasBegun, policy == .roundRobin { cursor = (candidate.position + 1) % vms.count }
+    if rules.usesShares, candidate.key.level >= Level.starving { clock.advance(to: service.runTag) }
   }
 
   /// One commit with every copied tile and every ready plane.
@@ -113,18 +89,12 @@ extension OutputScheduler {
     doneIndex = max(doneIndex, plan.index)
     if policy == .exclusive { noteDisplayed(&decisions) }
     for position in vms.indices where isSeen(position) {
-      if let copied = vms[position].completed {
-        vms[position].completed = nil
-        vms[position].stagedPromise = vms[position].completedPromise
-        stage(copied, of: position, path: .blit, into: &decisions)
-      } else if vms[position].working == nil, vms[position].path == .plane, let slot = vms[position].slot,
+      if vms[position].completed != nil {
+        vms[position].stageCopied(into: &decisions)
+      } else if vms[position].path == .plane, vms[position].working == nil, vms[position].slot != nil,
         let eligible = eligibleIndex(position), eligible <= plan.index
       {
-        chargeFlip(position, for: plan.index)
-        vms[position].slot = nil
-        vms[position].stagedPromise = vms[position].servedPromise
-        vms[position].servedPromise = nil
-        stage(slot, of: position, path: .plane, into: &decisions)
+        vms[position].stagePlane(for: plan.index, rules, into: &decisions)
       }
     }
     guard !decisions.latches.isEmpty || isDirty || isTouched else { return }
@@ -133,15 +103,6 @@ extension OutputScheduler {
     isDirty = false
     isTouched = false
     pendingFlip = PendingFlip(index: plan.index, decidedAt: now, isImmediate: plan.isImmediate)
-  }
-
-  mutating func stage(
-    _ frame: HeldFrame, of position: Int, path: FramePath, into decisions: inout FrameDecisions
-  ) {
-    vms[position].staged = frame
-    vms[position].stagedPath = path
-    decisions.latches.append(
-      LatchedFrame(vm: vms[position].id, frame: frame.id, path: path, isRepeat: frame.isRepeat))
   }
 
   /// Lets the background's sure part grow, and closes the hybrid policy's windows.

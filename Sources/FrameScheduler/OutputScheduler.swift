@@ -45,6 +45,15 @@ public struct OutputScheduler: Sendable {
   public internal(set) var predictor: VblankPredictor
 
   var vms: [VMState] = []
+  /// For each place in the table: what the plan has to know of the VM, and the next time at which something other than a
+  /// commit falls due for it, `.max` for never.
+  var outlooks: [VMOutlook]
+  var upkeeps: [Nanoseconds]
+  /// Which of them are to be made anew: a bit for each place.
+  var staleOutlooks = UInt64.max
+  var staleUpkeeps = UInt64.max
+  /// The policy's part of it changes with the policy.
+  var rules: ServiceRules
   var timer: LatchTimer
   var clock: FairClock
   var heap: CandidateHeap
@@ -87,12 +96,17 @@ public struct OutputScheduler: Sendable {
     self.configuration = configuration
     self.timing = timing
     self.policy = policy
+    rules = ServiceRules(
+      policy: policy, bandNanoseconds: configuration.bandNanoseconds, flipNanoseconds: configuration.flipNanoseconds,
+      picosecondsPerByte: configuration.picosecondsPerByte)
     grant = ExclusiveGrant(capacity: capacity)
     predictor = VblankPredictor(periodNanoseconds: timing.periodNanoseconds)
     timer = LatchTimer(configuration: configuration, period: timing.periodNanoseconds)
     clock = FairClock(maximumVMCount: capacity)
     heap = CandidateHeap(capacity: capacity)
     vms.reserveCapacity(capacity)
+    outlooks = Array(repeating: VMOutlook(), count: capacity)
+    upkeeps = Array(repeating: .max, count: capacity)
   }
 
   /// When to call `wake(at:into:)` next, or `nil` for not before the next event. Changes with every call.

@@ -2,21 +2,32 @@ import FrameScheduler
 import FrameSimulator
 import Testing
 
-/// sched.md §7.3, G1 to G13, on random courses of events; a failing one is shrunk before it is shown.
+/// The rules of sched.md §7 and who looks at them; what is random is shrunk before it is shown (`Course`).
+///
+/// | rules | where |
+/// | --- | --- |
+/// | G1 to G7, G12, G13 | `World`, on everything that is played; random here |
+/// | G8 | pixels: `RandomSharingTests` of PresentServerTests, the lab's tiles |
+/// | G9; G10; G11 | here; `CostTests`; `IsolationTests` |
+/// | fifo P1 to P4 | `DifferentialTests`, `OrderTests`, `SingleOutputTests` |
+/// | roundRobin P1 to P4 | `DifferentialTests`, `OrderTests` |
+/// | weightedFair P1 to P7 | `OrderTests`, `DifferentialTests`; P2 in `World` |
+/// | sla P1 to P6 | `ServiceLevelTests`; P1's demand test against brute force in `DifferentialTests` |
+/// | hybrid P1, P4, P5; P2; P3; P6 | `ServiceLevelTests`; `OrderTests`; also `IsolationTests`; G6 in `World` |
+/// | exclusive P1, P2, P5; all | `IsolationTests`, random; `ExclusiveTests` |
+/// | M1 to M7 | `MemoryCourse`, random, M2 by brute force; `MemoryAdmissionTests` |
+/// | planes (§7.10) | `PlaneAuctionTests`, against the best by brute force |
+/// | the shrinking itself | `ShrinkingTests`, with schedulers that are broken on purpose |
 @Suite("Rules for every policy")
 struct InvariantTests {
   @Test("hold on random events", arguments: SchedulingPolicy.allCases)
   func holdOnRandomEvents(policy: SchedulingPolicy) throws {
-    for seed in 0..<50 as Range<UInt64> {
-      if try !holds(Scenario.random(seed: seed, policy: policy)) { return }
-    }
+    try expectRules(0..<50, of: { Scenario.random(seed: $0, policy: policy) }) { try $0.play().violations }
   }
 
   @Test("hold when the policy changes at any moment (G13)")
   func holdAcrossPolicyChanges() throws {
-    for seed in 1_000..<1_150 as Range<UInt64> {
-      if try !holds(Scenario.random(seed: seed)) { return }
-    }
+    try expectRules(1_000..<1_150, of: { Scenario.random(seed: $0) }) { try $0.play().violations }
   }
 
   @Test("the same events give the same decisions (G9)")
@@ -29,13 +40,5 @@ struct InvariantTests {
       #expect(first.latchLog == second.latchLog)
       #expect(first.commits == second.commits)
     }
-  }
-
-  private func holds(_ scenario: Scenario) throws -> Bool {
-    let violations = try scenario.play().violations
-    guard let first = violations.first else { return true }
-    let smallest = try scenario.shrunk(breaking: first.rule)
-    Issue.record("\(try smallest.play().violations)\n\(smallest)")
-    return false
   }
 }

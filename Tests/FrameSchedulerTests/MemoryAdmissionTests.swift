@@ -7,31 +7,10 @@ import Testing
 @Suite("Memory admission")
 struct MemoryAdmissionTests {
   @Test(
-    "random requests keep within capacity and maximum, and stay safe (M1, M2, M5)", arguments: MemorySelection.allCases)
-  func staysSafe(selection: MemorySelection) {
-    for seed in 0..<20 as Range<UInt64> {
-      var random = SeededGenerator(seed: seed)
-      var memory = MemoryAdmission(capacityBytes: 1_000, overheadBytesPerVM: 10, selection: selection, seed: seed)
-      var decisions: [MemoryDecision] = []
-      for step in 0..<400 as Range<Int64> {
-        let vm = VMID(UInt32.random(in: 0..<8, using: &random))
-        let before = (0..<8).map { memory.usedBytes(of: VMID($0)) }
-        let amount = Int64.random(in: 0...200, using: &random)
-        switch Int.random(in: 0...9, using: &random) {
-        case 0...1: _ = memory.addVM(vm, maximumBytes: Int64.random(in: 0...400, using: &random), at: step)
-        case 2: memory.removeVM(vm, at: step, into: &decisions)
-        case 3...6:
-          let reply = memory.request(vm, byteCount: amount, at: step)
-          if case .refused = reply { #expect(before == (0..<8).map { memory.usedBytes(of: VMID($0)) }) }
-        default: memory.free(vm, byteCount: amount, onScreen: Bool.random(using: &random), at: step, into: &decisions)
-        }
-        if step % 7 == 0 { memory.leftScreen(vm, byteCount: 1_000, at: step, into: &decisions) }
-        #expect(memory.freeBytes >= 0)
-        let isSafe = memory.isSafe
-        #expect(isSafe)
-        for account in memory.accounts { #expect((0...account.maximum).contains(account.used)) }
-      }
-    }
+    "random requests keep within capacity and maximum, stay safe, and every byte comes back (M1, M2, M3, M5, M6, M7)",
+    arguments: MemorySelection.allCases)
+  func staysSafe(selection: MemorySelection) throws {
+    try expectRules(0..<60, of: { MemoryCourse.random(seed: $0, selection: selection) }) { $0.play() }
   }
 
   @Test(

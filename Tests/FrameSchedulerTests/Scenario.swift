@@ -2,7 +2,7 @@ import FrameScheduler
 import FrameSimulator
 
 /// A random course of events, made of steps that can be left out one by one, so that a failing one can be shrunk.
-struct Scenario: CustomStringConvertible {
+struct Scenario: Course {
   enum Step: Hashable {
     case add(UInt32, weight: Int64, isPlane: Bool, sla: Int64?, cap: Int64?, isBackground: Bool, onCopy: Bool)
     case remove(UInt32)
@@ -72,8 +72,11 @@ struct Scenario: CustomStringConvertible {
   }
 
   /// Plays the scenario and a quiet end.
-  func play() throws -> World {
+  ///
+  /// - Parameter fault: what is done to every decision, to see that the rules find it.
+  func play(fault: ((inout FrameDecisions) -> Void)? = nil) throws -> World {
     var world = try World(policy: policy)
+    world.fault = fault
     var unsignalled: [UInt32: FrameID] = [:]
     for step in steps {
       switch step {
@@ -119,21 +122,34 @@ struct Scenario: CustomStringConvertible {
     return world
   }
 
-  /// Leaves out steps as long as the rule is still broken.
-  func shrunk(breaking rule: String?) throws -> Scenario {
-    var smallest = self
-    var chunk = max(1, steps.count / 2)
-    while chunk >= 1 {
-      var start = 0
-      while start < smallest.steps.count {
-        var candidate = smallest
-        candidate.steps.removeSubrange(start..<min(start + chunk, candidate.steps.count))
-        let broken = try candidate.play().violations
-        if broken.contains(where: { rule == nil || $0.rule == rule }) { smallest = candidate } else { start += chunk }
+  static func simpler(_ step: Step) -> [Step] {
+    switch step {
+    case .add(let vm, let weight, let isPlane, let sla, let cap, let isBackground, let onCopy):
+      func plain(
+        _ weight: Int64 = 100, _ isPlane: Bool = false, _ sla: Int64? = nil, _ cap: Int64? = nil,
+        _ isBackground: Bool = false, _ onCopy: Bool = false
+      ) -> Step {
+        .add(vm, weight: weight, isPlane: isPlane, sla: sla, cap: cap, isBackground: isBackground, onCopy: onCopy)
       }
-      if chunk == 1 { break }
-      chunk /= 2
+      return [
+        plain(), plain(100, isPlane, sla, cap, isBackground, onCopy),
+        plain(weight, false, sla, cap, isBackground, onCopy),
+        plain(weight, isPlane, nil, cap, isBackground, onCopy), plain(weight, isPlane, sla, nil, isBackground, onCopy),
+        plain(weight, isPlane, sla, cap, false, onCopy), plain(weight, isPlane, sla, cap, isBackground, false),
+      ].filter { $0 != step }
+    case .frame(let vm, let cost): return smaller(cost).map { .frame(vm, cost: $0) }
+    case .pending(let vm, let cost): return [.frame(vm, cost: cost)] + smaller(cost).map { .pending(vm, cost: $0) }
+    case .flood(let vm, let count, let cost):
+      return [.frame(vm, cost: cost)] + smaller(Int64(count)).map { .flood(vm, count: Int($0), cost: cost) }
+        + smaller(cost).map { .flood(vm, count: count, cost: $0) }
+    case .wait(let duration): return smaller(duration).map { .wait($0) }
+    case .weight(let vm, let weight): return smaller(weight).filter { $0 > 0 }.map { .weight(vm, $0) }
+    case .remove, .signal, .policy, .focus, .release, .path, .invalidate, .refuse, .needlessWake: return []
     }
-    return smallest
+  }
+
+  /// A play takes a while: a quarter is near enough.
+  private static func smaller(_ number: Int64) -> [Int64] {
+    numbersBelow(number, nearest: 4)
   }
 }

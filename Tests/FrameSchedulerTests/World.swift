@@ -1,5 +1,6 @@
-import FrameScheduler
 import FrameSimulator
+
+@testable import FrameScheduler
 
 /// Drives an `OutputScheduler` as a daemon would, on an output with exact vblanks, and checks the rules of
 /// sched.md §7.3 on everything that it decides. One byte takes one nanosecond to copy.
@@ -36,10 +37,17 @@ struct World {
   private(set) var blits: [Blit] = []
   private(set) var shown: [Shown] = []
   private(set) var commits: [Nanoseconds] = []
-  private(set) var violations: [(rule: String, detail: String)] = []
+  private(set) var violations: [Violation] = []
   private(set) var latchLog: [[LatchedFrame]] = []
   private(set) var releases: [(time: Nanoseconds, release: FenceRelease)] = []
   private(set) var wakeCount = 0
+  /// What is done to every decision: a scheduler that is broken on purpose.
+  var fault: ((inout FrameDecisions) -> Void)?
+  /// What every blit and commit is compared with.
+  var reference: NaiveScheduler?
+  /// What the last commit left undone for want of blit time.
+  private var hasLeftover = false
+  private var lastVirtualTime: (rebased: Int64, now: Int64) = (0, 0)
   /// VMs whose planes the display refuses.
   var refusing: Set<VMID> = []
   var commitNanoseconds: Nanoseconds = 100_000
@@ -68,6 +76,7 @@ struct World {
     configuration.path = .blit
     change(&configuration)
     try scheduler.addVM(VMID(vm), configuration, at: now)
+    reference?.addVM(VMID(vm), weight: configuration.weight)
     frames[VMID(vm)] = [:]
   }
 
@@ -98,6 +107,7 @@ struct World {
       return nil
     }
     lastFrame[id] = frame.rawValue
+    if ready { reference?.frameReady(id, frame, cost: cost, at: now) }
     apply()
     return frame
   }
@@ -129,10 +139,14 @@ struct World {
         flipAt = nil
         let sequence = UInt64((flip - Self.firstVblank) / period)
         scheduler.flipDone(sequence: sequence, timestamp: flip, at: now, into: &decisions)
+        checkStart()
         noteFlip(at: flip)
       } else {
         wakeCount += 1
+        let plan = duePlan
         scheduler.wake(at: now, into: &decisions)
+        checkWork(plan)
+        checkReference(plan)
       }
       apply()
       idleSteps = now > before ? 0 : idleSteps + 1
@@ -147,7 +161,19 @@ struct World {
 
   mutating func run(for duration: Nanoseconds) { run(until: now + duration) }
 
+  /// What the scheduler decides on when it is woken now.
+  private var duePlan: OutputScheduler.Plan? {
+    guard let plan = scheduler.plan, plan.wake <= now else { return nil }
+    let isLate = now + scheduler.timer.commitCost > scheduler.predictor.time(of: plan.index)
+    guard plan.isImmediate || isLate else { return plan }
+    var other = scheduler
+    guard let later = other.makePlan(at: now), later.wake <= now else { return nil }
+    return later
+  }
+
   private mutating func apply() {
+    fault?(&decisions)
+    checkVirtualTime()
     for discarded in decisions.discarded { settle(discarded.vm, discarded.frame) }
     let begin = now
     for blit in decisions.blits { note(blit) }
@@ -184,6 +210,53 @@ struct World {
     blits.append(
       Blit(vm: blit.vm, frame: blit.frame, start: now, duration: blit.nanoseconds, completes: blit.completes))
     now += blit.nanoseconds
+  }
+
+  /// G6: a commit leaves a frame that could be served only if there is no time left for it.
+  private mutating func checkWork(_ plan: OutputScheduler.Plan?) {
+    guard decisions.commits, let plan else { return }
+    hasLeftover = scheduler.vms.indices.contains { position in
+      let vm = scheduler.vms[position]
+      guard vm.path == .blit || vm.working != nil, let eligible = scheduler.eligibleIndex(position) else {
+        return false
+      }
+      return vm.staged == nil && eligible <= plan.index && vm.remainingCost > 0
+    }
+    let end = now + decisions.blits.reduce(0) { $0 + $1.nanoseconds }
+    if hasLeftover, end < plan.latchBy {
+      violate("G6", "\(plan.latchBy - end) ns are idle before the commit of \(plan.index) while a frame waits")
+    }
+  }
+
+  private mutating func checkReference(_ plan: OutputScheduler.Plan?) {
+    guard let wanted = reference?.wake(plan, at: now) else { return }
+    if decisions.blits != wanted.blits {
+      violate("reference", "blits \(decisions.blits) instead of \(wanted.blits)")
+    }
+    if decisions.latches.map(\.frame) != wanted.latches {
+      violate("reference", "commits \(decisions.latches.map(\.frame)) instead of \(wanted.latches)")
+    }
+  }
+
+  /// G6: what was left over goes on at the first moment of the next interval.
+  private mutating func checkStart() {
+    guard hasLeftover else { return }
+    hasLeftover = false
+    let waits = scheduler.vms.indices.contains { position in
+      scheduler.vms[position].working != nil && scheduler.eligibleIndex(position) != nil
+    }
+    if waits, scheduler.nextWake ?? .max > max(now, scheduler.engineFreeAt) {
+      violate("G6", "a frame that was begun waits until \(scheduler.nextWake ?? -1), the flip was at \(now)")
+    }
+  }
+
+  /// weightedFair P2: virtual time never runs backwards.
+  private mutating func checkVirtualTime() {
+    let time = (rebased: scheduler.clock.rebased, now: scheduler.clock.now)
+    if time < lastVirtualTime, time.rebased <= lastVirtualTime.rebased {
+      violate("P2", "virtual time fell from \(lastVirtualTime) to \(time)")
+    }
+    lastVirtualTime = time
   }
 
   private mutating func checkCommit() {
@@ -256,6 +329,6 @@ struct World {
   }
 
   private mutating func violate(_ rule: String, _ detail: String) {
-    if violations.count < 20 { violations.append((rule, detail)) }
+    if violations.count < 20 { violations.append(Violation(rule: rule, detail: detail)) }
   }
 }

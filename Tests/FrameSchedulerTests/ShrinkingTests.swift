@@ -1,0 +1,82 @@
+import Testing
+
+@testable import FrameScheduler
+
+/// Tests of the tests: what is broken on purpose is found, and made as small as it can be.
+@Suite("Shrinking")
+struct ShrinkingTests {
+  private func plain(_ vm: UInt32) -> Scenario.Step {
+    .add(vm, weight: 100, isPlane: false, sla: nil, cap: nil, isBackground: false, onCopy: false)
+  }
+
+  /// The first random course that breaks the rule, and the smallest one.
+  private func smallest(
+    breaking rule: String, _ fault: @escaping (inout FrameDecisions) -> Void
+  ) throws -> (found: Scenario, smallest: Scenario) {
+    let breaks = { (scenario: Scenario) in
+      try scenario.play(fault: fault).violations.contains { $0.rule == rule }
+    }
+    let found = try #require(
+      try (0..<20 as Range<UInt64>).lazy.map { Scenario.random(seed: $0, policy: .fifo) }.first(where: breaks))
+    return (found, try found.shrunk(breaks))
+  }
+
+  @Test("a scheduler that never signals the fence of a third frame is shown with three frames of one VM")
+  func forgottenFence() throws {
+    let (found, smallest) = try smallest(breaking: "G4") { decisions in
+      decisions.releases.removeAll { $0.through.rawValue >= 3 }
+    }
+    #expect(found.steps.count > 100)
+    guard case .add(let vm, _, _, _, _, _, _)? = smallest.steps.first else {
+      Issue.record("\(smallest)")
+      return
+    }
+    let frame = Scenario.Step.frame(vm, cost: 0)
+    #expect(smallest.steps == [plain(vm), frame, frame, frame])
+  }
+
+  @Test("one that commits a VM twice where there are two is shown with two VMs, and nothing else")
+  func latchedTwice() throws {
+    let (_, smallest) = try smallest(breaking: "G1") { decisions in
+      if decisions.latches.count == 2 { decisions.latches[1] = decisions.latches[0] }
+    }
+    let vms = Set(smallest.steps.compactMap { if case .add(let vm, _, _, _, _, _, _) = $0 { vm } else { nil } })
+    #expect(vms.count == 2)
+    for step in smallest.steps {
+      switch step {
+      case .add(let vm, _, _, _, _, _, _): #expect(step == plain(vm))
+      // A long frame, or a picture that is drawn anew, has both in one commit.
+      case .frame, .invalidate: break
+      default: Issue.record("\(step) is not needed")
+      }
+    }
+    #expect(smallest.steps.count <= 5)
+    for place in smallest.steps.indices {
+      var fewer = smallest
+      fewer.steps.remove(at: place)
+      let broken = try fewer.play { decisions in
+        if decisions.latches.count == 2 { decisions.latches[1] = decisions.latches[0] }
+      }.violations
+      #expect(!broken.contains { $0.rule == "G1" }, "\(smallest.steps[place]) is not needed")
+    }
+  }
+
+  @Test("an account that keeps what has left the screen is shown with one buffer on screen")
+  func forgottenScreen() throws {
+    var found = MemoryCourse.random(seed: 3, selection: .fifo)
+    found.forgetsScreens = true
+    #expect(found.play().contains { $0.rule == "M6" })
+    let smallest = found.shrunk { $0.play().contains { $0.rule == "M6" } }
+    guard case .add(let vm, _)? = smallest.steps.first else {
+      Issue.record("\(smallest)")
+      return
+    }
+    #expect(
+      smallest.steps == [.add(vm, maximum: 1), .request(vm, 1), .free(vm, 1, onScreen: true)])
+  }
+
+  @Test("what breaks nothing is not reported")
+  func wholeScheduler() throws {
+    try expectRules(0..<3, of: { Scenario.random(seed: $0, policy: .fifo) }) { try $0.play { _ in }.violations }
+  }
+}
