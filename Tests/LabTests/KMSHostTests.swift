@@ -13,7 +13,7 @@ struct KMSHostTests {
 
   @Test("the daemon shows frames on a card, and nothing is left behind", arguments: ["vkms:1:writeback"])
   func daemonOnVKMS(card: String) throws {
-    let vm = try KMSVM(card: card, suites: "DaemonOnCardTests")
+    let vm = try KMSVM(card: card, suites: "DaemonOnCardTests|OverlaysOnCardTests")
     vm.expectSuccess()
   }
 

@@ -1,0 +1,86 @@
+import GraphicsMemory
+import LinuxIO
+import PresentClient
+import PresentProtocol
+import Scanout
+
+/// A client that draws into the daemon's host buffers.
+final class Painter {
+  private let loop: EventLoop
+  private let client: PresentClient
+  private var buffers: [PresentBuffer] = []
+  private var busy: Set<UInt32> = []
+  private var frame: UInt64 = 0
+  private var lastDone: UInt64 = 0
+  private var generation: UInt32 = 1
+
+  init(host: LabHost, name: String) throws {
+    loop = try EventLoop()
+    client = try PresentClient(
+      loop: loop, path: host.socket, hello: Hello(kind: .container, name: name, scanoutCount: 1))
+    client.onEvent = { [unowned self] event in
+      switch event {
+      case .frameDone(let done): lastDone = max(lastDone, done.frame)
+      case .released(let id, scanout: _): busy.remove(id)
+      default: break
+      }
+    }
+    try client.start()
+    try run { client.output(0) != nil }
+  }
+
+  /// A buffer that nobody reads, made where there is none.
+  func nextBuffer(width: Int, height: Int) throws -> PresentBuffer {
+    func isFit(_ buffer: PresentBuffer) -> Bool {
+      buffer.mapped.layout.width == width && buffer.mapped.layout.height == height && !busy.contains(buffer.id)
+    }
+    if let free = buffers.first(where: isFit) { return free }
+    let buffer = try client.createBuffer(scanout: 0, width: width, height: height, format: .xrgb8888)
+    buffers.append(buffer)
+    return buffer
+  }
+
+  /// A buffer after a move to another output or layout, whose buffers are others.
+  func freshBuffer(width: Int, height: Int) throws -> PresentBuffer {
+    try run { (client.output(0)?.generation ?? 0) > generation }
+    generation = client.output(0)?.generation ?? 0
+    buffers.removeAll()
+    busy.removeAll()
+    return try nextBuffer(width: width, height: height)
+  }
+
+  func fill(_ buffer: PresentBuffer, with colour: UInt32) {
+    let layout = buffer.mapped.layout
+    draw(.solid(colour, width: layout.width, height: layout.height), in: buffer)
+  }
+
+  func draw(_ picture: Picture, in buffer: PresentBuffer) {
+    let mapped = buffer.mapped
+    mapped.beginAccess()
+    picture.pixels.withUnsafeBytes { pixels in
+      for y in 0..<picture.height {
+        let row = UnsafeRawBufferPointer(rebasing: pixels[y * picture.width * 4..<(y + 1) * picture.width * 4])
+        UnsafeMutableRawBufferPointer(start: mapped.pixels + y * mapped.layout.strideBytes, count: row.count)
+          .copyMemory(from: row)
+      }
+    }
+    mapped.endAccess()
+  }
+
+  /// Presents a buffer and waits until it is on screen.
+  func show(_ buffer: PresentBuffer) throws {
+    frame += 1
+    busy.insert(buffer.id)
+    client.present(
+      PresentFrame(scanout: 0, frame: frame, bufferID: buffer.id, source: buffer.mapped.layout.bounds, path: .copy))
+    try run { lastDone >= frame }
+  }
+
+  private func run(until isDone: () -> Bool) throws {
+    let deadline = monotonicNanoseconds() + 20_000_000_000
+    while !isDone() {
+      guard monotonicNanoseconds() < deadline else { throw LabError("the daemon did not answer within 20 s") }
+      try loop.runOnce(timeoutMilliseconds: 100)
+    }
+  }
+}
