@@ -1,4 +1,7 @@
+import CDRM
 import LinuxIO
+import PresentClient
+import PresentProtocol
 import TestSupport
 import Testing
 
@@ -159,6 +162,58 @@ struct LeaseOnCardTests {
     web.end()
     db.end()
     #expect(host.stop() == .status(0))
+  }
+
+  @Test("a lessee whose last commit waits for a fence keeps its own output waiting, and nobody else")
+  func unfinishedCommit() throws {
+    let driver = try VGEM()
+    let (host, web, db) = try stage()
+    let vms = FrameCRC.ofUniformFrame(grey: 0x21, width: 640, height: 480)
+    let lease = try PresentLease(of: first, name: "waiting", path: host.socket)
+    #expect(try lease.wait(milliseconds: 20_000))
+    let device = try #require(lease.takeDevice())
+    let crcs = try FrameCRCs()
+    let (fence, syncFile) = try driver.fence()
+    let made = monotonicNanoseconds()
+    try LeaseOnCardTests.commit(after: syncFile, on: device.raw, plane: try #require(lease.leased).planeID)
+
+    try PresentTool.control("revoke-lease = \"\(first)\"", path: host.socket)
+    #expect(lease.ending() == "the host took \(first) back")
+    for grey in UInt8(0x40)..<0x46 { try db.flip(grey: grey) }
+    let isBack = crcs.drain().contains(vms)
+    // The kernel signals the fence itself after 10 s, which a busy emulator may take.
+    if monotonicNanoseconds() - made < 9_000_000_000 { #expect(!isBack) }
+    driver.signal(fence)
+    let isThere = try isBack || crcs.wait(for: vms).last == vms
+    #expect(isThere)
+    let neighbour = try host.status().scanout(vm: "db")
+    #expect(neighbour.framesFlipped == neighbour.framesPresented)
+    web.end()
+    db.end()
+    #expect(host.stop() == .status(0))
+  }
+
+  /// Shows another picture on a plane that shows one of 640 by 480 already, once the fence is signalled.
+  private static func commit(after fence: SharedFD, on device: Int32, plane: UInt32) throws {
+    var (handle, pitch, size, picture) = (UInt32(0), UInt32(0), UInt64(0), UInt32(0))
+    guard drmSetClientCap(device, UInt64(DRM_CLIENT_CAP_ATOMIC), 1) == 0,
+      drmModeCreateDumbBuffer(device, 640, 480, 32, 0, &handle, &pitch, &size) == 0,
+      drmModeAddFB(device, 640, 480, 24, 32, pitch, handle, &picture) == 0,
+      let list = drmModeObjectGetProperties(device, plane, 0xeeee_eeee), let request = drmModeAtomicAlloc()
+    else { throw LabError("the leased device makes no picture") }
+    defer {
+      drmModeFreeObjectProperties(list)
+      drmModeAtomicFree(request)
+    }
+    for index in 0..<Int(list.pointee.count_props) {
+      guard let property = drmModeGetProperty(device, list.pointee.props[index]) else { continue }
+      defer { drmModeFreeProperty(property) }
+      let name = withUnsafeBytes(of: property.pointee.name) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
+      let value: UInt64? = name == "FB_ID" ? UInt64(picture) : name == "IN_FENCE_FD" ? UInt64(fence.raw) : nil
+      if let value { drmModeAtomicAddProperty(request, plane, property.pointee.prop_id, value) }
+    }
+    let code = drmModeAtomicCommit(device, request, UInt32(DRM_MODE_ATOMIC_NONBLOCK), nil)
+    if code != 0 { throw LabError("the lessee's commit: \(code)") }
   }
 
   @Test("a user whom the settings do not name is refused with what lets him, and has the output when they do")

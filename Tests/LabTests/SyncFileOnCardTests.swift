@@ -67,7 +67,7 @@ struct SyncFileOnCardTests {
 }
 
 /// The kernel's virtual GEM device: fences that a program signals (`drm/vgem_drm.h`), as sync files.
-private struct VGEM: ~Copyable {
+struct VGEM: ~Copyable {
   private let card: OwnedFD
 
   init() throws {
