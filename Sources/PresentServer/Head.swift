@@ -160,6 +160,7 @@ final class Head {
     trace.update(frame) { $0.latchedNanoseconds = now }
     counters.lastLatchNanoseconds = now
     if readyNanoseconds != 0 { counters.latch.add(now > readyNanoseconds ? now - readyNanoseconds : 0) }
+    feed?.frameLatched()
   }
 
   func frameDone(_ frame: UInt64, _ outcome: PresentOutcome, timeNanoseconds: UInt64 = 0, sequence: UInt64 = 0) {

@@ -7,11 +7,7 @@ extension Presenter {
   /// Commits one scanout's picture, which has the output to itself; false where nothing changes.
   func commitFocused(_ picture: inout Picture, _ tile: Tile?, _ isFull: Bool) throws(OutputError) -> Bool {
     guard let tile, var frame = tile.staged?.frame ?? tile.latched else {
-      if onScreen.entries.isEmpty { return false }
-      let nothing = OutputFrame(buffer: nil, source: .empty, damage: DamageRegion(), cursor: nil)
-      try output.commit(nothing, fit: .mode(output.info.mode))
-      composer.invalidate()
-      return true
+      return try commitNothing()
     }
     if tile.staged == nil {
       if !isFull && !tile.isCursorChanged { return false }
@@ -24,6 +20,15 @@ extension Presenter {
     let (x, y) = try show(frame, of: tile)
     composedTile = tile.id
     add(tile, frame, originX: x, originY: y, to: &picture)
+    return true
+  }
+
+  /// Commits a screen on which nobody shows anything, so that the monitor sleeps; false where it does.
+  func commitNothing() throws(OutputError) -> Bool {
+    if onScreen.entries.isEmpty { return false }
+    let nothing = OutputFrame(buffer: nil, source: .empty, damage: DamageRegion(), cursor: nil)
+    try output.commit(nothing, fit: .mode(output.info.mode))
+    composer.invalidate()
     return true
   }
 

@@ -6,9 +6,9 @@ import Scanout
 extension Presenter {
   /// Commits the picture of all tiles; false where nothing changes.
   func commitTiles(_ picture: inout Picture, _ isFull: Bool) throws(OutputError) -> Bool {
-    var hasContent = !onScreen.entries.isEmpty
+    var hasContent = false
     for tile in tiles where tile.staged != nil || tile.latched != nil { hasContent = true }
-    guard hasContent else { return false }
+    guard hasContent else { return try commitNothing() }
     let canvas = try preparedCanvas()
     // What was on screen last was no picture of tiles.
     if !onScreen.isTiled && isFull { canvas.invalidate(tiles: tiles) }

@@ -10,10 +10,16 @@ extension RegionFeed {
   /// the second's place.
   private static let underWayLimit = 2
 
-  /// Presents as many frames as there is room for: whoever takes slots in turn is paced, and loses none.
+  /// Presents as many frames as there is room for: whoever takes slots in turn is paced, and loses none. One that no
+  /// commit has taken yet, as in a tile or with a cap, is not overtaken.
   func presentWaiting() {
-    while underWayCount < RegionFeed.underWayLimit, !waiting.isEmpty { present(waiting.removeFirst()) }
+    while underWayCount < RegionFeed.underWayLimit, !waiting.isEmpty, head.tile?.hasWaitingFrame != true {
+      present(waiting.removeFirst())
+    }
   }
+
+  /// A commit has taken a frame: there is room for the next one.
+  func frameLatched() { if !waiting.isEmpty { mark() } }
 
   private func present(_ frame: RegionFrame) {
     let buffer: ClientBuffer

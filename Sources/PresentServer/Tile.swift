@@ -66,6 +66,12 @@ final class Tile {
     old?.buffer.endUse()
   }
 
+  /// Whether a frame waits for its commit that its client still waits for.
+  var hasWaitingFrame: Bool {
+    for frame in held where !frame.isReported { return true }
+    return false
+  }
+
   /// The newest picture of a VM, seen or not.
   var newest: Presenter.Frame? { held.last?.frame ?? latched }
 

@@ -60,6 +60,15 @@ private final class RegionClient {
     return (slot, frame)
   }
 
+  /// Presents as long as there are free slots.
+  func presentAll() throws {
+    while let slot = guest.acquire() {
+      let picture = try #require(FrameLayout(width: 64, height: 48, strideBytes: 64 * 4, format: .xrgb8888))
+      _ = try guest.present(slot, picture, readyNanoseconds: monotonicNanoseconds())
+    }
+    doorbell.signal()
+  }
+
   func newEvents() -> [RegionEvent] {
     var new: [RegionEvent] = []
     while let event = guest.nextEvent() { new.append(event) }
@@ -110,6 +119,27 @@ struct RegionFeedTests {
     let status = try box.client.statusOutput()
     #expect(status.contains(#""path":"direct""#) && status.contains(#""cpuCopies":0,"copiedBytes":0"#))
     #expect(status.contains(#""framesPresented":2,"framesFlipped":2"#))
+  }
+
+  @Test(
+    "with a cap, and in a tile, a client that takes its slots in turn is paced by the screen and loses no frame",
+    arguments: ["[vm.box]\ncap = 30", "[outputs]\nlayout = \"tile 2x1\""])
+  func paced(settings: String) throws {
+    let bench = try Bench(headless: [DisplayMode(width: 64, height: 48, refreshMillihertz: 60_000)])
+    try bench.server?.apply(settings)
+    let box = try RegionClient(bench)
+    try box.attach()
+    var flips: [UInt64] = []
+    let came = try bench.run {
+      try box.presentAll()
+      for case .done(_, _, let outcome, _, let sequence) in box.newEvents() {
+        #expect(outcome == .flipped)
+        flips.append(sequence)
+      }
+      return flips.count >= 20
+    }
+    #expect(came)
+    #expect(zip(flips, flips.dropFirst()).allSatisfy { $0 < $1 }, "\(flips)")
   }
 
   @Test("raises the guest's doorbell where it was given one, and sends no message")
