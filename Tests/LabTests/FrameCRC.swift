@@ -13,7 +13,7 @@ enum FrameCRC {
     var isSeen = false
     while monotonicNanoseconds() < deadline {
       try LabHost.pause(milliseconds: 50)
-      let said = crcs.drain()
+      let said = crcs.drain().map(\.crc)
       if isSeen && !said.isEmpty { return said.allSatisfy { $0 == wanted } }
       isSeen = isSeen || said.last == wanted
     }

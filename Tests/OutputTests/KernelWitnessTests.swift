@@ -31,7 +31,7 @@ extension OutputConformance {
       var seen: [UInt32] = []
       for count in 0..<60 {
         try bench.show(buffers[count % 2])
-        seen += crcs.drain()
+        seen += crcs.drain().map(\.crc)
       }
       let values = Set(seen)
       print("OutputTests: \(seen.count) frames with CRCs \(values.sorted())")

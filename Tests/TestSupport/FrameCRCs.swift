@@ -1,6 +1,14 @@
 import Glibc
 public import LinuxIO
 
+/// A frame that was put out, by the kernel's word.
+public struct DisplayedFrame: Equatable, Sendable {
+  /// The CRTC's count of vblanks.
+  public var vblank: UInt32
+  /// Of the picture.
+  public var crc: UInt32
+}
+
 /// The kernel's CRC of every displayed frame of the first card's first CRTC: an outside witness of what was on screen
 /// (debugfs, `dri/0/crtc-0/crc`).
 public struct FrameCRCs: ~Copyable {
@@ -21,7 +29,7 @@ public struct FrameCRCs: ~Copyable {
   }
 
   /// Those that came since the last call, in order. The kernel keeps 128: ask often.
-  public func drain() -> [UInt32] {
+  public func drain() -> [DisplayedFrame] {
     var text: [UInt8] = []
     var chunk = [UInt8](repeating: 0, count: 4096)
     while true {
@@ -31,7 +39,11 @@ public struct FrameCRCs: ~Copyable {
     }
     // A line is the frame's number and its CRC, "0x… 0x…"; each ends with a line feed and a zero byte.
     return text.split { $0 == 0x0a || $0 == 0 }.compactMap { line in
-      String(decoding: line, as: UTF8.self).split(separator: " ").last.flatMap { UInt32($0.dropFirst(2), radix: 16) }
+      let numbers = String(decoding: line, as: UTF8.self).split(separator: " ").map {
+        UInt32($0.dropFirst(2), radix: 16)
+      }
+      guard numbers.count == 2, let vblank = numbers[0], let crc = numbers[1] else { return nil }
+      return DisplayedFrame(vblank: vblank, crc: crc)
     }
   }
 }
