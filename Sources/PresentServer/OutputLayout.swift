@@ -35,11 +35,14 @@ public enum OutputLayout: Equatable, Sendable {
     }
   }
 
+  /// As many as an output's scheduler takes.
+  static let mostScanouts = 64
+
   /// How many scanouts there is room for.
   var capacity: Int {
     switch self {
     case .single: 1
-    case .tile, .focus: 64
+    case .tile, .focus: OutputLayout.mostScanouts
     case .grid(let columns, let rows): columns * rows
     case .places(let places): places.count
     }

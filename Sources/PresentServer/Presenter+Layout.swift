@@ -6,7 +6,8 @@ import Scanout
 extension Presenter {
   /// Whether a scanout of that VM can come onto the output.
   func hasRoom(for vm: String) -> Bool {
-    guard tiles.count < layout.capacity else { return false }
+    // To the scheduler lessees are VMs too.
+    guard tiles.count < min(layout.capacity, OutputLayout.mostScanouts - leasing.lessees.count) else { return false }
     if case .places(let places) = layout {
       return places.contains { $0.vm == vm } && !tiles.contains { $0.head.vmName == vm }
     }

@@ -107,6 +107,7 @@ extension Presenter {
   /// - Parameter why: for the client; nil where it is gone.
   private func end(_ lessee: Lessee, _ why: String?) {
     leasing.lessees.removeAll { $0 === lessee }
+    lessee.session.server.willPlaceWaiting()
     let hadLease = lessee === leasing.current
     if hadLease {
       leasing.current = nil

@@ -53,6 +53,7 @@ public final class Server {
   private let resumeTimer: TimerFD
   private var resumeSource: EventLoop.Source?
   private var resumeNanoseconds = UInt64.max
+  private var isPlacementDue = false
   private var foundSyncDevice: SyncDevice?
   private let wake: EventFD
   private var wakeSource: EventLoop.Source?
@@ -202,7 +203,14 @@ public final class Server {
   /// A region has frames to present, or its guest is to be told something, at the end of this round.
   func willEndRound(_ feed: RegionFeed) { marked.append(feed) }
 
+  /// There is room on an output: whoever waits for it is placed at the end of this round.
+  func willPlaceWaiting() { isPlacementDue = true }
+
   private func endRound() {
+    if isPlacementDue, !isClosed {
+      isPlacementDue = false
+      placeWaiting()
+    }
     // What is presented may end at once, and mark its region again: bounded by what a ring holds.
     var index = 0
     while index < marked.count {

@@ -263,4 +263,26 @@ struct LeaseTests {
     #expect(try refusal("off", uid: 0) != nil)
     #expect(try LeasePolicy(setting: "gid 44,uid 1", 1).text == "uid 1, gid 44")
   }
+
+  @Test("lessees count among those that an output has room for; who comes too late waits until one has gone")
+  func fullOutput() throws {
+    let (bench, clients) = try stage((0..<63).map { "vm\($0)" }, "layout = \"focus\"")
+    let player = try tool(bench)
+    #expect(try lease(player) == [])
+    bench.output.vblank()
+    #expect(try player.messages() == [leased])
+
+    let late = try bench.client("late")
+    #expect(late.outputs[0]?.parked == true)
+    let other = try tool(bench, "other")
+    guard case .error(let message, request: 5)? = try lease(other).first else {
+      Issue.record("a 65th was taken")
+      return
+    }
+    #expect(message.code == .refused && message.text.contains("no room"))
+    player.leave()
+    _ = try late.messages()
+    #expect(late.outputs[0]?.parked == false)
+    #expect(clients.allSatisfy { !$0.isEnded })
+  }
 }

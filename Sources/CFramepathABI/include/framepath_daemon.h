@@ -211,6 +211,12 @@ static inline int framepath_daemon_give(struct framepath_daemon *daemon, int mem
   return framepath_daemon_send(daemon, &message, sizeof message, files, 3);
 }
 
+/* Bytes of a picture whose rows are padded to 256; 0 where none has that size. */
+static inline uint64_t framepath_picture_bytes(uint32_t width, uint32_t height) {
+  if (width > 65536 || height > 65536) return 0;
+  return ((uint64_t)width * 4 + 255) / 256 * 256 * height;
+}
+
 /* The least region whose slots hold pictures of so many bytes; 0 where no region does. */
 static inline uint64_t framepath_region_size(uint64_t picture_bytes, uint32_t slots) {
   uint64_t unit = FRAMEPATH_REGION_ALIGNMENT;

@@ -239,7 +239,7 @@ static inline int framepath_join(struct framepath_screen *screen, uint32_t width
     width = daemon->width;
     height = daemon->height;
   }
-  uint64_t bytes = framepath_region_size(((uint64_t)width * 4 + 255) / 256 * 256 * height, slots);
+  uint64_t bytes = framepath_region_size(framepath_picture_bytes(width, height), slots);
   if (bytes == 0) return -E2BIG;
   screen->file = framepath_region_memory(bytes);
   if (screen->file < 0) return screen->file;
