@@ -1,22 +1,6 @@
-import Foundation
-import PresentClient
-
 /// What the daemon did with frames that it had in time, by its own record of them: no matter how late a busy machine lets
 /// a client draw or the daemon run.
 struct CommitJudge {
-  private struct Trace: Decodable {
-    struct Frame: Decodable {
-      let presentedNanoseconds: UInt64
-      let latchedNanoseconds: UInt64
-      let flippedNanoseconds: UInt64
-    }
-    struct Scanout: Decodable {
-      let vm: String
-      let frames: [Frame]
-    }
-    let scanouts: [Scanout]
-  }
-
   /// How long before a commit a frame must have come to count as in time: longer than all tiles take to paint.
   private static let marginNanoseconds: UInt64 = 5_000_000
 
@@ -27,8 +11,7 @@ struct CommitJudge {
 
   /// Looks at the last frames of these VMs, which share an output.
   init(_ host: LabHost, vms: [String], last count: Int) throws {
-    let trace = try JSONDecoder().decode(Trace.self, from: Data(try PresentTool.trace(path: host.socket)))
-    let frames = trace.scanouts.filter { vms.contains($0.vm) }
+    let frames = try host.trace().scanouts.filter { vms.contains($0.vm) }
       .flatMap { $0.frames.filter { $0.flippedNanoseconds > 0 }.suffix(count) }
     // Frames of one commit are on screen at the same moment; it began with the first of them.
     var begins: [UInt64: UInt64] = [:]

@@ -72,7 +72,7 @@ private final class DirectClient {
       if case .frameDone(let done) = event, done.outcome == .flipped { lastFlipped = done.frame }
     }
     try client.start()
-    try run { client.output(0) != nil }
+    try loop.run { client.output(0) != nil }
     client.setPath(scanout: 0, path: .direct, reason: "")
   }
 
@@ -96,7 +96,7 @@ private final class DirectClient {
       PresentFrame(
         scanout: 0, frame: frame, bufferID: buffer.id, source: Rect(width: picture.width, height: picture.height),
         path: .direct))
-    try run { lastFlipped >= frame }
+    try loop.run { lastFlipped >= frame }
   }
 
   /// Chunks of both pictures in turn: no two of one picture are neighbours.
@@ -126,13 +126,5 @@ private final class DirectClient {
       }
     }
     throw LabError("no answer to an import")
-  }
-
-  private func run(until isDone: () -> Bool) throws {
-    let deadline = monotonicNanoseconds() + 20_000_000_000
-    while !isDone() {
-      guard monotonicNanoseconds() < deadline else { throw LabError("the daemon did not answer within 20 s") }
-      try loop.runOnce(timeoutMilliseconds: 100)
-    }
   }
 }

@@ -1,6 +1,4 @@
-import Foundation
 import LinuxIO
-import PresentClient
 import Testing
 
 /// A guest that draws as fast as its fences let it, on a real daemon and backend.
@@ -62,12 +60,12 @@ struct PacingTests {
   /// When the next flips were on screen, in nanoseconds.
   private func flipTimes(of count: Int, _ guest: CardGuest, _ host: LabHost) throws -> [UInt64] {
     var times: [UInt64: UInt64] = [:]
-    let first = try trace(host).map(\.frame).max() ?? 0
+    let first = try records(host).map(\.frame).max() ?? 0
     for flip in 1...count {
       try guest.flip(grey: UInt8(truncatingIfNeeded: flip))
       // The daemon remembers 512 frames.
       if flip % 400 == 0 || flip == count {
-        for record in try trace(host) where record.frame > first && record.outcome == "flipped" {
+        for record in try records(host) where record.frame > first && record.outcome == "flipped" {
           times[record.frame] = record.flippedNanoseconds
         }
       }
@@ -75,18 +73,5 @@ struct PacingTests {
     return times.values.sorted()
   }
 
-  private struct Trace: Decodable {
-    struct Record: Decodable {
-      let frame: UInt64
-      let flippedNanoseconds: UInt64
-      let outcome: String
-    }
-    struct Scanout: Decodable { let frames: [Record] }
-    let scanouts: [Scanout]
-  }
-
-  private func trace(_ host: LabHost) throws -> [Trace.Record] {
-    let json = try PresentTool.trace(path: host.socket)
-    return try JSONDecoder().decode(Trace.self, from: Data(json)).scanouts.flatMap(\.frames)
-  }
+  private func records(_ host: LabHost) throws -> [Trace.Frame] { try host.trace().scanouts.flatMap(\.frames) }
 }

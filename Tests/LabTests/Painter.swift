@@ -26,7 +26,7 @@ final class Painter {
       }
     }
     try client.start()
-    try run { client.output(0) != nil }
+    try loop.run { client.output(0) != nil }
   }
 
   /// A buffer that nobody reads, made where there is none.
@@ -42,7 +42,7 @@ final class Painter {
 
   /// A buffer after a move to another output or layout, whose buffers are others.
   func freshBuffer(width: Int, height: Int) throws -> PresentBuffer {
-    try run { (client.output(0)?.generation ?? 0) > generation }
+    try loop.run { (client.output(0)?.generation ?? 0) > generation }
     generation = client.output(0)?.generation ?? 0
     buffers.removeAll()
     busy.removeAll()
@@ -73,14 +73,6 @@ final class Painter {
     busy.insert(buffer.id)
     client.present(
       PresentFrame(scanout: 0, frame: frame, bufferID: buffer.id, source: buffer.mapped.layout.bounds, path: .copy))
-    try run { lastDone >= frame }
-  }
-
-  private func run(until isDone: () -> Bool) throws {
-    let deadline = monotonicNanoseconds() + 20_000_000_000
-    while !isDone() {
-      guard monotonicNanoseconds() < deadline else { throw LabError("the daemon did not answer within 20 s") }
-      try loop.runOnce(timeoutMilliseconds: 100)
-    }
+    try loop.run { lastDone >= frame }
   }
 }

@@ -54,7 +54,7 @@ struct RegionOnCardTests {
     var isFlipped = false
     client.onEvent = { if case .frameDone(let done) = $0, done.outcome == .flipped { isFlipped = true } }
     try client.start()
-    try run(loop) { client.output(0) != nil }
+    try loop.run { client.output(0) != nil }
 
     let tiledX: UInt64 = 0x0100_0000_0000_0001
     do {
@@ -66,30 +66,16 @@ struct RegionOnCardTests {
     }
     let buffer = try importBuffer(client, layout, 0, dmaBuf.raw)
     client.present(PresentFrame(scanout: 0, frame: 1, bufferID: buffer, source: layout.bounds, path: .direct))
-    try run(loop) { isFlipped }
+    try loop.run { isFlipped }
     try host.expect(output: output.name, shows: picture)
     #expect(try host.status().scanout(vm: "gpu").copiedBytes == 0)
   }
 
-  /// An emulated daemon may take longer than a client waits.
   private func importBuffer(
     _ client: PresentClient, _ layout: FrameLayout, _ modifier: UInt64, _ fd: Int32
   ) throws -> UInt32 {
-    for _ in 0..<20 {
-      do throws(PresentClientError) {
-        return try client.importBuffer(scanout: 0, layout: layout, modifier: modifier, pages: .dmaBuf(fd))
-      } catch {
-        guard case .timedOut = error else { throw error }
-      }
-    }
-    throw LabError("no answer to an import")
-  }
-
-  private func run(_ loop: EventLoop, until isDone: () -> Bool) throws {
-    let deadline = monotonicNanoseconds() + 20_000_000_000
-    while !isDone() {
-      guard monotonicNanoseconds() < deadline else { throw LabError("the daemon did not answer within 20 s") }
-      try loop.runOnce(timeoutMilliseconds: 100)
+    try patiently { () throws(PresentClientError) in
+      try client.importBuffer(scanout: 0, layout: layout, modifier: modifier, pages: .dmaBuf(fd))
     }
   }
 }

@@ -148,13 +148,7 @@ private final class PlayerStage {
     while monotonicNanoseconds() < deadline { try loop.runOnce(timeoutMilliseconds: 5) }
   }
 
-  func run(until isDone: () -> Bool) throws {
-    let deadline = monotonicNanoseconds() + 30_000_000_000
-    while !isDone() {
-      guard monotonicNanoseconds() < deadline else { throw LabError("the daemon did not answer within 30 s") }
-      try loop.runOnce(timeoutMilliseconds: 100)
-    }
-  }
+  func run(until isDone: () -> Bool) throws { try loop.run(until: isDone) }
 }
 
 /// A client with two pictures of one colour.

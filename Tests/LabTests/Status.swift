@@ -1,4 +1,5 @@
 import Foundation
+import PresentClient
 
 /// `framepath status --json`, as its readers see it.
 struct Status: Decodable {
@@ -61,7 +62,29 @@ struct Status: Decodable {
   }
 }
 
+/// The daemon's record of its last frames; times are CLOCK_MONOTONIC nanoseconds, 0 for what has not happened.
+struct Trace: Decodable {
+  struct Frame: Decodable {
+    let frame: UInt64
+    let presentedNanoseconds: UInt64
+    let latchedNanoseconds: UInt64
+    let flippedNanoseconds: UInt64
+    let outcome: String
+  }
+
+  struct Scanout: Decodable {
+    let vm: String
+    let frames: [Frame]
+  }
+
+  let scanouts: [Scanout]
+}
+
 extension LabHost {
+  func trace() throws -> Trace {
+    try JSONDecoder().decode(Trace.self, from: Data(try PresentTool.trace(path: socket)))
+  }
+
   func status() throws -> Status {
     try JSONDecoder().decode(Status.self, from: Data(try framepath(["status", "--json"]).utf8))
   }

@@ -21,7 +21,7 @@ struct SyncFileOnCardTests {
     var outcomes: [UInt64: PresentOutcome] = [:]
     client.onEvent = { if case .frameDone(let done) = $0 { outcomes[done.frame] = done.outcome } }
     try client.start()
-    try run(loop) { client.output(0) != nil }
+    try loop.run { client.output(0) != nil }
     let buffers = try (0..<2).map { _ in try makeBuffer(client, output.width, output.height) }
     let source = Rect(width: output.width, height: output.height)
 
@@ -34,34 +34,20 @@ struct SyncFileOnCardTests {
     for _ in 0..<10 { try loop.runOnce(timeoutMilliseconds: 100) }
     #expect(outcomes.isEmpty)
     driver.signal(fence)
-    try run(loop) { outcomes[1] != nil }
+    try loop.run { outcomes[1] != nil }
     #expect(outcomes[1] == .flipped)
 
     let (_, never) = try driver.fence()
     client.present(
       PresentFrame(scanout: 0, frame: 2, bufferID: buffers[1].id, source: source, path: .copy, acquireFence: never))
     client.present(PresentFrame(scanout: 0, frame: 3, bufferID: buffers[0].id, source: source, path: .copy))
-    try run(loop) { outcomes[3] != nil }
+    try loop.run { outcomes[3] != nil }
     #expect(outcomes == [1: .flipped, 2: .superseded, 3: .flipped])
   }
 
-  /// An emulated daemon may take longer than a client waits.
   private func makeBuffer(_ client: PresentClient, _ width: Int, _ height: Int) throws -> PresentBuffer {
-    for _ in 0..<20 {
-      do throws(PresentClientError) {
-        return try client.createBuffer(scanout: 0, width: width, height: height, format: .xrgb8888)
-      } catch {
-        guard case .timedOut = error else { throw error }
-      }
-    }
-    throw LabError("no answer to a request for a buffer")
-  }
-
-  private func run(_ loop: EventLoop, until isDone: () -> Bool) throws {
-    let deadline = monotonicNanoseconds() + 20_000_000_000
-    while !isDone() {
-      guard monotonicNanoseconds() < deadline else { throw LabError("the daemon did not answer within 20 s") }
-      try loop.runOnce(timeoutMilliseconds: 100)
+    try patiently { () throws(PresentClientError) in
+      try client.createBuffer(scanout: 0, width: width, height: height, format: .xrgb8888)
     }
   }
 }

@@ -27,7 +27,7 @@ struct SyncPointsOnCardTests {
       if case .error(let error) = event { errors.append(error.text) }
     }
     try client.start()
-    try run(loop) { client.output(0) != nil }
+    try loop.run { client.output(0) != nil }
     let buffers = try (0..<3).map { _ in try makeBuffer(client, output.width, output.height) }
     func present(_ frame: UInt64, _ buffer: Int, acquire: UInt64, release: UInt64) {
       client.present(
@@ -43,14 +43,14 @@ struct SyncPointsOnCardTests {
     for _ in 0..<10 { try loop.runOnce(timeoutMilliseconds: 100) }
     #expect(outcomes.isEmpty && errors.isEmpty)
     drawn.signal(1)
-    try run(loop) { outcomes[1] != nil }
+    try loop.run { outcomes[1] != nil }
     #expect(outcomes[1] == .flipped)
     #expect(released.reached == 0, "it is on screen")
 
     drawn.signal(2)
     present(2, 1, acquire: 2, release: 2)
-    try run(loop) { outcomes[2] != nil }
-    try run(loop) { released.reached == 1 }
+    try loop.run { outcomes[2] != nil }
+    try loop.run { released.reached == 1 }
 
     // A frame whose point never comes gives way to the next one, and what its buffer was kept for is signalled.
     let other = try node.makeTimeline()
@@ -60,33 +60,19 @@ struct SyncPointsOnCardTests {
         path: .copy, acquirePoint: TimelinePoint(timeline: drawn.descriptor, point: 99),
         releasePoint: TimelinePoint(timeline: other.descriptor, point: 7)))
     present(4, 0, acquire: 2, release: 3)
-    try run(loop) { outcomes[4] != nil }
+    try loop.run { outcomes[4] != nil }
     #expect(outcomes == [1: .flipped, 2: .flipped, 3: .superseded, 4: .flipped])
-    try run(loop) { other.reached == 7 && released.reached == 2 }
+    try loop.run { other.reached == 7 && released.reached == 2 }
 
     // Whoever leaves waits for nobody.
     client.stop()
-    try run(loop) { released.reached == 3 }
+    try loop.run { released.reached == 3 }
     #expect(errors.isEmpty)
   }
 
-  /// An emulated daemon may take longer than a client waits.
   private func makeBuffer(_ client: PresentClient, _ width: Int, _ height: Int) throws -> PresentBuffer {
-    for _ in 0..<20 {
-      do throws(PresentClientError) {
-        return try client.createBuffer(scanout: 0, width: width, height: height, format: .xrgb8888)
-      } catch {
-        guard case .timedOut = error else { throw error }
-      }
-    }
-    throw LabError("no answer to a request for a buffer")
-  }
-
-  private func run(_ loop: EventLoop, until isDone: () -> Bool) throws {
-    let deadline = monotonicNanoseconds() + 20_000_000_000
-    while !isDone() {
-      guard monotonicNanoseconds() < deadline else { throw LabError("the daemon did not answer within 20 s") }
-      try loop.runOnce(timeoutMilliseconds: 100)
+    try patiently { () throws(PresentClientError) in
+      try client.createBuffer(scanout: 0, width: width, height: height, format: .xrgb8888)
     }
   }
 }

@@ -1,0 +1,25 @@
+import LinuxIO
+import PresentClient
+
+extension EventLoop {
+  /// Serves a client until it is so: an emulated daemon takes its time.
+  func run(until isDone: () -> Bool) throws {
+    let deadline = monotonicNanoseconds() + 30_000_000_000
+    while !isDone() {
+      guard monotonicNanoseconds() < deadline else { throw LabError("the daemon did not answer within 30 s") }
+      try runOnce(timeoutMilliseconds: 100)
+    }
+  }
+}
+
+/// Asks for a buffer again where the answer takes longer than a client waits, as an emulated daemon's may.
+func patiently<Result>(_ ask: () throws(PresentClientError) -> Result) throws -> Result {
+  for _ in 0..<20 {
+    do throws(PresentClientError) {
+      return try ask()
+    } catch {
+      guard case .timedOut = error else { throw error }
+    }
+  }
+  throw LabError("no answer to a request for a buffer")
+}
