@@ -1,3 +1,4 @@
+import Glibc
 public import GuestMemory
 public import LinuxIO
 
@@ -64,7 +65,10 @@ public final class GuestRAM {
 
   /// Writes `bytes` at a guest address.
   public func write(_ bytes: [UInt8], at address: UInt64) {
-    for (index, byte) in bytes.enumerated() { unsafe self.bytes[Int(address) + index] = byte }
+    unsafe bytes.withUnsafeBytes { source in
+      guard let first = source.baseAddress else { return }
+      unsafe (mapping.base + Int(address)).copyMemory(from: first, byteCount: source.count)
+    }
   }
 
   /// The bytes at a guest address.
@@ -74,7 +78,7 @@ public final class GuestRAM {
 
   /// Fills memory with one byte.
   public func fill(_ address: UInt64, _ byteCount: Int, with byte: UInt8 = 0) {
-    unsafe (mapping.base + Int(address)).initializeMemory(as: UInt8.self, repeating: byte, count: byteCount)
+    _ = unsafe memset(mapping.base + Int(address), Int32(byte), byteCount)
   }
 
   /// Fills `count` pixels with one, four bytes in little-endian order.

@@ -50,8 +50,7 @@ struct DaemonOnCardTests {
     try painter.show(buffer)
 
     var wanted = Picture.solid(0, width: output.width, height: output.height)
-    let (left, top) = ((output.width - 200) / 2, (output.height - 100) / 2)
-    for y in 0..<100 { for x in 0..<200 { wanted.pixels[(top + y) * output.width + left + x] = small[x, y] } }
+    wanted.put(small, x: (output.width - 200) / 2, y: (output.height - 100) / 2)
     try host.expect(output: output.name, shows: wanted)
   }
 
@@ -61,17 +60,7 @@ struct DaemonOnCardTests {
     let output = try #require(try host.status().outputs.first)
     try host.framepath(["layout", "tile", "2x2"])
     let painters = try (0..<3).map { try Painter(host: host, name: "vm\($0)") }
-    let (width, height) = (output.width / 2, output.height / 2)
-    var wanted = Picture.solid(0, width: output.width, height: output.height)
-    for (index, painter) in painters.enumerated() {
-      let picture = Picture.noise(width: width, height: height, seed: UInt32(index + 3))
-      let (left, top) = (index % 2 * width, index / 2 * height)
-      for y in 0..<height { for x in 0..<width { wanted.pixels[(top + y) * output.width + left + x] = picture[x, y] } }
-      let buffer = try painter.nextBuffer(width: width, height: height)
-      painter.draw(picture, in: buffer)
-      try painter.show(buffer)
-    }
-    try host.expect(output: output.name, shows: wanted)
+    try painters.showNoise(on: output, columns: 2, rows: 2, seed: 3, expectedBy: host)
 
     try host.framepath(["layout", "focus"])
     for (index, painter) in painters.enumerated() {
@@ -124,17 +113,8 @@ struct DaemonOnCardTests {
     #expect(after[1].framesFlipped == before[1].framesFlipped + 20)
     #expect(after[0].copiedBytes >= before[0].copiedBytes + 20 * width * height * 4)
 
-    var wanted = Picture.solid(0, width: output.width, height: output.height)
-    for (index, painter) in painters.enumerated() {
-      let picture = Picture.noise(width: width, height: height, seed: UInt32(index + 31))
-      let (left, top) = (index % 2 * width, index / 2 * height)
-      for y in 0..<height { for x in 0..<width { wanted.pixels[(top + y) * output.width + left + x] = picture[x, y] } }
-      let buffer = try painter.nextBuffer(width: width, height: height)
-      painter.draw(picture, in: buffer)
-      try painter.show(buffer)
-    }
+    try painters.showNoise(on: output, columns: 2, rows: 2, seed: 31, expectedBy: host)
     #expect(try planes() == [false, true, false])
-    try host.expect(output: output.name, shows: wanted)
     // The plane is free for the output's other uses, and nothing of the tiles is left.
     try host.framepath(["layout", "focus"])
     try host.expect(output: output.name, shows: .solid(0, width: output.width, height: output.height))

@@ -12,7 +12,7 @@ extension EventLoop {
   }
 }
 
-/// Asks for a buffer again where the answer takes longer than a client waits, as an emulated daemon's may.
+/// Asks again where the answer takes longer than a client waits, as an emulated daemon's may.
 func patiently<Result>(_ ask: () throws(PresentClientError) -> Result) throws -> Result {
   for _ in 0..<20 {
     do throws(PresentClientError) {
@@ -21,5 +21,5 @@ func patiently<Result>(_ ask: () throws(PresentClientError) -> Result) throws ->
       guard case .timedOut = error else { throw error }
     }
   }
-  throw LabError("no answer to a request for a buffer")
+  throw LabError("no answer to a request")
 }

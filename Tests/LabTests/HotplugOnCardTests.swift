@@ -18,7 +18,7 @@ struct HotplugOnCardTests {
 
     try plug(1, true)
 
-    try wait("Virtual-2 to be an output") { try host.status().outputs.contains { $0.name == "Virtual-2" } }
+    try LabHost.wait("Virtual-2 to be an output") { try host.status().outputs.contains { $0.name == "Virtual-2" } }
     #expect(try host.status().outputs.contains { $0.name == "Virtual-2" && (!byName || $0.width == 640) })
     try guest.flip(grey: 0x55)
     if byName {
@@ -49,7 +49,7 @@ struct HotplugOnCardTests {
     // vkms's preferred mode, whatever the guest's picture has set.
     #expect(try guest.displays()[0] == CardGuest.Display(isConnected: true, width: 1024, height: 768))
     // The picture came along: the daemon shows it before the guest draws again.
-    try wait("the picture") { try host.status().scanout(vm: "web").framesFlipped >= 2 }
+    try LabHost.wait("the picture") { try host.status().scanout(vm: "web").framesFlipped >= 2 }
     for grey in UInt8(0x30)..<0x34 { try guest.flip(grey: grey) }
     try host.expect(output: "Virtual-2", shows: .solid(0x33_3333, width: 640, height: 480))
     #expect(try host.status().scanout(vm: "web").copiedBytes == 0)
@@ -80,12 +80,4 @@ struct HotplugOnCardTests {
   }
 
   private func plug(_ connector: Int, _ isPlugged: Bool) throws { try VKMS.plug(connector, isPlugged) }
-
-  private func wait(_ what: String, until isDone: () throws -> Bool) throws {
-    let deadline = monotonicNanoseconds() + 20_000_000_000
-    while try !isDone() {
-      guard monotonicNanoseconds() < deadline else { throw LabError("waited 20 s for \(what)") }
-      try LabHost.pause(milliseconds: 50)
-    }
-  }
 }

@@ -1,4 +1,6 @@
 import LinuxIO
+import PresentClient
+import PresentProtocol
 import Testing
 
 /// Where things are: the checkout, the programs under test and the lab's scripts.
@@ -34,6 +36,7 @@ extension Lab {
     let write = "echo \(width) \(height) >\(shared)/drawn.new; mv \(shared)/drawn.new \(shared)/drawn"
     _ = try ChildProcess.run(ChildCommand("sh", ["-c", write]))
     try LabHost.wait(for: "\(shared)/photographed", seconds: 60)
+    _ = try ChildProcess.run(ChildCommand("rm", ["\(shared)/photographed"]))
   }
 }
 
@@ -113,17 +116,23 @@ final class LabHost {
     (try? ChildProcess.run(ChildCommand("cat", ["\(folder)/\(vm).log"])).output) ?? ""
   }
 
-  /// The picture of a VM's first scanout, by the product's own tool.
-  func snapshot(vm: String) throws -> Picture {
-    let file = "\(folder)/\(vm).png"
-    try framepath(["snapshot", "--vm", vm, "-o", file])
-    return try Picture(png: file)
-  }
+  /// The picture of a VM's first scanout.
+  func snapshot(vm: String) throws -> Picture { try snapshot(.vm(name: vm, scanout: 0), ["--vm", vm]) }
 
   /// The picture of an output.
-  func snapshot(output: String) throws -> Picture {
-    let file = "\(folder)/\(output).png"
-    try framepath(["snapshot", "--output", output, "-o", file])
+  func snapshot(output: String) throws -> Picture { try snapshot(.output(name: output), ["--output", output]) }
+
+  /// By the product's own tool; on an emulated card from the daemon itself, since it would take the emulator seconds to
+  /// start a program and to pack and unpack a picture.
+  private func snapshot(_ subject: SnapshotSubject, _ words: [String]) throws -> Picture {
+    if Lab.card != nil {
+      let snapshot = try patiently { () throws(PresentClientError) in
+        try PresentTool.snapshot(subject, path: socket)
+      }
+      return Picture(snapshot.mapped)
+    }
+    let file = "\(folder)/snapshot.png"
+    try framepath(["snapshot"] + words + ["-o", file])
     return try Picture(png: file)
   }
 
@@ -136,12 +145,24 @@ final class LabHost {
   }
 
   /// Waits for a file to appear.
-  static func wait(for path: String, seconds: Int = 10) throws {
-    for _ in 0..<seconds * 50 {
-      if try ChildProcess.run(ChildCommand("test", ["-e", path])).exit.isSuccess { return }
+  static func wait(for path: String, seconds: Int = 30) throws {
+    try wait("\(path)", seconds: seconds) { LinuxFile.status(path) != nil }
+  }
+
+  /// Waits until something is so: for the event, not for a time, which is too short on a busy machine.
+  static func wait(_ what: String, seconds: Int = 60, until isSo: () throws -> Bool) throws {
+    let deadline = monotonicNanoseconds() + UInt64(seconds) * 1_000_000_000
+    while try !isSo() {
+      guard monotonicNanoseconds() < deadline else { throw LabError("waited \(seconds) s for \(what)") }
       try pause(milliseconds: 20)
     }
-    throw LabError("\(path) did not appear within \(seconds) s")
+  }
+
+  /// Waits until frames of a VM have been on screen.
+  func waitForFrames(vm: String) throws {
+    try LabHost.wait("frames of \(vm)") {
+      try status().vms.contains { $0.name == vm && $0.scanouts.contains { $0.framesFlipped > 0 } }
+    }
   }
 
   static func pause(milliseconds: Int) throws {

@@ -41,18 +41,7 @@ struct OverlaysOnCardTests {
       #expect(try hasPlane().count { $0 } == count)
     }
     func expectExact() throws {
-      var wanted = Picture.solid(0, width: output.width, height: output.height)
-      for (index, painter) in painters.enumerated() {
-        let picture = Picture.noise(width: width, height: height, seed: frame + UInt32(index))
-        let (left, top) = (index % 2 * width, index / 2 * height)
-        for y in 0..<height {
-          for x in 0..<width { wanted.pixels[(top + y) * output.width + left + x] = picture[x, y] }
-        }
-        let buffer = try painter.nextBuffer(width: width, height: height)
-        painter.draw(picture, in: buffer)
-        try painter.show(buffer)
-      }
-      try host.expect(output: output.name, shows: wanted)
+      try painters.showNoise(on: output, columns: 2, rows: 3, seed: frame, expectedBy: host)
       // The hardware's own word for it, not the daemon's.
       #expect(try PresentTool.snapshot(.output(name: output.name), path: host.socket).fromWriteback)
     }

@@ -3,6 +3,7 @@ import LinuxIO
 import PresentClient
 import PresentProtocol
 import Scanout
+import Testing
 
 /// A client that draws into the daemon's host buffers.
 final class Painter {
@@ -74,5 +75,24 @@ final class Painter {
     client.present(
       PresentFrame(scanout: 0, frame: frame, bufferID: buffer.id, source: buffer.mapped.layout.bounds, path: .copy))
     try loop.run { lastDone >= frame }
+  }
+}
+
+extension [Painter] {
+  /// Shows noise, another one by each, and expects it in the tiles of a grid that they fill row by row.
+  func showNoise(
+    on output: Status.OutputStatus, columns: Int, rows: Int, seed: UInt32, expectedBy host: LabHost,
+    _ location: SourceLocation = #_sourceLocation
+  ) throws {
+    let (width, height) = (output.width / columns, output.height / rows)
+    var wanted = Picture.solid(0, width: output.width, height: output.height)
+    for (index, painter) in enumerated() {
+      let picture = Picture.noise(width: width, height: height, seed: seed + UInt32(index))
+      wanted.put(picture, x: index % columns * width, y: index / columns * height)
+      let buffer = try painter.nextBuffer(width: width, height: height)
+      painter.draw(picture, in: buffer)
+      try painter.show(buffer)
+    }
+    try host.expect(output: output.name, shows: wanted, location)
   }
 }

@@ -1,4 +1,5 @@
 import CPNG
+import GraphicsMemory
 import LinuxIO
 
 /// A picture of 0x00RRGGBB pixels, row by row.
@@ -21,7 +22,24 @@ struct Picture: Equatable {
     pixels = [UInt32](repeating: 0, count: width * height)
     let result = pixels.withUnsafeMutableBytes { png_image_finish_read(&image, nil, $0.baseAddress, 0, nil) }
     guard result != 0 else { throw PictureError("\(path) cannot be decoded") }
-    for index in pixels.indices { pixels[index] &= 0xFF_FFFF }
+    keepColours()
+  }
+
+  /// Copies what a snapshot holds: XRGB8888.
+  init(_ mapped: MappedBuffer) {
+    let layout = mapped.layout
+    (width, height) = (layout.width, layout.height)
+    pixels = [UInt32](unsafeUninitializedCapacity: layout.width * layout.height) { memory, count in
+      mapped.beginAccess(read: true)
+      for y in 0..<layout.height {
+        guard let row = memory.baseAddress else { break }
+        UnsafeMutableRawPointer(row + y * layout.width)
+          .copyMemory(from: mapped.pixels + y * layout.strideBytes, byteCount: layout.width * 4)
+      }
+      mapped.endAccess(read: true)
+      count = layout.width * layout.height
+    }
+    keepColours()
   }
 
   init(width: Int, height: Int, pixels: [UInt32]) {
@@ -30,13 +48,50 @@ struct Picture: Equatable {
     self.pixels = pixels
   }
 
-  /// Computes every pixel.
+  /// Computes every pixel. Plain loops over plain memory: tests are built to be debugged, and run in emulated machines
+  /// too, where a loop over a range and an array takes twenty times as long.
   init(width: Int, height: Int, pixel: (_ x: UInt32, _ y: UInt32) -> UInt32) {
     self.width = width
     self.height = height
-    pixels = []
-    pixels.reserveCapacity(width * height)
-    for y in 0..<UInt32(height) { for x in 0..<UInt32(width) { pixels.append(pixel(x, y)) } }
+    pixels = [UInt32](unsafeUninitializedCapacity: width * height) { memory, count in
+      guard var next = memory.baseAddress else { return }
+      var y: UInt32 = 0
+      while y < UInt32(height) {
+        var x: UInt32 = 0
+        while x < UInt32(width) {
+          next.initialize(to: pixel(x, y))
+          next += 1
+          x += 1
+        }
+        y += 1
+      }
+      count = width * height
+    }
+  }
+
+  /// Puts another picture into this one, within its bounds.
+  mutating func put(_ other: Picture, x left: Int, y top: Int) {
+    precondition(left >= 0 && top >= 0 && left + other.width <= width && top + other.height <= height)
+    pixels.withUnsafeMutableBytes { target in
+      other.pixels.withUnsafeBytes { source in
+        for y in 0..<other.height {
+          UnsafeMutableRawBufferPointer(rebasing: target[((top + y) * width + left) * 4..<target.count])
+            .copyMemory(from: UnsafeRawBufferPointer(rebasing: source[y * other.width * 4..<(y + 1) * other.width * 4]))
+        }
+      }
+    }
+  }
+
+  /// Drops what is no colour: the fourth byte.
+  private mutating func keepColours() {
+    pixels.withUnsafeMutableBufferPointer { memory in
+      guard let first = memory.baseAddress else { return }
+      var index = 0
+      while index < memory.count {
+        first[index] &= 0xFF_FFFF
+        index += 1
+      }
+    }
   }
 
   /// Where it differs from another picture, for a person; nil where they are equal.

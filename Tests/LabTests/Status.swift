@@ -1,7 +1,7 @@
 import Foundation
 import PresentClient
 
-/// `framepath status --json`, as its readers see it.
+/// The daemon's status, as the readers of `framepath status --json` see it.
 struct Status: Decodable {
   struct OutputStatus: Decodable {
     let name: String
@@ -82,10 +82,14 @@ struct Trace: Decodable {
 
 extension LabHost {
   func trace() throws -> Trace {
-    try JSONDecoder().decode(Trace.self, from: Data(try PresentTool.trace(path: socket)))
+    try decode { () throws(PresentClientError) in try PresentTool.trace(path: socket) }
   }
 
   func status() throws -> Status {
-    try JSONDecoder().decode(Status.self, from: Data(try framepath(["status", "--json"]).utf8))
+    try decode { () throws(PresentClientError) in try PresentTool.status(path: socket) }
+  }
+
+  private func decode<Report: Decodable>(_ ask: () throws(PresentClientError) -> [UInt8]) throws -> Report {
+    try JSONDecoder().decode(Report.self, from: Data(try patiently(ask)))
   }
 }
