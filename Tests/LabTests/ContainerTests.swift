@@ -55,7 +55,7 @@ struct ContainerTests {
   @Test("that writes garbage over its region costs its neighbour no frame")
   func neighbours() throws {
     let host = try LabHost(outputs: ["headless:1920x1080@60", "headless:1280x720@60"])
-    let bad = try ChildProcess(try container(host, ["garbage", "--name", "bad", "--seconds", "20"]))
+    let bad = try ChildProcess(try container(host, ["garbage", "--name", "bad", "--seconds", "120"]))
     try LabHost.pause(milliseconds: 500)
     let good = try ChildProcess.run(
       try container(host, ["pattern", "--name", "good", "--frames", "300", "--still"]), timeoutMilliseconds: 60_000)

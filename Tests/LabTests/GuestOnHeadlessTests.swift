@@ -76,7 +76,7 @@ struct GuestOnHeadlessTests {
   func modetest() throws {
     let host = try LabHost(outputs: ["headless:1024x768@60"])
     let draw =
-      #"sleep 600 | modetest -M virtio_gpu -s $(modetest -M virtio_gpu -c | awk '$3 == "connected" {print $1; exit}'):1024x768 >/dev/null 2>&1 & sleep 3"#
+      #"sleep 600 | modetest -M virtio_gpu -s $(modetest -M virtio_gpu -c | awk '$3 == "connected" {print $1; exit}'):1024x768 >/dev/null 2>&1 &"#
     let wanted = try referencePicture(host, arguments: ["--append", "fp.serve=0"]) { try $0.run(draw) }
     for shape in LabGuest.Shape.allCases {
       let backend = try host.backend(vm: shape.rawValue)
@@ -94,8 +94,16 @@ struct GuestOnHeadlessTests {
   ) throws -> Picture {
     let guest = try LabGuest(host: host, vm: "reference", device: "virtio", arguments: arguments)
     try draw(guest)
+    // It is drawn when two photographs are the same picture.
     let file = "\(host.folder)/reference.png"
-    try guest.qmp("screendump", arguments: #"{"filename":"\#(file)","format":"png"}"#)
-    return try Picture(png: file)
+    var picture = Picture.solid(0, width: 1, height: 1)
+    try LabHost.wait("the reference picture") {
+      let last = picture
+      try LabHost.pause(milliseconds: 500)
+      try guest.qmp("screendump", arguments: #"{"filename":"\#(file)","format":"png"}"#)
+      picture = try Picture(png: file)
+      return picture == last && Set(picture.pixels).count > 8
+    }
+    return picture
   }
 }

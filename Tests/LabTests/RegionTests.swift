@@ -88,23 +88,12 @@ struct RegionTests {
     try guest.run(
       """
       (XDG_RUNTIME_DIR=/run/user LD_LIBRARY_PATH=/usr/lib/x86_64-linux-gnu/weston LIBSEAT_BACKEND=seatd SEATD_VTBOUND=0 \
-      /usr/bin/weston --backend=drm --renderer=pixman --config=/etc/xdg/weston.ini --log=/run/weston.log >/run/weston.out 2>&1 &); \
-      sleep 6; true
+      /usr/bin/weston --backend=drm --renderer=pixman --config=/etc/xdg/weston.ini --log=/run/weston.log >/run/weston.out 2>&1 &)
+      until [ -s /run/weston.log ] && grep -q 'Output .Virtual-1. enabled' /run/weston.log; do sleep 0.2; done
       """)
     try guest.run("framepath-guest mirror >/run/mirror 2>&1 & true")
-    var judge = Picture(width: 1, height: 1) { _, _ in 0 }
     // The shell draws its panel when it is ready.
-    for _ in 0..<40 {
-      try guest.qmp("screendump", arguments: #"{"filename":"\#(host.folder)/judge.png","format":"png"}"#)
-      judge = try Picture(png: "\(host.folder)/judge.png")
-      if judge.width == 1024, Set(judge.pixels).count > 4 { break }
-      try LabHost.pause(milliseconds: 500)
-    }
-    print("lab: weston: \(judge.width)x\(judge.height), \(Set(judge.pixels).count) colours")
-    guard judge.width == 1024, judge.height == 768, Set(judge.pixels).count > 4 else {
-      throw LabError("no desktop: \(try guest.run("cat /run/weston.log /run/weston.out /run/seatd.log"))")
-    }
-    try expectSoon(judge, host, guest)
+    try expectMirrored(host, guest, colours: 5, logs: "/run/weston.log /run/weston.out /run/seatd.log")
     #expect(try host.framepath(["status", "--json"]).contains(#""cpuCopies":0,"copiedBytes":0"#))
     #expect(backend.waitForExit(timeoutMilliseconds: 0) == nil)
   }
@@ -117,7 +106,7 @@ struct RegionTests {
     do {
       let guest = try boot(host, Device.doorbell.arguments(socket))
       try guest.send("framepath-guest pattern --frames 0")
-      try LabHost.pause(milliseconds: 3000)
+      try host.waitForFrames(vm: "web")
       guest.process.kill()
       guest.process.waitForExit()
     }
@@ -138,8 +127,10 @@ struct RegionTests {
       let figures = try guest.run("framepath-guest pattern --frames 10")
       #expect(figures.contains("flipped=10 superseded=0 failed=0 refused=0"))
     }
-    let answer = try guest.run(
-      "framepath-guest pattern --frames 0 & sleep 1; framepath-guest pattern --frames 1 2>&1; kill $!")
+    try guest.run("framepath-guest pattern --frames 0 >/dev/null 2>&1 & echo $! >/run/first")
+    let before = try host.status().scanout(vm: "web").framesFlipped
+    try LabHost.wait("the first client") { try host.status().scanout(vm: "web").framesFlipped > before }
+    let answer = try guest.run("framepath-guest pattern --frames 1 2>&1; kill $(cat /run/first)")
     #expect(answer.contains("another client of this machine has the region"))
     // The seals hold for root as well.
     let cut = try ChildProcess.run(ChildCommand("truncate", ["-s", "0", socket + ".region"]))
@@ -208,11 +199,7 @@ struct RegionTests {
       picture.paintDamage(count: 40, seed: 3)
       try expectSoon(picture, host, guest)
     }
-    try guest.qmp("screendump", arguments: #"{"filename":"\#(host.folder)/judge.png","format":"png"}"#)
-    let judge = try Picture(png: "\(host.folder)/judge.png")
-    if let difference = try host.snapshot(vm: "web").difference(from: judge) {
-      Issue.record(Comment(rawValue: difference))
-    }
+    try expectMirrored(host, guest, colours: 8)
     #expect(try host.framepath(["status", "--json"]).contains(#""cpuCopies":0,"copiedBytes":0"#))
     #expect(backend.waitForExit(timeoutMilliseconds: 0) == nil)
   }
@@ -228,12 +215,9 @@ struct RegionTests {
     try guest.run("framepath-guest mirror >/run/mirror 2>&1 & true")
     // One program at a time is the card's master.
     try guest.run("kill $(pidof fpdraw); sleep 1")
-    try guest.run("(sleep 1000 | modetest -M virtio_gpu -s Virtual-1:1024x768) >/run/modetest 2>&1 & sleep 3")
-    try guest.qmp("screendump", arguments: #"{"filename":"\#(host.folder)/judge.png","format":"png"}"#)
-    let judge = try Picture(png: "\(host.folder)/judge.png")
-    print("lab: modetest: \(try guest.run("cat /run/modetest")), \(Set(judge.pixels).count) colours")
-    #expect(judge.width == 1024 && judge.height == 768 && Set(judge.pixels).count > 8)
-    try expectSoon(judge, host, guest)
+    try guest.run("(sleep 1000 | modetest -M virtio_gpu -s Virtual-1:1024x768) >/run/modetest 2>&1 &")
+    try expectMirrored(host, guest, colours: 9)
+    print("lab: modetest: \(try guest.run("cat /run/modetest"))")
     #expect(backend.waitForExit(timeoutMilliseconds: 0) == nil)
   }
 
@@ -263,12 +247,30 @@ struct RegionTests {
 
   /// Waits until the mirror has brought a picture over.
   private func expectSoon(_ wanted: Picture, _ host: LabHost, _ guest: LabGuest) throws {
-    for _ in 0..<50 {
-      if try host.snapshot(vm: "web") == wanted { return }
+    let deadline = monotonicNanoseconds() + 30_000_000_000
+    while monotonicNanoseconds() < deadline {
+      if (try? host.snapshot(vm: "web")) == wanted { return }
       try LabHost.pause(milliseconds: 100)
     }
     let difference = try host.snapshot(vm: "web").difference(from: wanted) ?? "it came late"
     Issue.record("\(difference); the mirror said: \(try guest.run("cat /run/mirror"))")
+  }
+
+  /// Waits until the mirror shows what QEMU photographs, of that many colours at least: the guest may still be drawing.
+  private func expectMirrored(_ host: LabHost, _ guest: LabGuest, colours: Int, logs: String = "") throws {
+    let file = "\(host.folder)/judge.png"
+    let deadline = monotonicNanoseconds() + 60_000_000_000
+    var verdict = ""
+    while monotonicNanoseconds() < deadline {
+      try guest.qmp("screendump", arguments: #"{"filename":"\#(file)","format":"png"}"#)
+      let judge = try Picture(png: file)
+      let found = Set(judge.pixels).count
+      verdict = (try? host.snapshot(vm: "web").difference(from: judge) ?? "") ?? "no picture"
+      print("lab: QEMU sees \(judge.width)x\(judge.height), \(found) colours; the mirror: \(verdict)")
+      if judge.width == 1024, judge.height == 768, found >= colours, verdict.isEmpty { return }
+      try LabHost.pause(milliseconds: 300)
+    }
+    Issue.record("the mirror never showed it: \(verdict); \(try guest.run("cat /run/mirror \(logs)"))")
   }
 
   private func region(_ host: LabHost, _ arguments: [String]) throws -> ChildProcess {

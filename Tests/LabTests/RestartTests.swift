@@ -13,6 +13,7 @@ struct RestartTests {
       try CardGuest(host: host, vm: "small", width: 320, height: 240)
     )
     try small.flip(grey: 0x5A)
+    var seconds: [Double] = []
     for round in 0..<50 {
       // The daemon dies between flips, with a flip just begun, and with one half a vblank old.
       large.draw(grey: UInt8(round))
@@ -22,15 +23,19 @@ struct RestartTests {
 
       try host.restartDaemon()
 
+      let begun = monotonicNanoseconds()
       if round % 3 != 0 { try large.endFlip() }
       let grey = UInt32(round) * 0x01_0101
       try host.expect(vm: "large", shows: .solid(grey, width: 640, height: 480))
       try host.expect(vm: "small", shows: .solid(0x5A_5A5A, width: 320, height: 240))
+      seconds.append(Double(monotonicNanoseconds() - begun) / 1e9)
       if round % 10 == 9 { try small.flip(grey: 0x5A) }
       let scanout = try host.status().scanout(vm: "large")
       #expect(scanout.path == "direct")
       #expect(scanout.copiedBytes == 0)
     }
+    // The middle one: a machine that is busy elsewhere may be late now and then.
+    #expect(seconds.sorted()[25] < 1, "\(seconds.sorted())")
     #expect(large.backend.waitForExit(timeoutMilliseconds: 0) == nil)
     #expect(small.backend.waitForExit(timeoutMilliseconds: 0) == nil)
     large.end()
