@@ -32,6 +32,9 @@ struct Cadence: Sendable {
     due += (passedSlots(at: index) + 1 + extra) * refresh
   }
 
+  /// The least number of vblanks between two slots.
+  var leastVblanks: Int64 { refresh / rate }
+
   /// How many vblanks `slots` slots last, rounded up.
   func vblanks(ofSlots slots: Int64) -> Int64 { ceilingDivide(slots * refresh, rate) }
 

@@ -83,17 +83,8 @@ extension OutputScheduler {
     guard policy == .exclusive else { return }
     guard grant.holder != before || displayed == .tiles else { return }
     isDirty = true
-    for position in vms.indices where vms[position].id != grant.holder {
-      if vms[position].slot?.isRepeat == true { vms[position].slot = nil }
-      // What the last holder had copied but not committed does not come on screen any more.
-      for unseen in [vms[position].working, vms[position].completed] {
-        if let unseen { returnToSlot(position, unseen, into: &decisions) }
-      }
-      vms[position].completed = nil
-      vms[position].working = nil
-      vms[position].servedPromise = nil
-    }
-    if let holder = grant.holder, let position = position(of: holder) { repeatShown(of: position) }
+    for position in vms.indices where vms[position].id != grant.holder { setAside(position, into: &decisions) }
+    if isVisible, let holder = grant.holder, let position = position(of: holder) { repeatShown(of: position) }
   }
 
   /// Notes what this commit shows under `exclusive`, and asks for the host's picture if the holder has none.
@@ -102,7 +93,7 @@ extension OutputScheduler {
     let hasPicture =
       holder.map { vms[$0].hasReadyFrame || (vms[$0].shown != nil && displayed == .vm(vms[$0].id)) } ?? false
     let next: Displayed =
-      if let holder, hasPicture, !grant.isHung { .vm(vms[holder].id) } else { .fallback }
+      if isVisible, let holder, hasPicture, !grant.isHung { .vm(vms[holder].id) } else { .fallback }
     if next != displayed { isDirty = true }
     displayed = next
     decisions.showsFallback = next == .fallback

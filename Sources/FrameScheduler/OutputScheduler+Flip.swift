@@ -119,8 +119,11 @@ extension OutputScheduler {
     guard let flip = pendingFlip else { return }
     pendingFlip = nil
     var index = flip.index
-    if let timestamp { index = predictor.add(sequence: sequence, time: timestamp, notBefore: flip.index) }
+    if let timestamp, !followsCommits {
+      index = predictor.add(sequence: sequence, time: timestamp, notBefore: flip.index)
+    }
     doneIndex = max(doneIndex, index)
+    lastFlipAt = timestamp ?? now
     if !flip.isImmediate { timer.noteFlip(missedVblank: index > flip.index) }
     for position in vms.indices {
       guard let frame = vms[position].staged else { continue }
@@ -137,10 +140,13 @@ extension OutputScheduler {
   ) {
     let replaced = vms[position].shown?.id
     vms[position].shown = frame
+    // A commit that missed its vblank served a later one.
+    if !frame.isRepeat { vms[position].servedIndex = max(vms[position].servedIndex, index) }
     decisions.shown.append(
       ShownFrame(
         vm: vms[position].id, frame: frame.id, replaced: replaced == frame.id ? nil : replaced, readyAt: frame.ready))
     guard !frame.isRepeat else { return }
+    if followsCommits { noteVariableFlip(of: position, at: timestamp) }
     let latency = max(0, timestamp - frame.ready)
     vms[position].statistics.shown += 1
     vms[position].statistics.latencyNanoseconds += latency

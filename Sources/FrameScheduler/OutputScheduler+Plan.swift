@@ -21,6 +21,7 @@ extension OutputScheduler {
   mutating func makePlan(at now: Nanoseconds) -> Plan? {
     guard pendingFlip == nil, !(policy == .exclusive && grant.isLeased) else { return nil }
     refreshOutlooks()
+    if followsCommits { return makeVariablePlan(at: now) }
     let isImmediate = !predictor.isAnchored || (isAlone && commitsAtOnce(at: now))
     let lead = isImmediate ? timer.commitCost : timer.lead
     var first = predictor.isAnchored ? predictor.index(atOrAfter: now + lead) : doneIndex + 1
@@ -43,7 +44,8 @@ extension OutputScheduler {
       let unanchored = plan.map(\.latchBy) ?? now + timing.periodNanoseconds
       let latchBy = predictor.isAnchored ? predictor.time(of: index) - lead : unanchored
       return Plan(
-        index: index, wake: max(now, engineFreeAt), final: now, latchBy: latchBy, promiseBy: now, reserve: 0,
+        index: index, wake: max(now, engineFreeAt, capBarrier), final: now, latchBy: latchBy, promiseBy: now,
+        reserve: 0,
         isImmediate: true)
     }
     let latchBy = predictor.time(of: index) - timer.lead
@@ -58,6 +60,17 @@ extension OutputScheduler {
     return Plan(
       index: index, wake: max(wake, now, engineFreeAt), final: final, latchBy: latchBy,
       promiseBy: latchBy - promised - timer.blitOverrun - margin, reserve: reserve, isImmediate: false)
+  }
+
+  /// Before when a sole VM's cap lets no commit go: one that took less time than most would be a vblank early.
+  private var capBarrier: Nanoseconds {
+    guard predictor.isAnchored else { return .min }
+    var barrier = Nanoseconds.min
+    for position in vms.indices where vms[position].cap.isLimiting {
+      guard let eligible = eligibleIndex(position), eligible > 0 else { continue }
+      barrier = max(barrier, predictor.time(of: eligible - 1) + timing.periodNanoseconds / 32)
+    }
+    return barrier
   }
 
   /// The blit time that ready frames need for a vblank, what to keep for promised frames that may still come, and
@@ -89,9 +102,15 @@ extension OutputScheduler {
     guard isSeen(position) else { return nil }
     if vms[position].completed != nil || vms[position].working != nil { return 0 }
     guard let slot = vms[position].slot else { return nil }
-    if slot.isRepeat { return 0 }
+    if slot.isRepeat || followsCommits { return 0 }
     var index = vms[position].servedIndex + 1
-    if vms[position].cap.isLimiting { index = max(index, vms[position].cap.dueIndex) }
+    if vms[position].cap.isLimiting {
+      // After a frame that came late the next one is not hurried.
+      var open = max(vms[position].cap.dueIndex, vms[position].servedIndex + vms[position].cap.leastVblanks)
+      // What is promised at another step than the cap's is not held back by it.
+      if isPromised(position) { open = min(open, vms[position].floor.dueIndex) }
+      index = max(index, open)
+    }
     if holdsToFloor(position) { index = max(index, vms[position].floor.dueIndex) }
     return index
   }
@@ -116,7 +135,7 @@ extension OutputScheduler {
   /// Whether the policy keeps the VM's service level.
   @inline(__always)
   func isPromised(_ position: Int) -> Bool {
-    (policy == .sla || policy == .hybrid) && vms[position].configuration.serviceLevel != nil
+    (policy == .sla || policy == .hybrid) && vms[position].configuration.serviceLevel != nil && !followsCommits
   }
 
   /// Whether the VM gets no more than its promised rate.

@@ -96,13 +96,15 @@ extension OutputScheduler {
   /// Whether a VM's frames can come on screen under the policy.
   @inline(__always)
   func isSeen(_ position: Int) -> Bool {
-    policy != .exclusive || grant.holder == vms[position].id
+    isVisible && (policy != .exclusive || grant.holder == vms[position].id)
   }
 
   /// The least time between two releases: that of the VM's rate.
   private func releaseInterval(_ position: Int) -> Nanoseconds {
     var rate = vms[position].cap.rate
-    if !isSeen(position) { rate = min(rate, configuration.backgroundMillihertz) }
+    if !isSeen(position) {
+      rate = min(rate, vms[position].configuration.unseenMillihertz ?? configuration.backgroundMillihertz)
+    }
     if holdsToFloor(position) { rate = min(rate, vms[position].floor.rate) }
     return rate >= timing.refreshMillihertz ? timing.periodNanoseconds : 1_000_000_000_000 / rate
   }

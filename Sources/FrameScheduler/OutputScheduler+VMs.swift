@@ -35,7 +35,8 @@ extension OutputScheduler {
     vms[position].slotPromise = nil
     vms[position].protection = ProtectionState()
     let rates = (capCadence(configuration), floorCadence(configuration, phase))
-    vms[position].cap = rates.0
+    // The same cap goes on in its own step.
+    if rates.0.rate != vms[position].cap.rate { vms[position].cap = rates.0 }
     vms[position].floor = rates.1
     replan(at: now)
   }
@@ -158,8 +159,12 @@ extension OutputScheduler {
       return ServiceAdmission.Promise(level: promised, phase: vms[other].phase)
     }
     let admission = ServiceAdmission(configuration: configuration, timing: timing)
-    guard let phase = admission.phase(for: level, beside: others) else {
-      throw .infeasible(largestFeasibleMillihertz: admission.largestFeasibleRate(of: level, beside: others))
+    // More than its own cap cannot be promised to a VM.
+    let cap = candidate.rateCapMillihertz ?? .max
+    guard level.rateMillihertz <= cap, let phase = admission.phase(for: level, beside: others) else {
+      var within = level
+      within.rateMillihertz = min(level.rateMillihertz, cap)
+      throw .infeasible(largestFeasibleMillihertz: admission.largestFeasibleRate(of: within, beside: others))
     }
     return phase
   }

@@ -92,7 +92,7 @@ extension OutputScheduler {
       if vms[position].completed != nil {
         vms[position].stageCopied(into: &decisions)
       } else if vms[position].path == .plane, vms[position].working == nil, vms[position].slot != nil,
-        let eligible = eligibleIndex(position), eligible <= plan.index
+        let eligible = eligibleIndex(position), eligible <= plan.index, isOpen(position, at: now)
       {
         vms[position].stagePlane(for: plan.index, rules, into: &decisions)
       }

@@ -44,6 +44,13 @@ public struct OutputScheduler: Sendable {
   /// The model of the output's vblanks.
   public internal(set) var predictor: VblankPredictor
 
+  /// Whether anybody sees the output.
+  public internal(set) var isVisible = true
+
+  /// Whether the hardware refreshes when a frame comes.
+  var isVariable = false
+  var lastFlipAt: Nanoseconds?
+
   var vms: [VMState] = []
   /// For each place in the table: what the plan has to know of the VM, and the next time at which something other than a
   /// commit falls due for it, `.max` for never.
@@ -134,6 +141,11 @@ public struct OutputScheduler: Sendable {
   /// Whether `hybrid` holds a VM to its promised rate at present.
   public func isProtected(_ vm: VMID) -> Bool {
     position(of: vm).map { vms[$0].protection.isProtected } ?? false
+  }
+
+  /// The rate in millihertz that a VM's cap holds it to; `nil` where it has none below the refresh rate.
+  public func heldMillihertz(of vm: VMID) -> Int64? {
+    position(of: vm).flatMap { vms[$0].cap.isLimiting ? vms[$0].cap.rate : nil }
   }
 
   /// The adaptive red zone at present: the margin between the last moment for a commit and its vblank.

@@ -37,6 +37,8 @@ public struct VMConfiguration: Hashable, Sendable {
   public var isBackground = false
   /// The most frames per 1000 seconds that this VM gets under any policy; `nil` is the refresh rate.
   public var rateCapMillihertz: Int64?
+  /// The most frames per 1000 seconds while nobody sees the VM; `nil` is the scheduler's background rate.
+  public var unseenMillihertz: Int64?
   /// How the VM's frames reach the screen.
   public var path = FramePath.plane
   /// When the fence of a frame is released.
@@ -53,6 +55,9 @@ public struct VMConfiguration: Hashable, Sendable {
     try SchedulerConfiguration.check(.weight, weight, 1...10_000)
     if let rateCapMillihertz {
       try SchedulerConfiguration.check(.rateCapMillihertz, rateCapMillihertz, 1_000...1_000_000)
+    }
+    if let unseenMillihertz {
+      try SchedulerConfiguration.check(.rateCapMillihertz, unseenMillihertz, 1_000...1_000_000)
     }
     if let serviceLevel { try serviceLevel.validate() }
   }

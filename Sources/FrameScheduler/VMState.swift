@@ -50,6 +50,8 @@ struct VMState: Sendable {
   var firstUnreleased: FrameID?
   var firstUnreleasedAt: Nanoseconds = 0
   var releaseAllowedAt: Nanoseconds = .min / 2
+  /// From when on its rate allows the next frame, where the display follows the commits.
+  var opensAt: Nanoseconds = .min / 2
 
   /// The last vblank that the VM was served for: one frame for each vblank.
   var servedIndex: Int64 = -1

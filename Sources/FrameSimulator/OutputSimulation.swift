@@ -34,6 +34,8 @@ struct OutputSimulation {
   private var generation = 0
   private var armed: Nanoseconds?
   private var countedMisses: [Int64]
+  /// The last refresh of a display that follows the commits.
+  private var lastRefresh: (sequence: UInt64, time: Nanoseconds) = (0, .min / 2)
 
   init(
     _ workload: Workload, policy: SchedulingPolicy, seconds: Int, seed: UInt64,
@@ -53,6 +55,7 @@ struct OutputSimulation {
     random = SeededGenerator(seed: seed)
     memory = MemoryAdmission(capacityBytes: 1 << 30, overheadBytesPerVM: 1 << 20, selection: .agingBestFit, seed: seed)
     for position in guests.indices { try addVM(position) }
+    scheduler.setVariableRefresh(workload.isVariable, at: 0)
     if policy == .exclusive {
       try scheduler.requestExclusive(VMID(0), at: 0, into: &decisions)
     }
@@ -169,6 +172,13 @@ struct OutputSimulation {
 
   private mutating func scheduleFlip(committedAt time: Nanoseconds) {
     let period = workload.truePeriodNanoseconds
+    if scheduler.followsCommits {
+      // What the display does by itself when no frame comes is not simulated.
+      let refresh = max(time + Self.hardwareNanoseconds, lastRefresh.time + period)
+      lastRefresh = (lastRefresh.sequence + 1, refresh)
+      events.add(.flip(sequence: lastRefresh.sequence, time: refresh), at: refresh)
+      return
+    }
     let sequence = max(0, (time + Self.hardwareNanoseconds - Self.firstVblank + period - 1) / period)
     let vblank = Self.firstVblank + sequence * period
     let delay = workload.flipEventDelay > 0 ? Int64.random(in: 0...workload.flipEventDelay, using: &random) : 0

@@ -6,6 +6,8 @@ public struct Workload: Hashable, Sendable {
   public var name: String
   /// The refresh rate in millihertz.
   public var refreshMillihertz: Int64 = 60_000
+  /// Whether the display follows the commits, up to the refresh rate.
+  public var isVariable = false
   /// The VMs.
   public var guests: [GuestModel]
   /// The latest that the timer fires after its time; uniformly distributed.

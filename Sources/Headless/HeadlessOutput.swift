@@ -14,6 +14,7 @@ public final class HeadlessOutput: Output {
 
   private let name: String
   private let configured: DisplayMode
+  private let slowestMillihertz: Int?
   private var mode: DisplayMode
   private var grid: VblankGrid
   private let loop: EventLoop
@@ -21,6 +22,9 @@ public final class HeadlessOutput: Output {
   private var source: EventLoop.Source?
   private var pending: OutputFrame?
   private var pendingSequence: UInt64 = 0
+  private var pendingTime: UInt64 = 0
+  /// Where it can follow its commits: its refreshes.
+  private var variable: VariableVblanks?
   private var shown: OutputFrame?
   private var isClosed = false
 
@@ -31,9 +35,18 @@ public final class HeadlessOutput: Output {
 
   /// An output of that mode, whose vblank grid starts now.
   ///
-  /// - Parameter loop: the loop that will tell of flips; all use is on its thread.
-  public init(name: String, mode: DisplayMode, loop: EventLoop) throws(OutputError) {
+  /// - Parameters:
+  ///   - slowestMillihertz: makes it a display that can follow its commits, between this and the mode's rate; nil: one
+  ///     that cannot.
+  ///   - loop: the loop that will tell of flips; all use is on its thread.
+  public init(
+    name: String, mode: DisplayMode, slowestMillihertz: Int? = nil, loop: EventLoop
+  ) throws(OutputError) {
     guard HeadlessOutput.accepts(mode) else { throw .rejected("\(mode) is no mode of a headless output") }
+    if let slowestMillihertz, !(1...mode.refreshMillihertz).contains(slowestMillihertz) {
+      throw .rejected("no rates lie between \(slowestMillihertz) and \(mode.refreshMillihertz) mHz")
+    }
+    self.slowestMillihertz = slowestMillihertz
     self.name = name
     self.mode = mode
     self.loop = loop
@@ -53,9 +66,11 @@ public final class HeadlessOutput: Output {
 
   /// What is known of it now.
   public var info: OutputInfo {
-    OutputInfo(
+    var info = OutputInfo(
       name: name, kind: .headless, connected: !isClosed, mode: mode, modes: [configured], widthMillimetres: 0,
       heightMillimetres: 0, edid: [], cursorSize: HeadlessOutput.cursorSize, memoryKind: .memfd)
+    info.variableMillihertz = slowestMillihertz.map { $0...mode.refreshMillihertz }
+    return info
   }
 
   /// Whether a commit has not yet reached the screen.
@@ -106,9 +121,9 @@ public final class HeadlessOutput: Output {
       adopt(wanted)
     }
     pending = frame
-    pendingSequence = grid.sequence(at: monotonicNanoseconds()) + 1
+    (pendingTime, pendingSequence) = nextVblank(frame.isVariable)
     counters.commits &+= 1
-    timer.arm(deadlineNanoseconds: grid.time(of: pendingSequence))
+    timer.arm(deadlineNanoseconds: pendingTime)
   }
 
   /// Nothing: no hardware puts anything out.
@@ -138,12 +153,29 @@ public final class HeadlessOutput: Output {
     mode = wanted
   }
 
+  /// When a commit that is made now is on screen.
+  private func nextVblank(_ isVariable: Bool) -> (UInt64, UInt64) {
+    let now = monotonicNanoseconds()
+    let next = grid.sequence(at: now) + 1
+    guard isVariable, let slowestMillihertz else {
+      variable = nil
+      return (grid.time(of: next), next)
+    }
+    let vblanks =
+      variable
+      ?? VariableVblanks(
+        slowestMillihertz: UInt64(slowestMillihertz), fastestMillihertz: UInt64(mode.refreshMillihertz),
+        timeNanoseconds: grid.time(of: next - 1), sequence: next - 1)
+    variable = vblanks
+    return vblanks.next(after: now)
+  }
+
   private func vblank() {
-    let time = grid.time(of: pendingSequence)
     // An expiry that was told of in the same round in which the timer was armed anew is not this commit's.
-    guard let frame = pending, monotonicNanoseconds() >= time else { return }
+    guard let frame = pending, monotonicNanoseconds() >= pendingTime else { return }
     shown = frame
     pending = nil
-    onEvent?(.flipped(timeNanoseconds: time, sequence: pendingSequence))
+    variable?.shown(timeNanoseconds: pendingTime, sequence: pendingSequence)
+    onEvent?(.flipped(timeNanoseconds: pendingTime, sequence: pendingSequence))
   }
 }

@@ -29,7 +29,9 @@ struct Connector {
   let modes: [KMSMode]
   let properties: PropertyTable
   let description: ConnectorDescription
+}
 
+extension Connector {
   /// Reads a connector.
   ///
   /// The corresponding C functions are `drmModeGetConnector` and `drmModeGetConnectorCurrent`.

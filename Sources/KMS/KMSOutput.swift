@@ -21,6 +21,8 @@ public final class KMSOutput: Output {
   var modeBlob: PropertyBlob
   var request = AtomicRequest()
   var writeback: Writeback?
+  /// The lowest rate at which the monitor follows commits, in frames per 1000 seconds; nil where it does not.
+  var variableFloor: Int?
   private(set) var vblanks: VblankSource
   private var clips = DamageClips()
   let timer: TimerFD
@@ -68,6 +70,7 @@ public final class KMSOutput: Output {
     try showFirst(black)
     vblanks = VblankSource(device, pipeline.crtc.id, mode.mode)
     cursorSize = findCursorSize()
+    findVariableFloor()
     do {
       timerSource = try card.loop.add(timer.fd.raw) { [weak self] _ in self?.timerFired() }
     } catch {
@@ -80,10 +83,12 @@ public final class KMSOutput: Output {
   /// What is known of it now.
   public var info: OutputInfo {
     let about = connector.description
-    return OutputInfo(
+    var info = OutputInfo(
       name: about.name, kind: .kms, connected: isConnected && !isClosed, mode: mode.mode, modes: about.modes,
       widthMillimetres: about.widthMillimetres, heightMillimetres: about.heightMillimetres, edid: about.edid,
       cursorSize: cursorSize, memoryKind: .dmaBuf)
+    info.variableMillihertz = variableMillihertz
+    return info
   }
 
   /// Whether it is that connector of that card.
@@ -126,7 +131,8 @@ public final class KMSOutput: Output {
     }
     let placed = try place(picture, frame.source, fit)
     let next = Scene(
-      primary: placed.plane, cursor: try place(frame.cursor), overlays: try place(frame.overlays))
+      primary: placed.plane, cursor: try place(frame.cursor), overlays: try place(frame.overlays),
+      isVariable: frame.isVariable && variableMillihertz != nil)
     if let scene, placed.mode == mode {
       try flip(frame, from: scene, to: next)
     } else {
@@ -169,8 +175,10 @@ public final class KMSOutput: Output {
     defer { if blob != 0 { _ = drmModeDestroyPropertyBlob(device.fd.raw, blob) } }
     request.reset()
     next.appendFlip(to: &request, pipeline, after: last, redraws: redraws, clips: blob)
-    let target = vblanks.next(device, pipeline.crtc.id)
-    try submit(flags: 0, what: "the frame")
+    // A monitor that follows commits has no vblank to be late for; some drivers set the mode anew for the change.
+    let target = next.isVariable ? nil : vblanks.next(device, pipeline.crtc.id)
+    let changesRate = next.isVariable != last.isVariable
+    try submit(flags: changesRate ? UInt32(DRM_MODE_ATOMIC_ALLOW_MODESET) : 0, what: "the frame")
     scene = next
     pending = PendingCommit(frame: frame, target: target, waitsForKernel: true)
   }
@@ -269,7 +277,10 @@ public final class KMSOutput: Output {
   func connectorChanged(_ read: Connector?) {
     if isClosed { return }
     let connected = read?.description.connected ?? false
-    if let read, connected { connector = read }
+    if let read, connected {
+      connector = read
+      findVariableFloor()
+    }
     let isSame = connected == isConnected && (read.map { $0.description == lastDescription } ?? true)
     lastDescription = read?.description
     if isSame { return }

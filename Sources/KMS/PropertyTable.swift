@@ -55,10 +55,13 @@ struct PropertyTable {
 struct CRTCProperties: Equatable {
   let active: UInt32
   let modeID: UInt32
+  /// VRR_ENABLED; 0 where the driver knows no variable rates.
+  let variable: UInt32
 
   init(_ table: PropertyTable) throws(KMSError) {
     active = try table.required("ACTIVE")
     modeID = try table.required("MODE_ID")
+    variable = table.optional("VRR_ENABLED")
   }
 }
 

@@ -12,6 +12,7 @@ struct SavedState {
   /// Whether the connector showed a picture by this CRTC.
   let wasShowing: Bool
   private let mode: [UInt8]
+  private let wasVariable: Bool
   private let planes: [PlaneState]
 
   /// Reads the state of now.
@@ -23,6 +24,7 @@ struct SavedState {
         device, object: pipeline.crtc.id, type: UInt32(DRM_MODE_OBJECT_CRTC), name: "CRTC")
       wasShowing = crtc.value("ACTIVE") == 1 && connector.value("CRTC_ID") == UInt64(pipeline.crtc.id)
       mode = device.blob(crtc.value("MODE_ID"))
+      wasVariable = crtc.value("VRR_ENABLED") == 1
       var tables: [PropertyTable] = []
       for plane in allPlanes {
         tables.append(
@@ -59,6 +61,7 @@ struct SavedState {
       request.begin(pipeline.crtc.id)
       request.set(pipeline.crtcProperties.active, 1)
       request.set(pipeline.crtcProperties.modeID, UInt64(blob.id))
+      pipeline.crtcProperties.appendVariable(wasVariable, to: &request)
       for (id, properties) in pipeline.planes where !planes.contains(where: { $0.id == id }) {
         request.begin(id)
         request.set(properties.framebufferID, 0)
@@ -111,5 +114,6 @@ extension Pipeline {
     request.begin(crtc.id)
     request.set(crtcProperties.active, 0)
     request.set(crtcProperties.modeID, 0)
+    crtcProperties.appendVariable(false, to: &request)
   }
 }

@@ -35,6 +35,8 @@ struct Scene: Equatable {
   /// nil hides the cursor.
   var cursor: PlaneScene?
   var overlays = OverlayScenes()
+  /// Whether the monitor's rate follows the commits.
+  var isVariable = false
 
   /// All of it, mode included, as after darkness or for a change of the mode.
   func appendModeset(to request: inout AtomicRequest, _ pipeline: Pipeline, modeBlob: UInt32) {
@@ -43,6 +45,7 @@ struct Scene: Equatable {
     request.begin(pipeline.crtc.id)
     request.set(pipeline.crtcProperties.active, 1)
     request.set(pipeline.crtcProperties.modeID, UInt64(modeBlob))
+    pipeline.crtcProperties.appendVariable(isVariable, to: &request)
     primary.append(
       to: &request, plane: pipeline.primary.id, pipeline.primaryProperties, crtc: pipeline.crtc.id)
     for plane in pipeline.overlays.indices { appendOverlay(plane, to: &request, pipeline) }
@@ -59,6 +62,7 @@ struct Scene: Equatable {
   ) {
     request.begin(pipeline.crtc.id)
     request.set(pipeline.crtcProperties.active, 1)
+    if isVariable != last.isVariable { pipeline.crtcProperties.appendVariable(isVariable, to: &request) }
     let changesPicture = primary != last.primary || redraws
     if changesPicture {
       primary.append(

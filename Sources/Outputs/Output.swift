@@ -75,6 +75,8 @@ public struct OutputFrame {
   public var cursor: CursorState?
   /// Pictures over this one, on planes of their own.
   public var overlays = Overlays()
+  /// Whether the display follows this output's commits from this one on (`OutputInfo.variableMillihertz`).
+  public var isVariable = false
 
   /// A frame of that buffer.
   public init(buffer: (any ScanoutBuffer)?, source: Rect, damage: DamageRegion, cursor: CursorState?) {
@@ -141,8 +143,11 @@ public struct OutputInfo: Equatable, Sendable {
   public var cursorSize: Int
   /// Where the buffers made for it lie.
   public var memoryKind: MemoryKind
+  /// The rates in frames per 1000 seconds between which the display can follow commits; nil where it cannot. The lower
+  /// one is 0 where the monitor does not say.
+  public var variableMillihertz: ClosedRange<Int>?
 
-  /// All fields.
+  /// All fields but `variableMillihertz`, which is nil.
   public init(
     name: String, kind: OutputKind, connected: Bool, mode: DisplayMode, modes: [DisplayMode], widthMillimetres: Int,
     heightMillimetres: Int, edid: [UInt8], cursorSize: Int, memoryKind: MemoryKind

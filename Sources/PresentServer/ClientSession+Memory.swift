@@ -60,7 +60,11 @@ extension ClientSession {
   }
 
   func importBuffer(_ imported: ImportBuffer, _ number: UInt64, _ fds: inout ReceivedFDs) {
-    guard target(imported.scanout, imported.generation, imported.bufferID, number) != nil else { return }
+    guard let (_, presenter) = target(imported.scanout, imported.generation, imported.bufferID, number) else { return }
+    if imported.memoryKind == .memfd, hello?.kind == .vm, settings.outlastsGuest, !presenter.isTiled {
+      let why = "a guest waits 50 ms for a flip, not for those of a cap of \(settings.cappedHertz ?? 0) frames a second"
+      return refuse(.refused, imported.scanout, why, number)
+    }
     do throws(PresentProtocolError) {
       let memory: ImportedMemory
       switch imported.memoryKind {

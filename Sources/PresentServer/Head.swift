@@ -108,6 +108,18 @@ final class Head {
     feed?.outputLost()
   }
 
+  /// Has the client make its buffers anew: what it may have of them has changed. What is on screen stays there.
+  func renewBuffers() {
+    guard let tile, feed == nil else { return }
+    session.withdrawRequests(of: index)
+    for buffer in buffers.values { buffer.head = nil }
+    buffers.removeAll(keepingCapacity: true)
+    supersedeFenced()
+    tile.needsFullDamage = true
+    generation += 1
+    describe()
+  }
+
   /// Sends the output's description.
   func describe() {
     guard let tile else { return }

@@ -26,8 +26,12 @@ extension Presenter {
     spare = Picture.none
     let begun = now
     do throws(OutputError) {
+      let isDark = power.effective != .on
       let isCommitted =
-        try isTiled ? commitTiles(&picture, isFull) : commitFocused(&picture, showsFallback ? nil : focusedTile, isFull)
+        try isDark
+        ? commitDarkness()
+        : isTiled ? commitTiles(&picture, isFull) : commitFocused(&picture, showsFallback ? nil : focusedTile, isFull)
+      if isCommitted && !isDark { (power.committed, power.black) = (.on, nil) }
       guard isCommitted else {
         spare = picture
         for tile in tiles { tile.isCursorChanged = false }
@@ -84,19 +88,22 @@ extension Presenter {
   func flipped(timeNanoseconds: UInt64, sequence: UInt64) {
     guard let shown = inFlight.take() else { return run() }
     lastSequence = sequence
-    var old = onScreen
-    onScreen = shown
-    for index in onScreen.entries.indices {
-      guard let head = onScreen.entries[index].reportTo.take() else { continue }
-      head.frameDone(
-        onScreen.entries[index].frame.number, .flipped, timeNanoseconds: timeNanoseconds, sequence: sequence)
-    }
-    old.endUse()
-    spare = old
     let now = now
     // A driver whose flips are told in another clock's time, or none, is not predicted.
     let time = Nanoseconds(clamping: timeNanoseconds)
     let isPlausible = abs(now - time) < 1_000_000_000
+    var old = onScreen
+    onScreen = shown
+    settleOwed(leaving: old)
+    for index in onScreen.entries.indices {
+      guard let head = onScreen.entries[index].reportTo.take() else { continue }
+      let entry = onScreen.entries[index]
+      answerFlip(
+        entry.frame.number, of: head, entry.tile, timeNanoseconds: timeNanoseconds, sequence: sequence,
+        flippedAt: isPlausible ? time : now)
+    }
+    old.endUse()
+    spare = old
     // A guest's mode may have another rate.
     scheduler.setTiming(Presenter.timing(of: output.info.mode), at: now)
     scheduler.flipDone(sequence: sequence, timestamp: isPlausible ? time : nil, at: now, into: &decisions)

@@ -25,7 +25,8 @@ extension Presenter {
 
   /// Commits a screen on which nobody shows anything, so that the monitor sleeps; false where it does.
   func commitNothing() throws(OutputError) -> Bool {
-    if onScreen.entries.isEmpty { return false }
+    // Of an output that was blank the monitor shows black.
+    if onScreen.entries.isEmpty, power.committed != .blank { return false }
     let nothing = OutputFrame(buffer: nil, source: .empty, damage: DamageRegion(), cursor: nil)
     try output.commit(nothing, fit: .mode(output.info.mode))
     composer.invalidate()
@@ -71,8 +72,10 @@ extension Presenter {
     var origin = (0, 0)
     if case .centered(let x, let y) = method { origin = (x, y) }
     let state = tile.cursor.map { CursorState(buffer: $0.buffer.buffer, x: $0.x + origin.0, y: $0.y + origin.1) }
-    try output.commit(
-      OutputFrame(buffer: frame.buffer.buffer, source: frame.source, damage: frame.damage, cursor: state), fit: method)
+    var shown = OutputFrame(
+      buffer: frame.buffer.buffer, source: frame.source, damage: frame.damage, cursor: state)
+    shown.isVariable = scheduler.followsCommits
+    try output.commit(shown, fit: method)
     composer.invalidate()
     tile.composeReason = nil
     return origin
@@ -87,10 +90,11 @@ extension Presenter {
     let state =
       blendsCursor ? nil : tile.cursor.map { CursorState(buffer: $0.buffer.buffer, x: $0.x + x, y: $0.y + y) }
     let mode = output.info.mode
-    try output.commit(
-      OutputFrame(
-        buffer: composed.buffer, source: Rect(width: mode.width, height: mode.height), damage: composed.damage,
-        cursor: state), fit: .mode(mode))
+    var shown = OutputFrame(
+      buffer: composed.buffer, source: Rect(width: mode.width, height: mode.height), damage: composed.damage,
+      cursor: state)
+    shown.isVariable = scheduler.followsCommits
+    try output.commit(shown, fit: .mode(mode))
     composer.committed(composed)
     tile.composeReason = reason
     return (x, y)

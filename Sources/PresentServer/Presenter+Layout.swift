@@ -70,6 +70,7 @@ extension Presenter {
 
   /// The client leaves: what waits is superseded, its part of the screen becomes blank.
   func detach(_ tile: Tile) {
+    settleOwed(tile)
     while !tile.held.isEmpty { supersede(tile.held.removeLast(), of: tile) }
     if var picture = inFlight {
       inFlight = nil

@@ -59,8 +59,16 @@ final class Presenter {
   var canvas: TileCanvas?
   var planes = PlaneDistribution()
   var hasCursorPlane: Bool
+  /// When its rate follows its frames, and whether it can.
+  var variableRefresh = VariableRefresh.off
+  var isVariableCapable: Bool
 
-  private let loop: EventLoop
+  /// Whether it is on, and why not.
+  var power = PowerState()
+  /// Takes one line for an event that no client is to blame for.
+  var log: (String) -> Void = { _ in }
+
+  let loop: EventLoop
   private let timer: TimerFD
   private var timerSource: EventLoop.Source?
   /// What the timer is set to; it may be earlier than needed.
@@ -80,6 +88,7 @@ final class Presenter {
     let info = output.info
     homeMode = info.mode
     hasCursorPlane = info.cursorSize > 0
+    isVariableCapable = info.variableMillihertz != nil
     composer = Composer(output)
     scheduler = Presenter.makeScheduler(info.mode)
     timer = try TimerFD()
@@ -116,6 +125,8 @@ final class Presenter {
   func close() {
     if let source = timerSource.take() { loop.remove(source) }
     timer.disarm()
+    power.timer = nil
+    power.black = nil
     output.onEvent = nil
     output.close()
   }
@@ -153,11 +164,13 @@ final class Presenter {
     if isRunning { return }
     isRunning = true
     defer { isRunning = false }
+    updateVariableRefresh()
     // A bounded number of decisions, so that the loop's other events get their turn.
     for _ in 0..<64 {
       if !leasing.lessees.isEmpty { settleLease() }
-      guard let wake = scheduler.nextWake else { return }
       let now = now
+      settleOwed(at: now)
+      guard let wake = nextWake else { return }
       if wake > now { return arm(UInt64(wake)) }
       // A commit of which nothing is known any more: its flip comes first.
       if inFlight == nil, output.isCommitPending { return }
@@ -169,6 +182,11 @@ final class Presenter {
       if hasLost { queueAll() }
     }
     arm(monotonicNanoseconds())
+  }
+
+  private var nextWake: Nanoseconds? {
+    guard let owed = nextOwed else { return scheduler.nextWake }
+    return min(owed, scheduler.nextWake ?? .max)
   }
 
   /// An earlier time that it is set to already does no harm: nothing is due then, and it is set anew.
@@ -184,6 +202,7 @@ final class Presenter {
     canvas = nil
     let info = output.info
     hasCursorPlane = info.cursorSize > 0
+    isVariableCapable = info.variableMillihertz != nil
     if !info.modes.contains(homeMode) { homeMode = info.modes.first ?? info.mode }
     scheduler.setTiming(Presenter.timing(of: info.mode), at: now)
     // A commit that went down with the monitor is never told of.

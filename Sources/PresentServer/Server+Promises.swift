@@ -72,6 +72,11 @@ extension Server {
     _ vm: String, _ settings: VMSettings, _ line: Int, _ error: SchedulerError
   ) -> SettingsError {
     guard case .infeasible(let largest) = error else { return SettingsError(line, "\(vm): \(error)") }
+    if let promised = settings.promisedHertz, let cap = settings.cappedHertz, cap < promised {
+      return SettingsError(
+        line,
+        "\(promised) frames a second cannot be promised to \(vm) with a cap of \(cap); the most is \(largest / 1000)")
+    }
     return SettingsError(
       line,
       "\(settings.promisedHertz ?? 0) frames a second cannot be promised to \(vm) beside the others; "
@@ -96,6 +101,23 @@ extension SettingsPlan {
   func leasePolicy(of presenter: Presenter) -> LeasePolicy {
     outputs.last { $0.lease != nil && ($0.output ?? presenter.name) == presenter.name }?.lease
       ?? presenter.leasing.policy
+  }
+
+  /// After what time an output goes dark once the plan is in force, and whether a command turns it on or off.
+  func power(of presenter: Presenter) -> (limits: IdleLimits, command: OutputPower?) {
+    var limits = presenter.power.limits
+    var command: OutputPower?
+    for change in outputs where (change.output ?? presenter.name) == presenter.name {
+      limits.take(change.power)
+      command = change.power.power ?? command
+    }
+    return (limits, command)
+  }
+
+  /// When an output's rate follows its frames once the plan is in force.
+  func variableRefresh(of presenter: Presenter) -> VariableRefresh {
+    let change = outputs.last { $0.variableRefresh != nil && ($0.output ?? presenter.name) == presenter.name }
+    return change?.variableRefresh ?? presenter.variableRefresh
   }
 
   /// Changes in such an order that promises which end make room for those that begin.

@@ -18,6 +18,7 @@ extension Server {
     let limits = try memoryLimits(plan)
 
     memory.take(plan.memory, limits)
+    let renewed = plan.vms.filter { $0.settings.outlastsGuest != settings(ofVM: $0.vm).outlastsGuest }
     for change in plan.vms { remember(change.settings, ofVM: change.vm) }
     for (presenter, layout) in layouts where layout != presenter.layout { setLayout(layout, presenter) }
     for presenter in presenters {
@@ -27,8 +28,16 @@ extension Server {
       if limits != presenter.limits { presenter.setLimits(limits) }
       let lease = plan.leasePolicy(of: presenter)
       if lease != presenter.leasing.policy { presenter.setLeasePolicy(lease) }
+      let rule = plan.variableRefresh(of: presenter)
+      if rule != presenter.variableRefresh { presenter.setVariableRefresh(rule) }
+      let power = plan.power(of: presenter)
+      if power.limits != presenter.power.limits { presenter.setIdleLimits(power.limits) }
+      if let command = power.command { presenter.setPower(command) }
     }
     configure(plan.vms)
+    for session in sessions where renewed.contains(where: { $0.vm == session.hello?.name }) {
+      for head in session.heads { head.renewBuffers() }
+    }
     for change in plan.vms where change.outputsLine != nil { moveHeads(ofVM: change.vm) }
     if let focus = plan.focus, let tile = focusable(focus.vm) { tile.presenter.focus(tile) }
     if let revoke = plan.revoke { presenters.first { $0.name == revoke.output }?.revoke() }

@@ -271,6 +271,7 @@ public final class Server {
   // MARK: - Scanouts and outputs
 
   private func watch(_ presenter: Presenter) {
+    presenter.log = write
     presenter.output.onEvent = { [weak self, weak presenter] event in
       guard let presenter else { return }
       switch event {

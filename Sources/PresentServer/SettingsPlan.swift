@@ -12,6 +12,8 @@ struct SettingsPlan {
     var policy: SchedulingPolicy?
     var limits = ExclusiveLimits.Change()
     var lease: LeasePolicy?
+    var power = IdleLimits.Change()
+    var variableRefresh: VariableRefresh?
   }
 
   struct VMChange {
@@ -103,8 +105,25 @@ struct SettingsPlan {
     case "max-hold": change.limits.maximumHoldSeconds = try entry.number(0...86_400)
     case "watchdog": change.limits.watchdogSeconds = try entry.number(0...86_400)
     case "lease": change.lease = try LeasePolicy(setting: try entry.text(), entry.line)
+    case "power":
+      let name = try entry.text()
+      guard let power = OutputPower(rawValue: name) else {
+        throw SettingsError(entry.line, "an output's power is on, blank or off, not \(name)")
+      }
+      change.power.power = power
+    case "vrr":
+      let name = try entry.text()
+      guard let rule = VariableRefresh(rawValue: name) else {
+        throw SettingsError(entry.line, "vrr is off or single, not \(name)")
+      }
+      change.variableRefresh = rule
+    case "idle-blank": change.power.blankSeconds = try entry.number(0...86_400)
+    case "idle-off": change.power.offSeconds = try entry.number(0...86_400)
     default:
-      throw SettingsError(entry.line, "an output has layout, policy, max-hold, watchdog and lease, not \(entry.key)")
+      throw SettingsError(
+        entry.line,
+        "an output has layout, policy, max-hold, watchdog, lease, power, idle-blank, idle-off and vrr, not \(entry.key)"
+      )
     }
     outputs.append(change)
   }
@@ -126,8 +145,12 @@ struct SettingsPlan {
       let hertz = try entry.number(0...1_000)
       vms[place].settings.promisedHertz = hertz == 0 ? nil : hertz
     case "cap":
+      vms[place].line = entry.line
       let hertz = try entry.number(0...1_000)
       vms[place].settings.cappedHertz = hertz == 0 ? nil : hertz
+    case "unseen-cap":
+      let hertz = try entry.number(0...1_000)
+      vms[place].settings.unseenHertz = hertz == 0 ? nil : hertz
     case "max-memory":
       vms[place].memoryLine = entry.line
       vms[place].settings.memoryLimitBytes = try entry.byteCount()
@@ -136,7 +159,9 @@ struct SettingsPlan {
       vms[place].settings.outputs = try entry.text().split(separator: ",").map { name in
         String(name.drop { $0 == " " }.reversed().drop { $0 == " " }.reversed())
       }
-    default: throw SettingsError(entry.line, "a VM has weight, sla, cap, max-memory and outputs, not \(entry.key)")
+    default:
+      throw SettingsError(
+        entry.line, "a VM has weight, sla, cap, unseen-cap, max-memory and outputs, not \(entry.key)")
     }
   }
 }

@@ -1,3 +1,4 @@
+import FrameScheduler
 import GraphicsMemory
 import LinuxIO
 import Outputs
@@ -55,8 +56,8 @@ extension Tile {
   /// nobody sees is the newest frame.
   func pictureOfFrame() throws -> MappedBuffer {
     let shown = presenter.leasing.current == nil ? presenter.onScreen.entry(of: id) : nil
-    guard let frame = shown?.frame ?? newest, presenter.isVisible(self) || shown == nil && held.last?.isReported == true
-    else {
+    let isUnseen = shown == nil && (held.last?.isReported == true || !presenter.scheduler.isVisible)
+    guard let frame = shown?.frame ?? newest, presenter.isVisible(self) || isUnseen else {
       let mode = presenter.mode(of: self)
       return try newPicture(Rect(width: mode.width, height: mode.height))
     }

@@ -56,6 +56,14 @@ extension Server {
         json.field("sinceNanoseconds", lessee.sinceNanoseconds)
       }
     }
+    json.field("vrr", presenter.variableRefresh.rawValue)
+    json.field("variableSlowestMillihertz", info.variableMillihertz?.lowerBound ?? 0)
+    json.field("variableFastestMillihertz", info.variableMillihertz?.upperBound ?? 0)
+    json.field("isVariable", presenter.scheduler.followsCommits)
+    json.field("power", presenter.power.effective.rawValue)
+    json.field("powerReason", presenter.power.reason)
+    json.field("idleBlankSeconds", presenter.power.limits.blankSeconds ?? 0)
+    json.field("idleOffSeconds", presenter.power.limits.offSeconds ?? 0)
     json.array("vms") { json in
       for tile in presenter.tiles {
         json.object { json in
@@ -83,6 +91,7 @@ extension Server {
     json.field("weight", settings.weight)
     json.field("promisedHertz", settings.promisedHertz ?? 0)
     json.field("cappedHertz", settings.cappedHertz ?? 0)
+    json.field("unseenHertz", settings.unseenHertz ?? 2)
     json.array("scanouts") { json in
       for head in session.heads { json.object { json in report(head, &json) } }
     }

@@ -8,11 +8,19 @@ public struct VMSettings: Equatable, Sendable {
   public var promisedHertz: Int64?
   /// The most frames per second that it gets; nil: the refresh rate.
   public var cappedHertz: Int64?
+  /// The most frames per second while nobody sees it; nil: 2.
+  public var unseenHertz: Int64?
   /// Bytes of host buffers that it may hold; nil: the server's limit.
   public var memoryLimitBytes: Int?
 
   /// The output of each scanout; none, and where there are too few, it is as the VM wishes.
   public var outputs: [String] = []
+
+  /// Linux waits 50 ms for a flip, then draws on; with a lower cap it would draw into what is on screen.
+  static let slowestPacedHertz: Int64 = 24
+
+  /// Whether its frames come on screen so rarely that a guest does not wait for them.
+  var outlastsGuest: Bool { cappedHertz.map { $0 < VMSettings.slowestPacedHertz } ?? false }
 
   /// The settings of a VM of which nothing was said.
   public init() {}
@@ -30,6 +38,7 @@ public struct VMSettings: Equatable, Sendable {
     configuration.weight = weight
     configuration.path = frameNanoseconds > 0 ? .blit : .plane
     configuration.rateCapMillihertz = cappedHertz.map { $0 * 1000 }
+    configuration.unseenMillihertz = unseenHertz.map { $0 * 1000 }
     if let promisedHertz {
       configuration.serviceLevel = ServiceLevel(
         rateMillihertz: promisedHertz * 1000, frameNanoseconds: frameNanoseconds)

@@ -120,6 +120,52 @@ struct ExclusiveCommand: ParsableCommand {
   }
 }
 
+/// `framepath power`.
+struct PowerCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "power",
+    abstract: "Turns outputs on, blank or off, or says when they go dark by themselves.",
+    discussion: """
+      blank: a black picture, the monitor stays on. off: the monitor sleeps. Either lasts until the next command; VMs \
+      are not told, and draw at the rate of those that nobody sees. An output that went dark by itself comes on again \
+      with the next frame, or move of the cursor, of a VM that it shows.
+
+      Examples:
+        framepath power off
+        framepath power --output HDMI-A-1 on
+        framepath power --idle-blank 600 --idle-off 900
+        framepath power --output DP-1 --vrr single
+      """)
+
+  @Option(help: ArgumentHelp("One output; else all of them.", valueName: "name")) var output: String?
+  @Option(help: ArgumentHelp("Seconds without a change after which it is blank; 0 for never.", valueName: "seconds"))
+  var idleBlank: Int?
+  @Option(help: ArgumentHelp("Seconds without a change after which it is off; 0 for never.", valueName: "seconds"))
+  var idleOff: Int?
+  @Option(
+    help: ArgumentHelp(
+      "single: the monitor's rate follows the frames of a VM that has it to itself, where it can. off: never.",
+      valueName: "when"))
+  var vrr: String?
+  @Argument(help: ArgumentHelp("on, blank or off.", valueName: "power")) var power: String?
+  @OptionGroup var daemon: DaemonOptions
+
+  func validate() throws {
+    guard power != nil || idleBlank != nil || idleOff != nil || vrr != nil else {
+      throw ValidationError("Say what to do: on, blank, off, --idle-blank, --idle-off or --vrr.")
+    }
+  }
+
+  func run() throws {
+    var lines = [try table(output)]
+    if let power { lines.append("power = \(try quoted(power))") }
+    if let idleBlank { lines.append("idle-blank = \(idleBlank)") }
+    if let idleOff { lines.append("idle-off = \(idleOff)") }
+    if let vrr { lines.append("vrr = \(try quoted(vrr))") }
+    try change(lines.joined(separator: "\n"), daemon)
+  }
+}
+
 /// `framepath vm`.
 struct VMCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
@@ -140,6 +186,9 @@ struct VMCommand: ParsableCommand {
     var weight: Int?
     @Option(help: ArgumentHelp("Frames per second that it is promised; 0 for none.", valueName: "hz")) var sla: Int?
     @Option(help: ArgumentHelp("The most frames per second that it gets; 0 for all.", valueName: "hz")) var cap: Int?
+    @Option(
+      help: ArgumentHelp("The most frames per second while nobody sees it; 0 for 2, the default.", valueName: "hz"))
+    var unseenCap: Int?
     @Option(help: ArgumentHelp("Bytes of buffers that it may hold, such as 256M.", valueName: "size"))
     var maxMemory: String?
     @Option(
@@ -150,8 +199,8 @@ struct VMCommand: ParsableCommand {
     @OptionGroup var daemon: DaemonOptions
 
     func validate() throws {
-      guard weight != nil || sla != nil || cap != nil || maxMemory != nil || outputs != nil else {
-        throw ValidationError("Say what to set: --weight, --sla, --cap, --max-memory or --outputs.")
+      guard weight != nil || sla != nil || cap != nil || unseenCap != nil || maxMemory != nil || outputs != nil else {
+        throw ValidationError("Say what to set: --weight, --sla, --cap, --unseen-cap, --max-memory or --outputs.")
       }
     }
 
@@ -160,6 +209,7 @@ struct VMCommand: ParsableCommand {
       if let weight { lines.append("weight = \(weight)") }
       if let sla { lines.append("sla = \(sla)") }
       if let cap { lines.append("cap = \(cap)") }
+      if let unseenCap { lines.append("unseen-cap = \(unseenCap)") }
       if let maxMemory { lines.append("max-memory = \(try quoted(maxMemory))") }
       if let outputs { lines.append("outputs = \(try quoted(outputs))") }
       try change(lines.joined(separator: "\n"), daemon)

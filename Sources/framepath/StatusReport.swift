@@ -14,6 +14,7 @@ struct StatusReport: Decodable {
     var commits: UInt64
     var missedVblanks: UInt64
     var connected: Bool?
+    var power: String?
     var vm: String?
     var lessee: Lessee?
 
@@ -73,9 +74,10 @@ struct StatusReport: Decodable {
     var table = TextTable(["OUTPUT", "KIND", "MODE", ">COMMITS", ">MISSED", "VM"])
     for output in outputs {
       let hertz = Double(output.refreshMillihertz) / 1000
-      let mode =
+      var mode =
         output.connected == false
         ? "no monitor" : "\(output.width)x\(output.height)@\(TextTable.fixed(hertz, decimals: 2))"
+      if let power = output.power, power != "on" { mode += " \(TextTable.printable(power))" }
       let counters = ["\(output.commits)", "\(output.missedVblanks)"]
       table.add([output.name, output.kind, mode] + counters + [StatusReport.known(output.vm)])
       if let lessee = output.lessee {

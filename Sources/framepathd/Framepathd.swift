@@ -22,7 +22,7 @@ struct Framepathd: ParsableCommand {
   @Option(
     name: .long,
     help: ArgumentHelp(
-      "auto, headless[:WxH[@Hz]] or kms:/dev/dri/card0[:CONNECTOR[:WxH[@Hz]]]; repeatable.",
+      "auto, headless[:WxH[@Hz]], headless:WxH@Hz-Hz (a variable rate) or kms:/dev/dri/card0[:CONNECTOR[:WxH[@Hz]]]; repeatable.",
       valueName: "output"))
   var output: [OutputChoice] = [.auto]
 

@@ -6,7 +6,7 @@ enum OutputChoice: ExpressibleByArgument, Equatable {
   /// Every free KMS card with a monitor, else one headless output.
   case auto
   /// A screen without a monitor.
-  case headless(DisplayMode)
+  case headless(DisplayMode, slowestMillihertz: Int? = nil)
   /// A card, or one of its connectors, perhaps in a certain mode.
   case kms(card: String, connector: String?, mode: DisplayMode?)
 
@@ -18,8 +18,13 @@ enum OutputChoice: ExpressibleByArgument, Equatable {
     case ("auto", 1): self = .auto
     case ("headless", 1): self = .headless(OutputChoice.headlessDefault)
     case ("headless", 2):
-      guard let mode = DisplayMode(parts[1]) else { return nil }
-      self = .headless(mode)
+      if let mode = DisplayMode(parts[1]) {
+        self = .headless(mode)
+      } else if let (mode, slowest) = OutputChoice.variable(parts[1]) {
+        self = .headless(mode, slowestMillihertz: slowest)
+      } else {
+        return nil
+      }
     case ("kms", 2...4):
       guard parts[1].hasPrefix("/") else { return nil }
       var mode: DisplayMode?
@@ -34,5 +39,15 @@ enum OutputChoice: ExpressibleByArgument, Equatable {
       self = .kms(card: parts[1], connector: connector, mode: mode)
     default: return nil
     }
+  }
+
+  /// `1920x1080@48-144`: a screen whose rate follows its frames.
+  private static func variable(_ text: String) -> (DisplayMode, Int)? {
+    guard let at = text.lastIndex(of: "@"), let dash = text[at...].firstIndex(of: "-"),
+      let slowest = DisplayMode(String(text[..<dash])),
+      let mode = DisplayMode("\(text[...at])\(text[text.index(after: dash)...])"),
+      slowest.refreshMillihertz < mode.refreshMillihertz
+    else { return nil }
+    return (mode, slowest.refreshMillihertz)
   }
 }

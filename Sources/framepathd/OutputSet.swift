@@ -28,7 +28,7 @@ final class OutputSet {
       for choice in choices {
         switch choice {
         case .auto: try addAll()
-        case .headless(let mode): try addHeadless(mode)
+        case .headless(let mode, let slowest): try addHeadless(mode, slowestMillihertz: slowest)
         case .kms(let path, let connector?, let mode):
           try addOrAwait(connector, mode, of: try card(path))
         case .kms(let path, nil, _): try addAll(of: try card(path))
@@ -121,9 +121,11 @@ final class OutputSet {
     outputs.append(NamedOutput(name: isTaken ? "\(name)-\(cardName)" : name, output: output))
   }
 
-  private func addHeadless(_ mode: DisplayMode, isFallback: Bool = false) throws {
+  private func addHeadless(
+    _ mode: DisplayMode, slowestMillihertz: Int? = nil, isFallback: Bool = false
+  ) throws {
     let name = "headless-\(outputs.count { $0.output.info.kind == .headless })"
-    let output = try HeadlessOutput(name: name, mode: mode, loop: loop)
+    let output = try HeadlessOutput(name: name, mode: mode, slowestMillihertz: slowestMillihertz, loop: loop)
     outputs.append(NamedOutput(name: name, output: output, isFallback: isFallback))
   }
 }

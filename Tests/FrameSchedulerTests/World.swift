@@ -56,6 +56,7 @@ struct World {
   private var lastFrame: [VMID: UInt64] = [:]
   private var onScreen: [VMID: FrameID] = [:]
   private var flipAt: Nanoseconds?
+  private var lastFlipAt: Nanoseconds = -1_000_000_000
   private let releaseTimeout: Nanoseconds
 
   init(
@@ -137,7 +138,8 @@ struct World {
       now = max(now, next)
       if let flip = flipAt, flip <= wake {
         flipAt = nil
-        let sequence = UInt64((flip - Self.firstVblank) / period)
+        lastFlipAt = flip
+        let sequence = UInt64(max(0, flip - Self.firstVblank) / period)
         scheduler.flipDone(sequence: sequence, timestamp: flip, at: now, into: &decisions)
         checkStart()
         noteFlip(at: flip)
@@ -189,6 +191,10 @@ struct World {
         latchLog.append(decisions.latches)
         commits.append(begun)
         scheduler.commitDone(begunAt: begun, at: now)
+        if scheduler.followsCommits {
+          flipAt = max(now + 50_000, lastFlipAt + period)
+          break
+        }
         flipAt = Self.firstVblank + max(0, (now + 50_000 - Self.firstVblank + period - 1) / period) * period
         break
       }

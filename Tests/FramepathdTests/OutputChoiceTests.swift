@@ -11,6 +11,9 @@ struct OutputChoiceTests {
     #expect(OutputChoice(argument: "headless") == .headless(mode(1920, 1080, 60_000)))
     #expect(OutputChoice(argument: "headless:1280x720@144") == .headless(mode(1280, 720, 144_000)))
     #expect(OutputChoice(argument: "headless:1280x720@59.94") == .headless(mode(1280, 720, 59_940)))
+    #expect(
+      OutputChoice(argument: "headless:1920x1080@48-144")
+        == .headless(mode(1920, 1080, 144_000), slowestMillihertz: 48_000))
     let card = "/dev/dri/card0"
     #expect(OutputChoice(argument: "kms:\(card)") == .kms(card: card, connector: nil, mode: nil))
     #expect(OutputChoice(argument: "kms:\(card):HDMI-A-1") == .kms(card: card, connector: "HDMI-A-1", mode: nil))
@@ -29,7 +32,9 @@ struct OutputChoiceTests {
   @Test(
     "what is neither is refused",
     arguments: [
-      "", "Auto", "auto:1", "headless:", "headless:1920", "headless:0x0", "headless:1920x1080@60:x", "kms", "kms:",
+      "", "Auto", "auto:1", "headless:", "headless:1920", "headless:0x0", "headless:1920x1080@60:x",
+      "headless:640x480@60-48",
+      "headless:640x480@48-", "headless:640x480@-60", "headless:640x480@0-60", "kms", "kms:",
       "kms:card0", "kms:/dev/dri/card0:", "kms:/dev/dri/card0:DP-2:", "kms:/dev/dri/card0:DP-2:1x",
       "kms:/dev/dri/card0:DP-2:640x480:60",
     ])

@@ -12,9 +12,10 @@ struct KMSHostTests {
     vm.expectSuccess()
   }
 
-  @Test("a card shows what VMs, tiles, clients' own pages, regions and dma-bufs bring, and their fences are waited for")
+  @Test("a card shows what VMs, tiles, clients' own pages, regions and dma-bufs bring, waits for fences, and goes dark")
   func oneHead() throws {
-    let suites = "DaemonOnCardTests|OverlaysOnCardTests|DirectOnCardTests|RegionOnCardTests|SyncFileOnCardTests"
+    let suites =
+      "DaemonOnCardTests|OverlaysOnCardTests|DirectOnCardTests|RegionOnCardTests|SyncFileOnCardTests|PowerOnCardTests"
     let vm = try KMSVM(card: "vkms:1:writeback", suites: suites)
     vm.expectSuccess()
   }

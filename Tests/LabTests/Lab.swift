@@ -40,6 +40,17 @@ extension Lab {
   }
 }
 
+extension Lab {
+  /// Lets processes go before the machine's other work, or not any more; without the right to do so they stay as they
+  /// are. One that waits a whole period for a processor loses a vblank.
+  static func prefer(_ processes: [Int32], _ isPreferred: Bool = true) {
+    let words = isPreferred ? ["--fifo", "--pid", "1"] : ["--other", "--pid", "0"]
+    for process in processes {
+      _ = try? ChildProcess.run(ChildCommand("chrt", ["--all-tasks"] + words + ["\(process)"]))
+    }
+  }
+}
+
 /// An error that a test reports as it stands.
 struct LabError: Error, CustomStringConvertible {
   let description: String

@@ -74,6 +74,9 @@ struct ModesOnCardTests {
     try expectMonitor("On")
     try guests[1].turnOff()
     try expectMonitor("Off")
+    try guests[1].flip(grey: 0x22)
+    try expectMonitor("On")
+    try host.expect(output: "Virtual-1", shows: wanted)
     for guest in guests { guest.end() }
   }
 

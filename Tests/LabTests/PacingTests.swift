@@ -11,8 +11,8 @@ struct PacingTests {
     let host = try LabHost(outputs: ["headless:640x480@60"])
     let guest = try CardGuest(host: host, vm: "web", width: 640, height: 480)
     let processes = [host.daemonPID, guest.backend.pid, currentProcessID()]
-    for process in processes { schedule(process, "--fifo", 1) }
-    defer { for process in processes { schedule(process, "--other", 0) } }
+    Lab.prefer(processes)
+    defer { Lab.prefer(processes, false) }
     try guest.flip(grey: 0)
     // A machine that is busy for a fifth of a second loses the twelve vblanks that the bound leaves room for.
     var seconds = 0.0
@@ -49,12 +49,6 @@ struct PacingTests {
     try host.expect(vm: "web", shows: .solid(239 * 0x01_0101, width: 640, height: 480))
     guest.end()
     neighbour.end()
-  }
-
-  /// Sets how a process is scheduled; without the right to do so it stays as it is.
-  private func schedule(_ process: Int32, _ policy: String, _ priority: Int) {
-    _ = try? ChildProcess.run(
-      ChildCommand("chrt", ["--all-tasks", policy, "--pid", "\(priority)", "\(process)"]))
   }
 
   /// When the next flips were on screen, in nanoseconds.

@@ -11,6 +11,8 @@ struct Status: Decodable {
     let refreshMillihertz: Int
     let commits: Int
     let missedVblanks: Int
+    let power: String?
+    let isVariable: Bool?
     let vms: [Tile]?
     let lessee: Lessee?
 

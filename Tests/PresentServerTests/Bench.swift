@@ -42,12 +42,15 @@ final class Bench {
   }
 
   /// A server with headless outputs, whose vblanks come by the clock.
-  init(headless modes: [DisplayMode], options: ServerOptions = ServerOptions()) throws {
+  init(
+    headless modes: [DisplayMode], slowestMillihertz: Int? = nil, options: ServerOptions = ServerOptions()
+  ) throws {
     loop = try EventLoop()
     folder = try TemporaryFolder()
     outputs = []
     let made = try modes.enumerated().map { [loop] in
-      try HeadlessOutput(name: "headless-\($0.offset)", mode: $0.element, loop: loop)
+      try HeadlessOutput(
+        name: "headless-\($0.offset)", mode: $0.element, slowestMillihertz: slowestMillihertz, loop: loop)
     }
     server = try Server(
       loop: loop, outputs: made, socket: ServerSocket.open(path), options: options,

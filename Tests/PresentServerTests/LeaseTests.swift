@@ -94,6 +94,57 @@ struct LeaseTests {
     #expect(try player.messages() == [leased])
   }
 
+  @Test("an output that is dark comes back dark, and shows its VM when it is turned on", arguments: ["blank", "off"])
+  func dark(power: String) throws {
+    let (bench, _) = try stage(["web"])
+    try bench.server?.apply("[outputs]\npower = \"\(power)\"")
+    let darkness: UInt32? = power == "blank" ? 0 : nil
+    #expect(try shown(bench) == darkness)
+    let player = try tool(bench)
+    _ = try lease(player)
+    bench.output.vblank()
+    #expect(try player.messages() == [leased])
+    player.leave()
+    try bench.settle()
+    #expect(bench.output.leaseSteps == ["clear", "lease", "show"])
+    #expect(try shown(bench) == darkness)
+    #expect(try shown(bench) == darkness)
+    try bench.server?.apply("[outputs]\npower = \"on\"")
+    #expect(try bench.run { try shown(bench) == 1 })
+  }
+
+  @Test("an output that is turned off while it is leased is off when the lessee has gone, and not before")
+  func offMeanwhile() throws {
+    let (bench, _) = try stage(["web"])
+    let player = try tool(bench)
+    _ = try lease(player)
+    bench.output.vblank()
+    #expect(try player.messages() == [leased])
+    let commits = bench.output.commits.count
+    try bench.server?.apply("[outputs]\npower = \"off\"")
+    try bench.settle()
+    #expect(bench.output.commits.count == commits)
+    player.leave()
+    try bench.settle()
+    #expect(try shown(bench) == 1)
+    #expect(try bench.run { try shown(bench) == nil })
+  }
+
+  @Test("the time of a lease does not count as idle")
+  func idleMeanwhile() throws {
+    let (bench, _) = try stage(["web"], "idle-off = 2")
+    let player = try tool(bench)
+    _ = try lease(player)
+    bench.output.vblank()
+    #expect(try player.messages() == [leased])
+    let end = monotonicNanoseconds() + 3_000_000_000
+    while monotonicNanoseconds() < end { try bench.loop.runOnce(timeoutMilliseconds: 100) }
+    player.leave()
+    try bench.settle()
+    #expect(try shown(bench) == 1)
+    #expect(try bench.run { try shown(bench) == nil }, "two seconds later")
+  }
+
   @Test("whoever had the focus has it again, not who waited longest")
   func focusComesBack() throws {
     let (bench, _) = try stage(["a", "b", "c"], "layout = \"focus\"")

@@ -123,8 +123,8 @@ struct RegionFeedTests {
 
   @Test(
     "with a cap, and in a tile, a client that takes its slots in turn is paced by the screen and loses no frame",
-    arguments: ["[vm.box]\ncap = 30", "[outputs]\nlayout = \"tile 2x1\""])
-  func paced(settings: String) throws {
+    arguments: [("[vm.box]\ncap = 30", 2), ("[vm.box]\ncap = 20", 3), ("[outputs]\nlayout = \"tile 2x1\"", 1)])
+  func paced(settings: String, least: UInt64) throws {
     let bench = try Bench(headless: [DisplayMode(width: 64, height: 48, refreshMillihertz: 60_000)])
     try bench.server?.apply(settings)
     let box = try RegionClient(bench)
@@ -139,7 +139,7 @@ struct RegionFeedTests {
       return flips.count >= 20
     }
     #expect(came)
-    #expect(zip(flips, flips.dropFirst()).allSatisfy { $0 < $1 }, "\(flips)")
+    #expect(zip(flips, flips.dropFirst()).dropFirst().allSatisfy { $1 - $0 >= least }, "\(flips)")
   }
 
   @Test("raises the guest's doorbell where it was given one, and sends no message")

@@ -1,0 +1,53 @@
+/// A variable refresh rate: the display waits for the commit instead of the commit for the display.
+///
+/// Only for a VM that has the output to itself: whose commit comes when is nobody else's business then. There is no
+/// vblank to predict and none to be late for; a frame is committed when it is ready, and a cap is an interval of time.
+/// That the display is refreshed before its longest interval ends, and twice in one where a frame is late (low frame
+/// rate compensation), is the driver's part.
+extension OutputScheduler {
+  /// How long a cursor that moved waits for a frame to take it along, since the last flip.
+  static let touchNanoseconds: Nanoseconds = 16_666_667
+
+  /// Whether the display follows the commits at present.
+  public var followsCommits: Bool { isVariable && isAlone }
+
+  /// Says whether the hardware refreshes when a frame comes, up to the mode's rate.
+  public mutating func setVariableRefresh(_ on: Bool, at now: Nanoseconds) {
+    guard on != isVariable else { return }
+    isVariable = on
+    // Flips of the other kind say nothing of those to come.
+    predictor.setPeriod(timing.periodNanoseconds)
+    refreshCadences()
+    for position in vms.indices { vms[position].opensAt = .min / 2 }
+    isDirty = true
+    replan(at: now)
+  }
+
+  func makeVariablePlan(at now: Nanoseconds) -> Plan? {
+    var due = isDirty ? now : Int64.max
+    if isTouched { due = min(due, (lastFlipAt ?? now) + Self.touchNanoseconds) }
+    for position in vms.indices where eligibleIndex(position) != nil {
+      due = min(due, vms[position].slot?.isRepeat == true ? now : vms[position].opensAt)
+    }
+    guard due < .max else { return nil }
+    let wake = max(now, due, engineFreeAt)
+    return Plan(
+      index: doneIndex + 1, wake: wake, final: wake, latchBy: wake + timing.periodNanoseconds, promiseBy: wake,
+      reserve: 0, isImmediate: true)
+  }
+
+  /// Whether a VM's rate lets its next frame go now.
+  func isOpen(_ position: Int, at now: Nanoseconds) -> Bool {
+    !followsCommits || vms[position].slot?.isRepeat == true || vms[position].opensAt <= now
+  }
+
+  /// A frame of a VM came on screen: its next one is held until its rate allows it.
+  mutating func noteVariableFlip(of position: Int, at time: Nanoseconds) {
+    var rate = vms[position].cap.rate
+    if policy == .sla, let level = vms[position].configuration.serviceLevel { rate = min(rate, level.rateMillihertz) }
+    guard rate < timing.refreshMillihertz else { return }
+    let interval = 1_000_000_000_000 / rate
+    // On its own grid, so that what is a little late does not lower the rate.
+    vms[position].opensAt = max(vms[position].opensAt + interval, time + interval - interval / 32)
+  }
+}

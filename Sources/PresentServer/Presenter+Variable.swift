@@ -1,0 +1,25 @@
+import FrameScheduler
+import Outputs
+
+/// When an output's rate follows its frames (VRR).
+enum VariableRefresh: String, CaseIterable {
+  /// Never.
+  case off
+  /// While one VM has it to itself.
+  case single
+}
+
+extension Presenter {
+  /// Takes another rule; it holds from the next commit on.
+  func setVariableRefresh(_ rule: VariableRefresh) {
+    variableRefresh = rule
+    run()
+  }
+
+  /// Has the display follow the commits where it can and one VM has it to itself; commits carry it to the hardware.
+  func updateVariableRefresh() {
+    let isWanted =
+      variableRefresh == .single && isVariableCapable && scheduler.isVisible && !isTiled && focusedTile != nil
+    scheduler.setVariableRefresh(isWanted, at: now)
+  }
+}

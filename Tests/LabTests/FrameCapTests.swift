@@ -1,0 +1,90 @@
+import Foundation
+import LinuxIO
+import PresentClient
+import Testing
+
+/// A guest that draws as fast as its fences let it, with a cap, on a real daemon and backend.
+@Suite("Frame caps of a guest", .serialized)
+struct FrameCapTests {
+  private struct Trace: Decodable {
+    struct Record: Decodable {
+      let frame: UInt64
+      let flippedNanoseconds: UInt64
+      let outcome: String
+    }
+    struct Scanout: Decodable { let frames: [Record] }
+    let scanouts: [Scanout]
+  }
+
+  /// By the output's own clock: how many vblanks of 60 Hz lie between the frames that were shown.
+  private func intervals(_ host: LabHost, after frame: UInt64) throws -> [Int] {
+    let trace = try JSONDecoder().decode(Trace.self, from: Data(try PresentTool.trace(path: host.socket)))
+    let times = trace.scanouts.flatMap(\.frames).filter { $0.outcome == "flipped" && $0.frame > frame }
+      .map(\.flippedNanoseconds).sorted()
+    return zip(times, times.dropFirst()).map { Int((Double($1 - $0) * 60 / 1e9).rounded()) }
+  }
+
+  /// Flips, and gives the time in milliseconds that the fence of each took, sorted.
+  private func flip(_ guest: CardGuest, count: Int) throws -> [Double] {
+    try (0..<count).map { number in
+      guest.draw(grey: UInt8(truncatingIfNeeded: number))
+      let begun = monotonicNanoseconds()
+      try guest.flip()
+      return Double(monotonicNanoseconds() - begun) / 1e6
+    }.sorted()
+  }
+
+  @Test(
+    "24 and 30 frames a second are what a guest's fences give it, evenly, without a copy or a lost frame",
+    arguments: [24, 30])
+  func paced(cap: Int) throws {
+    let host = try LabHost(outputs: ["headless:320x240@60"])
+    let guest = try CardGuest(host: host, vm: "web", width: 320, height: 240)
+    let processes = [host.daemonPID, guest.backend.pid, currentProcessID()]
+    Lab.prefer(processes)
+    defer { Lab.prefer(processes, false) }
+    _ = try flip(guest, count: 10)
+    try host.framepath(["vm", "set", "web", "--cap", "\(cap)"])
+    _ = try flip(guest, count: 6)
+    let waits = try flip(guest, count: 150)
+    let found = try intervals(host, after: 16)
+    print("lab: cap \(cap): fences \(waits[0]) to \(waits[75]) to \(waits[149]) ms, vblanks \(Set(found).sorted())")
+    #expect(found.count == 149)
+    // A machine that stalls shows a frame later, and never one earlier.
+    #expect(found.allSatisfy { $0 >= 2 })
+    #expect(found.filter { $0 > 3 }.count <= 3)
+    if cap == 24 { #expect(zip(found, found.dropFirst()).filter { $0 + $1 != 5 }.count <= 8) }
+    if cap == 30 { #expect(found.filter { $0 != 2 }.count <= 4) }
+    #expect(abs(waits[75] - 1000 / Double(cap)) < 5)
+    let scanout = try host.status().scanout(vm: "web")
+    #expect(scanout.framesSuperseded <= 2)
+    #expect(scanout.path == "direct")
+    #expect(scanout.copiedBytes == 0)
+    guest.end()
+  }
+
+  @Test("a cap below what Linux waits for is shown exactly, by copies, while the guest goes on within 50 ms")
+  func slow() throws {
+    let host = try LabHost(outputs: ["headless:320x240@60"])
+    let guest = try CardGuest(host: host, vm: "web", width: 320, height: 240)
+    let processes = [host.daemonPID, guest.backend.pid, currentProcessID()]
+    Lab.prefer(processes)
+    defer { Lab.prefer(processes, false) }
+    _ = try flip(guest, count: 10)
+    #expect(try host.status().scanout(vm: "web").path == "direct")
+    try host.framepath(["vm", "set", "web", "--cap", "10"])
+    _ = try flip(guest, count: 10)
+    let waits = try flip(guest, count: 60)
+    let found = try intervals(host, after: 20)
+    print("lab: cap 10: fences \(waits[0]) to \(waits[30]) to \(waits[59]) ms, vblanks \(Set(found).sorted())")
+    #expect(waits[30] < 50, "Linux does not wait longer")
+    #expect(found.allSatisfy { $0 >= 6 } && found.filter { $0 != 6 }.count <= 2)
+    let scanout = try host.status().scanout(vm: "web")
+    #expect(scanout.path == "copy")
+    #expect(scanout.pathReason == "a guest waits 50 ms for a flip, not for those of a cap of 10 frames a second")
+    try host.framepath(["vm", "set", "web", "--cap", "0"])
+    _ = try flip(guest, count: 10)
+    #expect(try host.status().scanout(vm: "web").path == "direct")
+    guest.end()
+  }
+}

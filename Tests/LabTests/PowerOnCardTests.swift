@@ -1,0 +1,119 @@
+import Foundation
+import LinuxIO
+import Testing
+
+/// Blank, off and on of a real DRM driver's CRTC. Runs inside the lab's KMS VM, where `KMSHostTests` start it. The kernel
+/// says whether the CRTC is on, the writeback connector what it puts out.
+@Suite("Power on a card", .serialized, .enabled(if: Lab.card != nil))
+struct PowerOnCardTests {
+  private func host() throws -> LabHost { try LabHost(outputs: ["kms:\(try #require(Lab.card)):Virtual-1:640x480"]) }
+
+  /// `active` of the first CRTC, as the kernel prints its atomic state.
+  private func isActive() -> Bool? {
+    guard let state = LinuxFile.text("/sys/kernel/debug/dri/0/state"), let crtc = state.range(of: "crtc-0") else {
+      return nil
+    }
+    let rest = state[crtc.upperBound...]
+    guard let field = rest.range(of: "active=") else { return nil }
+    return rest[field.upperBound...].first == "1"
+  }
+
+  private func expect(active wanted: Bool, _ location: SourceLocation = #_sourceLocation) throws {
+    let deadline = monotonicNanoseconds() + 10_000_000_000
+    while isActive() != wanted, monotonicNanoseconds() < deadline { try LabHost.pause(milliseconds: 20) }
+    #expect(isActive() == wanted, sourceLocation: location)
+  }
+
+  @Test("off by command turns the CRTC off, the guest goes on, and on shows its newest frame to the pixel")
+  func offAndOn() throws {
+    let host = try host()
+    let guest = try CardGuest(host: host, vm: "web", width: 640, height: 480)
+    try guest.flip(.noise(width: 640, height: 480, seed: 1))
+    try expect(active: true)
+    for seed in 2...4 as ClosedRange<UInt32> {
+      try host.framepath(["power", "--output", "Virtual-1", "off"])
+      try expect(active: false)
+      let newest = Picture.noise(width: 640, height: 480, seed: seed)
+      try guest.flip(.solid(0xff_0000, width: 640, height: 480))
+      try guest.flip(newest)
+      #expect(try guest.displays()[0].isConnected, "it is told of nothing")
+      #expect(isActive() == false, "no frame turns on what was turned off by command")
+      let commits = try #require(try host.status().outputs.first).commits
+      try host.framepath(["power", "--output", "Virtual-1", "on"])
+      try expect(active: true)
+      try host.expect(output: "Virtual-1", shows: newest)
+      #expect(try #require(try host.status().outputs.first).commits == commits + 1)
+    }
+    #expect(try host.framepath(["status"]).contains("Virtual-1"))
+    guest.end()
+  }
+
+  @Test("blank is black with the CRTC on, and idle outputs go blank, then off, until the next frame")
+  func blankAndIdle() throws {
+    let host = try host()
+    let guest = try CardGuest(host: host, vm: "web", width: 640, height: 480)
+    let picture = Picture.noise(width: 640, height: 480, seed: 7)
+    let black = Picture.solid(0, width: 640, height: 480)
+    try guest.flip(picture)
+    try host.expect(output: "Virtual-1", shows: picture)
+    try host.framepath(["power", "blank"])
+    try host.expect(output: "Virtual-1", shows: black)
+    #expect(isActive() == true)
+    try host.framepath(["power", "on"])
+    try host.expect(output: "Virtual-1", shows: picture)
+
+    try host.framepath(["power", "--idle-blank", "2"])
+    var word = "on"
+    let deadline = monotonicNanoseconds() + 60_000_000_000
+    while word == "on", monotonicNanoseconds() < deadline {
+      try LabHost.pause(milliseconds: 100)
+      word = try #require(try host.status().outputs.first?.power)
+    }
+    #expect(word == "blank")
+    #expect(isActive() == true)
+    try host.expect(output: "Virtual-1", shows: black)
+    try host.framepath(["power", "--idle-off", "4"])
+    try expect(active: false)
+    #expect(try host.status().outputs.first?.power == "off")
+    let next = Picture.noise(width: 640, height: 480, seed: 8)
+    try guest.flip(next)
+    try expect(active: true)
+    try host.expect(output: "Virtual-1", shows: next)
+    guest.end()
+  }
+
+  @Test("tiles come back from off together, to the pixel")
+  func tiles() throws {
+    let host = try host()
+    try host.framepath(["layout", "tile", "2x1"])
+    let guests = try ["one", "two"].map { try CardGuest(host: host, vm: $0, width: 320, height: 480) }
+    var wanted = Picture.solid(0, width: 640, height: 480)
+    for (index, guest) in guests.enumerated() {
+      let picture = Picture.noise(width: 320, height: 480, seed: UInt32(index + 20))
+      for y in 0..<480 { for x in 0..<320 { wanted.pixels[y * 640 + index * 320 + x] = picture[x, y] } }
+      try guest.flip(picture)
+    }
+    try host.expect(output: "Virtual-1", shows: wanted)
+    for power in ["off", "blank"] {
+      try host.framepath(["power", power])
+      try expect(active: power == "blank")
+      try host.framepath(["power", "on"])
+      try expect(active: true)
+      try host.expect(output: "Virtual-1", shows: wanted)
+    }
+    for guest in guests { guest.end() }
+  }
+
+  @Test("a driver without variable rates is asked for none, and shows its frames")
+  func noVariableRate() throws {
+    let host = try host()
+    let guest = try CardGuest(host: host, vm: "web", width: 640, height: 480)
+    try host.framepath(["power", "--vrr", "single"])
+    for grey in UInt8(1)...20 { try guest.flip(grey: grey) }
+    let output = try #require(try host.status().outputs.first)
+    print("lab: \(output.name) follows its frames: \(output.isVariable == true)")
+    #expect(try host.status().scanout(vm: "web").framesFlipped == 20)
+    try host.expect(output: "Virtual-1", shows: .solid(20 * 0x01_0101, width: 640, height: 480))
+    guest.end()
+  }
+}

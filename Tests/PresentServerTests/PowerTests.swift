@@ -1,0 +1,224 @@
+import GraphicsMemory
+import LinuxIO
+import Outputs
+import PresentProtocol
+import PresentServer
+import Scanout
+import Testing
+
+@Suite("Power of an output")
+struct PowerTests {
+  /// A client whose frame is on screen.
+  private func shown(_ bench: Bench, _ name: String = "vm", _ color: UInt32 = 7) throws -> BenchClient {
+    let client = try bench.client(name)
+    for id: UInt32 in 1...3 { try client.makeBuffer(id).fill(color + id - 1) }
+    try client.present(1, 1)
+    bench.output.vblank()
+    _ = try client.messages()
+    return client
+  }
+
+  private func color(_ bench: Bench) throws -> UInt32? { try bench.output.shown?.buffer?.mapped().color(5, 5) }
+
+  private func outcomes(_ messages: [ServerMessage]) -> [PresentOutcome] {
+    messages.compactMap { if case .frameDone(let done) = $0 { done.outcome } else { nil } }
+  }
+
+  @Test("off is one commit of nothing, frames go on unseen, and on is one commit of the newest frame")
+  func offAndOn() throws {
+    let bench = try Bench()
+    let client = try shown(bench)
+    try bench.server?.apply("[output.fake-0]\npower = \"off\"")
+    bench.output.vblank()
+    #expect(bench.output.commits.count == 2)
+    #expect(bench.output.shown?.buffer == nil)
+    #expect(try client.messages() == [], "it is told of nothing, and keeps its buffers")
+    try client.present(2, 2)
+    #expect(try bench.run { outcomes(try client.messages()) == [.flipped] }, "it is paced without a flip")
+    try client.present(3, 3)
+    try client.setCursor(nil, 0, 0)
+    #expect(bench.output.commits.count == 2)
+    #expect(try client.statusOutput().contains(#""power":"off","powerReason":"command""#))
+    try client.send(.snapshot(.vm(name: "vm", scanout: 0), request: 99))
+    _ = try client.messages()
+    #expect(client.snapshot?.color(5, 5) == 9, "a snapshot shows what nobody sees")
+
+    try bench.server?.apply("[output.fake-0]\npower = \"on\"")
+    #expect(bench.output.commits.count == 3)
+    bench.output.vblank()
+    #expect(try color(bench) == 9)
+    let last = try #require(bench.output.commits.last)
+    #expect(last.frame.damage.bounds == Rect(width: 64, height: 48))
+    #expect(try client.statusOutput().contains(#""power":"on","powerReason":"""#))
+    #expect(client.generation() == 1)
+  }
+
+  @Test("a picture that has not changed comes back as it was", arguments: ["blank", "off"])
+  func unchanged(power: String) throws {
+    let bench = try Bench()
+    let client = try shown(bench)
+    try client.makeBuffer(9, usage: .cursor).fill(0xff12_3456)
+    try client.setCursor(9, 3, 4)
+    while bench.output.pending != nil || bench.output.commits.count < 2 {
+      bench.output.vblank()
+      try bench.loop.runOnce(timeoutMilliseconds: 5)
+    }
+    try bench.server?.apply("[outputs]\npower = \"\(power)\"")
+    bench.output.vblank()
+    #expect(try color(bench) == (power == "blank" ? 0 : nil))
+    #expect(bench.output.shown?.cursor == nil)
+    let dark = bench.output.commits.count
+    try client.setCursor(9, 20, 10)
+    try bench.settle()
+    #expect(bench.output.commits.count == dark, "nobody sees a cursor")
+    try bench.server?.apply("[outputs]\npower = \"on\"")
+    bench.output.vblank()
+    #expect(bench.output.commits.count == dark + 1)
+    #expect(try color(bench) == 7)
+    #expect(bench.output.shown?.cursor.map { [$0.x, $0.y] } == [20, 10])
+  }
+
+  @Test("tiles come back together, each with its newest frame")
+  func tiles() throws {
+    let bench = try Bench()
+    try bench.server?.apply("[outputs]\nlayout = \"tile 2x1\"")
+    let source = Rect(width: 32, height: 48)
+    let clients = try ["a", "b"].map { try bench.client($0) }
+    for (index, client) in clients.enumerated() {
+      for id: UInt32 in 1...2 { try client.makeBuffer(id, 32, 48).fill(UInt32(index) * 16 + id) }
+      try client.present(1, 1, source: source)
+    }
+    func settle() throws {
+      for _ in 0..<4 {
+        try bench.loop.runOnce(timeoutMilliseconds: 20)
+        bench.output.vblank()
+      }
+    }
+    try settle()
+    for (power, isBlack) in [("blank", true), ("off", false), ("blank", true)] {
+      try bench.server?.apply("[outputs]\npower = \"\(power)\"")
+      try settle()
+      #expect((try color(bench) == 0) == isBlack)
+      #expect((bench.output.shown?.buffer == nil) == !isBlack)
+    }
+    try clients[1].present(2, 2, source: source)
+    try settle()
+    let before = bench.output.commits.count
+    try bench.server?.apply("[outputs]\npower = \"on\"")
+    try settle()
+    #expect(bench.output.commits.count == before + 1)
+    let picture = try #require(try bench.output.shown?.buffer?.mapped())
+    for y in 0..<48 { for x in 0..<64 { #expect(picture.color(x, y) == (x < 32 ? 1 : 18)) } }
+  }
+
+  @Test("an idle output goes blank, then off, and the next frame or cursor move brings it back with one commit")
+  func idle() throws {
+    let bench = try Bench()
+    try bench.server?.apply("[outputs]\nidle-blank = 1\nidle-off = 2")
+    let client = try shown(bench)
+    for round: UInt64 in 0..<2 {
+      let begun = monotonicNanoseconds()
+      var commits = bench.output.commits.count
+      #expect(try bench.run { bench.output.commits.count > commits })
+      bench.output.vblank()
+      #expect(try color(bench) == 0)
+      #expect(monotonicNanoseconds() - begun >= 950_000_000)
+      #expect(try client.statusOutput().contains(#""power":"blank","powerReason":"idle""#))
+      #expect(try bench.run { bench.output.commits.count == commits + 2 })
+      bench.output.vblank()
+      #expect(bench.output.shown?.buffer == nil)
+      #expect(monotonicNanoseconds() - begun >= 1_950_000_000)
+      commits = bench.output.commits.count
+      if round == 0 {
+        try client.present(2, 2)
+      } else {
+        try client.makeBuffer(9, usage: .cursor)
+        try client.setCursor(9, 3, 4)
+      }
+      #expect(bench.output.commits.count == commits + 1)
+      bench.output.vblank()
+      #expect(try color(bench) == 8)
+    }
+  }
+
+  @Test("what was turned off by command stays off whatever its VMs show, and one that idles is not lit up by a command")
+  func commandHolds() throws {
+    let bench = try Bench()
+    try bench.server?.apply("[outputs]\nidle-blank = 1")
+    let client = try shown(bench)
+    try bench.server?.apply("[outputs]\npower = \"off\"")
+    bench.output.vblank()
+    let commits = bench.output.commits.count
+    let until = monotonicNanoseconds() + 1_300_000_000
+    try client.present(2, 2)
+    #expect(try bench.run { monotonicNanoseconds() > until })
+    try client.present(3, 3)
+    #expect(bench.output.commits.count == commits)
+    #expect(bench.output.shown?.buffer == nil)
+    try bench.server?.apply("[outputs]\npower = \"on\"")
+    bench.output.vblank()
+    #expect(try color(bench) == 9)
+  }
+
+  @Test("a monitor that sleeps because its guest turned its head off is not lit up by going blank")
+  func darkStaysDark() throws {
+    let bench = try Bench()
+    let client = try shown(bench)
+    try client.send(.disable(scanout: 0))
+    try bench.settle()
+    bench.output.vblank()
+    #expect(bench.output.shown?.buffer == nil)
+    let commits = bench.output.commits.count
+    try bench.server?.apply("[outputs]\npower = \"blank\"")
+    try bench.server?.apply("[outputs]\npower = \"on\"")
+    #expect(bench.output.commits.count == commits)
+    try client.present(2, 2)
+    bench.output.vblank()
+    #expect(try color(bench) == 8)
+  }
+
+  @Test("tiles whose heads are all off turn the monitor off, and the first frame turns it on")
+  func allHeadsOff() throws {
+    let bench = try Bench()
+    try bench.server?.apply("[outputs]\nlayout = \"tile 2x1\"")
+    let source = Rect(width: 32, height: 48)
+    let clients = try ["a", "b"].map { try bench.client($0) }
+    func settle() throws {
+      for _ in 0..<4 {
+        try bench.loop.runOnce(timeoutMilliseconds: 20)
+        bench.output.vblank()
+      }
+    }
+    for client in clients {
+      try client.makeBuffer(1, 32, 48).fill(0x33_0044)
+      try client.present(1, 1, source: source)
+    }
+    try settle()
+    try clients[0].send(.disable(scanout: 0))
+    try settle()
+    let half = try #require(try bench.output.shown?.buffer?.mapped())
+    #expect(half.color(0, 0) == 0 && half.color(63, 0) == 0x33_0044)
+    try clients[1].send(.disable(scanout: 0))
+    try settle()
+    #expect(bench.output.shown?.buffer == nil)
+    try clients[0].present(2, 1, source: source)
+    try settle()
+    let one = try #require(try bench.output.shown?.buffer?.mapped())
+    for y in 0..<48 { for x in 0..<64 { #expect(one.color(x, y) == (x < 32 ? 0x33_0044 : 0)) } }
+  }
+
+  @Test("what is no power or no time is refused with its line, and nothing changes")
+  func refused() throws {
+    let bench = try Bench()
+    var told: [String] = []
+    for text in ["power = \"dim\"", "idle-off = 90000", "idle-blank = \"soon\""] {
+      do { try bench.server?.apply("[outputs]\n\(text)") } catch { told.append("\(error)") }
+    }
+    #expect(
+      told == [
+        "line 2: an output's power is on, blank or off, not dim", "line 2: idle-off is a whole number from 0 to 86400",
+        "line 2: idle-blank is a whole number from 0 to 86400",
+      ])
+    #expect(bench.output.commits.isEmpty)
+  }
+}

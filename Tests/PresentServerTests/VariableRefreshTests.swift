@@ -1,0 +1,129 @@
+import GraphicsMemory
+import LinuxIO
+import Outputs
+import PresentProtocol
+import PresentServer
+import Scanout
+import Testing
+
+@Suite("An output whose rate follows its frames")
+struct VariableRefreshTests {
+  private static let mode = DisplayMode(width: 64, height: 48, refreshMillihertz: 144_000)
+
+  private func bench(_ settings: String) throws -> Bench {
+    let bench = try Bench(headless: [VariableRefreshTests.mode], slowestMillihertz: 48_000)
+    try bench.server?.apply(settings)
+    return bench
+  }
+
+  /// Presents frames at times of a fixed rate; of each that was shown, when it was handed over and when it came on
+  /// screen.
+  private func play(
+    _ client: BenchClient, _ bench: Bench, hertz: UInt64, count: UInt64, from first: UInt64 = 1
+  ) throws -> [(given: UInt64, shown: UInt64)] {
+    var given: [UInt64: UInt64] = [:]
+    var shown: [UInt64: UInt64] = [:]
+    func read() throws {
+      for case .frameDone(let done) in try client.messages() where done.outcome == .flipped {
+        shown[done.frame] = done.timeNanoseconds
+      }
+    }
+    let begun = monotonicNanoseconds()
+    for frame in 0..<count {
+      while monotonicNanoseconds() < begun + frame * 1_000_000_000 / hertz {
+        try bench.loop.runOnce(timeoutMilliseconds: 1)
+        try read()
+      }
+      given[first + frame] = monotonicNanoseconds()
+      try client.present(first + frame, UInt32(frame % 3) + 1)
+    }
+    _ = try bench.run {
+      try read()
+      return shown[first + count - 1] != nil
+    }
+    return shown.keys.sorted().map { (given[$0] ?? 0, shown[$0] ?? 0) }
+  }
+
+  @Test("a guest at 90 frames a second is shown at its own times, none dropped, none doubled")
+  func ninety() throws {
+    let bench = try bench("[outputs]\nvrr = \"single\"")
+    let client = try bench.client()
+    for id: UInt32 in 1...3 { try client.makeBuffer(id) }
+    let frames = try play(client, bench, hertz: 90, count: 90)
+    let fastest: UInt64 = 1_000_000_000 / 144
+    var previous: UInt64 = 0
+    for (frame, next) in zip(frames.dropFirst(), frames.dropFirst(2)) {
+      // A stalled machine hands frames over late; what was handed over within the display's range is shown at once.
+      let isInRange = frame.given > previous + fastest + 1_000_000 && frame.given < previous + 20_000_000
+      if previous > 0, isInRange { #expect(frame.shown >= frame.given && frame.shown - frame.given < 6_000_000) }
+      #expect(next.shown - frame.shown >= fastest)
+      previous = frame.shown
+    }
+    let delays = frames.map { $0.shown - $0.given }.sorted()
+    #expect(delays[delays.count / 2] < 1_000_000, "on a grid of 144 Hz it is 3.5 ms")
+    let status = try client.statusOutput()
+    #expect(status.contains(#""vrr":"single","variableSlowestMillihertz":48000,"variableFastestMillihertz":144000"#))
+    #expect(status.contains(#""isVariable":true"#))
+  }
+
+  @Test("it is off until it is asked for, and where VMs share the output or nobody sees it")
+  func whenNot() throws {
+    let bench = try bench("")
+    let client = try bench.client()
+    for id: UInt32 in 1...3 { try client.makeBuffer(id) }
+    func isVariable() throws -> Bool { try client.statusOutput().contains(#""isVariable":true"#) }
+    func show(_ frame: UInt64) throws -> UInt64? {
+      var time: UInt64?
+      try client.present(frame, 1)
+      _ = try bench.run {
+        for case .frameDone(let done) in try client.messages() where done.frame == frame { time = done.timeNanoseconds }
+        return time != nil
+      }
+      return time
+    }
+    _ = try show(1)
+    #expect(try !isVariable())
+    try bench.server?.apply("[output.headless-0]\nvrr = \"single\"")
+    _ = try show(2)
+    #expect(try isVariable())
+    try bench.server?.apply("[outputs]\npower = \"off\"")
+    #expect(try !isVariable())
+    try bench.server?.apply("[outputs]\npower = \"on\"")
+    _ = try show(3)
+    #expect(try isVariable())
+    try bench.server?.apply("[outputs]\nlayout = \"tile\"")
+    _ = try client.messages()
+    #expect(try !isVariable())
+    try bench.server?.apply("[outputs]\nlayout = \"focus\"")
+    _ = try client.messages()
+    try client.makeBuffer(4)
+    try client.present(4, 4)
+    #expect(try isVariable())
+    try bench.server?.apply("[outputs]\nvrr = \"off\"")
+    #expect(try !isVariable())
+    #expect(throws: SettingsError.self) { try bench.server?.apply("[outputs]\nvrr = \"always\"") }
+  }
+
+  @Test("an output that cannot keeps its fixed rate")
+  func incapable() throws {
+    let bench = try Bench()
+    try bench.server?.apply("[outputs]\nvrr = \"single\"")
+    let client = try bench.client()
+    try client.makeBuffer(1)
+    try client.present(1, 1)
+    bench.output.vblank()
+    #expect(bench.output.commits.allSatisfy { !$0.frame.isVariable })
+    #expect(try client.statusOutput().contains(#""isVariable":false"#))
+  }
+
+  @Test("a cap holds between the display's rates")
+  func cap() throws {
+    let bench = try bench("[outputs]\nvrr = \"single\"\n[vm.vm]\ncap = 50")
+    let client = try bench.client()
+    for id: UInt32 in 1...3 { try client.makeBuffer(id) }
+    let frames = try play(client, bench, hertz: 90, count: 60)
+    let intervals = zip(frames, frames.dropFirst()).map { $1.shown - $0.shown }.dropFirst()
+    #expect(intervals.allSatisfy { $0 >= 18_000_000 })
+    #expect(intervals.sorted()[intervals.count / 2] < 21_500_000)
+  }
+}
