@@ -154,7 +154,9 @@ let package = Package(
     .testTarget(name: "PresentProtocolTests", dependencies: ["PresentProtocol", "TestSupport"], swiftSettings: strict),
     .testTarget(
       name: "PresentServerTests",
-      dependencies: ["PresentServer", "PresentClient", "Headless", "HybridRegion", "TestSupport"],
+      dependencies: [
+        "CFramepathABI", "PresentServer", "PresentClient", "Headless", "HybridRegion", "TestSupport",
+      ],
       swiftSettings: strict),
     .testTarget(
       name: "HostProbeTests",

@@ -15,18 +15,25 @@ public final class HeadlessOutput: Output {
   private let name: String
   private let configured: DisplayMode
   private let slowestMillihertz: Int?
-  private var mode: DisplayMode
+  /// The mode that the last picture has set.
+  public private(set) var currentMode: DisplayMode
   private var grid: VblankGrid
   private let loop: EventLoop
   private let timer: TimerFD
   private var source: EventLoop.Source?
-  private var pending: OutputFrame?
+  private var pending = Pictures()
   private var pendingSequence: UInt64 = 0
   private var pendingTime: UInt64 = 0
   /// Where it can follow its commits: its refreshes.
   private var variable: VariableVblanks?
-  private var shown: OutputFrame?
+  private var shown = Pictures()
   private var isClosed = false
+
+  /// What a commit keeps until the next one is on screen.
+  private struct Pictures {
+    var frame: (any ScanoutBuffer)?
+    var cursor: (any ScanoutBuffer)?
+  }
 
   /// Counters since it was opened. A timer reaches every vblank: none is ever missed.
   public private(set) var counters = OutputCounters()
@@ -48,7 +55,7 @@ public final class HeadlessOutput: Output {
     }
     self.slowestMillihertz = slowestMillihertz
     self.name = name
-    self.mode = mode
+    currentMode = mode
     self.loop = loop
     configured = mode
     grid = VblankGrid(
@@ -56,7 +63,7 @@ public final class HeadlessOutput: Output {
     do {
       timer = try TimerFD()
       // By its edge: an expiry need not be read.
-      source = try loop.add(timer.fd.raw, [.readable, .edge]) { [weak self] _ in self?.vblank() }
+      source = try loop.add(timer.fd.raw, [.readable, .edge]) { [unowned self] _ in vblank() }
     } catch {
       throw .system(error)
     }
@@ -67,14 +74,14 @@ public final class HeadlessOutput: Output {
   /// What is known of it now.
   public var info: OutputInfo {
     var info = OutputInfo(
-      name: name, kind: .headless, connected: !isClosed, mode: mode, modes: [configured], widthMillimetres: 0,
+      name: name, kind: .headless, connected: !isClosed, mode: currentMode, modes: [configured], widthMillimetres: 0,
       heightMillimetres: 0, edid: [], cursorSize: HeadlessOutput.cursorSize, memoryKind: .memfd)
-    info.variableMillihertz = slowestMillihertz.map { $0...mode.refreshMillihertz }
+    info.variableMillihertz = slowestMillihertz.map { $0...currentMode.refreshMillihertz }
     return info
   }
 
   /// Whether a commit has not yet reached the screen.
-  public var isCommitPending: Bool { pending != nil }
+  public private(set) var isCommitPending = false
 
   /// A sealed memfd whose stride is the row's bytes, so that a whole frame is copied in one piece.
   public func makeBuffer(width: Int, height: Int, format: PixelFormat) throws(OutputError) -> any ScanoutBuffer {
@@ -104,13 +111,13 @@ public final class HeadlessOutput: Output {
   public func fit(_ buffer: any ScanoutBuffer, source: Rect, keeping: DisplayMode?) -> FitMethod {
     if source.isEmpty { return .compose("the picture is empty") }
     return .mode(
-      DisplayMode(width: source.width, height: source.height, refreshMillihertz: mode.refreshMillihertz))
+      DisplayMode(width: source.width, height: source.height, refreshMillihertz: currentMode.refreshMillihertz))
   }
 
   /// Latches the frame at once; it is on screen at the next vblank.
   public func commit(_ frame: OutputFrame, fit: FitMethod) throws(OutputError) {
     if isClosed { throw .gone("\(name) is closed") }
-    if pending != nil { throw .busy }
+    if isCommitPending { throw .busy }
     if let buffer = frame.buffer {
       guard buffer.layout.bounds.contains(frame.source), !frame.source.isEmpty else {
         throw .rejected("the source lies outside the buffer")
@@ -120,7 +127,8 @@ public final class HeadlessOutput: Output {
       else { throw .rejected("a headless output shows a picture only in a mode of its size") }
       adopt(wanted)
     }
-    pending = frame
+    pending = Pictures(frame: frame.buffer, cursor: frame.cursor?.buffer)
+    isCommitPending = true
     (pendingTime, pendingSequence) = nextVblank(frame.isVariable)
     counters.commits &+= 1
     timer.arm(deadlineNanoseconds: pendingTime)
@@ -135,8 +143,9 @@ public final class HeadlessOutput: Output {
     timer.disarm()
     if let source { loop.remove(source) }
     source = nil
-    pending = nil
-    shown = nil
+    isCommitPending = false
+    pending = Pictures()
+    shown = Pictures()
   }
 
   private static let invalidModifier: UInt64 = 0x00ff_ffff_ffff_ffff
@@ -147,10 +156,10 @@ public final class HeadlessOutput: Output {
   }
 
   private func adopt(_ wanted: DisplayMode) {
-    if wanted.refreshMillihertz != mode.refreshMillihertz {
+    if wanted.refreshMillihertz != currentMode.refreshMillihertz {
       grid = grid.changed(toMillihertz: UInt64(wanted.refreshMillihertz), at: monotonicNanoseconds())
     }
-    mode = wanted
+    currentMode = wanted
   }
 
   /// When a commit that is made now is on screen.
@@ -164,7 +173,7 @@ public final class HeadlessOutput: Output {
     let vblanks =
       variable
       ?? VariableVblanks(
-        slowestMillihertz: UInt64(slowestMillihertz), fastestMillihertz: UInt64(mode.refreshMillihertz),
+        slowestMillihertz: UInt64(slowestMillihertz), fastestMillihertz: UInt64(currentMode.refreshMillihertz),
         timeNanoseconds: grid.time(of: next - 1), sequence: next - 1)
     variable = vblanks
     return vblanks.next(after: now)
@@ -172,9 +181,10 @@ public final class HeadlessOutput: Output {
 
   private func vblank() {
     // An expiry that was told of in the same round in which the timer was armed anew is not this commit's.
-    guard let frame = pending, monotonicNanoseconds() >= pendingTime else { return }
-    shown = frame
-    pending = nil
+    guard isCommitPending, monotonicNanoseconds() >= pendingTime else { return }
+    shown = pending
+    pending = Pictures()
+    isCommitPending = false
     variable?.shown(timeNanoseconds: pendingTime, sequence: pendingSequence)
     onEvent?(.flipped(timeNanoseconds: pendingTime, sequence: pendingSequence))
   }

@@ -91,6 +91,9 @@ public final class KMSOutput: Output {
     return info
   }
 
+  /// The mode it is set to.
+  public var currentMode: DisplayMode { mode.mode }
+
   /// Whether it is that connector of that card.
   public func isOf(_ card: KMSCard, connector name: String) -> Bool {
     self.card === card && connector.description.name == name

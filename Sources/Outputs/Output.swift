@@ -183,6 +183,8 @@ public struct OutputCounters: Equatable, Sendable {
 public protocol Output: AnyObject {
   /// What is known of it now.
   var info: OutputInfo { get }
+  /// `info.mode`, for every flip.
+  var currentMode: DisplayMode { get }
   /// Counters since it was opened.
   var counters: OutputCounters { get }
   /// Whether a commit has not yet reached the screen.
@@ -225,6 +227,9 @@ public protocol Output: AnyObject {
 }
 
 extension Output {
+  /// Out of `info`.
+  public var currentMode: DisplayMode { info.mode }
+
   /// What is no DRM device cannot be leased.
   public var leaseObjection: String? { "\(info.name) is \(info.kind.rawValue): it has no DRM device to lease" }
 

@@ -12,8 +12,8 @@ final class ClientBuffer {
   let isImported: Bool
   /// Why the output itself can never show it; nil where it can.
   let composeReason: String?
-  /// The scanout that is told of its release; nil once the client has lost or destroyed it.
-  weak var head: Head?
+  /// The scanout that is told of its release; nil once the client has lost or destroyed it, and before the scanout goes.
+  unowned var head: Head?
   /// The last frame that was presented with it.
   var lastFrame: UInt64 = 0
   /// Signalled once nobody reads it any more.

@@ -25,7 +25,10 @@ extension ClientSession {
     head.counters.presented += 1
     head.counters.cpuCopies += UInt64(present.copies)
     head.counters.copiedBytes &+= present.copiedBytes
-    head.trace.begin(present, at: monotonicNanoseconds())
+    head.trace.begin(
+      FrameTrace.Record(
+        frame: present.frame, path: present.path, copies: present.copies, copiedBytes: present.copiedBytes,
+        readyNanoseconds: present.readyNanoseconds, presentedNanoseconds: monotonicNanoseconds()))
     guard present.generation == head.generation else { return head.frameDone(present.frame, .superseded) }
     guard let buffer = head.buffers[present.bufferID], buffer.usage == .frame else {
       return fail(.noSuchBuffer, "PRESENT of buffer \(present.bufferID), which was never made")

@@ -35,7 +35,7 @@ final class ClientSession {
     self.server = server
     peer = try connection.peerCredentials()
     account = server.memory.open()
-    source = try server.loop.add(connection.descriptor) { [weak self] ready in self?.handle(ready) }
+    source = try server.loop.add(connection.descriptor) { [unowned self] ready in handle(ready) }
   }
 
   /// How the host wants this client to be treated.

@@ -34,11 +34,16 @@ struct FitCache {
   /// A client that keeps changing its size may not fill the memory.
   private static let capacity = 64
   private var methods: [Key: FitMethod] = [:]
+  /// The last answer: frames are mostly like the one before.
+  private var last: (key: Key, method: FitMethod)?
 
   mutating func method(for frame: Presenter.Frame, keeping: DisplayMode?, ask: () -> FitMethod) -> FitMethod {
     let key = Key(frame, keeping: keeping)
-    if let known = methods[key] { return known }
-    let answer = ask()
+    if let last, last.key == key { return last.method }
+    let known = methods[key]
+    let answer = known ?? ask()
+    last = (key, answer)
+    if known != nil { return answer }
     if methods.count >= FitCache.capacity { methods.removeAll(keepingCapacity: true) }
     methods[key] = answer
     return answer
@@ -46,7 +51,11 @@ struct FitCache {
 
   mutating func remember(_ method: FitMethod, for frame: Presenter.Frame, keeping: DisplayMode?) {
     methods[Key(frame, keeping: keeping)] = method
+    last = nil
   }
 
-  mutating func removeAll() { methods.removeAll(keepingCapacity: true) }
+  mutating func removeAll() {
+    methods.removeAll(keepingCapacity: true)
+    last = nil
+  }
 }

@@ -35,10 +35,7 @@ struct FrameTrace {
   init() { records.reserveCapacity(FrameTrace.capacity) }
 
   /// A frame came.
-  mutating func begin(_ present: Present, at now: UInt64) {
-    let record = Record(
-      frame: present.frame, path: present.path, copies: present.copies, copiedBytes: present.copiedBytes,
-      readyNanoseconds: present.readyNanoseconds, presentedNanoseconds: now)
+  mutating func begin(_ record: Record) {
     if records.count < FrameTrace.capacity {
       records.append(record)
     } else {

@@ -89,6 +89,7 @@ final class Head {
   /// The client goes; another host may take its region over.
   func endFeed() {
     feed?.stop()
+    feed?.forgetBuffers()
     feed = nil
   }
 

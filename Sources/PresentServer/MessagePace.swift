@@ -8,6 +8,10 @@ struct MessagePace {
   /// before the client stops waiting for its answer.
   static let imports = MessagePace(perSecond: 256, burst: 64, perPause: 8)
 
+  /// 8 refusals at once, then two in 16 ms, the second of which begins a pause: to be told for each vblank says as much
+  /// as thousands.
+  static let refusals = MessagePace(perSecond: 64, burst: 8, perPause: 1)
+
   private let nanosecondsPerMessage: UInt64
   private let burstNanoseconds: UInt64
   private let pauseNanoseconds: UInt64

@@ -105,7 +105,7 @@ extension Presenter {
     old.endUse()
     spare = old
     // A guest's mode may have another rate.
-    scheduler.setTiming(Presenter.timing(of: output.info.mode), at: now)
+    scheduler.setTiming(Presenter.timing(of: output.currentMode), at: now)
     scheduler.flipDone(sequence: sequence, timestamp: isPlausible ? time : nil, at: now, into: &decisions)
     reportUnseen()
     auctionPlanes(sequence: sequence)

@@ -93,9 +93,9 @@ final class Presenter {
     scheduler = Presenter.makeScheduler(info.mode)
     timer = try TimerFD()
     // By its edge: an expiry need not be read.
-    timerSource = try loop.add(timer.fd.raw, [.readable, .edge]) { [weak self] _ in
-      self?.armedNanoseconds = .max
-      self?.run()
+    timerSource = try loop.add(timer.fd.raw, [.readable, .edge]) { [unowned self] _ in
+      armedNanoseconds = .max
+      run()
     }
   }
 

@@ -13,7 +13,8 @@ extension RegionFeed {
   /// Presents as many frames as there is room for: whoever takes slots in turn is paced, and loses none. One that no
   /// commit has taken yet, as in a tile or with a cap, is not overtaken.
   func presentWaiting() {
-    while underWayCount < RegionFeed.underWayLimit, !waiting.isEmpty, head.tile?.hasWaitingFrame != true {
+    while heldUntil == 0, underWayCount < RegionFeed.underWayLimit, !waiting.isEmpty {
+      if head.tile?.hasWaitingFrame == true { return }
       present(waiting.removeFirst())
     }
   }
@@ -36,9 +37,9 @@ extension RegionFeed {
     let ready = readyNanoseconds(frame)
     head.counters.presented += 1
     head.trace.begin(
-      Present(
-        scanout: UInt32(head.index), generation: head.generation, frame: lastFrame, bufferID: buffer.id, source: source,
-        path: .direct, readyNanoseconds: ready), at: monotonicNanoseconds())
+      FrameTrace.Record(
+        frame: lastFrame, path: .direct, copies: 0, copiedBytes: 0, readyNanoseconds: ready,
+        presentedNanoseconds: monotonicNanoseconds()))
     head.show(
       Presenter.Frame(
         buffer: buffer, number: lastFrame, source: source,
@@ -64,6 +65,7 @@ extension RegionFeed {
 
   private func refuse(_ frame: RegionFrame, _ why: SlotRefusal) {
     hasRefused = true
+    holdBack()
     head.setPath(.direct, reason: why.text)
     refusals.add(why.reason, now: monotonicNanoseconds()) {
       head.session.log("scanout \(head.index): \($0) (\(why.text))")
@@ -88,6 +90,7 @@ extension RegionFeed {
     guard let slot = slots.firstIndex(where: { $0.frame == frame && frame != 0 }) else { return }
     if underWayCount > 0 { underWayCount -= 1 }
     mark()
+    if outcome == .rejected { holdBack() }
     let outcome: RegionOutcome =
       switch outcome {
       case .flipped: .flipped

@@ -25,6 +25,8 @@ final class RegionFeed {
   var hasRefused = false
   /// Bit k: slot k was refused for want of memory, and is kept for a second at most.
   var refusedSlots: UInt64 = 0
+  /// Until when no frame is presented, because the output has refused too many; 0: nothing holds them up.
+  private(set) var heldUntil: UInt64 = 0
   private let sharesClock: Bool
   private let hostDoorbell: OwnedFD
   private let guestDoorbell: GuestDoorbell?
@@ -34,6 +36,7 @@ final class RegionFeed {
   private var timerSource: EventLoop.Source?
   private var polling = PollingPace()
   private var pace = MessagePace.frames
+  private var refusalPace = MessagePace.refusals
   private var isPaused = false
   private var lastRepair: UInt64 = 0
   /// Whether the poll timer stands at its longest interval.
@@ -69,8 +72,8 @@ final class RegionFeed {
     slots = Array(repeating: SlotState(), count: host.layout.slotCount)
     waiting.reserveCapacity(host.layout.slotCount)
     loop = head.session.server.loop
-    doorbellSource = try loop.add(self.hostDoorbell.raw, [.readable, .edge]) { [weak self] _ in self?.look() }
-    timerSource = try loop.add(pollTimer.fd.raw, [.readable, .edge]) { [weak self] _ in self?.timerFired() }
+    doorbellSource = try loop.add(self.hostDoorbell.raw, [.readable, .edge]) { [unowned self] _ in look() }
+    timerSource = try loop.add(pollTimer.fd.raw, [.readable, .edge]) { [unowned self] _ in timerFired() }
   }
 
   deinit { stop() }
@@ -104,6 +107,10 @@ final class RegionFeed {
     isTimerSlow = false
     if isPaused { listen(true) }
     let now = monotonicNanoseconds()
+    if heldUntil != 0, heldUntil <= now {
+      heldUntil = 0
+      mark()
+    }
     // A guest may have written over the header, and its next client needs it.
     if now &- lastRepair >= 900_000_000 {
       lastRepair = now
@@ -118,11 +125,9 @@ final class RegionFeed {
   /// Looks for a client and its frames.
   fileprivate func look() {
     let now = monotonicNanoseconds()
-    if head.session.server.isShared, let until = pace.pause(at: now) {
-      listen(false)
-      return pollTimer.arm(deadlineNanoseconds: until)
-    }
+    if head.session.server.isShared, let until = pace.pause(at: now) { return pause(until) }
     var found = false
+    var hasRefused = false
     if let change = host.checkAttach() {
       found = true
       attachChanged(change)
@@ -137,16 +142,38 @@ final class RegionFeed {
         waiting.append(frame)
         mark()
       case .refused(let reason):
+        hasRefused = true
         refusals.add(reason, now: now) { head.session.log("scanout \(head.index): \($0)") }
         ringGuest()
       }
     }
+    if hasRefused, let until = refusalPace.pause(at: now) { return pause(until) }
     let polls = host.isAttached && !host.guestFlags.contains(.rings)
     let interval = hasMore ? 0 : polling.next(polls: polls, found: found, now: now)
     // For a guest that rings, the look of once a second is not put off by every frame. A guest that announces more than
     // it may waits its turn behind the loop's other descriptors.
-    if polls || !isTimerSlow || hasMore { pollTimer.arm(deadlineNanoseconds: now + interval) }
-    isTimerSlow = !polls && !hasMore
+    if polls || !isTimerSlow || hasMore { arm(now + interval) }
+    isTimerSlow = !polls && !hasMore && heldUntil == 0
+  }
+
+  /// Looks at nothing until then: the guest waits, as its ring fills.
+  private func pause(_ until: UInt64) {
+    listen(false)
+    arm(until)
+  }
+
+  /// Has `timerFired` called at that time, or when held frames are due.
+  private func arm(_ nanoseconds: UInt64) {
+    pollTimer.arm(deadlineNanoseconds: heldUntil == 0 ? nanoseconds : min(nanoseconds, heldUntil))
+  }
+
+  /// The output has refused a frame. Its slot is back in the guest's hands at once, and could come again at once, for
+  /// ever: after some of these, the next frame waits.
+  func holdBack() {
+    guard heldUntil == 0, let until = refusalPace.pause(at: monotonicNanoseconds()) else { return }
+    heldUntil = until
+    isTimerSlow = false
+    arm(until)
   }
 
   private func listen(_ on: Bool) {

@@ -82,18 +82,19 @@ public final class Server {
       presenters = made
       wake = try EventFD()
       resumeTimer = try TimerFD()
-      resumeSource = try loop.add(resumeTimer.fd.raw, [.readable, .edge]) { [weak self] _ in self?.resumePaused() }
-      wakeSource = try loop.add(wake.fd.raw) { [weak self] _ in self?.endDropped() }
-      listening = try loop.add(self.socket.listener.fd.raw) { [weak self] _ in self?.acceptClients() }
+      resumeSource = try loop.add(resumeTimer.fd.raw, [.readable, .edge]) { [unowned self] _ in resumePaused() }
+      wakeSource = try loop.add(wake.fd.raw) { [unowned self] _ in endDropped() }
+      listening = try loop.add(self.socket.listener.fd.raw) { [unowned self] _ in acceptClients() }
     } catch {
       throw .system(error)
     }
     unsent.reserveCapacity(64)
     marked.reserveCapacity(64)
-    loop.beforeWait = { [weak self] in
-      self?.settleMemory()
-      self?.endRound()
-      self?.sendBatches()
+    // Unowned here and in all the loop calls: a weak reference would send each retain of its object through a table.
+    loop.beforeWait = { [unowned self] in
+      settleMemory()
+      endRound()
+      sendBatches()
     }
     for presenter in presenters { watch(presenter) }
   }
@@ -272,11 +273,10 @@ public final class Server {
 
   private func watch(_ presenter: Presenter) {
     presenter.log = write
-    presenter.output.onEvent = { [weak self, weak presenter] event in
-      guard let presenter else { return }
+    presenter.output.onEvent = { [unowned self, unowned presenter] event in
       switch event {
       case .flipped(let time, let sequence): presenter.flipped(timeNanoseconds: time, sequence: sequence)
-      case .changed: self?.outputChanged(presenter)
+      case .changed: outputChanged(presenter)
       case .leaseEnded: presenter.leaseGivenBack()
       }
     }

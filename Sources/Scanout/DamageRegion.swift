@@ -1,13 +1,14 @@
 /// The changed part of a picture: up to 16 rectangles, then their union.
 ///
-/// Fixed storage: adding never allocates. The rectangles may overlap.
+/// Fixed storage: adding never allocates. The rectangles may overlap. Half the size of as many `Rect`s: every frame
+/// carries one through the daemon, by value.
 public struct DamageRegion: Sendable {
   /// The most rectangles kept apart.
   public static let capacity = 16
 
-  @usableFromInline var storage = InlineArray<16, Rect>(repeating: .empty)
   /// How many rectangles there are.
   public private(set) var count = 0
+  private var storage = InlineArray<16, PackedRect>(repeating: PackedRect(.empty))
 
   /// Nothing changed.
   public init() {}
@@ -19,25 +20,26 @@ public struct DamageRegion: Sendable {
   public var isEmpty: Bool { count == 0 }
 
   /// The rectangle at `index`, below `count`.
-  public subscript(index: Int) -> Rect { storage[index] }
+  public subscript(index: Int) -> Rect { storage[index].rect }
 
   /// Adds a rectangle; one that is covered already adds nothing, and a full region becomes its bounds.
   public mutating func add(_ rect: Rect) {
     if rect.isEmpty { return }
     var kept = 0
     for index in 0..<count {
-      if storage[index].contains(rect) { return }
-      if !rect.contains(storage[index]) {
+      let other = self[index]
+      if other.contains(rect) { return }
+      if !rect.contains(other) {
         storage[kept] = storage[index]
         kept += 1
       }
     }
     count = kept
     if count == DamageRegion.capacity {
-      storage[0] = bounds.union(rect)
+      storage[0] = PackedRect(bounds.union(rect))
       count = 1
     } else {
-      storage[count] = rect
+      storage[count] = PackedRect(rect)
       count += 1
     }
   }
@@ -50,7 +52,7 @@ public struct DamageRegion: Sendable {
   /// The smallest rectangle around all of it.
   public var bounds: Rect {
     var result = Rect.empty
-    for index in 0..<count { result = result.union(storage[index]) }
+    for index in 0..<count { result = result.union(self[index]) }
     return result
   }
 
@@ -58,8 +60,10 @@ public struct DamageRegion: Sendable {
   public func moved(x: Int, y: Int) -> DamageRegion {
     var result = self
     for index in 0..<count {
-      result.storage[index].x &+= x
-      result.storage[index].y &+= y
+      var rect = self[index]
+      rect.x &+= x
+      rect.y &+= y
+      result.storage[index] = PackedRect(rect)
     }
     return result
   }
@@ -67,7 +71,24 @@ public struct DamageRegion: Sendable {
   /// The part of it inside `rect`.
   public func clipped(to rect: Rect) -> DamageRegion {
     var result = DamageRegion()
-    for index in 0..<count { result.add(storage[index].intersection(rect)) }
+    for index in 0..<count { result.add(self[index].intersection(rect)) }
     return result
   }
+}
+
+/// A rectangle in 16 bytes; what lies outside of 2³¹ pixels is no part of any picture.
+private struct PackedRect {
+  var x: Int32
+  var y: Int32
+  var width: Int32
+  var height: Int32
+
+  init(_ rect: Rect) {
+    x = Int32(clamping: rect.x)
+    y = Int32(clamping: rect.y)
+    width = Int32(clamping: rect.width)
+    height = Int32(clamping: rect.height)
+  }
+
+  var rect: Rect { Rect(x: Int(x), y: Int(y), width: Int(width), height: Int(height)) }
 }

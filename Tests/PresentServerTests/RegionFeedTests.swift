@@ -1,3 +1,4 @@
+import CFramepathABI
 import GraphicsMemory
 import HybridRegion
 import LinuxIO
@@ -361,6 +362,54 @@ struct RegionFeedTests {
     try good.makeBuffer(1)
     try good.present(1, 1)
     #expect(bench.output.commits.count == 1)
+  }
+
+  @Test("that its output refuses frame by frame has some told at once, then two in a vblank, and goes on where it may")
+  func refusedWithoutEnd() throws {
+    let bench = try Bench()
+    bench.output.refusals = Array(repeating: .rejected("not today"), count: 1_000_000)
+    let box = try RegionClient(bench)
+    try box.attach()
+    let begun = monotonicNanoseconds()
+    var refused = 0
+    while monotonicNanoseconds() - begun < 250_000_000 {
+      try box.presentAll()
+      try bench.loop.runOnce(timeoutMilliseconds: 0)
+      for case .done(_, _, .rejected(.output), _, _) in box.newEvents() { refused += 1 }
+    }
+    let seconds = Double(monotonicNanoseconds() - begun) / 1e9
+    #expect(refused > 8 && Double(refused) <= 8 + 2 + 2 * 64 * seconds, "\(refused) in \(seconds) s")
+    bench.output.refusals = []
+    #expect(
+      try bench.run {
+        _ = box.newEvents()
+        try box.presentAll()
+        return bench.output.commits.count == 1
+      })
+  }
+
+  @Test("whose entries are torn without end is looked at some 100 times a second at most")
+  func tornWithoutEnd() throws {
+    let bench = try Bench()
+    let box = try RegionClient(bench)
+    try box.attach()
+    let memory = try Mapping(fd: box.memory.raw, byteCount: box.layout.slotsOffset)
+    let field = try #require(MemoryLayout<framepath_region_header>.offset(of: \.guest_offset))
+    let guest = Int(memory.bytes.loadUnaligned(fromByteOffset: field, as: UInt32.self))
+    let tail = guest + (try #require(MemoryLayout<framepath_region_guest>.offset(of: \.present_tail)))
+    let announced = memory.bytes.loadUnaligned(fromByteOffset: tail, as: UInt64.self)
+    var torn: UInt64 = 0
+    let begun = monotonicNanoseconds()
+    while monotonicNanoseconds() - begun < 250_000_000 {
+      torn += 1
+      memory.base.storeBytes(of: announced + torn, toByteOffset: tail, as: UInt64.self)
+      box.doorbell.signal()
+      try bench.loop.runOnce(timeoutMilliseconds: 0)
+    }
+    let seconds = Double(monotonicNanoseconds() - begun) / 1e9
+    // An overrun is refused as one.
+    #expect(torn > 1000, "or this machine is too slow to tell")
+    #expect(Double(box.guest.refusalCount) <= 2 * (8 + 64 * seconds), "of \(torn) in \(seconds) s")
   }
 
   // MARK: - Memory that is counted
