@@ -72,6 +72,12 @@ public struct ThroughputRun: Codable, Equatable, Sendable {
     let perFrame = max(unpaced.backendMicroseconds - unpacedCorner.backendMicroseconds, 0)
     return perFrame * Double(unpaced.frames) * Double(pictureBytes) / Double(unpaced.copiedBytes)
   }
+  /// CPU time of a paced frame in both processes over what as many wake-ups of a process that does nothing take in the
+  /// same run; nil where that was not measured.
+  public var overBareWakeUps: Double? {
+    guard let floor = wakeUpFloor, floor.pacedMicroseconds > 0, paced.wakeUpsPerFrame > 0 else { return nil }
+    return paced.totalMicroseconds / (paced.wakeUpsPerFrame * floor.pacedMicroseconds)
+  }
   /// Our copy's rate as a part of plain memcpy's; 0 where nothing is copied.
   public var copyRateRatio: Double { copyMicroseconds == 0 ? 0 : memcpyMicroseconds / copyMicroseconds }
 }

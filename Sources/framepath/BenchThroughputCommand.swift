@@ -126,6 +126,9 @@ struct BenchThroughputCommand: ParsableCommand {
       table.add(
         note: "a wake-up of a process that does nothing: paced \(floor(\.pacedMicroseconds)) µs, at 1000 Hz "
           + "\(floor(\.fastMicroseconds)) µs, one after the other \(floor(\.unpacedMicroseconds)) µs")
+      table.add(
+        note: "a paced frame's CPU over that of as many such wake-ups: "
+          + size.spread { $0.overBareWakeUps ?? 0 }.text(decimals: 2))
     }
     table.add(note: "plain memcpy of the picture: \(size.spread { $0.memcpyMicroseconds }.text(decimals: 0)) µs")
     table.add(note: "our copy's rate to memcpy's: \(size.spread { $0.copyRateRatio }.text(decimals: 3))")
