@@ -32,11 +32,12 @@ public struct FrameDecisions: Sendable {
   }
 
   mutating func removeAll() {
-    blits.removeAll(keepingCapacity: true)
-    latches.removeAll(keepingCapacity: true)
-    shown.removeAll(keepingCapacity: true)
-    discarded.removeAll(keepingCapacity: true)
-    releases.removeAll(keepingCapacity: true)
+    // Most are empty, and emptying an array is a call.
+    if !blits.isEmpty { blits.removeAll(keepingCapacity: true) }
+    if !latches.isEmpty { latches.removeAll(keepingCapacity: true) }
+    if !shown.isEmpty { shown.removeAll(keepingCapacity: true) }
+    if !discarded.isEmpty { discarded.removeAll(keepingCapacity: true) }
+    if !releases.isEmpty { releases.removeAll(keepingCapacity: true) }
     commits = false
     needsFullDamage = false
     showsFallback = false

@@ -25,23 +25,25 @@ public struct Overlays {
   /// The most planes that an output can have.
   public static let capacity = 8
 
-  private var places: InlineArray<8, OverlayFrame?>
+  /// nil while there was none yet: most frames have none, and this is copied with each.
+  private var places: InlineArray<8, OverlayFrame?>?
   /// How many show something.
   public private(set) var count = 0
 
   /// None.
-  public init() { places = InlineArray(repeating: nil) }
+  public init() {}
 
   /// Whether no plane shows anything.
   public var isEmpty: Bool { count == 0 }
 
   /// What a plane shows; nil for nothing.
   public subscript(plane: Int) -> OverlayFrame? {
-    get { places.indices.contains(plane) ? places[plane] : nil }
+    get { (0..<Overlays.capacity).contains(plane) ? places?[plane] : nil }
     set {
-      guard places.indices.contains(plane) else { return }
-      count += (newValue == nil ? 0 : 1) - (places[plane] == nil ? 0 : 1)
-      places[plane] = newValue
+      guard (0..<Overlays.capacity).contains(plane) else { return }
+      count += (newValue == nil ? 0 : 1) - (self[plane] == nil ? 0 : 1)
+      if places == nil { places = InlineArray(repeating: nil) }
+      places?[plane] = newValue
     }
   }
 }

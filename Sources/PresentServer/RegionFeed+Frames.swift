@@ -22,15 +22,16 @@ extension RegionFeed {
   /// A commit has taken a frame: there is room for the next one.
   func frameLatched() { if !waiting.isEmpty { mark() } }
 
-  private func present(_ frame: RegionFrame) {
+  private func present(_ slot: Int) {
+    guard let frame = slots[slot].handedOver else { return }
     let buffer: ClientBuffer
     do throws(SlotRefusal) {
       buffer = try imported(frame)
     } catch {
-      return refuse(frame, error)
+      return refuse(slot, error)
     }
     lastFrame += 1
-    slots[frame.slot].frame = lastFrame
+    slots[slot].frame = lastFrame
     buffer.lastFrame = lastFrame
     underWayCount += 1
     let source = frame.layout.bounds
@@ -48,8 +49,7 @@ extension RegionFeed {
 
   /// The slot's pages as a buffer of the output, imported when the layout is new.
   private func imported(_ frame: RegionFrame) throws(SlotRefusal) -> ClientBuffer {
-    let known = slots[frame.slot]
-    if let buffer = known.buffer, known.layout == frame.layout { return buffer }
+    if let buffer = slots[frame.slot].buffer, slots[frame.slot].layout == frame.layout { return buffer }
     forgetBuffer(frame.slot)
     // Whole pages of the slot, no more than the picture needs.
     var range = host.memory(of: frame.slot)
@@ -63,18 +63,18 @@ extension RegionFeed {
     return buffer
   }
 
-  private func refuse(_ frame: RegionFrame, _ why: SlotRefusal) {
+  private func refuse(_ slot: Int, _ why: SlotRefusal) {
     hasRefused = true
     holdBack()
     head.setPath(.direct, reason: why.text)
     refusals.add(why.reason, now: monotonicNanoseconds()) {
       head.session.log("scanout \(head.index): \($0) (\(why.text))")
     }
-    if newest?.slot == frame.slot { newest = nil }
-    guard why.reason == .noMemory else { return giveUp(frame.slot, .rejected(why.reason)) }
+    if newest == slot { newest = nil }
+    guard why.reason == .noMemory else { return giveUp(slot, .rejected(why.reason)) }
     // Its guest would take the very slot again, and had better go on with those that have memory.
-    tell(frame.slot, .rejected(.noMemory), timeNanoseconds: 0, sequence: 0)
-    refusedSlots |= 1 << UInt64(frame.slot)
+    tell(slot, .rejected(.noMemory), timeNanoseconds: 0, sequence: 0)
+    refusedSlots |= 1 << UInt64(slot)
   }
 
   /// Gives slots back for which there was no memory: there may be some by now.
@@ -103,7 +103,7 @@ extension RegionFeed {
   /// The output is done with a slot's buffer.
   func released(_ buffer: ClientBuffer) {
     guard let slot = slots.firstIndex(where: { $0.buffer === buffer }) else { return }
-    if newest?.slot == slot { newest = nil }
+    if newest == slot { newest = nil }
     giveBack(slot)
   }
 
@@ -132,21 +132,21 @@ extension RegionFeed {
 
   /// The scanout is on another output: the newest frame is shown again, all others are lost.
   func beginAgain() {
-    for slot in slots.indices where host.heldSlots >> UInt64(slot) & 1 == 1 && newest?.slot != slot {
+    for slot in slots.indices where host.heldSlots >> UInt64(slot) & 1 == 1 && newest != slot {
       giveUp(slot, .lost)
     }
-    guard var frame = newest else { return }
-    frame.damage = DamageRegion()
-    frame.readyNanoseconds = monotonicNanoseconds()
-    waiting.append(frame)
+    guard let newest else { return }
+    slots[newest].handedOver?.damage = DamageRegion()
+    slots[newest].handedOver?.readyNanoseconds = monotonicNanoseconds()
+    waiting.append(newest)
     mark()
   }
 
   /// Gives back what a client has left in the queue.
   func dropWaiting() {
-    for frame in waiting {
-      if newest?.slot == frame.slot { newest = nil }
-      giveUp(frame.slot, .lost)
+    for slot in waiting {
+      if newest == slot { newest = nil }
+      giveUp(slot, .lost)
     }
     waiting.removeAll(keepingCapacity: true)
   }

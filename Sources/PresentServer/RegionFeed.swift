@@ -12,11 +12,11 @@ import Scanout
 final class RegionFeed {
   let host: RegionHost
   unowned let head: Head
-  /// The frame presented last, while its slot is the host's.
-  var newest: RegionFrame?
+  /// The slot of the frame handed over last, while it is the host's.
+  var newest: Int?
   var slots: [SlotState]
-  /// Frames that wait for room on the output, the oldest first.
-  var waiting: [RegionFrame] = []
+  /// Slots whose frames wait for room on the output, the oldest first.
+  var waiting: [Int] = []
   /// Frames that the presenter has and has not answered.
   var underWayCount = 0
   var lastFrame: UInt64 = 0
@@ -48,6 +48,8 @@ final class RegionFeed {
 
   /// What is known of a slot.
   struct SlotState {
+    /// What the guest has handed over in it; read while the slot is the host's only.
+    var handedOver: RegionFrame?
     var buffer: ClientBuffer?
     var layout: FrameLayout?
     /// The feed's number for the frame while the slot is the host's; 0: none.
@@ -83,8 +85,9 @@ final class RegionFeed {
     for held in host.takeHeldFrames() {
       slots[held.slot].isTold = held.isTold
       // The newest is shown again; nobody shows the others any more.
-      if let former = newest { giveUp(former.slot, .lost) }
-      newest = held.frame
+      if let former = newest { giveUp(former, .lost) }
+      slots[held.slot].handedOver = held.frame
+      newest = held.frame == nil ? nil : held.slot
       if held.frame == nil { giveUp(held.slot, .lost) }
     }
     beginAgain()
@@ -137,9 +140,10 @@ final class RegionFeed {
       switch take {
       case .none: break
       case .frame(let frame):
-        newest = frame
+        newest = frame.slot
+        slots[frame.slot].handedOver = frame
         slots[frame.slot].isTold = false
-        waiting.append(frame)
+        waiting.append(frame.slot)
         mark()
       case .refused(let reason):
         hasRefused = true

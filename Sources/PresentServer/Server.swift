@@ -212,6 +212,7 @@ public final class Server {
       isPlacementDue = false
       placeWaiting()
     }
+    if marked.isEmpty { return }
     // What is presented may end at once, and mark its region again: bounded by what a ring holds.
     var index = 0
     while index < marked.count {
