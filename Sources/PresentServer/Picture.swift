@@ -30,6 +30,12 @@ extension Presenter {
       return nil
     }
 
+    /// The number alone, without moving the frame.
+    func frameNumber(of tile: VMID) -> UInt64? {
+      for index in entries.indices where entries[index].tile == tile { return entries[index].frame.number }
+      return nil
+    }
+
     mutating func endUse() {
       for entry in entries {
         entry.frame.buffer.endUse()

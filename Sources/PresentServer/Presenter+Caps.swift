@@ -38,8 +38,9 @@ extension Presenter {
 
   /// Before a picture's buffers are released: whose frame leaves the screen knows that it was there.
   func settleOwed(leaving picture: Picture) {
-    for entry in picture.entries where onScreen.entry(of: entry.tile)?.frame.number != entry.frame.number {
-      if let tile = tile(entry.tile) { settleOwed(tile) }
+    for tile in tiles where tile.owed != nil {
+      guard let left = picture.frameNumber(of: tile.id), onScreen.frameNumber(of: tile.id) != left else { continue }
+      settleOwed(tile)
     }
   }
 

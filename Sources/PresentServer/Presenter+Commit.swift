@@ -97,10 +97,9 @@ extension Presenter {
     settleOwed(leaving: old)
     for index in onScreen.entries.indices {
       guard let head = onScreen.entries[index].reportTo.take() else { continue }
-      let entry = onScreen.entries[index]
       answerFlip(
-        entry.frame.number, of: head, entry.tile, timeNanoseconds: timeNanoseconds, sequence: sequence,
-        flippedAt: isPlausible ? time : now)
+        onScreen.entries[index].frame.number, of: head, onScreen.entries[index].tile,
+        timeNanoseconds: timeNanoseconds, sequence: sequence, flippedAt: isPlausible ? time : now)
     }
     old.endUse()
     spare = old
