@@ -28,6 +28,7 @@ extension OutputScheduler {
 
   /// While blit time is scarce, a VM whose frame is copied may begin its next one for the vblank after, so that no
   /// blit time is lost; it can't end it.
+  @inline(__always)
   func canWorkAhead(_ position: Int, for index: Int64) -> Bool {
     guard startsEarly, rules.usesShares, !isPromised(position) else { return false }
     if let working = vms[position].working {
@@ -50,6 +51,7 @@ extension OutputScheduler {
     }
   }
 
+  @inline(__always)
   private func promise(_ position: Int, readyAt: Nanoseconds, for plan: Plan) -> Promise? {
     guard let level = vms[position].configuration.serviceLevel else { return nil }
     let slot = vms[position].floor.currentSlot(at: plan.index)
@@ -59,6 +61,7 @@ extension OutputScheduler {
     return Promise(deadline: opens + level.deadlineVblanks - 1, isOnTime: isOnTime)
   }
 
+  @inline(__always)
   func candidate(_ position: Int, for index: Int64, at now: Nanoseconds) -> Candidate {
     let isBegun = vms[position].working != nil
     var key = CandidateKey(level: Level.shared, primary: 0, secondary: 0)
@@ -78,6 +81,7 @@ extension OutputScheduler {
       key: key, vm: vms[position].id, position: position, isBackground: vms[position].configuration.isBackground)
   }
 
+  @inline(__always)
   private func promisedKey(_ position: Int, for index: Int64) -> CandidateKey? {
     if vms[position].working != nil {
       return vms[position].servedPromise.map { promise in
@@ -96,6 +100,7 @@ extension OutputScheduler {
       secondary: -vms[position].statistics.missed)
   }
 
+  @inline(__always)
   private func sharedKey(_ position: Int, for index: Int64, at now: Nanoseconds) -> CandidateKey {
     if policy == .hybrid {
       let since = vms[position].working?.ready ?? vms[position].firstReady
@@ -109,6 +114,7 @@ extension OutputScheduler {
 
   /// A frame that is under way competes with the tag of the part that is left, so that a long one delays nobody
   /// for longer than one interval; of equal tags the one with less left goes first.
+  @inline(__always)
   private func fairKey(_ position: Int, for index: Int64, level: Int64) -> CandidateKey {
     if let working = vms[position].working {
       return CandidateKey(

@@ -75,6 +75,7 @@ extension OutputScheduler {
 
   /// The blit time that ready frames need for a vblank, what to keep for promised frames that may still come, and
   /// what all promised frames of that vblank may need.
+  @inline(__always)
   private func demand(
     at index: Int64
   ) -> (work: Nanoseconds, reserve: Nanoseconds, promised: Nanoseconds) {
@@ -116,9 +117,11 @@ extension OutputScheduler {
   }
 
   /// Whether only one VM can come on screen, so that nobody else can be delayed by an early commit.
+  @inline(__always)
   var isAlone: Bool { vms.count == 1 || policy == .exclusive }
 
   /// Whether a sole VM's commit need not wait: what has only been touched leaves the vblank to a frame that may come.
+  @inline(__always)
   private func commitsAtOnce(at now: Nanoseconds) -> Bool {
     var hasFrame = false
     for position in vms.indices where outlooks[position].eligible < .max { hasFrame = true }
@@ -127,6 +130,7 @@ extension OutputScheduler {
   }
 
   /// Whether a whole vblank has passed without a commit.
+  @inline(__always)
   func isIdle(at now: Nanoseconds) -> Bool {
     guard predictor.isAnchored else { return true }
     return now >= predictor.time(of: doneIndex + 1) && !startsEarly

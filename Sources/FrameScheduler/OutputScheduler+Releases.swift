@@ -57,6 +57,7 @@ extension OutputScheduler {
   /// The oldest frame that keeps its fence and those after it from being released.
   ///
   /// A VM that does not have the output gets the fence of the frame in its slot at the background rate.
+  @inline(__always)
   private func oldestHeld(_ position: Int) -> HeldFrame? {
     let releasesOnCopy = vms[position].configuration.releasePoint == .copy
     if let staged = vms[position].staged, !staged.isRepeat, !(releasesOnCopy && vms[position].stagedPath == .blit) {
@@ -82,6 +83,7 @@ extension OutputScheduler {
   }
 
   /// The oldest held frame after one, whatever the release point is.
+  @inline(__always)
   private func nextHeld(_ position: Int, after frame: FrameID) -> HeldFrame? {
     if let staged = vms[position].staged, staged.id > frame { return staged }
     if let completed = vms[position].completed, completed.id > frame { return completed }
@@ -100,6 +102,7 @@ extension OutputScheduler {
   }
 
   /// The least time between two releases: that of the VM's rate.
+  @inline(__always)
   private func releaseInterval(_ position: Int) -> Nanoseconds {
     var rate = vms[position].cap.rate
     if !isSeen(position) {
@@ -130,6 +133,7 @@ extension OutputScheduler {
   }
 
   /// The same for one VM; `.max` for never.
+  @inline(__always)
   func nextUpkeep(of position: Int) -> Nanoseconds {
     var earliest = Nanoseconds.max
     if vms[position].pendingCount > 0 {

@@ -9,6 +9,7 @@ extension OutputScheduler {
   static let touchNanoseconds: Nanoseconds = 16_666_667
 
   /// Whether the display follows the commits at present.
+  @inline(__always)
   public var followsCommits: Bool { isVariable && isAlone }
 
   /// Says whether the hardware refreshes when a frame comes, up to the mode's rate.
@@ -37,6 +38,7 @@ extension OutputScheduler {
   }
 
   /// Whether a VM's rate lets its next frame go now.
+  @inline(__always)
   func isOpen(_ position: Int, at now: Nanoseconds) -> Bool {
     !followsCommits || vms[position].slot?.isRepeat == true || vms[position].opensAt <= now
   }

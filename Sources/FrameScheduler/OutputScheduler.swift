@@ -33,6 +33,8 @@
 /// scheduler.flipDone(sequence: event.sequence, timestamp: event.time, at: clock.now, into: &decisions)
 /// ```
 public struct OutputScheduler: Sendable {
+  // What only looks at the table, and is called for each VM, is inlined: a call of it copies the scheduler first, 1 KB.
+
   /// The constants that the scheduler was made with.
   public let configuration: SchedulerConfiguration
   /// The mode's timing.
@@ -151,6 +153,7 @@ public struct OutputScheduler: Sendable {
   /// The adaptive red zone at present: the margin between the last moment for a commit and its vblank.
   public var redZoneNanoseconds: Nanoseconds { timer.redZone }
 
+  @inline(__always)
   func position(of vm: VMID) -> Int? {
     for position in vms.indices where vms[position].id == vm { return position }
     return nil

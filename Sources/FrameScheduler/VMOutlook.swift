@@ -49,8 +49,10 @@ extension OutputScheduler {
   }
 
   /// A bit for each place in the table.
+  @inline(__always)
   var everyVM: UInt64 { vms.count == 64 ? .max : (1 << UInt64(vms.count)) - 1 }
 
+  @inline(__always)
   private func outlook(of position: Int) -> VMOutlook {
     var outlook = VMOutlook()
     if let eligible = eligibleIndex(position) {

@@ -128,6 +128,7 @@ extension VMState {
   }
 
   /// Constant-bandwidth server: a frame that costs more than declared pays with the following slots.
+  @inline(__always)
   func slotsBeyondDeclared(_ rules: ServiceRules) -> Int64 {
     guard configuration.serviceLevel != nil, let frame = slot else { return 0 }
     let cost = (path == .blit ? frame.cost : 0) + overrun
@@ -135,6 +136,7 @@ extension VMState {
     return cost > declared ? min(ceilingDivide(cost, declared) - 1, 1_000) : 0
   }
 
+  @inline(__always)
   func declaredCost(_ rules: ServiceRules) -> Nanoseconds {
     max(configuration.serviceLevel?.frameNanoseconds ?? 0, rules.flipNanoseconds)
   }
@@ -166,6 +168,7 @@ extension VMState {
 
 extension ServiceRules {
   /// The bytes that are copied after so long.
+  @inline(__always)
   func bytes(of frame: HeldFrame, after duration: Nanoseconds) -> Int64 {
     min(frame.byteCount, duration * 1_000 / picosecondsPerByte)
   }

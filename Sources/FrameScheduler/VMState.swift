@@ -94,11 +94,13 @@ struct VMState: Sendable {
     pending = InlineArray(repeating: empty)
   }
 
+  @inline(__always)
   var hasReadyFrame: Bool { slot != nil || working != nil || completed != nil }
 
   var weight: Int64 { configuration.weight }
 
   /// The start tag of the frame in the slot: `max(v(arrival), F)`.
+  @inline(__always)
   var startTag: Int64 { max(arrivalTag, finish) }
 
   /// What is left to copy of the frame that would be served next.
@@ -119,6 +121,7 @@ extension VMState {
     return frame
   }
 
+  @inline(__always)
   func pendingPosition(of frame: FrameID) -> Int? {
     for position in 0..<pendingCount where pending[position].id == frame { return position }
     return nil
