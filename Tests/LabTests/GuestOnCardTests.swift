@@ -7,10 +7,10 @@ import Testing
 struct GuestOnCardTests {
   @Test("a stock guest's pictures are on the screen byte for byte")
   func guestOnScreen() throws {
-    let host = try LabHost(outputs: ["kms:\(try #require(Lab.card))"])
+    let host = try LabHost(outputs: ["kms:\(try #require(Lab.card)):Virtual-1:640x480"])
     let output = try #require(try host.status().outputs.first)
     let backend = try host.backend(vm: "web")
-    let guest = try LabGuest(host: host, vm: "web", shape: .complete)
+    let guest = try LabGuest(host: host, vm: "web", saved: try #require(environmentVariable("FRAMEPATH_TEST_GUEST")))
     try guest.draw("pattern noise --size \(output.width)x\(output.height) --seed 3", seconds: 300)
     try host.expect(output: output.name, shows: .noise(width: output.width, height: output.height, seed: 3))
     try guest.draw("flip --count 20 --interval-ms 50 --size \(output.width)x\(output.height)", seconds: 300)
@@ -39,9 +39,7 @@ struct GuestOnCardTests {
     try expectConnector("disconnected", guest)
     _ = try ChildProcess.run(ChildCommand("sh", ["-c", "echo 1 >\(status)"]))
     try expectConnector("connected", guest)
-    try guest.run(
-      "rm -f /run/fpdraw.sock; fpdraw serve 2>/run/fpdraw.log & while [ ! -S /run/fpdraw.sock ]; do sleep 0.2; done",
-      seconds: 300)
+    try guest.startDrawing()
   }
 
   /// Expects the guest's modetest to say so of its connector, soon.

@@ -92,7 +92,7 @@ struct GuestOnHeadlessTests {
   private func referencePicture(
     _ host: LabHost, arguments: [String], draw: (LabGuest) throws -> Void
   ) throws -> Picture {
-    let guest = try LabGuest(host: host, vm: "reference", device: "virtio", arguments: arguments)
+    let guest = try LabGuest(folder: host.folder, vm: "reference", device: "virtio", arguments: arguments)
     try draw(guest)
     // It is drawn when two photographs are the same picture.
     let file = "\(host.folder)/reference.png"

@@ -15,25 +15,34 @@ final class LabGuest {
   /// Boots a guest on `host`'s backend for `vm` and waits until it takes commands.
   convenience init(host: LabHost, vm: String, shape: Shape, qemu: Int = 11, arguments: [String] = []) throws {
     try self.init(
-      host: host, vm: vm, device: shape.rawValue, qemu: qemu,
+      folder: host.folder, vm: vm, device: shape.rawValue, qemu: qemu,
       arguments: ["--vm-socket", host.backendSocket(vm: vm)] + arguments)
   }
 
   /// Boots a guest with one of the lab's graphics devices.
-  init(host: LabHost, vm: String, device: String, qemu: Int = 11, arguments: [String]) throws {
-    let stem = "\(host.folder)/\(vm)"
+  ///
+  /// - Parameters:
+  ///   - folder: for its sockets.
+  ///   - saved: goes on with this saved state instead of booting.
+  ///   - environment: for the script, `NAME=VALUE`.
+  init(
+    folder: String, vm: String, device: String, qemu: Int = 11, arguments: [String], saved: String? = nil,
+    environment: [String] = []
+  ) throws {
+    let stem = "\(folder)/\(vm)"
     var command = ChildCommand(
-      Lab.script("guest"),
-      [
-        "--shape", device, "--qemu", "\(qemu)", "--control", "\(stem).control", "--qmp", "\(stem).qmp", "--serial",
-        "\(stem).console",
-      ] + arguments)
+      "env",
+      environment + [
+        Lab.script("guest"), "--shape", device, "--qemu", "\(qemu)", "--control", "\(stem).control",
+        "--qmp", "\(stem).qmp", "--serial", "\(stem).console",
+      ] + arguments + (saved == nil ? [] : ["-incoming", "defer"]))
     command.leadsGroup = true
     let started = monotonicNanoseconds()
     process = try ChildProcess(command)
-    control = try LineChannel(path: "\(stem).control", of: process)
     qmp = try LineChannel(path: "\(stem).qmp", of: process)
     _ = try qmp.ask(#"{"execute":"qmp_capabilities"}"#) { $0.contains("\"return\"") }
+    if let saved { try LabGuest.goOn(with: saved, qmp) }
+    control = try LineChannel(path: "\(stem).control", of: process)
     if !arguments.contains("--ovmf") {
       try run("true", seconds: Lab.card == nil ? 120 : 900)
       let milliseconds = (monotonicNanoseconds() - started) / 1_000_000
@@ -74,7 +83,15 @@ final class LabGuest {
   /// Runs a QMP command such as `stop` or `cont`.
   @discardableResult
   func qmp(_ command: String, arguments: String = "{}") throws -> String {
-    let reply = try qmp.ask(#"{"execute":"\#(command)","arguments":\#(arguments)}"#) {
+    try qmp.execute(command, arguments: arguments)
+  }
+}
+
+extension LineChannel {
+  /// Runs a QMP command; an error for an answer is thrown.
+  @discardableResult
+  func execute(_ command: String, arguments: String = "{}") throws -> String {
+    let reply = try ask(#"{"execute":"\#(command)","arguments":\#(arguments)}"#) {
       $0.contains("\"return\"") || $0.contains("\"error\"")
     }
     guard !reply.contains("\"error\"") else { throw LabError("QMP \(command): \(reply)") }
@@ -115,7 +132,9 @@ final class LineChannel {
   func forget() { received = [] }
 
   /// Sends a line and returns everything received until `isWhole` says so.
-  func ask(_ line: String, seconds: Int = 30, until isWhole: (String) -> Bool) throws -> String {
+  func ask(
+    _ line: String, seconds: Int = Lab.card == nil ? 60 : 300, until isWhole: (String) -> Bool
+  ) throws -> String {
     received = []
     try send(line)
     let deadline = monotonicNanoseconds() + UInt64(seconds) * 1_000_000_000
