@@ -119,6 +119,9 @@ final class MemoryBroker {
     admission.removeVM(account.id, onScreenBytes: Int64(account.usedBytes), at: now, into: &decisions)
   }
 
+  /// Whether something was decided that is not carried out yet.
+  var hasDecisions: Bool { !decisions.isEmpty }
+
   /// Carries out what was decided. `body` says whether the client still wants it.
   func settle(_ body: (MemoryDecision) -> Bool) {
     // What is carried out may free memory, and so bring further decisions.

@@ -92,8 +92,11 @@ public final class Server {
     marked.reserveCapacity(64)
     // Unowned here and in all the loop calls: a weak reference would send each retain of its object through a table.
     loop.beforeWait = { [unowned self] in
-      settleMemory()
-      endRound()
+      // What a round's end shows or places may free memory for which somebody waits.
+      repeat {
+        settleMemory()
+        endRound()
+      } while memory.hasDecisions
       sendBatches()
     }
     for presenter in presenters { watch(presenter) }

@@ -31,7 +31,7 @@ struct FourKOnCardTests {
 
     var isJudged = false
     for (number, connector) in connectors.enumerated() {
-      let seen = try PresentTool.snapshot(.output(name: connector), path: host.socket)
+      let seen = try host.wholeSnapshot(output: connector)
       #expect(DiagonalRows(seed: UInt32(number)).wrongRows(in: seen.mapped) == 0)
       isJudged = seen.fromWriteback
     }

@@ -133,6 +133,18 @@ final class LabHost {
   /// The picture of an output.
   func snapshot(output: String) throws -> Picture { try snapshot(.output(name: output), ["--output", output]) }
 
+  /// What an output puts out, with how that is known. A writeback that an emulated card has not ended in time is begun
+  /// again.
+  func wholeSnapshot(output: String) throws -> PresentSnapshot {
+    var found: PresentSnapshot?
+    try LabHost.wait("a picture of \(output)", seconds: 120) {
+      found = try? PresentTool.snapshot(.output(name: output), path: socket)
+      return found != nil
+    }
+    guard let found else { throw LabError("no picture of \(output)") }
+    return found
+  }
+
   /// By the product's own tool; on an emulated card from the daemon itself, since it would take the emulator seconds to
   /// start a program and to pack and unpack a picture.
   private func snapshot(_ subject: SnapshotSubject, _ words: [String]) throws -> Picture {

@@ -43,7 +43,7 @@ struct OverlaysOnCardTests {
     func expectExact() throws {
       try painters.showNoise(on: output, columns: 2, rows: 3, seed: frame, expectedBy: host)
       // The hardware's own word for it, not the daemon's.
-      #expect(try PresentTool.snapshot(.output(name: output.name), path: host.socket).fromWriteback)
+      #expect(try host.wholeSnapshot(output: output.name).fromWriteback)
     }
 
     try showUntil(4)

@@ -1,3 +1,4 @@
+import Glibc
 import GraphicsMemory
 import Headless
 import LinuxIO
@@ -117,7 +118,11 @@ final class BenchClient {
     self.bench = bench
   }
 
-  func leave() { connection = nil }
+  /// The server hears of it at once: a child that another test is just starting may keep the descriptor open for longer.
+  func leave() {
+    if let connection { _ = shutdown(connection.descriptor, Int32(SHUT_RDWR)) }
+    connection = nil
+  }
 
   /// For a test that sends without reading.
   var connectionForFlooding: PresentConnection? { connection }
