@@ -28,7 +28,7 @@ struct AssignmentTests {
     let text = "there is no output Z; there are: A, B"
     #expect(
       try client.messages() == [.error(ErrorMessage(code: .noSuchOutput, text: text), request: 0)])
-    #expect(client.isEnded)
+    #expect(try client.ends())
   }
 
   @Test("a living client's name is taken, and who has it is said; a dead one's is free")

@@ -151,6 +151,14 @@ final class BenchClient {
     return result
   }
 
+  /// Whether the server closes the connection: it has, but a child of another test may keep it open for a moment.
+  func ends() throws -> Bool {
+    try bench.run {
+      _ = try messages()
+      return isEnded
+    }
+  }
+
   func note(_ messages: [ServerMessage]) {
     for case .output(let output) in messages { outputs[output.scanout] = output }
   }

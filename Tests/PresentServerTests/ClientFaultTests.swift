@@ -22,7 +22,7 @@ struct ClientFaultTests {
     let linesBefore = bench.lines.count
     try act(bad)
     let messages = try bad.messages()
-    #expect(bad.isEnded, sourceLocation: sourceLocation)
+    #expect(try bad.ends(), sourceLocation: sourceLocation)
     #expect(bench.lines.count == linesBefore + 1, sourceLocation: sourceLocation)
     // The other one goes on.
     try good.present(2, 1)

@@ -61,7 +61,7 @@ struct FenceTests {
     #expect(bench.output.commits.count == 1)
     try client.send(.syncPoints(SyncPoints(scanout: 0, acquirePoint: 1, releasePoint: nil), request: 9))
     _ = try client.messages()
-    #expect(client.isEnded)
+    #expect(try client.ends())
   }
 
   @Test("is committed at once where the fence is signalled already")
@@ -191,7 +191,7 @@ struct FenceTests {
         continue
       }
       #expect(error.code == .malformed)
-      #expect(client.isEnded)
+      #expect(try client.ends())
       #expect(bench.output.commits.isEmpty)
     }
   }
