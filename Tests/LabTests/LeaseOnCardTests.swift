@@ -82,6 +82,7 @@ struct LeaseOnCardTests {
       case .killTool: lessee.process.kill()
       case .close: #expect(try lessee.ask("close") == "closed")
       case .revoke: try host.framepath(["lease", "--output", first, "--revoke"])
+      case .maxHold: try host.framepath(["exclusive", "--output", first, "--max-hold", "1"])
       }
       let said = try crcs.wait(for: vms)
       print("lab: lease ended by \(ending): \((monotonicNanoseconds() - begun) / 1_000_000) ms to the VM's picture")
@@ -104,6 +105,10 @@ struct LeaseOnCardTests {
         // Docs/Scheduler.md says so under Limits; a kernel that keeps them from it makes that wrong.
         #expect(try lessee.ask("readable") != "0 readable")
         #expect(try lessee.end("exit 0") == .status(0))
+      case .maxHold:
+        #expect(lessee.process.waitForLine(containing: "its 1 s are over, and others wait") != nil)
+        #expect(try lessee.ask("again") == "failed SETCRTC 2")
+        #expect(try lessee.end("exit 0") == .status(0))
       }
       // The lessee's own frame buffers go with it, off no screen.
       #expect(try crcs.wait(for: vms).last == vms)
@@ -114,7 +119,7 @@ struct LeaseOnCardTests {
     db.end()
   }
 
-  enum Ending: CaseIterable { case exit, killCommand, killTool, close, revoke }
+  enum Ending: CaseIterable { case exit, killCommand, killTool, close, revoke, maxHold }
 
   @Test("the daemon ends with a lease out, and the card is free and the lessee without it")
   func daemonEnds() throws {
