@@ -98,11 +98,8 @@ final class Head {
 
   /// Lets go of the output.
   func leave() {
-    session.withdrawRequests(of: index)
-    for buffer in buffers.values { buffer.head = nil }
-    buffers.removeAll(keepingCapacity: true)
+    forgetBuffers()
     feed?.forgetBuffers()
-    supersedeFenced()
     let old = tile
     tile = nil
     if let old { old.presenter.detach(old) }
@@ -112,13 +109,18 @@ final class Head {
   /// Has the client make its buffers anew: what it may have of them has changed. What is on screen stays there.
   func renewBuffers() {
     guard let tile, feed == nil else { return }
+    forgetBuffers()
+    tile.needsFullDamage = true
+    generation += 1
+    describe()
+  }
+
+  /// What the client has, asks for and waits with is of a generation that is over.
+  private func forgetBuffers() {
     session.withdrawRequests(of: index)
     for buffer in buffers.values { buffer.head = nil }
     buffers.removeAll(keepingCapacity: true)
     supersedeFenced()
-    tile.needsFullDamage = true
-    generation += 1
-    describe()
   }
 
   /// Sends the output's description.

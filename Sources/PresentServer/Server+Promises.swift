@@ -85,6 +85,21 @@ extension Server {
 }
 
 extension SettingsPlan {
+  /// Does what the plan says of an output, but for its layout.
+  func put(inForceOn presenter: Presenter) {
+    let policy = policy(of: presenter)
+    if policy != presenter.policy { presenter.setPolicy(policy) }
+    let limits = limits(of: presenter)
+    if limits != presenter.limits { presenter.setLimits(limits) }
+    let lease = leasePolicy(of: presenter)
+    if lease != presenter.leasing.policy { presenter.setLeasePolicy(lease) }
+    let rule = variableRefresh(of: presenter)
+    if rule != presenter.variableRefresh { presenter.setVariableRefresh(rule) }
+    let power = power(of: presenter)
+    if power.limits != presenter.power.limits { presenter.setIdleLimits(power.limits) }
+    if let command = power.command { presenter.setPower(command) }
+  }
+
   /// The policy of an output once the plan is in force.
   func policy(of presenter: Presenter) -> SchedulingPolicy {
     outputs.last { $0.policy != nil && ($0.output ?? presenter.name) == presenter.name }?.policy ?? presenter.policy

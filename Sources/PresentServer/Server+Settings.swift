@@ -21,27 +21,34 @@ extension Server {
     let renewed = plan.vms.filter { $0.settings.outlastsGuest != settings(ofVM: $0.vm).outlastsGuest }
     for change in plan.vms { remember(change.settings, ofVM: change.vm) }
     for (presenter, layout) in layouts where layout != presenter.layout { setLayout(layout, presenter) }
-    for presenter in presenters {
-      let policy = plan.policy(of: presenter)
-      if policy != presenter.policy { presenter.setPolicy(policy) }
-      let limits = plan.limits(of: presenter)
-      if limits != presenter.limits { presenter.setLimits(limits) }
-      let lease = plan.leasePolicy(of: presenter)
-      if lease != presenter.leasing.policy { presenter.setLeasePolicy(lease) }
-      let rule = plan.variableRefresh(of: presenter)
-      if rule != presenter.variableRefresh { presenter.setVariableRefresh(rule) }
-      let power = plan.power(of: presenter)
-      if power.limits != presenter.power.limits { presenter.setIdleLimits(power.limits) }
-      if let command = power.command { presenter.setPower(command) }
+    for presenter in presenters { plan.put(inForceOn: presenter) }
+    for change in plan.outputs where change.output == nil {
+      standing.removeAll { $0.key == change.key }
+      standing.append(change)
     }
     configure(plan.vms)
-    for session in sessions where renewed.contains(where: { $0.vm == session.hello?.name }) {
+    for session in sessions where session.hello?.kind == .vm {
+      guard renewed.contains(where: { $0.vm == session.hello?.name }) else { continue }
       for head in session.heads { head.renewBuffers() }
     }
     for change in plan.vms where change.outputsLine != nil { moveHeads(ofVM: change.vm) }
     if let focus = plan.focus, let tile = focusable(focus.vm) { tile.presenter.focus(tile) }
     if let revoke = plan.revoke { presenters.first { $0.name == revoke.output }?.revoke() }
     if let revoke = plan.revokeLease { presenters.first { $0.name == revoke.output }?.revokeLease() }
+  }
+
+  /// Has an output that has just come be as all outputs were told to be.
+  func settle(_ presenter: Presenter) {
+    let plan = SettingsPlan(standing: standing, memory: memory.settings)
+    if let change = standing.last(where: { $0.layout != nil }), let layout = change.layout {
+      let mode = presenter.homeMode
+      if let why = layout.objection(width: mode.width, height: mode.height) {
+        log("\(presenter.name) keeps layout \(presenter.layout.name): \(why)")
+      } else {
+        presenter.setLayout(layout)
+      }
+    }
+    plan.put(inForceOn: presenter)
   }
 
   /// The layout of every output once the plan is in force.

@@ -54,6 +54,8 @@ public final class Server {
   private var resumeSource: EventLoop.Source?
   private var resumeNanoseconds = UInt64.max
   private var isPlacementDue = false
+  /// What all outputs were told last, each setting once.
+  var standing: [SettingsPlan.OutputChange] = []
   private var foundSyncDevice: SyncDevice?
   private let wake: EventFD
   private var wakeSource: EventLoop.Source?
@@ -261,6 +263,7 @@ public final class Server {
     let presenter = try Presenter(output.output, name: output.name, isFallback: output.isFallback, loop: loop)
     presenters.append(presenter)
     watch(presenter)
+    settle(presenter)
     placeWaiting()
   }
 

@@ -6,7 +6,9 @@ struct SettingsPlan {
   /// For one output or for all of them.
   struct OutputChange {
     var line: Int
-    /// nil: all outputs.
+    /// Which setting it is; the others are nil.
+    var key: String
+    /// nil: all outputs, those that come later too.
     var output: String?
     var layout: OutputLayout?
     var policy: SchedulingPolicy?
@@ -39,6 +41,12 @@ struct SettingsPlan {
   var revoke: (line: Int, output: String)?
   /// The output that is taken from its lessee.
   var revokeLease: (line: Int, output: String)?
+
+  /// What all outputs were told, for one that comes later.
+  init(standing: [OutputChange], memory: MemoryBroker.Settings) {
+    outputs = standing
+    self.memory = memory
+  }
 
   /// A text changes only what it names.
   ///
@@ -92,7 +100,7 @@ struct SettingsPlan {
   }
 
   private mutating func take(output entry: SettingsText.Entry) throws(SettingsError) {
-    var change = OutputChange(line: entry.line, output: entry.name)
+    var change = OutputChange(line: entry.line, key: entry.key, output: entry.name)
     switch entry.key {
     case "layout": change.layout = try OutputLayout(setting: try entry.text(), entry.line)
     case "policy":

@@ -21,8 +21,6 @@ struct SoakTests {
     #expect(report.frames.allSatisfy { $0 > 0 })
     #expect(report.samples.count >= 10)
     #expect(report.samples.last?.visits ?? 0 >= 16)
-    // Whether a library's pages are private hangs on who else runs: so few clients may take less than nothing.
-    #expect(report.bytesPerClient < SoakReport.clientLimitBytes)
     #expect(report.samples.allSatisfy { $0.anonymousBytes > 0 })
   }
 

@@ -1,25 +1,12 @@
-import Foundation
 import LinuxIO
-import PresentClient
 import Testing
 
 /// A guest that draws as fast as its fences let it, with a cap, on a real daemon and backend.
 @Suite("Frame caps of a guest", .serialized)
 struct FrameCapTests {
-  private struct Trace: Decodable {
-    struct Record: Decodable {
-      let frame: UInt64
-      let flippedNanoseconds: UInt64
-      let outcome: String
-    }
-    struct Scanout: Decodable { let frames: [Record] }
-    let scanouts: [Scanout]
-  }
-
   /// By the output's own clock: how many vblanks of 60 Hz lie between the frames that were shown.
   private func intervals(_ host: LabHost, after frame: UInt64) throws -> [Int] {
-    let trace = try JSONDecoder().decode(Trace.self, from: Data(try PresentTool.trace(path: host.socket)))
-    let times = trace.scanouts.flatMap(\.frames).filter { $0.outcome == "flipped" && $0.frame > frame }
+    let times = try host.trace().scanouts.flatMap(\.frames).filter { $0.outcome == "flipped" && $0.frame > frame }
       .map(\.flippedNanoseconds).sorted()
     return zip(times, times.dropFirst()).map { Int((Double($1 - $0) * 60 / 1e9).rounded()) }
   }

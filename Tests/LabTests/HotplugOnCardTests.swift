@@ -13,6 +13,7 @@ struct HotplugOnCardTests {
     defer { try? plug(1, true) }
     let host = try LabHost(outputs: byName ? ["kms:\(card):Virtual-2:640x480"] : ["auto"])
     #expect(try host.status().outputs.map(\.name) == (byName ? [] : ["Virtual-1"]))
+    try host.framepath(["power", "--idle-off", "900"])
     // Whoever waits for a monitor gets the new one.
     let guest = try CardGuest(host: host, vm: "second", width: 640, height: 480)
 
@@ -20,6 +21,7 @@ struct HotplugOnCardTests {
 
     try LabHost.wait("Virtual-2 to be an output") { try host.status().outputs.contains { $0.name == "Virtual-2" } }
     #expect(try host.status().outputs.contains { $0.name == "Virtual-2" && (!byName || $0.width == 640) })
+    #expect(try host.status().outputs.allSatisfy { $0.idleOffSeconds == 900 }, "what all were told holds for it too")
     try guest.flip(grey: 0x55)
     if byName {
       #expect(try host.status().scanout(vm: "second").output == "Virtual-2")

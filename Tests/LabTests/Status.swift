@@ -12,6 +12,7 @@ struct Status: Decodable {
     let commits: Int
     let missedVblanks: Int
     let power: String?
+    let idleOffSeconds: Int?
     let isVariable: Bool?
     let vms: [Tile]?
     let lessee: Lessee?

@@ -157,6 +157,37 @@ struct AssignmentTests {
     #expect(first.outputs[0]?.name == "monitor")
   }
 
+  @Test("an output that comes later is as all outputs were told to be last, where it can be")
+  func toldBefore() throws {
+    let bench = try Bench()
+    let tool = try bench.client("tool", scanouts: 0)
+    try bench.server?.apply(
+      """
+      [outputs]
+      layout = "focus"
+      policy = "sla"
+      max-hold = 60
+      lease = "off"
+      idle-off = 900
+      [output.fake-0]
+      policy = "fifo"
+      idle-blank = 5
+      """)
+    try bench.server?.apply("[outputs]\nlayout = \"tile 2x1\"\nvrr = \"single\"\npower = \"off\"")
+    let later = FakeOutput("later")
+    try bench.server?.add(NamedOutput(name: "later", output: later))
+    let status = try tool.statusOutput()
+    let told = try #require(status.firstRange(of: "\"name\":\"later\"").map { status[$0.upperBound...] })
+    for field in [
+      "\"layout\":\"tile 2x1\"", "\"policy\":\"sla\"", "\"maximumHoldSeconds\":60", "\"leasePolicy\":\"off\"",
+      "\"vrr\":\"single\"", "\"power\":\"off\"", "\"idleBlankSeconds\":0", "\"idleOffSeconds\":900",
+    ] { #expect(told.contains(field), "\(field)") }
+
+    try bench.server?.apply("[outputs]\npower = \"on\"\nlayout = \"tile 64x1\"")
+    try bench.server?.add(NamedOutput(name: "narrow", output: FakeOutput("narrow", width: 32, height: 24)))
+    #expect(bench.lines.contains { $0.hasPrefix("narrow keeps layout single: ") })
+  }
+
   @Test("a client's death blanks its output, even with a commit under way")
   func death() throws {
     let bench = try Bench()

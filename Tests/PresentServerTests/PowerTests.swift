@@ -177,36 +177,6 @@ struct PowerTests {
     #expect(try color(bench) == 8)
   }
 
-  @Test("tiles whose heads are all off turn the monitor off, and the first frame turns it on")
-  func allHeadsOff() throws {
-    let bench = try Bench()
-    try bench.server?.apply("[outputs]\nlayout = \"tile 2x1\"")
-    let source = Rect(width: 32, height: 48)
-    let clients = try ["a", "b"].map { try bench.client($0) }
-    func settle() throws {
-      for _ in 0..<4 {
-        try bench.loop.runOnce(timeoutMilliseconds: 20)
-        bench.output.vblank()
-      }
-    }
-    for client in clients {
-      try client.makeBuffer(1, 32, 48).fill(0x33_0044)
-      try client.present(1, 1, source: source)
-    }
-    try settle()
-    try clients[0].send(.disable(scanout: 0))
-    try settle()
-    let half = try #require(try bench.output.shown?.buffer?.mapped())
-    #expect(half.color(0, 0) == 0 && half.color(63, 0) == 0x33_0044)
-    try clients[1].send(.disable(scanout: 0))
-    try settle()
-    #expect(bench.output.shown?.buffer == nil)
-    try clients[0].present(2, 1, source: source)
-    try settle()
-    let one = try #require(try bench.output.shown?.buffer?.mapped())
-    for y in 0..<48 { for x in 0..<64 { #expect(one.color(x, y) == (x < 32 ? 0x33_0044 : 0)) } }
-  }
-
   @Test("what is no power or no time is refused with its line, and nothing changes")
   func refused() throws {
     let bench = try Bench()
