@@ -27,10 +27,8 @@ struct CapTests {
     return zip(times, times.dropFirst()).map { ($1 - $0 + world.period / 2) / world.period }
   }
 
-  @Test(
-    "24 and 30 frames a second on 60 Hz are shown evenly, and no other VM notices",
-    arguments: SchedulingPolicy.allCases.filter { $0 != .exclusive })
-  func evenly(policy: SchedulingPolicy) throws {
+  @Test(arguments: SchedulingPolicy.allCases.filter { $0 != .exclusive })
+  func `24 and 30 frames a second on 60 Hz are shown evenly, and no other VM notices`(policy: SchedulingPolicy) throws {
     var world = try world(policy, caps: [24, 30, nil])
     play(&world, vblanks: 600, vms: 3)
     let film = intervals(world, 0)
@@ -43,8 +41,8 @@ struct CapTests {
     #expect(world.violations.isEmpty)
   }
 
-  @Test("a sole VM, and the one that has the output to itself, are held to their caps", arguments: [1, 10, 24, 45])
-  func alone(cap: Int64) throws {
+  @Test(arguments: [1, 10, 24, 45])
+  func `a sole VM, and the one that has the output to itself, are held to their caps`(cap: Int64) throws {
     for policy in [SchedulingPolicy.hybrid, .exclusive] {
       var world = try World(policy: policy) {
         $0.commitsSoleFramesAtOnce = true
@@ -70,8 +68,8 @@ struct CapTests {
     }
   }
 
-  @Test("a frame that comes late does not hurry the next one", arguments: [20, 24, 30])
-  func lateFrames(cap: Int64) throws {
+  @Test(arguments: [20, 24, 30])
+  func `a frame that comes late does not hurry the next one`(cap: Int64) throws {
     var world = try world(.hybrid, caps: [cap, nil])
     var random = SeededGenerator(seed: UInt64(cap))
     for _ in 0..<400 {
@@ -83,8 +81,8 @@ struct CapTests {
     #expect(found.allSatisfy { $0 >= 60 / cap })
   }
 
-  @Test("a commit that is quicker than the ones before is not a vblank early", arguments: [24, 30])
-  func quickCommits(cap: Int64) throws {
+  @Test(arguments: [24, 30])
+  func `a commit that is quicker than the ones before is not a vblank early`(cap: Int64) throws {
     var world = try World(policy: .hybrid) {
       $0.commitsSoleFramesAtOnce = true
       $0.releasesSeenFrames = false
@@ -101,8 +99,7 @@ struct CapTests {
     #expect(intervals(world, 1).allSatisfy { $0 >= 2 })
   }
 
-  @Test("a cap that changes holds from the next frame on, and another setting does not disturb its step")
-  func liveChange() throws {
+  @Test func `a cap that changes holds from the next frame on, and another setting does not disturb its step`() throws {
     var world = try world(.hybrid, caps: [30, nil])
     play(&world, vblanks: 120, vms: 2)
     func set(_ cap: Int64?, weight: Int64 = 100) throws {
@@ -127,8 +124,7 @@ struct CapTests {
     #expect(intervals(world, 1).allSatisfy { $0 == 1 })
   }
 
-  @Test("no more than its cap is promised to a VM, and the refusal names that")
-  func promiseAboveCap() throws {
+  @Test func `no more than its cap is promised to a VM, and the refusal names that`() throws {
     var world = try World(policy: .hybrid)
     let level = ServiceLevel(rateMillihertz: 30_000, frameNanoseconds: 1_000_000)
     #expect(throws: SchedulerError.infeasible(largestFeasibleMillihertz: 24_000)) {
@@ -150,8 +146,8 @@ struct CapTests {
     #expect(world.scheduler.statistics(of: VMID(1))?.missed == 0)
   }
 
-  @Test("a VM that nobody sees is paced at the rate that was set for it", arguments: [1, 5, 20])
-  func unseen(rate: Int64) throws {
+  @Test(arguments: [1, 5, 20])
+  func `a VM that nobody sees is paced at the rate that was set for it`(rate: Int64) throws {
     var world = try World(policy: .exclusive)
     for vm in 1...2 as ClosedRange<UInt32> {
       try world.addVM(vm) {
@@ -171,10 +167,10 @@ struct CapTests {
     #expect(world.violations.isEmpty)
   }
 
-  @Test(
-    "a guest that draws when it is told of its last flip is told evenly, and waits no longer than one interval",
-    arguments: [24, 25, 30, 36, 45, 50, 60])
-  func answers(rate: Int64) throws {
+  @Test(arguments: [24, 25, 30, 36, 45, 50, 60])
+  func `a guest that draws when it is told of its last flip is told evenly, and waits no longer than one interval`(
+    rate: Int64
+  ) throws {
     let period: Nanoseconds = 16_666_667
     let interval = 1_000_000_000 / rate
     var cadence = Cadence(rate: rate * 1_000, refresh: 60_000, firstIndex: 0)

@@ -6,8 +6,8 @@ import Testing
 /// sched.md §7.3 G10 and §8 row 10: what decisions cost with 64 VMs.
 @Suite("Cost of decisions", .serialized)
 struct CostTests {
-  @Test("no decision allocates (G10)", arguments: SchedulingPolicy.allCases)
-  func noAllocation(policy: SchedulingPolicy) throws {
+  @Test(arguments: SchedulingPolicy.allCases)
+  func `no decision allocates`(policy: SchedulingPolicy) throws {
     guard framepath_counts_allocations() != 0 else { return }
     var load = try DecisionLoad(policy: policy)
     for _ in 0..<8 { _ = load.playVblank(cost: 300_000) { 0 } }
@@ -17,8 +17,7 @@ struct CostTests {
     #expect(allocations == 0)
   }
 
-  @Test("the counter counts")
-  func counterCounts() {
+  @Test func `the counter counts`() {
     guard framepath_counts_allocations() != 0 else { return }
     let before = framepath_allocation_count()
     let array = [Int](repeating: 1, count: Int.random(in: 1_000...1_010))

@@ -52,16 +52,13 @@ struct DifferentialTests {
     }
   }
 
-  @Test(
-    "every blit and every commit is the naive scheduler's",
-    arguments: [SchedulingPolicy.fifo, .roundRobin, .weightedFair])
-  func sameAsNaive(policy: SchedulingPolicy) throws {
+  @Test(arguments: [SchedulingPolicy.fifo, .roundRobin, .weightedFair])
+  func `every blit and every commit is the naive scheduler's`(policy: SchedulingPolicy) throws {
     try expectRules(0..<30, of: { Arrivals(seed: $0, policy: policy) }) { try $0.play() }
   }
 
   /// Costs are whole quarters of what an interval has less one band, so that both sides round alike.
-  @Test("a set of promises is admitted if and only if some schedule keeps it (P1, brute force)")
-  func admissionIsExact() throws {
+  @Test func `a set of promises is admitted if and only if some schedule keeps it (brute force)`() throws {
     var configuration = SchedulerConfiguration()
     configuration.bandNanoseconds = 1_000
     let admission = ServiceAdmission(

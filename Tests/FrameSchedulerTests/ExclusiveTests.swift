@@ -21,8 +21,7 @@ struct ExclusiveTests {
     }
   }
 
-  @Test("only the holder is shown, and the others wait in order (P1, P2, P5)")
-  func oneHolder() throws {
+  @Test func `only the holder is shown, and the others wait in order`() throws {
     var world = try world()
     try request(2, in: &world)
     try request(3, in: &world)
@@ -35,8 +34,7 @@ struct ExclusiveTests {
     #expect(world.violations.isEmpty)
   }
 
-  @Test("a change of the holder is on screen within two vblanks, redrawn in full (P2, P3)")
-  func switchIsFast() throws {
+  @Test func `a change of the holder is on screen within two vblanks, redrawn in full`() throws {
     var world = try world()
     try request(1, in: &world)
     play(&world, milliseconds: 300)
@@ -52,8 +50,7 @@ struct ExclusiveTests {
     #expect(world.violations.isEmpty)
   }
 
-  @Test("a VM that was on screen before comes back with its last frame")
-  func lastFrameComesBack() throws {
+  @Test func `a VM that was on screen before comes back with its last frame`() throws {
     var world = try world(1..<3)
     try request(1, in: &world)
     world.submit(1, cost: 0)
@@ -67,8 +64,7 @@ struct ExclusiveTests {
     #expect(world.latchLog.last?.first?.isRepeat == true)
   }
 
-  @Test("the end of the holder frees the output at once (P4)")
-  func holderEnds() throws {
+  @Test func `the end of the holder frees the output at once`() throws {
     var world = try world()
     try request(1, in: &world)
     try request(2, in: &world)
@@ -80,8 +76,7 @@ struct ExclusiveTests {
     #expect(world.shown.contains { $0.vm == VMID(2) && $0.time - asked <= 2 * world.period })
   }
 
-  @Test("VMs that are not shown go on at the background rate (P6)")
-  func othersArePaced() throws {
+  @Test func `VMs that are not shown go on at the background rate`() throws {
     var world = try world()
     try request(1, in: &world)
     play(&world, milliseconds: 4_000)
@@ -90,8 +85,7 @@ struct ExclusiveTests {
     #expect(world.violations.isEmpty)
   }
 
-  @Test("the longest hold ends a hold whatever the holder does (P7)")
-  func maximumHold() throws {
+  @Test func `the longest hold ends a hold whatever the holder does`() throws {
     var world = try world()
     world.scheduler.setExclusiveLimits(maximumHoldNanoseconds: 100_000_000, watchdogNanoseconds: nil, at: world.now)
     try request(1, in: &world)
@@ -105,8 +99,7 @@ struct ExclusiveTests {
     #expect(world.scheduler.grant.holder == VMID(2))
   }
 
-  @Test("a hung holder's picture gives way to the host's, or to the next VM")
-  func watchdog() throws {
+  @Test func `a hung holder's picture gives way to the host's, or to the next VM`() throws {
     for handsOver in [false, true] {
       var world = try world()
       world.scheduler.setExclusiveLimits(
@@ -121,8 +114,7 @@ struct ExclusiveTests {
     }
   }
 
-  @Test("nothing is committed while a lease is out; it is revoked before another VM is granted")
-  func lease() throws {
+  @Test func `nothing is committed while a lease is out; it is revoked before another VM is granted`() throws {
     var world = try world()
     try request(1, asLease: true, in: &world)
     play(&world, milliseconds: 100)

@@ -20,18 +20,16 @@ import Testing
 /// | the shrinking itself | `ShrinkingTests`, with schedulers that are broken on purpose |
 @Suite("Rules for every policy")
 struct InvariantTests {
-  @Test("hold on random events", arguments: SchedulingPolicy.allCases)
-  func holdOnRandomEvents(policy: SchedulingPolicy) throws {
+  @Test(arguments: SchedulingPolicy.allCases)
+  func `hold on random events`(policy: SchedulingPolicy) throws {
     try expectRules(0..<50, of: { Scenario.random(seed: $0, policy: policy) }) { try $0.play().violations }
   }
 
-  @Test("hold when the policy changes at any moment (G13)")
-  func holdAcrossPolicyChanges() throws {
+  @Test func `hold when the policy changes at any moment`() throws {
     try expectRules(1_000..<1_150, of: { Scenario.random(seed: $0) }) { try $0.play().violations }
   }
 
-  @Test("the same events give the same decisions (G9)")
-  func isDeterministic() throws {
+  @Test func `the same events give the same decisions`() throws {
     for seed in 0..<15 as Range<UInt64> {
       let scenario = Scenario.random(seed: seed)
       let (first, second) = (try scenario.play(), try scenario.play())

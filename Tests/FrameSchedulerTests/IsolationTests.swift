@@ -43,8 +43,7 @@ struct IsolationTests {
     }
   }
 
-  @Test("a VM whose plane is refused in the real commit delays nobody (G11)")
-  func refusedPlane() throws {
+  @Test func `a VM whose plane is refused in the real commit delays nobody`() throws {
     try expectRules(0..<30, of: { Planes(seed: $0) }) { course in
       let (calm, refused) = (try course.play(refusing: []), try course.play(refusing: [VMID(0)]))
       let others = { (world: World) in world.shown.filter { $0.vm != VMID(0) } }
@@ -53,8 +52,7 @@ struct IsolationTests {
     }
   }
 
-  @Test("where all have a promise and nobody asks for more, hybrid is sla, frame for frame (hybrid P3)")
-  func hybridWithPromisesAlone() throws {
+  @Test func `where all have a promise and nobody asks for more, hybrid is sla, frame for frame`() throws {
     let worlds = try [SchedulingPolicy.hybrid, .sla].map { policy in
       var world = try World(policy: policy)
       let rates: [Int64] = [60_000, 30_000, 20_000, 60_000]
@@ -164,9 +162,11 @@ struct IsolationTests {
     }
   }
 
-  @Test(
-    "one VM has the output, the others wait by priority and age, and only the holder is seen (exclusive P1, P2, P5)")
-  func changeOfHands() throws {
+  @Test
+  func
+    `one VM has the output, the others wait by priority and age, and only the holder is seen (exclusive P1, P2, P5)`()
+    throws
+  {
     try expectRules(0..<60, of: { Hands(seed: $0) }) { try $0.play() }
   }
 }

@@ -6,17 +6,17 @@ import Testing
 /// sched.md §7.9, M1 to M7.
 @Suite("Memory admission")
 struct MemoryAdmissionTests {
-  @Test(
-    "random requests keep within capacity and maximum, stay safe, and every byte comes back (M1, M2, M3, M5, M6, M7)",
-    arguments: MemorySelection.allCases)
-  func staysSafe(selection: MemorySelection) throws {
+  @Test(arguments: MemorySelection.allCases)
+  func `random requests keep within capacity and maximum, stay safe, and every byte comes back`(
+    selection: MemorySelection
+  ) throws {
     try expectRules(0..<60, of: { MemoryCourse.random(seed: $0, selection: selection) }) { $0.play() }
   }
 
-  @Test(
-    "VMs that end in finite time all get what they declared: no deadlock, nobody waits for ever (M2, M3)",
-    arguments: MemorySelection.allCases)
-  func noDeadlock(selection: MemorySelection) {
+  @Test(arguments: MemorySelection.allCases)
+  func `VMs that end in finite time all get what they declared: no deadlock, nobody waits for ever`(
+    selection: MemorySelection
+  ) {
     for seed in 0..<20 as Range<UInt64> {
       var random = SeededGenerator(seed: seed)
       var memory = MemoryAdmission(capacityBytes: 1_000, overheadBytesPerVM: 5, selection: selection, seed: seed)
@@ -66,8 +66,7 @@ struct MemoryAdmissionTests {
     }
   }
 
-  @Test("the quick test for safety agrees with trying every order (M2, brute force)")
-  func bankerAgreesWithBruteForce() {
+  @Test func `the quick test for safety agrees with trying every order (brute force)`() {
     var random = SeededGenerator(seed: 4)
     var verdicts: Set<Bool> = []
     for _ in 0..<500 {
@@ -97,8 +96,7 @@ struct MemoryAdmissionTests {
     }
   }
 
-  @Test("of clients of 98 MB on 6 GB the 53rd waits, and nobody is killed")
-  func fiftyTwoClients() {
+  @Test func `of clients of 98 MB on 6 GB the 53rd waits, and nobody is killed`() {
     let megabyte: Int64 = 1 << 20
     var memory = MemoryAdmission(
       capacityBytes: 6_144 * megabyte, overheadBytesPerVM: 20 * megabyte, selection: .agingBestFit)
@@ -122,8 +120,7 @@ struct MemoryAdmissionTests {
     #expect(isSafe)
   }
 
-  @Test("a request that waits too long is refused, the others stay")
-  func suspendedTimeout() {
+  @Test func `a request that waits too long is refused, the others stay`() {
     var memory = MemoryAdmission(capacityBytes: 100, overheadBytesPerVM: 0, selection: .fifo)
     memory.suspendedTimeoutNanoseconds = 1_000
     var decisions: [MemoryDecision] = []
@@ -142,8 +139,7 @@ struct MemoryAdmissionTests {
     #expect(memory.usedBytes(of: VMID(1)) == 90)
   }
 
-  @Test("random selection repeats with its seed (M4)")
-  func randomIsSeeded() {
+  @Test func `random selection repeats with its seed`() {
     func order(seed: UInt64) -> [VMID] {
       var memory = MemoryAdmission(capacityBytes: 100, overheadBytesPerVM: 0, selection: .random, seed: seed)
       var decisions: [MemoryDecision] = []
@@ -157,8 +153,7 @@ struct MemoryAdmissionTests {
     #expect((2..<9).contains { order(seed: $0) != order(seed: 1) })
   }
 
-  @Test("a request that is taken back makes room for those behind it")
-  func withdrawn() {
+  @Test func `a request that is taken back makes room for those behind it`() {
     var memory = MemoryAdmission(capacityBytes: 100, overheadBytesPerVM: 0, selection: .fifo)
     var decisions: [MemoryDecision] = []
     for vm in 0..<3 as Range<UInt32> { _ = memory.addVM(VMID(vm), maximumBytes: 100, at: 0) }
@@ -179,8 +174,7 @@ struct MemoryAdmissionTests {
     #expect(!isWithdrawnAgain)
   }
 
-  @Test("the least capacity and the largest maximum that are named are safe, and one byte beyond them is not")
-  func namedLimits() {
+  @Test func `the least capacity and the largest maximum that are named are safe, and one byte beyond them is not`() {
     var random = SeededGenerator(seed: 11)
     for _ in 0..<300 {
       var memory = MemoryAdmission(capacityBytes: 400, overheadBytesPerVM: 3, selection: .bestFit)
@@ -200,8 +194,7 @@ struct MemoryAdmissionTests {
     }
   }
 
-  @Test("a VM that waits to be let in holds nothing, not even its overhead, until its first request fits too")
-  func admittedWithItsFirstRequest() {
+  @Test func `a VM that waits to be let in holds nothing, not even its overhead, until its first request fits too`() {
     var memory = MemoryAdmission(capacityBytes: 250, overheadBytesPerVM: 20, selection: .fifo)
     var decisions: [MemoryDecision] = []
     for vm in 0..<6 as Range<UInt32> { _ = memory.addVM(VMID(vm), maximumBytes: 100, initialBytes: 100, at: 0) }
@@ -213,8 +206,7 @@ struct MemoryAdmissionTests {
     #expect(isAbove == .refused(.exceedsMaximum(remainingBytes: 10)))
   }
 
-  @Test("limits that change grant what fits now, and refuse what never will")
-  func changedLimits() {
+  @Test func `limits that change grant what fits now, and refuse what never will`() {
     var memory = MemoryAdmission(capacityBytes: 100, overheadBytesPerVM: 0, selection: .fifo)
     var decisions: [MemoryDecision] = []
     for vm in 0..<2 as Range<UInt32> { _ = memory.addVM(VMID(vm), maximumBytes: 100, at: 0) }
@@ -229,8 +221,7 @@ struct MemoryAdmissionTests {
     #expect(isSafe)
   }
 
-  @Test("creating and destroying returns to the start, also with buffers on screen (M6, M7)")
-  func noLeak() {
+  @Test func `creating and destroying returns to the start, also with buffers on screen`() {
     var memory = MemoryAdmission(capacityBytes: 1_000, overheadBytesPerVM: 10, selection: .bestFit)
     var decisions: [MemoryDecision] = []
     for step in 0..<1_000 as Range<Int64> {
@@ -245,8 +236,7 @@ struct MemoryAdmissionTests {
     }
   }
 
-  @Test("an aged request is served before younger ones that fit better (M3)")
-  func agingComesFirst() {
+  @Test func `an aged request is served before younger ones that fit better`() {
     var memory = MemoryAdmission(capacityBytes: 100, overheadBytesPerVM: 0, selection: .agingBestFit)
     var decisions: [MemoryDecision] = []
     for vm in 0..<4 as Range<UInt32> { _ = memory.addVM(VMID(vm), maximumBytes: 100, at: 0) }

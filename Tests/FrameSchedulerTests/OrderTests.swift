@@ -65,12 +65,12 @@ struct OrderTests {
     }
   }
 
-  @Test(
-    "fifo and round robin serve each backlogged VM once before any twice (fifo P1, RR P1, P2)",
-    arguments: [
-      SchedulingPolicy.fifo, .roundRobin,
-    ])
-  func servesInTurn(policy: SchedulingPolicy) throws {
+  @Test(arguments: [
+    SchedulingPolicy.fifo, .roundRobin,
+  ])
+  func `fifo and round robin serve each backlogged VM once before any twice`(
+    policy: SchedulingPolicy
+  ) throws {
     try expectRules(
       0..<6, of: { Overload(policy, seed: $0, weights: [Int64](repeating: 1, count: 2 + Int($0 % 6))) }
     ) { course in
@@ -85,8 +85,7 @@ struct OrderTests {
     }
   }
 
-  @Test("fifo: a flood keeps the place of its first frame (P2)")
-  func floodKeepsPlace() throws {
+  @Test func `fifo: a flood keeps the place of its first frame`() throws {
     var world = try World(policy: .fifo)
     try world.addVM(0)
     try world.addVM(1)
@@ -102,12 +101,12 @@ struct OrderTests {
     #expect(order.firstIndex(of: VMID(0)) ?? .max < order.firstIndex(of: VMID(1)) ?? -1)
   }
 
-  @Test(
-    "fifo and round robin: nobody waits longer than one frame of each (fifo P3, RR P4)",
-    arguments: [
-      SchedulingPolicy.fifo, .roundRobin,
-    ])
-  func waitIsBounded(policy: SchedulingPolicy) throws {
+  @Test(arguments: [
+    SchedulingPolicy.fifo, .roundRobin,
+  ])
+  func `fifo and round robin: nobody waits longer than one frame of each`(policy: SchedulingPolicy)
+    throws
+  {
     func course(_ seed: UInt64) -> Overload {
       var course = Overload(policy, seed: seed, weights: [Int64](repeating: 1, count: 2 + Int(seed % 4)))
       course.floods = seed % 2 == 0
@@ -124,8 +123,7 @@ struct OrderTests {
     }
   }
 
-  @Test("joining and leaving keeps the others' order (RR P3)")
-  func joiningKeepsOrder() throws {
+  @Test func `joining and leaving keeps the others' order`() throws {
     var world = try World(policy: .roundRobin)
     for vm in 0..<4 as Range<UInt32> { try world.addVM(vm) }
     for step in 0..<400 as Range<UInt32> {
@@ -139,10 +137,10 @@ struct OrderTests {
     for (place, vm) in order.enumerated().dropFirst() { #expect(vm == (order[place - 1] + 1) % 4) }
   }
 
-  @Test(
-    "the lag between two backlogged VMs stays in Goyal's bound (P1, P6), in hybrid that of the surplus (hybrid P2)",
-    arguments: [SchedulingPolicy.weightedFair, .hybrid])
-  func lagIsBounded(policy: SchedulingPolicy) throws {
+  @Test(arguments: [SchedulingPolicy.weightedFair, .hybrid])
+  func `the lag between two backlogged VMs stays in Goyal's bound, in hybrid that of the surplus`(
+    policy: SchedulingPolicy
+  ) throws {
     func course(_ seed: UInt64) -> Overload {
       var random = SeededGenerator(seed: seed)
       // In hybrid, whoever waits for half a second goes first: only weights with which nobody does.
@@ -177,27 +175,23 @@ struct OrderTests {
     }
   }
 
-  @Test("weighted fair: weights times a factor give the same schedule (P4)")
-  func scaleInvariance() throws {
+  @Test func `weighted fair: weights times a factor give the same schedule`() throws {
     let one = try overloaded(.weightedFair, seed: 5, weights: [1, 2, 4, 8])
     let many = try overloaded(.weightedFair, seed: 5, weights: [1, 2, 4, 8], scale: 64)
     #expect(one.blits == many.blits)
   }
 
-  @Test(
-    "a flood changes nobody else's service (P5, fifo P2)",
-    arguments: [
-      SchedulingPolicy.fifo, .roundRobin, .weightedFair, .hybrid,
-    ])
-  func floodChangesNothing(policy: SchedulingPolicy) throws {
+  @Test(arguments: [
+    SchedulingPolicy.fifo, .roundRobin, .weightedFair, .hybrid,
+  ])
+  func `a flood changes nobody else's service`(policy: SchedulingPolicy) throws {
     let calm = try overloaded(policy, seed: 7, weights: [1, 1, 2])
     let flooded = try overloaded(policy, seed: 7, weights: [1, 1, 2], floods: true)
     let others = { (world: World) in world.blits.filter { $0.vm != VMID(0) } }
     #expect(others(calm) == others(flooded))
   }
 
-  @Test("weighted fair: equal weights and costs serve in turn (P7)")
-  func equalIsRoundRobin() throws {
+  @Test func `weighted fair: equal weights and costs serve in turn`() throws {
     var world = try World(policy: .weightedFair)
     for vm in 0..<5 as Range<UInt32> { try world.addVM(vm) }
     for _ in 0..<1_000 {
@@ -211,8 +205,7 @@ struct OrderTests {
     }
   }
 
-  @Test("weighted fair: a light VM waits for one interval at most, however long others' frames are (P3)")
-  func lightVMIsNotDelayed() throws {
+  @Test func `weighted fair: a light VM waits for one interval at most, however long others' frames are`() throws {
     var world = try World(policy: .weightedFair)
     try world.addVM(0)
     try world.addVM(1)
@@ -226,8 +219,7 @@ struct OrderTests {
     for shown in light { #expect(shown.time - shown.readyAt <= 2 * world.period) }
   }
 
-  @Test("weighted fair: who sleeps gains nothing, who comes back keeps its debt (H11, H14)")
-  func noSleeperCreditNoDebtReset() throws {
+  @Test func `weighted fair: who sleeps gains nothing, who comes back keeps its debt`() throws {
     for returns in [false, true] {
       var world = try World(policy: .weightedFair)
       try world.addVM(0)

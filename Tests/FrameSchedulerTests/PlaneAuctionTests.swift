@@ -29,8 +29,7 @@ struct PlaneAuctionTests {
     return tests
   }
 
-  @Test("the value of the planes given is at least half the best possible (brute force)")
-  func greedyIsHalfOptimal() {
+  @Test func `the value of the planes given is at least half the best possible (brute force)`() {
     var random = SeededGenerator(seed: 1)
     for _ in 0..<300 {
       let bids = (0..<UInt32.random(in: 1...6, using: &random)).map { vm in
@@ -56,14 +55,12 @@ struct PlaneAuctionTests {
     return highest
   }
 
-  @Test("announcing more frames than are granted wins nothing")
-  func floodWinsNothing() {
+  @Test func `announcing more frames than are granted wins nothing`() {
     #expect(bid(1, announced: 100_000_000).value == bid(1, announced: 60_000).value)
     #expect(bid(1, bytes: .max, announced: 60_000, weight: 10_000).value == .max)
   }
 
-  @Test("a format that always fails costs a few tests, and the other VM has its plane (H9)")
-  func failingFormat() {
+  @Test func `a format that always fails costs a few tests, and the other VM has its plane`() {
     var auction = PlaneAuction()
     let bids = [bid(1, bytes: 9_000_000, planes: 1), bid(2, bytes: 1_000_000, planes: 1)]
     let tests = settle(&auction, bids, planes: 1, refusing: [1], vblanks: 3_600)
@@ -71,8 +68,7 @@ struct PlaneAuctionTests {
     #expect(tests <= 16)
   }
 
-  @Test("a gain below a fifth changes nothing, a greater one does")
-  func hysteresis() {
+  @Test func `a gain below a fifth changes nothing, a greater one does`() {
     var auction = PlaneAuction()
     _ = settle(&auction, [bid(1, bytes: 1_000_000, planes: 1)], planes: 1)
     let slightly = [bid(1, bytes: 1_000_000, planes: 1), bid(2, bytes: 1_100_000, planes: 1)]
@@ -81,8 +77,7 @@ struct PlaneAuctionTests {
     #expect(auction.propose(clearly, planes: 1, vblank: 200, layoutChanged: false, at: 0)?.vm == VMID(2))
   }
 
-  @Test("a VM whose real commit failed loses its plane")
-  func failedCommit() {
+  @Test func `a VM whose real commit failed loses its plane`() {
     var auction = PlaneAuction()
     _ = settle(&auction, [bid(1, planes: 1)], planes: 1)
     #expect(auction.plane(of: VMID(1)) == 0)

@@ -33,12 +33,12 @@ struct ServiceLevelTests {
     return (world, levels)
   }
 
-  @Test(
-    "what was admitted and is ready in time is never late, whatever others do (P1, P2; hybrid P1)",
-    arguments: [
-      SchedulingPolicy.sla, .hybrid,
-    ])
-  func noMisses(policy: SchedulingPolicy) throws {
+  @Test(arguments: [
+    SchedulingPolicy.sla, .hybrid,
+  ])
+  func `what was admitted and is ready in time is never late, whatever others do`(
+    policy: SchedulingPolicy
+  ) throws {
     for seed in 0..<5 as Range<UInt64> {
       var (world, levels) = try admitted(seed: seed, policy: policy)
       try world.addVM(100) { $0.weight = 10_000 }
@@ -59,15 +59,13 @@ struct ServiceLevelTests {
     }
   }
 
-  @Test("of 60 due frames at least 59 are in time, at 85 % load (P3)")
-  func mOfK() throws {
+  @Test func `of 60 due frames at least 59 are in time, at 85 % load`() throws {
     let result = try Simulation.run(.promised(), policy: .sla, seconds: 10)
     #expect(result.missed == 0)
     #expect(result.lateRate == 0)
   }
 
-  @Test("sla shows no more than the promised rate (P4)")
-  func rateIsCapped() throws {
+  @Test func `sla shows no more than the promised rate`() throws {
     var world = try World(policy: .sla)
     for (vm, rate) in [10, 24, 25, 30, 48].enumerated() {
       try world.addVM(UInt32(vm)) {
@@ -87,8 +85,7 @@ struct ServiceLevelTests {
     }
   }
 
-  @Test("24 frames on 60 Hz come in a 3:2 cadence")
-  func cadence() throws {
+  @Test func `24 frames on 60 Hz come in a 3:2 cadence`() throws {
     var cadence = Cadence(rate: 24_000, refresh: 60_000, firstIndex: 0)
     var due: [Int64] = []
     for index in 0..<15 as Range<Int64> where cadence.isDue(at: index) {
@@ -98,8 +95,7 @@ struct ServiceLevelTests {
     #expect(due == [0, 3, 5, 8, 10, 13])
   }
 
-  @Test("taking a VM away never makes the others infeasible (P5)")
-  func admissionIsMonotone() throws {
+  @Test func `taking a VM away never makes the others infeasible`() throws {
     let admission = ServiceAdmission(configuration: .init(), timing: try OutputTiming(refreshMillihertz: 60_000))
     var random = SeededGenerator(seed: 5)
     for _ in 0..<60 {
@@ -118,8 +114,7 @@ struct ServiceLevelTests {
     }
   }
 
-  @Test("the demand test agrees with earliest deadline first, played through (P1, brute force)")
-  func admissionIsSound() throws {
+  @Test func `the demand test agrees with earliest deadline first, played through (brute force)`() throws {
     let admission = ServiceAdmission(configuration: .init(), timing: try OutputTiming(refreshMillihertz: 60_000))
     var random = SeededGenerator(seed: 9)
     var verdicts: Set<Bool> = []
@@ -162,8 +157,7 @@ struct ServiceLevelTests {
     return false
   }
 
-  @Test("a refused promise names the highest rate that fits, and changes nothing (P6)")
-  func refusalNamesTheLargestRate() throws {
+  @Test func `a refused promise names the highest rate that fits, and changes nothing`() throws {
     var world = try World(policy: .sla)
     try world.addVM(1) { $0.serviceLevel = ServiceLevel(rateMillihertz: 60_000, frameNanoseconds: 6_000_000) }
     let wanted = ServiceLevel(rateMillihertz: 60_000, frameNanoseconds: 7_000_000)
@@ -180,8 +174,7 @@ struct ServiceLevelTests {
     try world.addVM(3) { $0.serviceLevel = ServiceLevel(rateMillihertz: rate, frameNanoseconds: 7_000_000) }
   }
 
-  @Test("without promises hybrid is weightedFair, frame for frame (hybrid P3)")
-  func hybridWithoutFloors() throws {
+  @Test func `without promises hybrid is weightedFair, frame for frame`() throws {
     let worlds = try [SchedulingPolicy.hybrid, .weightedFair].map { policy in
       var random = SeededGenerator(seed: 21)
       var world = try World(policy: policy)
@@ -197,8 +190,7 @@ struct ServiceLevelTests {
     #expect(worlds[0].shown == worlds[1].shown)
   }
 
-  @Test("nobody starves in hybrid, not even the lightest or the background (hybrid P5)")
-  func nobodyStarves() throws {
+  @Test func `nobody starves in hybrid, not even the lightest or the background`() throws {
     var world = try World(policy: .hybrid)
     try world.addVM(0) { $0.weight = 10_000 }
     try world.addVM(1) { $0.weight = 10_000 }
@@ -215,8 +207,7 @@ struct ServiceLevelTests {
     }
   }
 
-  @Test("a VM changes its mode at most once in the hold time (hybrid P4)")
-  func protectionHasHysteresis() {
+  @Test func `a VM changes its mode at most once in the hold time`() {
     var state = ProtectionState()
     var changes: [Nanoseconds] = []
     var random = SeededGenerator(seed: 2)

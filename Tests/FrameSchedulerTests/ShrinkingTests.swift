@@ -21,8 +21,7 @@ struct ShrinkingTests {
     return (found, try found.shrunk(breaks))
   }
 
-  @Test("a scheduler that never signals the fence of a third frame is shown with three frames of one VM")
-  func forgottenFence() throws {
+  @Test func `a scheduler that never signals the fence of a third frame is shown with three frames of one VM`() throws {
     let (found, smallest) = try smallest(breaking: "G4") { decisions in
       decisions.releases.removeAll { $0.through.rawValue >= 3 }
     }
@@ -35,8 +34,7 @@ struct ShrinkingTests {
     #expect(smallest.steps == [plain(vm), frame, frame, frame])
   }
 
-  @Test("one that commits a VM twice where there are two is shown with two VMs, and nothing else")
-  func latchedTwice() throws {
+  @Test func `one that commits a VM twice where there are two is shown with two VMs, and nothing else`() throws {
     let (_, smallest) = try smallest(breaking: "G1") { decisions in
       if decisions.latches.count == 2 { decisions.latches[1] = decisions.latches[0] }
     }
@@ -61,8 +59,7 @@ struct ShrinkingTests {
     }
   }
 
-  @Test("an account that keeps what has left the screen is shown with one buffer on screen")
-  func forgottenScreen() throws {
+  @Test func `an account that keeps what has left the screen is shown with one buffer on screen`() throws {
     var found = MemoryCourse.random(seed: 3, selection: .fifo)
     found.forgetsScreens = true
     #expect(found.play().contains { $0.rule == "M6" })
@@ -75,8 +72,7 @@ struct ShrinkingTests {
       smallest.steps == [.add(vm, maximum: 1), .request(vm, 1), .free(vm, 1, onScreen: true)])
   }
 
-  @Test("what breaks nothing is not reported")
-  func wholeScheduler() throws {
+  @Test func `what breaks nothing is not reported`() throws {
     try expectRules(0..<3, of: { Scenario.random(seed: $0, policy: .fifo) }) { try $0.play { _ in }.violations }
   }
 }

@@ -12,8 +12,8 @@ struct SingleOutputTests {
     return world
   }
 
-  @Test("a frame is committed at once when the output is idle", arguments: SchedulingPolicy.allCases)
-  func committedAtOnce(policy: SchedulingPolicy) throws {
+  @Test(arguments: SchedulingPolicy.allCases)
+  func `a frame is committed at once when the output is idle`(policy: SchedulingPolicy) throws {
     var world = try world(policy)
     world.run(for: 200_000_000)
     for step in 0..<20 as Range<Int64> {
@@ -26,8 +26,7 @@ struct SingleOutputTests {
     }
   }
 
-  @Test("no timer runs and nothing is committed while nothing changes (G7)")
-  func idleCostsNothing() throws {
+  @Test func `no timer runs and nothing is committed while nothing changes`() throws {
     var world = try world()
     world.submit(1, cost: 0)
     world.run(for: 3_000_000_000)
@@ -36,12 +35,10 @@ struct SingleOutputTests {
     #expect(world.wakeCount <= 2)
   }
 
-  @Test(
-    "every frame comes at the first vblank that it can reach (fifo P4)",
-    arguments: [
-      SchedulingPolicy.fifo, .hybrid, .weightedFair,
-    ])
-  func firstReachableVblank(policy: SchedulingPolicy) throws {
+  @Test(arguments: [
+    SchedulingPolicy.fifo, .hybrid, .weightedFair,
+  ])
+  func `every frame comes at the first vblank that it can reach`(policy: SchedulingPolicy) throws {
     var world = try world(policy)
     var random = SeededGenerator(seed: 11)
     for _ in 0..<300 {
@@ -53,8 +50,7 @@ struct SingleOutputTests {
     }
   }
 
-  @Test("of several frames in one interval the newest is shown, the others are superseded")
-  func newestWins() throws {
+  @Test func `of several frames in one interval the newest is shown, the others are superseded`() throws {
     var world = try world()
     for _ in 0..<3 {
       world.submit(1, cost: 0)
@@ -71,8 +67,8 @@ struct SingleOutputTests {
     #expect(world.shown.count - before <= 3)
   }
 
-  @Test("a guest that waits for its fences runs at the refresh rate", arguments: [24_000, 60_000, 144_000, 240_000])
-  func pacedGuestRunsAtRefresh(refresh: Int64) throws {
+  @Test(arguments: [24_000, 60_000, 144_000, 240_000])
+  func `a guest that waits for its fences runs at the refresh rate`(refresh: Int64) throws {
     var workload = Workload.single
     workload.refreshMillihertz = refresh
     workload.guests[0].pacing = .closedLoop(draw: 1_000_000, outstanding: 1)
@@ -81,8 +77,7 @@ struct SingleOutputTests {
     #expect(result.wakesPerSecond <= Double(refresh) / 1_000 + 1)
   }
 
-  @Test("a frame that never becomes ready is dropped, and its fence released in time (H2, G4)")
-  func neverReady() throws {
+  @Test func `a frame that never becomes ready is dropped, and its fence released in time`() throws {
     var world = try world()
     world.submit(1, cost: 0, ready: false)
     world.run(for: 2_000_000_000)
@@ -92,8 +87,7 @@ struct SingleOutputTests {
     #expect(world.violations.isEmpty)
   }
 
-  @Test("stale numbers, wrong sizes, unknown VMs and floods are refused (H1, H4, H15)")
-  func refusals() throws {
+  @Test func `stale numbers, wrong sizes, unknown VMs and floods are refused`() throws {
     var world = try world()
     var receipts: [FrameReceipt] = []
     world.call { scheduler, decisions, now in

@@ -30,8 +30,8 @@ struct VariableRefreshTests {
     return zip(times, times.dropFirst()).map { $1 - $0 }
   }
 
-  @Test("a guest between the display's rates is shown at its own, each frame once", arguments: [50, 61, 90, 120, 143])
-  func ownRate(rate: Int64) throws {
+  @Test(arguments: [50, 61, 90, 120, 143])
+  func `a guest between the display's rates is shown at its own, each frame once`(rate: Int64) throws {
     var world = try world()
     let interval = 1_000_000_000 / rate
     let found = play(&world, every: interval)
@@ -41,16 +41,14 @@ struct VariableRefreshTests {
     #expect(world.wakeCount <= 302, "no timer but for the commit")
   }
 
-  @Test("a guest that is faster is shown at the display's fastest, newest first")
-  func fasterThanDisplay() throws {
+  @Test func `a guest that is faster is shown at the display's fastest, newest first`() throws {
     var world = try world()
     let found = play(&world, every: 2_000_000, frames: 1_000)
     #expect(found.allSatisfy { $0 >= world.period && $0 <= world.period + 400_000 })
     #expect(world.shown.count >= 270)
   }
 
-  @Test("uneven frames come when they are ready: no rhythm is predicted from flips")
-  func uneven() throws {
+  @Test func `uneven frames come when they are ready: no rhythm is predicted from flips`() throws {
     var world = try world()
     var random = SeededGenerator(seed: 9)
     for _ in 0..<500 {
@@ -62,8 +60,8 @@ struct VariableRefreshTests {
     #expect(!world.scheduler.predictor.isAnchored)
   }
 
-  @Test("a cap is an interval of time, and no multiple of vblanks", arguments: [24, 50, 77, 100])
-  func cap(rate: Int64) throws {
+  @Test(arguments: [24, 50, 77, 100])
+  func `a cap is an interval of time, and no multiple of vblanks`(rate: Int64) throws {
     var world = try world(cap: rate)
     let found = play(&world, every: 7_000_000, frames: 1_500).dropFirst(2)
     let interval = 1_000_000_000 / rate
@@ -72,8 +70,7 @@ struct VariableRefreshTests {
     #expect(abs(mean - interval) <= interval / 500, "\(mean)")
   }
 
-  @Test("the sla policy holds a sole VM to its promise, hybrid does not")
-  func promise() throws {
+  @Test func `the sla policy holds a sole VM to its promise, hybrid does not`() throws {
     for (policy, wanted) in [(SchedulingPolicy.sla, 50...51), (.hybrid, 100...145)]
       as [(SchedulingPolicy, ClosedRange<Int>)]
     {
@@ -89,8 +86,7 @@ struct VariableRefreshTests {
     }
   }
 
-  @Test("a cursor that moves alone is shown sixty times a second, and goes with a frame that comes")
-  func cursor() throws {
+  @Test func `a cursor that moves alone is shown sixty times a second, and goes with a frame that comes`() throws {
     var world = try world()
     _ = play(&world, every: 11_000_000, frames: 5)
     let before = world.commits.count
@@ -108,8 +104,7 @@ struct VariableRefreshTests {
     #expect(world.commits.count - commits <= 101)
   }
 
-  @Test("a second VM brings the fixed rate back, and its leaving the variable one")
-  func notAlone() throws {
+  @Test func `a second VM brings the fixed rate back, and its leaving the variable one`() throws {
     var world = try world()
     _ = play(&world, every: 11_111_111, frames: 20)
     #expect(world.scheduler.followsCommits)
@@ -132,8 +127,7 @@ struct VariableRefreshTests {
       world.violations.filter { !["G4", "G12"].contains($0.rule) }.isEmpty, "without releases no fence is told of")
   }
 
-  @Test("the one that has the output to itself among others has it follow its frames")
-  func exclusive() throws {
+  @Test func `the one that has the output to itself among others has it follow its frames`() throws {
     var world = try world(.exclusive)
     try world.addVM(2) { $0.path = .plane }
     for vm in [1, 2] as [UInt32] {
@@ -152,8 +146,9 @@ struct VariableRefreshTests {
     #expect(world.shown.allSatisfy { $0.vm == VMID(1) })
   }
 
-  @Test("in the simulator a guest of 90 frames a second is shown at 90, and on a fixed 144 Hz display unevenly")
-  func simulated() throws {
+  @Test func `in the simulator a guest of 90 frames a second is shown at 90, and on a fixed 144 Hz display unevenly`()
+    throws
+  {
     var guest = GuestModel("game", .openLoop(interval: 11_111_111), frameNanoseconds: 0)
     guest.configuration.path = .plane
     var workload = Workload("vrr", refreshMillihertz: 144_000, [guest])

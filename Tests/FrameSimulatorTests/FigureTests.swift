@@ -13,12 +13,10 @@ struct FigureTests {
     private static let policies = [SchedulingPolicy.hybrid, .sla]
   #endif
 
-  @Test(
-    "2 to 64 equal VMs at 60 Hz: Jain ≥ 0.999 and least over greatest ≥ 0.98 in every second",
-    arguments: [
-      2, 4, 8, 16, 32, 64,
-    ])
-  func equalVMs(count: Int) throws {
+  @Test(arguments: [
+    2, 4, 8, 16, 32, 64,
+  ])
+  func `2 to 64 equal VMs at 60 Hz: Jain ≥ 0.999 and least over greatest ≥ 0.98 in every second`(count: Int) throws {
     for policy in Self.policies {
       let result = try Simulation.run(.equal(count), policy: policy, seconds: Self.seconds)
       #expect(result.worstSecondJain >= 0.999)
@@ -27,9 +25,8 @@ struct FigureTests {
     }
   }
 
-  @Test(
-    "equal VMs that ask for one and a half times the blit time share it evenly (goals 1, 2, 13)", arguments: [2, 8, 16])
-  func equalOverload(count: Int) throws {
+  @Test(arguments: [2, 8, 16])
+  func `equal VMs that ask for one and a half times the blit time share it evenly (goals 1, 2, 13)`(count: Int) throws {
     let workload = Workload.equal(count, refreshMillihertz: 240_000, loadPermille: 1_500)
     for policy in [SchedulingPolicy.weightedFair, .hybrid] {
       let result = try Simulation.run(workload, policy: policy, seconds: min(10, Self.seconds))
@@ -40,24 +37,23 @@ struct FigureTests {
     }
   }
 
-  @Test("weights 1:2:4:8 are kept within 1 % of all time", arguments: [SchedulingPolicy.weightedFair, .hybrid])
-  func weights(policy: SchedulingPolicy) throws {
+  @Test(arguments: [SchedulingPolicy.weightedFair, .hybrid])
+  func `weights 1:2:4:8 are kept within 1 % of all time`(policy: SchedulingPolicy) throws {
     let result = try Simulation.run(.weighted([1, 2, 4, 8]), policy: policy, seconds: min(10, Self.seconds))
     #expect(result.shareError <= 0.005)
     let parts = result.vms.map { Double($0.blitNanoseconds) / Double($0.weight) }
     #expect((parts.min() ?? 0) / (parts.max() ?? 1) >= 0.99)
   }
 
-  @Test("85 % promised: no frame is late, whatever takes the rest", arguments: [SchedulingPolicy.sla, .hybrid])
-  func promised(policy: SchedulingPolicy) throws {
+  @Test(arguments: [SchedulingPolicy.sla, .hybrid])
+  func `85 % promised: no frame is late, whatever takes the rest`(policy: SchedulingPolicy) throws {
     let result = try Simulation.run(.promised(), policy: policy, seconds: Self.seconds)
     #expect(result.missed == 0)
     #expect(result.lateRate == 0)
   }
 
-  @Test(
-    "one hostile VM (H1 to H15): ≤ 0.10 % late, victims' rates and intervals within 1 %", arguments: Hostility.allCases)
-  func hostile(hostility: Hostility) throws {
+  @Test(arguments: Hostility.allCases)
+  func `one hostile VM: ≤ 0.10 % late, victims' rates and intervals within 1 %`(hostility: Hostility) throws {
     for policy in Self.policies {
       let alone = try Simulation.run(.victims, policy: policy, seconds: Self.seconds)
       let beside = try Simulation.run(.hostile(hostility), policy: policy, seconds: Self.seconds)
@@ -71,12 +67,10 @@ struct FigureTests {
     }
   }
 
-  @Test(
-    "timers up to 3 ms late, a clock 500 ppm off: misses ≤ 0.05 % of the frames after 2 s",
-    arguments: [
-      Int64(-500), 0, 500,
-    ])
-  func jitter(drift: Int64) throws {
+  @Test(arguments: [
+    Int64(-500), 0, 500,
+  ])
+  func `timers up to 3 ms late, a clock 500 ppm off: misses ≤ 0.05 % of the frames after 2 s`(drift: Int64) throws {
     var workload = Workload.promised(4, loadPermille: 500)
     workload.timerJitter = 3_000_000
     workload.driftPartsPerMillion = drift
@@ -86,8 +80,7 @@ struct FigureTests {
     #expect(Double(result.missed) <= max(1, Double(shown) * 0.0005))
   }
 
-  @Test("a 1 ms VM beside one of 50 ms frames keeps ≥ 99 % of its rate alone (goal 14)")
-  func interactive() throws {
+  @Test func `a 1 ms VM beside one of 50 ms frames keeps ≥ 99 % of its rate alone (goal 14)`() throws {
     let seconds = min(10, Self.seconds)
     var alone = Workload.interactiveBesideVeryHeavy
     alone.guests.removeLast()
@@ -100,15 +93,13 @@ struct FigureTests {
     #expect(beside >= 3 * fifo)
   }
 
-  @Test("an idle output costs no commit and no wake-up")
-  func idle() throws {
+  @Test func `an idle output costs no commit and no wake-up`() throws {
     let result = try Simulation.run(.idle, policy: .hybrid, seconds: 100)
     #expect(result.commitsPerSecond <= 0.02)
     #expect(result.wakesPerSecond <= 0.04)
   }
 
-  @Test("the same seed gives the same result")
-  func isDeterministic() throws {
+  @Test func `the same seed gives the same result`() throws {
     var workload = Workload.displayMix
     workload.timerJitter = 1_000_000
     let first = try Simulation.run(workload, policy: .hybrid, seconds: 2, seed: 3)
@@ -116,8 +107,7 @@ struct FigureTests {
     #expect(try Simulation.run(workload, policy: .hybrid, seconds: 2, seed: 4) != first)
   }
 
-  @Test("none of the published schedulers keeps promises as well as ours, in the table")
-  func comparison() throws {
+  @Test func `none of the published schedulers keeps promises as well as ours, in the table`() throws {
     let table = try Simulation.compare(
       policies: [.hybrid], hostile: [.hugeSource], seconds: min(5, Self.seconds))
     let ours = try #require(table.rows.first)

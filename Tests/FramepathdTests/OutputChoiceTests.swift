@@ -5,8 +5,7 @@ import Testing
 
 @Suite("--output")
 struct OutputChoiceTests {
-  @Test("every form that the help names is understood")
-  func forms() {
+  @Test func `every form that the help names is understood`() {
     #expect(OutputChoice(argument: "auto") == .auto)
     #expect(OutputChoice(argument: "headless") == .headless(mode(1920, 1080, 60_000)))
     #expect(OutputChoice(argument: "headless:1280x720@144") == .headless(mode(1280, 720, 144_000)))
@@ -22,23 +21,20 @@ struct OutputChoiceTests {
         == .kms(card: card, connector: "DP-2", mode: mode(2560, 1440, 75_000)))
   }
 
-  @Test("a KMS mode without a rate leaves the rate to the monitor")
-  func anyRate() {
+  @Test func `a KMS mode without a rate leaves the rate to the monitor`() {
     #expect(
       OutputChoice(argument: "kms:/dev/dri/card0:DP-2:2560x1440")
         == .kms(card: "/dev/dri/card0", connector: "DP-2", mode: mode(2560, 1440, 0)))
   }
 
-  @Test(
-    "what is neither is refused",
-    arguments: [
-      "", "Auto", "auto:1", "headless:", "headless:1920", "headless:0x0", "headless:1920x1080@60:x",
-      "headless:640x480@60-48",
-      "headless:640x480@48-", "headless:640x480@-60", "headless:640x480@0-60", "kms", "kms:",
-      "kms:card0", "kms:/dev/dri/card0:", "kms:/dev/dri/card0:DP-2:", "kms:/dev/dri/card0:DP-2:1x",
-      "kms:/dev/dri/card0:DP-2:640x480:60",
-    ])
-  func refused(words: String) {
+  @Test(arguments: [
+    "", "Auto", "auto:1", "headless:", "headless:1920", "headless:0x0", "headless:1920x1080@60:x",
+    "headless:640x480@60-48",
+    "headless:640x480@48-", "headless:640x480@-60", "headless:640x480@0-60", "kms", "kms:",
+    "kms:card0", "kms:/dev/dri/card0:", "kms:/dev/dri/card0:DP-2:", "kms:/dev/dri/card0:DP-2:1x",
+    "kms:/dev/dri/card0:DP-2:640x480:60",
+  ])
+  func `what is neither is refused`(words: String) {
     #expect(OutputChoice(argument: words) == nil)
   }
 

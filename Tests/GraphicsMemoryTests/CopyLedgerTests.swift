@@ -5,8 +5,7 @@ import Testing
 
 @Suite("Copy ledger")
 struct CopyLedgerTests {
-  @Test("a rectangle lands where it was, and nothing around it changes")
-  func rectangle() throws {
+  @Test func `a rectangle lands where it was, and nothing around it changes`() throws {
     let source = (0..<64).map { UInt32($0) }
     var destination = [UInt32](repeating: 0xFFFF_FFFF, count: 80)
     var ledger = CopyLedger()
@@ -27,8 +26,7 @@ struct CopyLedgerTests {
     #expect(ledger.copyCalls == 2)
   }
 
-  @Test("whole rows of equal strides go in one piece")
-  func wholeRows() throws {
+  @Test func `whole rows of equal strides go in one piece`() throws {
     let source = [UInt32](repeating: 7, count: 64)
     var destination = [UInt32](repeating: 0, count: 64)
     var ledger = CopyLedger()
@@ -44,8 +42,7 @@ struct CopyLedgerTests {
     #expect(ledger.copyCalls == 1)
   }
 
-  @Test("an empty rectangle copies and counts nothing")
-  func emptyRectangle() {
+  @Test func `an empty rectangle copies and counts nothing`() {
     var ledger = CopyLedger()
     var byte: UInt8 = 0
     withUnsafeMutableBytes(of: &byte) { bytes in
@@ -58,23 +55,19 @@ struct CopyLedgerTests {
 
 @Suite("Frame layout")
 struct FrameLayoutTests {
-  @Test(
-    "numbers that contradict each other or overflow are refused",
-    arguments: [
-      (0, 1, 4), (1, 0, 4), (-1, 1, 4), (16385, 1, 65540), (1, 16385, 4), (2, 1, 7), (1, 1, Int.max), (1, 1, -4),
-    ])
-  func refused(width: Int, height: Int, stride: Int) {
+  @Test(arguments: [
+    (0, 1, 4), (1, 0, 4), (-1, 1, 4), (16385, 1, 65540), (1, 16385, 4), (2, 1, 7), (1, 1, Int.max), (1, 1, -4),
+  ])
+  func `numbers that contradict each other or overflow are refused`(width: Int, height: Int, stride: Int) {
     #expect(FrameLayout(width: width, height: height, strideBytes: stride, format: .xrgb8888) == nil)
   }
 
-  @Test("the last row needs only its pixels")
-  func byteCount() throws {
+  @Test func `the last row needs only its pixels`() throws {
     let layout = try #require(FrameLayout(width: 3, height: 2, strideBytes: 64, offset: 128, format: .xrgb8888))
     #expect(layout.byteCount == 128 + 64 + 12)
   }
 
-  @Test("memory that is too small for its layout is not mapped")
-  func tooSmall() throws {
+  @Test func `memory that is too small for its layout is not mapped`() throws {
     let layout = try #require(FrameLayout(width: 64, height: 64, strideBytes: 256, format: .xrgb8888))
     let fd = SharedFD(try MemFD.create(name: "test", byteCount: 4096))
     #expect(throws: SystemError.self) {

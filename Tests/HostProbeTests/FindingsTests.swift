@@ -31,8 +31,7 @@ struct CardFindingsTests {
     ],
     nodePermissions: "root:video 0660", nodeGroup: "video", mayOpen: true, holders: [], master: .nobody)
 
-  @Test("read sysfs")
-  func sysfs() throws {
+  @Test func `read sysfs`() throws {
     try withTemporaryDirectory { root in
       try makeFiles(
         root,
@@ -61,8 +60,7 @@ struct CardFindingsTests {
     }
   }
 
-  @Test("find the master among debugfs's clients")
-  func clients() {
+  @Test func `find the master among debugfs's clients`() {
     let text = """
                    command  tgid dev master a   uid      magic                                             name   id
             systemd-logind   612   0   y    y     0          0                                          <unset>    1
@@ -75,15 +73,13 @@ struct CardFindingsTests {
     #expect(CardFacts.master(clients: "x 1 0 n y 0 0\n\ny\n1 2 y\n") == .nobody)
   }
 
-  @Test("are all well on a free card with a monitor")
-  func free() {
+  @Test func `are all well on a free card with a monitor`() {
     let findings = CardFacts.findings([card], user: "ann")
     #expect(findings.allSatisfy { $0.severity == .ok })
     #expect(findings[2].seen == "HDMI-A-1 has a monitor (1920x1080), DP-1 has none")
   }
 
-  @Test("name who has the screens")
-  func taken() {
+  @Test func `name who has the screens`() {
     var taken = card
     taken.master = .process(ProcessName(pid: 812, name: "Xorg"))
     let finding = CardFacts.findings([taken], user: "ann")[1]
@@ -96,8 +92,7 @@ struct CardFindingsTests {
     #expect(CardFacts.findings([taken], user: "ann")[1].seen.hasPrefix("open in Xorg (pid 812)"))
   }
 
-  @Test("tell what opening the card told")
-  func opened() {
+  @Test func `tell what opening the card told`() {
     var facts = card
     facts.master = .unknown
     facts.opened = CardFacts.Opened(isFree: true, unsuitable: nil, importsBuffers: true, hasWriteback: true)
@@ -113,8 +108,7 @@ struct CardFindingsTests {
     #expect(CardFacts.findings([facts], user: "ann")[0].seen.hasSuffix("but Framepath cannot use it: no atomic"))
   }
 
-  @Test("say which group opens the node")
-  func permissions() {
+  @Test func `say which group opens the node`() {
     var locked = card
     locked.mayOpen = false
     let finding = CardFacts.findings([locked], user: "ann")[0]
@@ -124,8 +118,7 @@ struct CardFindingsTests {
     #expect(CardFacts.findings([locked], user: "ann")[0].seen == "driver i915, but there is no device node")
   }
 
-  @Test("are a note without a card or a monitor")
-  func none() {
+  @Test func `are a note without a card or a monitor`() {
     #expect(CardFacts.findings([], user: "ann").map(\.severity) == [.note])
     var dark = card
     dark.connectors = [ConnectorFacts(name: "DP-1", isConnected: false, preferredMode: nil)]
@@ -137,8 +130,7 @@ struct CardFindingsTests {
 
 @Suite("Findings on the system")
 struct SystemFindingsTests {
-  @Test("tell udmabuf's limits and what raising them wins")
-  func udmabuf() {
+  @Test func `tell udmabuf's limits and what raising them wins`() {
     var facts = UdmabufFacts(
       nodePermissions: "root:kvm 0660", nodeGroup: "kvm", mayOpen: true, listLimit: 1024, sizeLimitMebibytes: 64)
     #expect(facts.findings(user: "ann").map(\.severity) == [.ok, .note, .ok])
@@ -152,16 +144,14 @@ struct SystemFindingsTests {
     #expect(facts.findings(user: "ann")[0].seen.hasPrefix("not there") == true)
   }
 
-  @Test("say why KVM does not work")
-  func kvm() {
+  @Test func `say why KVM does not work`() {
     #expect(SystemFindings.kvm(nil, user: "ann").severity == .ok)
     let denied = SystemFindings.kvm(SystemError(call: "open", code: 13, subject: "/dev/kvm"), user: "ann")
     #expect(denied.advice == "sudo usermod -aG kvm ann, then log in again.")
     #expect(denied.seen.contains("open /dev/kvm: Permission denied (errno 13)"))
   }
 
-  @Test("call no QEMU at all a problem, one good one enough")
-  func qemu() {
+  @Test func `call no QEMU at all a problem, one good one enough`() {
     #expect(QEMUFacts.findings([], kvm: nil).map(\.severity) == [.problem])
     let old = QEMUFacts(
       path: "/usr/bin/qemu-system-x86_64",
@@ -175,8 +165,7 @@ struct SystemFindingsTests {
     #expect(QEMUFacts.findings([old, new, broken], kvm: "none").map(\.severity) == [.note, .ok, .note])
   }
 
-  @Test("look at the runtime directory's owner and permissions")
-  func runtimeDirectory() {
+  @Test func `look at the runtime directory's owner and permissions`() {
     let finding = { (permissions: UInt32, mayWrite: Bool) in
       SystemFindings.runtimeDirectory(
         "/run/x",
@@ -192,8 +181,7 @@ struct SystemFindingsTests {
     #expect(absent.severity == .problem)
   }
 
-  @Test("tell a stale socket from none")
-  func daemon() {
+  @Test func `tell a stale socket from none`() {
     #expect(SystemFindings.daemon(.running(outputs: 2, vms: 1), socket: "/s").seen == "runs at /s: outputs 2, VMs 1")
     #expect(SystemFindings.daemon(.absent, socket: "/s").severity == .note)
     #expect(SystemFindings.daemon(.stale, socket: "/s").seen == "does not run: it left /s behind")
@@ -220,8 +208,7 @@ struct DiscoveryTests {
     }
   }
 
-  @Test("are well when the binary answers")
-  func valid() throws {
+  @Test func `are well when the binary answers`() throws {
     try check(#"{"description": "Framepath", "type": "gpu", "binary": "BINARY"}"#) { facts in
       #expect(facts.fault == nil)
       #expect(facts.findings.map(\.severity) == [.ok, .note])
@@ -230,27 +217,24 @@ struct DiscoveryTests {
     }
   }
 
-  @Test(
-    "say what is wrong",
-    arguments: [
-      (#"{"type": "gpu", "binary": "BINARY"}"#, "no JSON object with description, type and binary"),
-      (#"{"description": "", "type": "fs", "binary": "BINARY"}"#, "its type is \"fs\", not \"gpu\""),
-      (#"{"description": "", "type": "gpu", "binary": "b"}"#, "its binary b is no absolute path"),
-      (#"{"description": "", "type": "gpu", "binary": "/no"}"#, "its binary /no is not there or not executable"),
-      (
-        #"{"description": "", "type": "gpu", "binary": "/bin/true"}"#,
-        "/bin/true --print-capabilities does not answer with a gpu's JSON"
-      ),
-    ])
-  func invalid(json: String, fault: String) throws {
+  @Test(arguments: [
+    (#"{"type": "gpu", "binary": "BINARY"}"#, "no JSON object with description, type and binary"),
+    (#"{"description": "", "type": "fs", "binary": "BINARY"}"#, "its type is \"fs\", not \"gpu\""),
+    (#"{"description": "", "type": "gpu", "binary": "b"}"#, "its binary b is no absolute path"),
+    (#"{"description": "", "type": "gpu", "binary": "/no"}"#, "its binary /no is not there or not executable"),
+    (
+      #"{"description": "", "type": "gpu", "binary": "/bin/true"}"#,
+      "/bin/true --print-capabilities does not answer with a gpu's JSON"
+    ),
+  ])
+  func `say what is wrong`(json: String, fault: String) throws {
     try check(json) { facts in
       #expect(facts.fault == fault)
       #expect(facts.findings.first?.severity == .problem)
     }
   }
 
-  @Test("are a note where there are none")
-  func absent() {
+  @Test func `are a note where there are none`() {
     let facts = DiscoveryFacts.gather(directories: ["/no-such-directory"])
     #expect(facts.findings.map(\.severity) == [.note])
     #expect(
@@ -266,8 +250,7 @@ struct DoctorReportTests {
     Finding(.ok, "kernel", "6.12"), Finding(.problem, "/dev/kvm", "one two three", advice: "four five"),
   ])
 
-  @Test("is aligned and wrapped")
-  func text() {
+  @Test func `is aligned and wrapped`() {
     #expect(
       report.lines(symbols: true, columns: 60) == [
         "✓ kernel    6.12", "✗ /dev/kvm  one two three", "            →  four five", "", "1 problem, 0 notes.",

@@ -41,8 +41,7 @@ enum Printed {
 
 @Suite("QEMU's capabilities")
 struct QEMUCapabilitiesTests {
-  @Test("begin with its version")
-  func version() throws {
+  @Test func `begin with its version`() throws {
     #expect(QEMUVersion(versionOutput: Printed.version72) == QEMUVersion(7, 2, 22))
     #expect(QEMUVersion(versionOutput: Printed.version11) == QEMUVersion(11, 1, 3))
     #expect(QEMUVersion(versionOutput: "QEMU emulator version 10.2.50 (v10.2.0-5-gabc)") == QEMUVersion(10, 2, 50))
@@ -53,8 +52,7 @@ struct QEMUCapabilitiesTests {
     #expect(QEMUVersion(10, 2, 1).description == "10.2.1")
   }
 
-  @Test("have the complete device where users may create it")
-  func complete() {
+  @Test func `have the complete device where users may create it`() {
     let found = QEMUCapabilities(version: QEMUVersion(11, 1, 3), deviceHelp: Printed.devices11) { name in
       name == "vhost-user-test-device-pci" ? Printed.genericProperties : ""
     }
@@ -62,15 +60,13 @@ struct QEMUCapabilitiesTests {
     #expect(found.bestShape == .complete)
   }
 
-  @Test("know the device's name of 8.2")
-  func oldName() {
+  @Test func `know the device's name of 8.2`() {
     let devices = Printed.devices10 + "\nname \"vhost-user-device-pci\", bus PCI"
     let found = QEMUCapabilities(version: QEMUVersion(8, 2), deviceHelp: devices) { _ in Printed.genericProperties }
     #expect(found.genericDevice == "vhost-user-device-pci")
   }
 
-  @Test("lack the complete device where its help answers but nobody may create it")
-  func notCreatable() {
+  @Test func `lack the complete device where its help answers but nobody may create it`() {
     let found = QEMUCapabilities(version: QEMUVersion(10, 0, 13), deviceHelp: Printed.devices10) { _ in
       Printed.genericProperties
     }
@@ -78,16 +74,14 @@ struct QEMUCapabilitiesTests {
     #expect(found.bestShape == .vhostUserGPU)
   }
 
-  @Test("lack the complete device where a property is missing")
-  func missingProperty() {
+  @Test func `lack the complete device where a property is missing`() {
     let found = QEMUCapabilities(version: QEMUVersion(11, 1), deviceHelp: Printed.devices11) { _ in
       Printed.genericProperties.split(separator: "\n").filter { !$0.contains("virtio-id") }.joined(separator: "\n")
     }
     #expect(found.bestShape == .vhostUserGPU)
   }
 
-  @Test("may be none")
-  func nothing() {
+  @Test func `may be none`() {
     let found = QEMUCapabilities(version: QEMUVersion(10, 0), deviceHelp: "name \"VGA\", bus PCI") { _ in "" }
     #expect(found.bestShape == nil)
   }
@@ -100,8 +94,7 @@ struct QEMUArgumentsTests {
   private let qemu11 = QEMUCapabilities(
     version: QEMUVersion(11, 1, 3), genericDevice: "vhost-user-test-device-pci", hasVhostUserGPU: true)
 
-  @Test("are the complete device on QEMU 11")
-  func complete() throws {
+  @Test func `are the complete device on QEMU 11`() throws {
     let words = try QEMUArguments(socketPath: "/run/framepath/web.sock").words(for: qemu11, kvm: "none")
     #expect(
       words.joined(separator: " ") == """
@@ -111,16 +104,14 @@ struct QEMUArgumentsTests {
         """)
   }
 
-  @Test("are vhost-user-gpu on QEMU 10, and where it is asked for")
-  func vhostUserGPU() throws {
+  @Test func `are vhost-user-gpu on QEMU 10, and where it is asked for`() throws {
     var request = QEMUArguments(socketPath: "/s", headCount: 2)
     #expect(try request.words(for: qemu10, kvm: "none").last == "vhost-user-gpu-pci,chardev=fpgpu,max_outputs=2")
     request.shape = .vhostUserGPU
     #expect(try request.words(for: qemu11, kvm: "none").last == "vhost-user-gpu-pci,chardev=fpgpu,max_outputs=2")
   }
 
-  @Test("turn KVM on for QEMU 7.2, which needs it, or say that it cannot")
-  func needsKVM() throws {
+  @Test func `turn KVM on for QEMU 7.2, which needs it, or say that it cannot`() throws {
     let request = QEMUArguments(socketPath: "/s")
     let words = try request.words(for: qemu72, kvm: nil)
     #expect(words.joined(separator: " ").contains(" -accel kvm "))
@@ -128,8 +119,7 @@ struct QEMUArgumentsTests {
     #expect(error?.description.hasPrefix("QEMU 7.2.22 runs vhost-user-gpu under KVM only") == true)
   }
 
-  @Test("refuse the complete device where there is none")
-  func refused() {
+  @Test func `refuse the complete device where there is none`() {
     let request = QEMUArguments(socketPath: "/s", shape: .complete)
     let error = #expect(throws: HostProbeError.self) { try request.words(for: qemu10, kvm: nil) }
     #expect(error?.description.contains("Use QEMU 10.2 or newer") == true)
@@ -141,63 +131,56 @@ struct QEMUArgumentsTests {
     }
   }
 
-  @Test(
-    "give -m and -object the same size", arguments: [("2048", "2048M"), ("4g", "4G"), ("512M", "512M"), ("1T", "1T")])
-  func memory(given: String, size: String) throws {
+  @Test(arguments: [("2048", "2048M"), ("4g", "4G"), ("512M", "512M"), ("1T", "1T")])
+  func `give -m and -object the same size`(given: String, size: String) throws {
     let words = try QEMUArguments(socketPath: "/s", memory: given).words(for: qemu11, kvm: nil)
     #expect(words[1] == size)
     #expect(words[3] == "memory-backend-memfd,id=fpmem,size=\(size),share=on")
   }
 
-  @Test("refuse what is no size", arguments: ["", "0", "-1", "1.5G", "1GB", "G", "1 G", "99999999999999999999", "٣G"])
-  func badMemory(given: String) {
+  @Test(arguments: ["", "0", "-1", "1.5G", "1GB", "G", "1 G", "99999999999999999999", "٣G"])
+  func `refuse what is no size`(given: String) {
     #expect(throws: HostProbeError.self) {
       try QEMUArguments(socketPath: "/s", memory: given).words(for: qemu11, kvm: nil)
     }
   }
 
-  @Test("double commas in the socket's path")
-  func comma() throws {
+  @Test func `double commas in the socket's path`() throws {
     let words = try QEMUArguments(socketPath: "/run/a,b/,.sock").words(for: qemu11, kvm: nil)
     #expect(words.contains("socket,id=fpgpu,path=/run/a,,b/,,.sock"))
   }
 
-  @Test(
-    "refuse paths that a shell would take apart or a socket cannot have",
-    arguments: [
-      "", "/a b", "/a\tb", "/a\nb", "/a*", "/a?", "/[a]", "~/s", "/$HOME", String(repeating: "x", count: 108),
-    ])
-  func badPath(path: String) {
+  @Test(arguments: [
+    "", "/a b", "/a\tb", "/a\nb", "/a*", "/a?", "/[a]", "~/s", "/$HOME", String(repeating: "x", count: 108),
+  ])
+  func `refuse paths that a shell would take apart or a socket cannot have`(path: String) {
     #expect(throws: HostProbeError.self) { try QEMUArguments(socketPath: path).words(for: qemu11, kvm: nil) }
   }
 
-  @Test("take a path of 107 bytes")
-  func longestPath() throws {
+  @Test func `take a path of 107 bytes`() throws {
     let path = "/" + String(repeating: "x", count: 106)
     #expect(try QEMUArguments(socketPath: path).words(for: qemu11, kvm: nil).contains("socket,id=fpgpu,path=\(path)"))
   }
 
-  @Test("refuse names that are no file names", arguments: ["", "a b", "a,b", "a/b", "..", ".a", "-a", "é", "a\u{1B}"])
-  func badName(name: String) {
+  @Test(arguments: ["", "a b", "a,b", "a/b", "..", ".a", "-a", "é", "a\u{1B}"])
+  func `refuse names that are no file names`(name: String) {
     #expect(throws: HostProbeError.self) { try QEMUArguments.checkedName(name) }
   }
 
-  @Test("take usual names", arguments: ["web", "web-1", "Debian_13.2", "a@b+c"])
-  func goodName(name: String) throws {
+  @Test(arguments: ["web", "web-1", "Debian_13.2", "a@b+c"])
+  func `take usual names`(name: String) throws {
     #expect(try QEMUArguments.checkedName(name) == name)
   }
 }
 
 @Suite("QEMU programs")
 struct QEMUBinaryTests {
-  @Test("that are not there are an error that says what to install")
-  func missing() {
+  @Test func `that are not there are an error that says what to install`() {
     let error = #expect(throws: HostProbeError.self) { try QEMUBinary.capabilities("qemu-system-nowhere") }
     #expect(error?.description.hasPrefix("There is no qemu-system-nowhere. Install QEMU (Debian") == true)
   }
 
-  @Test("that are something else are an error")
-  func noQEMU() {
+  @Test func `that are something else are an error`() {
     let silent = #expect(throws: HostProbeError.self) { try QEMUBinary.capabilities("/bin/true") }
     #expect(silent?.description == "/bin/true is no QEMU system emulator.")
     let talking = #expect(throws: HostProbeError.self) { try QEMUBinary.capabilities("/bin/echo") }

@@ -15,8 +15,7 @@ struct StatusReportTests {
     "framesFlipped":0,"framesSuperseded":0,"cpuCopies":0,"copiedBytes":0}]}]}
     """
 
-  @Test("is a table of outputs and one of scanouts")
-  func table() throws {
+  @Test func `is a table of outputs and one of scanouts`() throws {
     let lines = try StatusReport(json: Array(json.utf8)).lines
     #expect(
       lines == [
@@ -31,24 +30,20 @@ struct StatusReportTests {
       ])
   }
 
-  @Test("may be empty")
-  func empty() throws {
+  @Test func `may be empty`() throws {
     #expect(try StatusReport(json: Array(#"{"outputs":[],"vms":[]}"#.utf8)).lines == ["No outputs.", "", "No VMs."])
   }
 
-  @Test("that is something else is an error")
-  func malformed() {
+  @Test func `that is something else is an error`() {
     #expect(throws: HostProbeError.self) { try StatusReport(json: Array("{}".utf8)) }
     #expect(throws: HostProbeError.self) { try StatusReport(json: []) }
   }
 
-  @Test("cannot steer the terminal")
-  func control() {
+  @Test func `cannot steer the terminal`() {
     #expect(TextTable.printable("a\u{1B}[2Jb\u{9B}\n") == "a?[2Jb??")
   }
 
-  @Test("has numbers with units")
-  func numbers() {
+  @Test func `has numbers with units`() {
     #expect(TextTable.bytes(1023) == "1023 B")
     #expect(TextTable.bytes(1024) == "1.0 KiB")
     #expect(TextTable.bytes(1 << 20) == "1.0 MiB")

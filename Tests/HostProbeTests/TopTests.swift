@@ -20,8 +20,7 @@ struct TopTests {
     return try StatusReport(json: Array(text.utf8))
   }
 
-  @Test("rates are differences over the time between two looks")
-  func rates() throws {
+  @Test func `rates are differences over the time between two looks`() throws {
     var model = TopModel()
     model.take(try status([100, 0]), at: 1_000_000_000)
     #expect(model.rows.map(\.rate) == [0, 0])
@@ -34,8 +33,7 @@ struct TopTests {
     #expect(model.rows[0].latchP99 == 100)
   }
 
-  @Test("a VM that starts over has no negative rate, and its history begins anew")
-  func restart() throws {
+  @Test func `a VM that starts over has no negative rate, and its history begins anew`() throws {
     var model = TopModel()
     model.take(try status([100]), at: 1_000_000_000)
     model.take(try status([160]), at: 2_000_000_000)
@@ -46,8 +44,7 @@ struct TopTests {
     #expect(model.rows.map(\.rate) == [0])
   }
 
-  @Test("rows are sorted by what the key says")
-  func sorting() throws {
+  @Test func `rows are sorted by what the key says`() throws {
     var model = TopModel()
     model.take(try status([0, 0]), at: 1_000_000_000)
     model.take(try status([10, 60]), at: 2_000_000_000)
@@ -74,8 +71,9 @@ struct TopTests {
     return try StatusReport(json: Array(text.utf8))
   }
 
-  @Test("a share is of what the output's scheduler gave: blit time where pictures are composed, else frames")
-  func shares() throws {
+  @Test func `a share is of what the output's scheduler gave: blit time where pictures are composed, else frames`()
+    throws
+  {
     var model = TopModel()
     model.take(try shared([100, 100], blitNanoseconds: [5000, 5000]), at: 1_000_000_000)
     #expect(model.rows.map(\.share) == [0, 0])
@@ -91,16 +89,14 @@ struct TopTests {
     #expect(model.rows.map(\.share) == [1, 0])
   }
 
-  @Test("a sparkline has one character for each value")
-  func sparkline() {
+  @Test func `a sparkline has one character for each value`() {
     let text = Sparkline(isUnicode: true).text([0, 30, 60])
     #expect(text.count == TopModel.historyLength)
     #expect(text.hasSuffix("▁▅█"))
     #expect(Sparkline(isUnicode: false).text([0, 0]).hasSuffix("__"))
   }
 
-  @Test("a trace has a frame's stages in their tracks")
-  func trace() throws {
+  @Test func `a trace has a frame's stages in their tracks`() throws {
     let text = """
       {"nowNanoseconds": 9000000, "scanouts": [{"vm": "web", "pid": 7, "index": 1, "output": "A", "frames": [
         {"frame": 1, "path": "copy", "copies": 1, "copiedBytes": 5, "readyNanoseconds": 1000000,

@@ -5,8 +5,7 @@ import Testing
 /// `framepath bench guest` with one real guest for each kind of display.
 @Suite("Bench with guests", .serialized)
 struct BenchGuestTests {
-  @Test("what a real guest flips reaches our screen, and QEMU's own displays are measured beside it")
-  func setups() throws {
+  @Test func `what a real guest flips reaches our screen, and QEMU's own displays are measured beside it`() throws {
     let command = ChildCommand(
       Lab.program("framepath"),
       [

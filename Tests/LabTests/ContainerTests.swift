@@ -22,8 +22,8 @@ struct ContainerTests {
       ] + arguments)
   }
 
-  @Test("presents at the output's rate with an own user and nothing but the daemon's socket, none copied")
-  func pattern() throws {
+  @Test func `presents at the output's rate with an own user and nothing but the daemon's socket, none copied`() throws
+  {
     let host = try LabHost(outputs: ["headless:1920x1080@60"])
     var command = try container(host, ["pattern", "--name", "box", "--frames", "300", "--still", "--hold", "60"])
     command.input = .pipe
@@ -40,8 +40,7 @@ struct ContainerTests {
     #expect(status.contains(#""path":"direct""#) && status.contains(#""kind":"container""#))
   }
 
-  @Test("goes on with the next daemon after a crash of the first")
-  func restart() throws {
+  @Test func `goes on with the next daemon after a crash of the first`() throws {
     let host = try LabHost(outputs: ["headless:640x480@60"])
     let client = try ChildProcess(try container(host, ["pattern", "--name", "box", "--frames", "600"]))
     try LabHost.pause(milliseconds: 1000)
@@ -52,8 +51,7 @@ struct ContainerTests {
     #expect(figures.contains("frames=600") && figures.contains("refused=0"))
   }
 
-  @Test("that writes garbage over its region costs its neighbour no frame")
-  func neighbours() throws {
+  @Test func `that writes garbage over its region costs its neighbour no frame`() throws {
     let host = try LabHost(outputs: ["headless:1920x1080@60", "headless:1280x720@60"])
     let bad = try ChildProcess(try container(host, ["garbage", "--name", "bad", "--seconds", "120"]))
     try LabHost.pause(milliseconds: 500)
@@ -75,8 +73,9 @@ struct ContainerTests {
     return try ChildProcess(command)
   }
 
-  @Test("in C brings its own region by the daemon's socket: 300 frames of 1080p, the last one exact, none copied")
-  func cExample() throws {
+  @Test func `in C brings its own region by the daemon's socket: 300 frames of 1080p, the last one exact, none copied`()
+    throws
+  {
     let host = try LabHost(outputs: ["headless:1920x1080@60"])
     let client = try start(CExample.compile(into: host.folder), host, frames: 300)
     let figures = client.waitForLine(containing: "frames=", from: .output, timeoutMilliseconds: 60_000)
@@ -87,8 +86,7 @@ struct ContainerTests {
     #expect(status.contains(#""path":"direct""#) && status.contains(#""kind":"container""#))
   }
 
-  @Test("in C++ and as another user, whose doorbell the daemon does not raise, loses no frame either")
-  func cxxExample() throws {
+  @Test func `in C++ and as another user, whose doorbell the daemon does not raise, loses no frame either`() throws {
     let host = try LabHost(outputs: ["headless:640x480@60"])
     let program = try CExample.compile(into: host.folder, compiler: ["g++", "-x", "c++", "-std=gnu++17"])
     for words in [["chmod", "755", host.folder], ["chmod", "666", host.socket]] {
@@ -107,8 +105,7 @@ struct ContainerTests {
     try host.expect(vm: "box", shows: .regionPattern(width: 640, height: 480, frame: 120))
   }
 
-  @Test("in C goes on with the next daemon after a crash of the first")
-  func cRestart() throws {
+  @Test func `in C goes on with the next daemon after a crash of the first`() throws {
     let host = try LabHost(outputs: ["headless:640x480@60"])
     let client = try start(CExample.compile(into: host.folder), host, frames: 400)
     try LabHost.pause(milliseconds: 1000)
@@ -119,8 +116,8 @@ struct ContainerTests {
     try host.expect(vm: "box", shows: .regionPattern(width: 640, height: 480, frame: 400))
   }
 
-  @Test("in C is told in words that there is no daemon, that it is refused, or that a version is another")
-  func cErrors() throws {
+  @Test func `in C is told in words that there is no daemon, that it is refused, or that a version is another`() throws
+  {
     let host = try LabHost(outputs: ["headless:640x480@60"])
     let program = try CExample.compile(into: host.folder)
     func error(_ program: String, name: String = "box", socket: String? = nil) throws -> String {

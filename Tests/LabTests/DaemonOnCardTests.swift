@@ -9,8 +9,7 @@ import Testing
 /// names the card there.
 @Suite("Daemon on a card", .serialized, .enabled(if: Lab.card != nil))
 struct DaemonOnCardTests {
-  @Test("frames of a client are on the screen, flip by flip, and the daemon puts the console back")
-  func framesOnScreen() throws {
+  @Test func `frames of a client are on the screen, flip by flip, and the daemon puts the console back`() throws {
     let host = try LabHost(outputs: ["kms:\(try #require(Lab.card))"])
     let status = try host.status()
     let output = try #require(status.outputs.first)
@@ -39,8 +38,7 @@ struct DaemonOnCardTests {
     #expect(host.stop() == .status(0))
   }
 
-  @Test("a picture that is smaller than every mode stands in the middle of a black screen")
-  func smallPicture() throws {
+  @Test func `a picture that is smaller than every mode stands in the middle of a black screen`() throws {
     let host = try LabHost(outputs: ["kms:\(try #require(Lab.card))"])
     let output = try #require(try host.status().outputs.first)
     let painter = try Painter(host: host, name: "painter")
@@ -54,8 +52,10 @@ struct DaemonOnCardTests {
     try host.expect(output: output.name, shows: wanted)
   }
 
-  @Test("VMs in tiles are on a card's screen to the pixel, the focus changes without a mode set, and one has it again")
-  func tiles() throws {
+  @Test
+  func `VMs in tiles are on a card's screen to the pixel, the focus changes without a mode set, and one has it again`()
+    throws
+  {
     let host = try LabHost(outputs: ["kms:\(try #require(Lab.card))"])
     let output = try #require(try host.status().outputs.first)
     try host.framepath(["layout", "tile", "2x2"])
@@ -77,10 +77,10 @@ struct DaemonOnCardTests {
   }
 
   /// vkms has an overlay plane for each of its heads.
-  @Test(
-    "a tile on an overlay plane is copied no more, beside tiles that are, and all are on screen to the pixel",
-    .enabled(if: environmentVariable("FRAMEPATH_LAB_CARD") == "vkms"))
-  func overlayPlane() throws {
+  @Test(.enabled(if: environmentVariable("FRAMEPATH_LAB_CARD") == "vkms"))
+  func `a tile on an overlay plane is copied no more, beside tiles that are, and all are on screen to the pixel`()
+    throws
+  {
     let host = try LabHost(outputs: ["kms:\(try #require(Lab.card))"])
     let output = try #require(try host.status().outputs.first)
     try host.framepath(["layout", "tile", "2x2"])
@@ -121,8 +121,7 @@ struct DaemonOnCardTests {
     #expect(host.stop() == .status(0))
   }
 
-  @Test("a second daemon on the card is told who has it")
-  func masterIsTaken() throws {
+  @Test func `a second daemon on the card is told who has it`() throws {
     let card = try #require(Lab.card)
     let host = try LabHost(outputs: ["kms:\(card)"])
     let second = try ChildProcess.run(
@@ -134,8 +133,7 @@ struct DaemonOnCardTests {
     #expect(second.error.contains("\(host.daemonPID)"))
   }
 
-  @Test("a mode and a connector that are not there are refused with those that are")
-  func refusedChoices() throws {
+  @Test func `a mode and a connector that are not there are refused with those that are`() throws {
     let card = try #require(Lab.card)
     for (choice, hint) in [("kms:\(card):Nowhere-9", "Virtual-1"), ("kms:\(card):Virtual-1:123x45", "1024x768")] {
       let result = try ChildProcess.run(

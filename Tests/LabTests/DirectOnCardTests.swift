@@ -8,8 +8,9 @@ import Testing
 /// A client's own pages on a real DRM driver. Runs inside the lab's KMS VM, where `KMSHostTests` start it.
 @Suite("Direct on a card", .serialized, .enabled(if: Lab.card != nil))
 struct DirectOnCardTests {
-  @Test("pages that lie scattered in a memfd are on the screen without a copy, or the reason why not is told")
-  func scatteredPages() throws {
+  @Test func `pages that lie scattered in a memfd are on the screen without a copy, or the reason why not is told`()
+    throws
+  {
     let host = try LabHost(outputs: ["kms:\(try #require(Lab.card))"])
     let output = try #require(try host.status().outputs.first)
     let client = try DirectClient(host: host)
@@ -35,8 +36,7 @@ struct DirectOnCardTests {
     #expect(scanout.copiedBytes == 0)
   }
 
-  @Test("more ranges than udmabuf's list takes are refused with both numbers")
-  func listLimit() throws {
+  @Test func `more ranges than udmabuf's list takes are refused with both numbers`() throws {
     let limit = "/sys/module/udmabuf/parameters/list_limit"
     guard try ChildProcess.run(ChildCommand("sh", ["-c", "echo 8 >\(limit)"])).exit.isSuccess else { return }
     let host = try LabHost(outputs: ["kms:\(try #require(Lab.card))"])

@@ -4,8 +4,7 @@ import Testing
 /// Guests whose own pages are on the screen: nothing is copied, and the screen sets their pace.
 @Suite("The direct path", .serialized)
 struct DirectPathTests {
-  @Test("pictures, partial updates, cursors and odd sizes arrive byte for byte without one copy")
-  func pictures() throws {
+  @Test func `pictures, partial updates, cursors and odd sizes arrive byte for byte without one copy`() throws {
     let host = try LabHost(outputs: ["headless:1024x768@60"])
     let backend = try host.backend(vm: "web")
     let guest = try LabGuest(host: host, vm: "web", shape: .complete)
@@ -38,8 +37,8 @@ struct DirectPathTests {
     #expect(backend.waitForExit(timeoutMilliseconds: 0) == nil)
   }
 
-  @Test("the output sets the pace of the guest, whatever its rate is", arguments: [24, 60, 144])
-  func pace(hertz: Int) throws {
+  @Test(arguments: [24, 60, 144])
+  func `the output sets the pace of the guest, whatever its rate is`(hertz: Int) throws {
     // Small pictures: an emulated guest takes long to draw large ones.
     let host = try LabHost(outputs: ["headless:160x120@\(hertz)"])
     let backend = try host.backend(vm: "web")
@@ -64,8 +63,7 @@ struct DirectPathTests {
     #expect(backend.waitForExit(timeoutMilliseconds: 0) == nil)
   }
 
-  @Test("a cursor that changes while frames flip loses no fence")
-  func cursorWhileFlipping() throws {
+  @Test func `a cursor that changes while frames flip loses no fence`() throws {
     let host = try LabHost(outputs: ["headless:640x480@60"])
     let backend = try host.backend(vm: "web")
     let guest = try LabGuest(host: host, vm: "web", shape: .complete)
@@ -82,8 +80,7 @@ struct DirectPathTests {
     #expect(backend.waitForExit(timeoutMilliseconds: 0) == nil)
   }
 
-  @Test("a daemon that was killed shows the guest's pages again, while it flips too")
-  func daemonRestart() throws {
+  @Test func `a daemon that was killed shows the guest's pages again, while it flips too`() throws {
     let host = try LabHost(outputs: ["headless:640x480@60"])
     let backend = try host.backend(vm: "web")
     let guest = try LabGuest(host: host, vm: "web", shape: .complete)
@@ -105,8 +102,7 @@ struct DirectPathTests {
     #expect(backend.waitForExit(timeoutMilliseconds: 0) == nil)
   }
 
-  @Test("a guest without blobs is shown without copies where that is asked for")
-  func imagesOnRequest() throws {
+  @Test func `a guest without blobs is shown without copies where that is asked for`() throws {
     let host = try LabHost(outputs: ["headless:800x600@60"])
     let backend = try host.backend(vm: "web", arguments: ["--path", "direct"])
     let guest = try LabGuest(host: host, vm: "web", shape: .vhostUserGPU)

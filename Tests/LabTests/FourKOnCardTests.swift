@@ -10,8 +10,7 @@ import Testing
 struct FourKOnCardTests {
   private static let (width, height) = (3840, 2160)
 
-  @Test("guests flip 3840x2160 on every connector without a copy, and their pixels are on the screen")
-  func flips() throws {
+  @Test func `guests flip 3840x2160 on every connector without a copy, and their pixels are on the screen`() throws {
     let card = try #require(Lab.card)
     let connectors = try LinuxFile.list("/sys/class/drm").filter { $0.hasPrefix("card0-Virtual-") }.sorted().map {
       String($0.dropFirst("card0-".count))

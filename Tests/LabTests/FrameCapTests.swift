@@ -21,10 +21,10 @@ struct FrameCapTests {
     }.sorted()
   }
 
-  @Test(
-    "24 and 30 frames a second are what a guest's fences give it, evenly, without a copy or a lost frame",
-    arguments: [24, 30])
-  func paced(cap: Int) throws {
+  @Test(arguments: [24, 30])
+  func `24 and 30 frames a second are what a guest's fences give it, evenly, without a copy or a lost frame`(cap: Int)
+    throws
+  {
     let host = try LabHost(outputs: ["headless:320x240@60"])
     let guest = try CardGuest(host: host, vm: "web", width: 320, height: 240)
     let processes = [host.daemonPID, guest.backend.pid, currentProcessID()]
@@ -54,8 +54,9 @@ struct FrameCapTests {
     guest.end()
   }
 
-  @Test("a cap below what Linux waits for is shown exactly, by copies, while the guest goes on within 50 ms")
-  func slow() throws {
+  @Test func `a cap below what Linux waits for is shown exactly, by copies, while the guest goes on within 50 ms`()
+    throws
+  {
     let host = try LabHost(outputs: ["headless:320x240@60"])
     let guest = try CardGuest(host: host, vm: "web", width: 320, height: 240)
     let processes = [host.daemonPID, guest.backend.pid, currentProcessID()]

@@ -4,8 +4,8 @@ import Testing
 /// What happens to a VM meanwhile: pauses, reboots, ends, neighbours, and a daemon that dies.
 @Suite("A guest's life", .serialized)
 struct GuestLifeTests {
-  @Test("a paused guest keeps its picture, and draws on when it resumes", arguments: LabGuest.Shape.allCases)
-  func pauseAndResume(shape: LabGuest.Shape) throws {
+  @Test(arguments: LabGuest.Shape.allCases)
+  func `a paused guest keeps its picture, and draws on when it resumes`(shape: LabGuest.Shape) throws {
     let host = try LabHost(outputs: ["headless:640x480@60"])
     let backend = try host.backend(vm: "web")
     let guest = try LabGuest(host: host, vm: "web", shape: shape)
@@ -32,12 +32,10 @@ struct GuestLifeTests {
     #expect(backend.waitForExit(timeoutMilliseconds: 0) == nil)
   }
 
-  @Test(
-    "a guest that reboots finds an empty device",
-    arguments: [
-      (LabGuest.Shape.complete, 11), (.vhostUserGPU, 11), (.vhostUserGPU, 10),
-    ])
-  func reboot(shape: LabGuest.Shape, qemu: Int) throws {
+  @Test(arguments: [
+    (LabGuest.Shape.complete, 11), (.vhostUserGPU, 11), (.vhostUserGPU, 10),
+  ])
+  func `a guest that reboots finds an empty device`(shape: LabGuest.Shape, qemu: Int) throws {
     let host = try LabHost(outputs: ["headless:640x480@60"])
     let backend = try host.backend(vm: "web")
     let guest = try LabGuest(host: host, vm: "web", shape: shape, qemu: qemu)
@@ -54,8 +52,7 @@ struct GuestLifeTests {
     #expect(backend.waitForExit(timeoutMilliseconds: 0) == nil)
   }
 
-  @Test("two VMs have a screen each, and the end of one does not touch the other's")
-  func twoVMs() throws {
+  @Test func `two VMs have a screen each, and the end of one does not touch the other's`() throws {
     let host = try LabHost(outputs: ["headless:640x480@60", "headless:800x600@60"])
     let backends = [try host.backend(vm: "one"), try host.backend(vm: "two")]
     let one = try LabGuest(host: host, vm: "one", shape: .complete)
@@ -76,8 +73,8 @@ struct GuestLifeTests {
     #expect(try host.status().vms.map(\.name) == ["two"])
   }
 
-  @Test("a daemon that was killed shows every VM's picture again", arguments: LabGuest.Shape.allCases)
-  func daemonRestart(shape: LabGuest.Shape) throws {
+  @Test(arguments: LabGuest.Shape.allCases)
+  func `a daemon that was killed shows every VM's picture again`(shape: LabGuest.Shape) throws {
     let host = try LabHost(outputs: ["headless:640x480@60"])
     let backend = try host.backend(vm: "web")
     let guest = try LabGuest(host: host, vm: "web", shape: shape)
@@ -92,8 +89,7 @@ struct GuestLifeTests {
   }
 
   /// Not on the complete device: OVMF drives it, but puts its text only on devices of PCI's display class.
-  @Test("OVMF shows its screen")
-  func firmware() throws {
+  @Test func `OVMF shows its screen`() throws {
     let host = try LabHost(outputs: ["headless:1024x768@60"])
     let backend = try host.backend(vm: "firmware")
     let guest = try LabGuest(host: host, vm: "firmware", shape: .vhostUserGPU, arguments: ["--ovmf"])

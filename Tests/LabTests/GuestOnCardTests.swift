@@ -5,8 +5,7 @@ import Testing
 /// VM, a machine in a machine.
 @Suite("Guest on a card", .serialized, .enabled(if: Lab.card != nil))
 struct GuestOnCardTests {
-  @Test("a stock guest's pictures are on the screen byte for byte")
-  func guestOnScreen() throws {
+  @Test func `a stock guest's pictures are on the screen byte for byte`() throws {
     let host = try LabHost(outputs: ["kms:\(try #require(Lab.card)):Virtual-1:640x480"])
     let output = try #require(try host.status().outputs.first)
     let backend = try host.backend(vm: "web")

@@ -4,12 +4,12 @@ import Testing
 /// Unmodified Linux guests in real QEMU, their frames on a headless output.
 @Suite("Guest on a headless output", .serialized)
 struct GuestOnHeadlessTests {
-  @Test(
-    "known pictures, partial updates, flips, cursors and other sizes arrive byte for byte",
-    arguments: [
-      (LabGuest.Shape.complete, 11), (.vhostUserGPU, 11), (.vhostUserGPU, 10),
-    ])
-  func pictures(shape: LabGuest.Shape, qemu: Int) throws {
+  @Test(arguments: [
+    (LabGuest.Shape.complete, 11), (.vhostUserGPU, 11), (.vhostUserGPU, 10),
+  ])
+  func `known pictures, partial updates, flips, cursors and other sizes arrive byte for byte`(
+    shape: LabGuest.Shape, qemu: Int
+  ) throws {
     let host = try LabHost(outputs: ["headless:1024x768@60"])
     let backend = try host.backend(vm: "web")
     let guest = try LabGuest(host: host, vm: "web", shape: shape, qemu: qemu)
@@ -50,10 +50,10 @@ struct GuestOnHeadlessTests {
     #expect(backend.waitForExit(timeoutMilliseconds: 0) == nil)
   }
 
-  @Test(
-    "where frames are copied, a full-frame flip costs one copy of its bytes and no more",
-    arguments: LabGuest.Shape.allCases)
-  func oneCopyPerFrame(shape: LabGuest.Shape) throws {
+  @Test(arguments: LabGuest.Shape.allCases)
+  func `where frames are copied, a full-frame flip costs one copy of its bytes and no more`(shape: LabGuest.Shape)
+    throws
+  {
     let host = try LabHost(outputs: ["headless:800x600@60"])
     let backend = try host.backend(vm: "web", arguments: shape == .complete ? ["--path", "copy"] : [])
     let guest = try LabGuest(host: host, vm: "web", shape: shape)
@@ -72,8 +72,7 @@ struct GuestOnHeadlessTests {
     #expect(backend.waitForExit(timeoutMilliseconds: 0) == nil)
   }
 
-  @Test("modetest's pattern is the one that QEMU's own device shows")
-  func modetest() throws {
+  @Test func `modetest's pattern is the one that QEMU's own device shows`() throws {
     let host = try LabHost(outputs: ["headless:1024x768@60"])
     let draw =
       #"sleep 600 | modetest -M virtio_gpu -s $(modetest -M virtio_gpu -c | awk '$3 == "connected" {print $1; exit}'):1024x768 >/dev/null 2>&1 &"#

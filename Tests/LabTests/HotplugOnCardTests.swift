@@ -5,9 +5,8 @@ import Testing
 /// Monitors that come and go, by vkms's configfs. Runs inside the lab's KMS VM with two heads.
 @Suite("Hotplug on a card", .serialized, .enabled(if: Lab.card != nil))
 struct HotplugOnCardTests {
-  @Test(
-    "a connector that had no monitor at the start becomes an output when one is plugged in", arguments: [true, false])
-  func pluggedInLater(byName: Bool) throws {
+  @Test(arguments: [true, false])
+  func `a connector that had no monitor at the start becomes an output when one is plugged in`(byName: Bool) throws {
     let card = try #require(Lab.card)
     try plug(1, false)
     defer { try? plug(1, true) }
@@ -30,8 +29,7 @@ struct HotplugOnCardTests {
     guest.end()
   }
 
-  @Test("a VM on auto's stand-in moves to the monitor that is plugged in")
-  func leavesTheStandIn() throws {
+  @Test func `a VM on auto's stand-in moves to the monitor that is plugged in`() throws {
     try plug(0, false)
     try plug(1, false)
     defer {
@@ -58,8 +56,7 @@ struct HotplugOnCardTests {
     guest.end()
   }
 
-  @Test("the guest is told that its monitor is gone, and that it is back")
-  func goneAndBack() throws {
+  @Test func `the guest is told that its monitor is gone, and that it is back`() throws {
     let host = try LabHost(outputs: ["kms:\(try #require(Lab.card)):Virtual-1:640x480"])
     let guest = try CardGuest(host: host, vm: "web", width: 640, height: 480)
     try guest.flip(grey: 0x10)

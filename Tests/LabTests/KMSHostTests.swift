@@ -6,37 +6,37 @@ import Testing
 struct KMSHostTests {
   // Each VM runs all that its card is for: to boot one and to load the tests takes longer than many of them.
 
-  @Test("outputs keep their promises on a real driver", arguments: ["cirrus"])
-  func conformance(card: String) throws {
+  @Test(arguments: ["cirrus"])
+  func `outputs keep their promises on a real driver`(card: String) throws {
     let vm = try KMSVM(card: card, suites: #"^OutputTests\."#)
     vm.expectSuccess()
   }
 
-  @Test("a card shows what VMs, tiles, clients' own pages, regions and dma-bufs bring, waits for fences, and goes dark")
-  func oneHead() throws {
+  @Test
+  func `a card shows what VMs, tiles, clients' own pages, regions and dma-bufs bring, waits for fences, and goes dark`()
+    throws
+  {
     let suites =
       "DaemonOnCardTests|OverlaysOnCardTests|DirectOnCardTests|RegionOnCardTests|SyncFileOnCardTests|PowerOnCardTests"
     let vm = try KMSVM(card: "vkms:1:writeback", suites: suites)
     vm.expectSuccess()
   }
 
-  @Test("two heads keep their promises, and are plugged, set, turned off, leased and reassigned while guests run")
-  func twoHeads() throws {
+  @Test func `two heads keep their promises, and are plugged, set, turned off, leased and reassigned while guests run`()
+    throws
+  {
     let suites = #"^OutputTests\.|HotplugOnCardTests|ModesOnCardTests|LadderOnCardTests|LeaseOnCardTests|ReassignTests"#
     let vm = try KMSVM(card: "vkms:2:writeback", suites: suites)
     vm.expectSuccess()
   }
 
-  @Test("no frame of a guest that waits for its screen is displayed torn, as the kernel sees it")
-  func tearing() throws {
+  @Test func `no frame of a guest that waits for its screen is displayed torn, as the kernel sees it`() throws {
     let vm = try KMSVM(card: "vkms:1:writeback", suites: "TearOnCardTests", kernelWords: "video=Virtual-1:160x120@60")
     vm.expectSuccess()
   }
 
-  @Test(
-    "guests show 3840x2160 on every connector without a copy",
-    arguments: [("vkms:2:writeback", "new"), ("vkms:1", "stock")])
-  func fourK(card: String, kernel: String) throws {
+  @Test(arguments: [("vkms:2:writeback", "new"), ("vkms:1", "stock")])
+  func `guests show 3840x2160 on every connector without a copy`(card: String, kernel: String) throws {
     // vkms has no such mode of its own; a console of that size would take the emulator long.
     let words = "video=Virtual-1:3840x2160@60 video=Virtual-2:3840x2160@60 drm_kms_helper.fbdev_emulation=0"
     let vm = try KMSVM(card: card, kernel: kernel, suites: "FourKOnCardTests", kernelWords: words)
@@ -44,8 +44,7 @@ struct KMSHostTests {
   }
 
   /// A machine in a machine takes minutes to boot in software, so the guest has booted before.
-  @Test("a guest in QEMU inside the KMS VM is on its screen")
-  func allAtOnce() throws {
+  @Test func `a guest in QEMU inside the KMS VM is on its screen`() throws {
     let folder = try Lab.temporaryFolder()
     defer { _ = try? ChildProcess.run(ChildCommand("rm", ["-rf", folder])) }
     try LabGuest.save(folder: folder, to: "\(folder)/state")
@@ -56,17 +55,17 @@ struct KMSHostTests {
   }
 
   /// bochs refuses a guest's pages in Linux 6.12 and takes them in 7.2; virtio always refuses them, and has timelines.
-  @Test(
-    "outputs keep their promises on a real driver, and QEMU photographs from outside what the daemon shows",
-    arguments: [
-      ("bochs", "new", #"^OutputTests\.|DaemonOnCardTests|LadderOnCardTests"#, 2),
-      ("bochs", "stock", "LadderOnCardTests", 1),
-      (
-        "virtio", "new",
-        #"^OutputTests\.|DaemonOnCardTests|LadderOnCardTests|DirectOnCardTests|SyncPointsOnCardTests"#, 2
-      ),
-    ])
-  func photographed(card: String, kernel: String, suites: String, photographs: Int) throws {
+  @Test(arguments: [
+    ("bochs", "new", #"^OutputTests\.|DaemonOnCardTests|LadderOnCardTests"#, 2),
+    ("bochs", "stock", "LadderOnCardTests", 1),
+    (
+      "virtio", "new",
+      #"^OutputTests\.|DaemonOnCardTests|LadderOnCardTests|DirectOnCardTests|SyncPointsOnCardTests"#, 2
+    ),
+  ])
+  func `outputs keep their promises on a real driver, and QEMU photographs from outside what the daemon shows`(
+    card: String, kernel: String, suites: String, photographs: Int
+  ) throws {
     let vm = try KMSVM(card: card, kernel: kernel, suites: suites, isPhotographed: true)
     let qmp = try LineChannel(path: "\(vm.folder)/qmp", of: vm.process)
     _ = try qmp.ask(#"{"execute":"qmp_capabilities"}"#) { $0.contains("\"return\"") }

@@ -12,8 +12,7 @@ struct LadderOnCardTests {
   /// What a driver that takes no pages is blamed for.
   private static let refusal = driver == "virtio" ? "virtio_gpu cannot import" : "bochs-drm cannot import"
 
-  @Test("a driver shows the guest's pages, or they are copied once and it is named")
-  func wholePages() throws {
+  @Test func `a driver shows the guest's pages, or they are copied once and it is named`() throws {
     let host = try LabHost(outputs: ["kms:\(try #require(Lab.card)):Virtual-1"])
     let output = try #require(try host.status().outputs.first)
     let guest = try CardGuest(
@@ -30,8 +29,7 @@ struct LadderOnCardTests {
     guest.end()
   }
 
-  @Test("rows of 5464 bytes, which are no multiple of 64, are shown or copied")
-  func oddWidth() throws {
+  @Test func `rows of 5464 bytes, which are no multiple of 64, are shown or copied`() throws {
     // bochs and virtio-gpu have no such mode: there a part of such rows is shown.
     let modes = try ChildProcess.run(ChildCommand("cat", ["/sys/class/drm/card0-Virtual-1/modes"])).output
     let (width, height) = modes.split(separator: "\n").contains("1366x768") ? (1366, 768) : (640, 480)
@@ -47,10 +45,8 @@ struct LadderOnCardTests {
     guest.end()
   }
 
-  @Test(
-    "more pieces than list_limit are copied until the limit is raised and the guest has other buffers",
-    .enabled(if: takesPages))
-  func listLimit() throws {
+  @Test(.enabled(if: takesPages))
+  func `more pieces than list_limit are copied until the limit is raised and the guest has other buffers`() throws {
     try set("list_limit", "8")
     defer { try? set("list_limit", "1024") }
     let host = try LabHost(outputs: ["kms:\(try #require(Lab.card)):Virtual-1:640x480"])
@@ -61,8 +57,8 @@ struct LadderOnCardTests {
     guest.end()
   }
 
-  @Test("a frame buffer of more than 64 MiB is copied, and only what is shown of it", .enabled(if: takesPages))
-  func sizeLimit() throws {
+  @Test(.enabled(if: takesPages))
+  func `a frame buffer of more than 64 MiB is copied, and only what is shown of it`() throws {
     try set("size_limit_mb", "64")
     let host = try LabHost(outputs: ["kms:\(try #require(Lab.card)):Virtual-1:640x480"])
     let guest = try CardGuest(host: host, vm: "web", width: 640, height: 480, framebuffer: (8192, 2100))
@@ -73,8 +69,8 @@ struct LadderOnCardTests {
     guest.end()
   }
 
-  @Test("a host without /dev/udmabuf copies, and says what the kernel lacks", .enabled(if: takesPages))
-  func missingDevice() throws {
+  @Test(.enabled(if: takesPages))
+  func `a host without /dev/udmabuf copies, and says what the kernel lacks`() throws {
     try run("mv /dev/udmabuf /dev/udmabuf.away")
     defer { try? run("[ -e /dev/udmabuf ] || mv /dev/udmabuf.away /dev/udmabuf") }
     let host = try LabHost(outputs: ["kms:\(try #require(Lab.card)):Virtual-1:640x480"])
@@ -84,8 +80,8 @@ struct LadderOnCardTests {
     guest.end()
   }
 
-  @Test("doctor says how to raise a limit, and what that wins", .enabled(if: takesPages))
-  func doctor() throws {
+  @Test(.enabled(if: takesPages))
+  func `doctor says how to raise a limit, and what that wins`() throws {
     try set("list_limit", "8")
     try set("size_limit_mb", "16")
     defer {

@@ -24,8 +24,9 @@ struct LeaseOnCardTests {
     return (host, web, db)
   }
 
-  @Test("a lessee's picture is on its screen in its mode, the neighbour goes on, and the VM's is back at its end")
-  func thereAndBack() throws {
+  @Test func `a lessee's picture is on its screen in its mode, the neighbour goes on, and the VM's is back at its end`()
+    throws
+  {
     let (host, web, db) = try stage()
     try web.flip(.noise(width: 640, height: 480, seed: 3))
     let lessee = try TestLessee(host, first)
@@ -64,8 +65,7 @@ struct LeaseOnCardTests {
     #expect(host.stop() == .status(0))
   }
 
-  @Test("the VM's picture is the next one on screen, whatever ends the lease, as the kernel sees it")
-  func endings() throws {
+  @Test func `the VM's picture is the next one on screen, whatever ends the lease, as the kernel sees it`() throws {
     let (host, web, db) = try stage()
     let vms = FrameCRC.ofUniformFrame(grey: 0x21, width: 640, height: 480)
     let lessees = FrameCRC.ofUniformFrame(grey: 0x99, width: 640, height: 480)
@@ -121,8 +121,7 @@ struct LeaseOnCardTests {
 
   enum Ending: CaseIterable { case exit, killCommand, killTool, close, revoke, maxHold }
 
-  @Test("the daemon ends with a lease out, and the card is free and the lessee without it")
-  func daemonEnds() throws {
+  @Test func `the daemon ends with a lease out, and the card is free and the lessee without it`() throws {
     let (host, web, db) = try stage()
     let lessee = try TestLessee(host, second)
     #expect(try lessee.ask("show 640x480 3366cc") == "shown")
@@ -136,8 +135,9 @@ struct LeaseOnCardTests {
     try after.expect(output: second, shows: .solid(0, width: 640, height: 480))
   }
 
-  @Test("a leased connector that is unplugged and plugged in again stays leased, and the VM comes back to it")
-  func hotplug() throws {
+  @Test func `a leased connector that is unplugged and plugged in again stays leased, and the VM comes back to it`()
+    throws
+  {
     let (host, web, db) = try stage()
     let lessee = try TestLessee(host, first)
     #expect(try lessee.ask("show 640x480 3366cc") == "shown")
@@ -169,8 +169,7 @@ struct LeaseOnCardTests {
     #expect(host.stop() == .status(0))
   }
 
-  @Test("a lessee whose last commit waits for a fence keeps its own output waiting, and nobody else")
-  func unfinishedCommit() throws {
+  @Test func `a lessee whose last commit waits for a fence keeps its own output waiting, and nobody else`() throws {
     let driver = try VGEM()
     let (host, web, db) = try stage()
     let vms = FrameCRC.ofUniformFrame(grey: 0x21, width: 640, height: 480)
@@ -221,8 +220,9 @@ struct LeaseOnCardTests {
     if code != 0 { throw LabError("the lessee's commit: \(code)") }
   }
 
-  @Test("a user whom the settings do not name is refused with what lets him, and has the output when they do")
-  func otherUser() throws {
+  @Test func `a user whom the settings do not name is refused with what lets him, and has the output when they do`()
+    throws
+  {
     let card = try #require(Lab.card)
     let host = try LabHost(outputs: ["kms:\(card):\(first):640x480"])
     _ = try ChildProcess.run(ChildCommand("chmod", ["755", host.folder]))

@@ -6,8 +6,9 @@ import Testing
 struct ModesOnCardTests {
   private static let connector = "/sys/class/drm/card0-Virtual-1"
 
-  @Test("a guest that has the monitor to itself sets its mode, without a copy; another size stands in the middle")
-  func guestSetsMode() throws {
+  @Test func `a guest that has the monitor to itself sets its mode, without a copy; another size stands in the middle`()
+    throws
+  {
     let host = try LabHost(outputs: ["kms:\(try #require(Lab.card)):Virtual-1:1024x768"])
     let guest = try CardGuest(host: host, vm: "web", width: 1024, height: 768, framebuffer: (1366, 768))
     for (width, height) in [(1024, 768), (800, 600), (1366, 768), (640, 480), (1024, 768)] {
@@ -33,8 +34,7 @@ struct ModesOnCardTests {
     guest.end()
   }
 
-  @Test("the monitor sleeps while its only guest has turned its head off, and wakes with its next frame")
-  func sleeps() throws {
+  @Test func `the monitor sleeps while its only guest has turned its head off, and wakes with its next frame`() throws {
     let host = try LabHost(outputs: ["kms:\(try #require(Lab.card)):Virtual-1:640x480"])
     let guest = try CardGuest(host: host, vm: "web", width: 640, height: 480)
     for round in UInt8(1)...5 {
@@ -53,8 +53,8 @@ struct ModesOnCardTests {
     try expectMonitor("Off")
   }
 
-  @Test("a monitor that others are shown on stays awake, and its mode stays", arguments: ["tile", "focus"])
-  func shared(layout: String) throws {
+  @Test(arguments: ["tile", "focus"])
+  func `a monitor that others are shown on stays awake, and its mode stays`(layout: String) throws {
     let host = try LabHost(outputs: ["kms:\(try #require(Lab.card)):Virtual-1:800x600"])
     try host.framepath(["layout", layout])
     let size = layout == "tile" ? (400, 600) : (640, 480)

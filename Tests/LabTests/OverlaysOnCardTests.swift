@@ -9,8 +9,10 @@ import Testing
   "Four overlay planes", .serialized,
   .enabled(if: Lab.card != nil && environmentVariable("FRAMEPATH_LAB_CARD") == "vkms"))
 struct OverlaysOnCardTests {
-  @Test("four VMs have a plane each and are copied no more, a fifth that is worth more gets one of them, to the pixel")
-  func planes() throws {
+  @Test
+  func `four VMs have a plane each and are copied no more, a fifth that is worth more gets one of them, to the pixel`()
+    throws
+  {
     let host = try LabHost(outputs: ["kms:\(try OverlaysOnCardTests.makeCard())"])
     let output = try #require(try host.status().outputs.first)
     try host.framepath(["layout", "tile", "2x3"])

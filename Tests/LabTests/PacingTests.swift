@@ -6,8 +6,7 @@ import Testing
 struct PacingTests {
   /// Judged by the output's own clock, the times in its flip events. All three processes go before the machine's other
   /// work: one that waits a whole period for a processor loses a vblank.
-  @Test("1000 flips at 60 Hz take 16.6 to 16.8 s of the output's time")
-  func thousandFlips() throws {
+  @Test func `1000 flips at 60 Hz take 16.6 to 16.8 s of the output's time`() throws {
     let host = try LabHost(outputs: ["headless:640x480@60"])
     let guest = try CardGuest(host: host, vm: "web", width: 640, height: 480)
     let processes = [host.daemonPID, guest.backend.pid, currentProcessID()]
@@ -30,8 +29,7 @@ struct PacingTests {
     guest.end()
   }
 
-  @Test("a guest that makes new buffers for every frame keeps its zero copies, and none is left behind")
-  func newBuffersForEveryFrame() throws {
+  @Test func `a guest that makes new buffers for every frame keeps its zero copies, and none is left behind`() throws {
     let host = try LabHost(outputs: ["headless:640x480@60", "headless:640x480@60"])
     // With a neighbour there are limits.
     let neighbour = try CardGuest(host: host, vm: "neighbour", width: 640, height: 480)

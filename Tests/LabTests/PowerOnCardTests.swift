@@ -24,8 +24,8 @@ struct PowerOnCardTests {
     #expect(isActive() == wanted, sourceLocation: location)
   }
 
-  @Test("off by command turns the CRTC off, the guest goes on, and on shows its newest frame to the pixel")
-  func offAndOn() throws {
+  @Test func `off by command turns the CRTC off, the guest goes on, and on shows its newest frame to the pixel`() throws
+  {
     let host = try host()
     let guest = try CardGuest(host: host, vm: "web", width: 640, height: 480)
     try guest.flip(.noise(width: 640, height: 480, seed: 1))
@@ -48,8 +48,7 @@ struct PowerOnCardTests {
     guest.end()
   }
 
-  @Test("blank is black with the CRTC on, and idle outputs go blank, then off, until the next frame")
-  func blankAndIdle() throws {
+  @Test func `blank is black with the CRTC on, and idle outputs go blank, then off, until the next frame`() throws {
     let host = try host()
     let guest = try CardGuest(host: host, vm: "web", width: 640, height: 480)
     let picture = Picture.noise(width: 640, height: 480, seed: 7)
@@ -82,8 +81,7 @@ struct PowerOnCardTests {
     guest.end()
   }
 
-  @Test("tiles come back from off together, to the pixel")
-  func tiles() throws {
+  @Test func `tiles come back from off together, to the pixel`() throws {
     let host = try host()
     try host.framepath(["layout", "tile", "2x1"])
     let guests = try ["one", "two"].map { try CardGuest(host: host, vm: $0, width: 320, height: 480) }
@@ -104,8 +102,7 @@ struct PowerOnCardTests {
     for guest in guests { guest.end() }
   }
 
-  @Test("a driver without variable rates is asked for none, and shows its frames")
-  func noVariableRate() throws {
+  @Test func `a driver without variable rates is asked for none, and shows its frames`() throws {
     let host = try host()
     let guest = try CardGuest(host: host, vm: "web", width: 640, height: 480)
     try host.framepath(["power", "--vrr", "single"])

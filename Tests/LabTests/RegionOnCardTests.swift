@@ -8,8 +8,7 @@ import Testing
 /// Region slots and dma-bufs on a real DRM driver. Runs inside the lab's KMS VM, where `KMSHostTests` start it.
 @Suite("Region on a card", .serialized, .enabled(if: Lab.card != nil))
 struct RegionOnCardTests {
-  @Test("a region's slots are scanned out as they are: the card writes back the very picture")
-  func slots() throws {
+  @Test func `a region's slots are scanned out as they are: the card writes back the very picture`() throws {
     let host = try LabHost(outputs: ["kms:\(try #require(Lab.card))"])
     let output = try #require(try host.status().outputs.first)
     let socket = "\(host.folder)/region.sock"
@@ -33,8 +32,9 @@ struct RegionOnCardTests {
     #expect(backend.waitForExit(timeoutMilliseconds: 0) == nil)
   }
 
-  @Test("a client's dma-buf with the linear modifier is shown; one with a modifier that no plane has is refused")
-  func modifiers() throws {
+  @Test func `a client's dma-buf with the linear modifier is shown; one with a modifier that no plane has is refused`()
+    throws
+  {
     let host = try LabHost(outputs: ["kms:\(try #require(Lab.card))"])
     let output = try #require(try host.status().outputs.first)
     let layout = try #require(

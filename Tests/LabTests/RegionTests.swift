@@ -22,8 +22,8 @@ struct RegionTests {
     }
   }
 
-  @Test("a thousand 1080p frames, none copied, the last one byte for byte", arguments: Device.allCases)
-  func thousandFrames(device: Device) throws {
+  @Test(arguments: Device.allCases)
+  func `a thousand 1080p frames, none copied, the last one byte for byte`(device: Device) throws {
     let host = try LabHost(outputs: ["headless:1920x1080@60"])
     let socket = "\(host.folder)/region.sock"
     let backend = try region(host, ["--vm", "web", "--socket-path", socket, "--size", "64M"])
@@ -45,8 +45,7 @@ struct RegionTests {
     #expect(backend.waitForExit(timeoutMilliseconds: 0) == nil)
   }
 
-  @Test("a guest with an IOMMU and vfio-pci is woken by the device's interrupt")
-  func interrupt() throws {
+  @Test func `a guest with an IOMMU and vfio-pci is woken by the device's interrupt`() throws {
     let host = try LabHost(outputs: ["headless:1280x720@60"])
     let socket = "\(host.folder)/region.sock"
     let backend = try region(host, ["--vm", "web", "--socket-path", socket])
@@ -69,8 +68,7 @@ struct RegionTests {
     #expect(backend.waitForExit(timeoutMilliseconds: 0) == nil)
   }
 
-  @Test("weston's desktop in a guest is mirrored, as QEMU itself photographs it")
-  func mirroredWeston() throws {
+  @Test func `weston's desktop in a guest is mirrored, as QEMU itself photographs it`() throws {
     let host = try LabHost(outputs: ["headless:1024x768@60"])
     let socket = "\(host.folder)/region.sock"
     let backend = try region(host, ["--vm", "web", "--socket-path", socket, "--size", "16M"])
@@ -98,8 +96,7 @@ struct RegionTests {
     #expect(backend.waitForExit(timeoutMilliseconds: 0) == nil)
   }
 
-  @Test("a guest that is killed in mid-frame leaves the next one a fresh region")
-  func killed() throws {
+  @Test func `a guest that is killed in mid-frame leaves the next one a fresh region`() throws {
     let host = try LabHost(outputs: ["headless:1920x1080@60"])
     let socket = "\(host.folder)/region.sock"
     let backend = try region(host, ["--vm", "web", "--socket-path", socket])
@@ -116,8 +113,10 @@ struct RegionTests {
     #expect(backend.waitForExit(timeoutMilliseconds: 0) == nil)
   }
 
-  @Test("a client that dies in mid-frame, a second one beside it, and a cut-off region: each a clear error or nothing")
-  func faults() throws {
+  @Test
+  func `a client that dies in mid-frame, a second one beside it, and a cut-off region: each a clear error or nothing`()
+    throws
+  {
     let host = try LabHost(outputs: ["headless:1920x1080@60"])
     let socket = "\(host.folder)/region.sock"
     let backend = try region(host, ["--vm", "web", "--socket-path", socket])
@@ -139,8 +138,9 @@ struct RegionTests {
     #expect(backend.waitForExit(timeoutMilliseconds: 0) == nil)
   }
 
-  @Test("the C example, as gcc makes it without a warning, shows its pictures through the host's own memory")
-  func cExample() throws {
+  @Test func `the C example, as gcc makes it without a warning, shows its pictures through the host's own memory`()
+    throws
+  {
     let host = try LabHost(outputs: ["headless:1280x720@60"])
     let socket = "\(host.folder)/region.sock"
     let backend = try region(host, ["--vm", "box", "--socket-path", socket, "--containers"])
@@ -155,8 +155,7 @@ struct RegionTests {
     #expect(backend.waitForExit(timeoutMilliseconds: 0) == nil)
   }
 
-  @Test("a container that writes garbage over its region costs its neighbour no frame")
-  func neighbours() throws {
+  @Test func `a container that writes garbage over its region costs its neighbour no frame`() throws {
     let host = try LabHost(outputs: ["headless:1920x1080@60", "headless:1280x720@60"])
     let socket = "\(host.folder)/region.sock"
     let backend = try region(host, ["--vm", "box", "--socket-path", socket, "--containers"])
@@ -172,8 +171,7 @@ struct RegionTests {
     #expect(backend.waitForExit(timeoutMilliseconds: 0) == nil)
   }
 
-  @Test("garbage from the guest over the whole region harms that guest's frames only")
-  func garbage() throws {
+  @Test func `garbage from the guest over the whole region harms that guest's frames only`() throws {
     let host = try LabHost(outputs: ["headless:1920x1080@60"])
     let socket = "\(host.folder)/region.sock"
     let backend = try region(host, ["--vm", "web", "--socket-path", socket, "--size", "64M"])
@@ -184,8 +182,7 @@ struct RegionTests {
     #expect(figures.contains("flipped=20"))
   }
 
-  @Test("a guest's own screen is mirrored, as QEMU itself photographs it")
-  func mirror() throws {
+  @Test func `a guest's own screen is mirrored, as QEMU itself photographs it`() throws {
     let host = try LabHost(outputs: ["headless:1024x768@60"])
     let socket = "\(host.folder)/region.sock"
     let backend = try region(host, ["--vm", "web", "--socket-path", socket, "--size", "16M"])
@@ -204,8 +201,7 @@ struct RegionTests {
     #expect(backend.waitForExit(timeoutMilliseconds: 0) == nil)
   }
 
-  @Test("modetest's pattern in a guest is mirrored, as QEMU itself photographs it")
-  func mirroredModetest() throws {
+  @Test func `modetest's pattern in a guest is mirrored, as QEMU itself photographs it`() throws {
     let host = try LabHost(outputs: ["headless:1024x768@60"])
     let socket = "\(host.folder)/region.sock"
     let backend = try region(host, ["--vm", "web", "--socket-path", socket, "--size", "16M"])
@@ -221,8 +217,9 @@ struct RegionTests {
     #expect(backend.waitForExit(timeoutMilliseconds: 0) == nil)
   }
 
-  @Test("a container with an own user and nothing but the socket presents at the output's rate, none copied")
-  func container() throws {
+  @Test func `a container with an own user and nothing but the socket presents at the output's rate, none copied`()
+    throws
+  {
     let host = try LabHost(outputs: ["headless:1920x1080@60"])
     let socket = "\(host.folder)/region.sock"
     let backend = try region(host, ["--vm", "box", "--socket-path", socket, "--containers", "--socket-mode", "666"])

@@ -5,8 +5,8 @@ import Testing
 /// that many rounds cost little.
 @Suite("A daemon that is killed", .serialized)
 struct RestartTests {
-  @Test("50 times in a row: every VM's picture is back within a second, no guest hangs, no fence is lost")
-  func fiftyTimes() throws {
+  @Test func `50 times in a row: every VM's picture is back within a second, no guest hangs, no fence is lost`() throws
+  {
     let host = try LabHost(outputs: ["headless:640x480@60", "headless:320x240@60"])
     let (large, small) = (
       try CardGuest(host: host, vm: "large", width: 640, height: 480, pieceBytes: 1 << 16),

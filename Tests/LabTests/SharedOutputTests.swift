@@ -9,10 +9,10 @@ import Testing
 /// Many VMs on one screen, each shown at every vblank: the real daemon, and clients by the protocol's own library.
 @Suite("Many VMs on one output", .serialized, .enabled(if: Lab.card == nil))
 struct SharedOutputTests {
-  @Test(
-    "each of 4 and 16 VMs is in every commit for which its frame is in time, in its own tile to the pixel",
-    arguments: [4, 16])
-  func tiles(count: Int) throws {
+  @Test(arguments: [4, 16])
+  func `each of 4 and 16 VMs is in every commit for which its frame is in time, in its own tile to the pixel`(
+    count: Int
+  ) throws {
     let host = try LabHost(outputs: ["headless:640x480@60"])
     try host.framepath(["layout", "tile"])
     let stage = try PlayerStage(host, count: count)
@@ -27,8 +27,9 @@ struct SharedOutputTests {
     #expect(try host.status().scanout(vm: "vm0").path == "blit")
   }
 
-  @Test("beside a VM that floods and one that never finishes, nobody's frame that is in time misses its commit")
-  func hostile() throws {
+  @Test func `beside a VM that floods and one that never finishes, nobody's frame that is in time misses its commit`()
+    throws
+  {
     let host = try LabHost(outputs: ["headless:640x480@60"])
     try host.framepath(["layout", "tile", "3x2"])
     let stage = try PlayerStage(host, count: 4)
@@ -45,8 +46,7 @@ struct SharedOutputTests {
     #expect(flood.count > before)
   }
 
-  @Test("the focus goes to another VM with the next commit, again and again")
-  func focus() throws {
+  @Test func `the focus goes to another VM with the next commit, again and again`() throws {
     let host = try LabHost(outputs: ["headless:640x480@60"])
     try host.framepath(["layout", "focus"])
     let stage = try PlayerStage(host, count: 3)
@@ -63,10 +63,8 @@ struct SharedOutputTests {
     }
   }
 
-  @Test(
-    "settings are not taken from another user who can reach the socket",
-    .enabled(if: currentUserID() == 0, "needs root to be somebody else"))
-  func otherUser() throws {
+  @Test(.enabled(if: currentUserID() == 0, "needs root to be somebody else"))
+  func `settings are not taken from another user who can reach the socket`() throws {
     let host = try LabHost(outputs: ["headless:640x480@60"])
     // As an administrator might who lets others show frames.
     _ = try ChildProcess.run(ChildCommand("chmod", ["755", host.folder]))
@@ -86,8 +84,7 @@ struct SharedOutputTests {
     #expect(try host.framepath(["status", "--json"]).contains(#""policy":"hybrid""#))
   }
 
-  @Test("policies changed while four VMs play lose none of their frames")
-  func policies() throws {
+  @Test func `policies changed while four VMs play lose none of their frames`() throws {
     let host = try LabHost(outputs: ["headless:640x480@60"])
     try host.framepath(["layout", "tile"])
     let stage = try PlayerStage(host, count: 4)

@@ -37,8 +37,8 @@ struct StaticScreenTests {
     #expect(try host.status().outputs.map(\.commits) == commits, "\(what)", sourceLocation: location)
   }
 
-  @Test("wakes neither the daemon nor a backend in five seconds, in any layout", arguments: [1, 16])
-  func virtualMachines(count: Int) throws {
+  @Test(arguments: [1, 16])
+  func `wakes neither the daemon nor a backend in five seconds, in any layout`(count: Int) throws {
     let host = try LabHost(outputs: ["headless:640x480@60"])
     let guests = try (0..<count).map { try CardGuest(host: host, vm: "vm\($0)", width: 160, height: 120) }
     let processes = [host.daemonPID] + guests.map(\.backend.pid)
@@ -52,8 +52,8 @@ struct StaticScreenTests {
     for guest in guests { guest.end() }
   }
 
-  @Test("with a cursor wakes nobody either", arguments: ["single", "tile", "focus"])
-  func cursor(layout: String) throws {
+  @Test(arguments: ["single", "tile", "focus"])
+  func `with a cursor wakes nobody either`(layout: String) throws {
     let host = try LabHost(outputs: ["headless:640x480@60"])
     try host.framepath(["layout", layout])
     let loop = try EventLoop()

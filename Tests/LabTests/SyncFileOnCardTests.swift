@@ -10,8 +10,9 @@ import Testing
 /// Acquire fences that are the kernel's own sync files. Runs inside the lab's KMS VM, where `KMSHostTests` start it.
 @Suite("Sync files on a card", .serialized, .enabled(if: Lab.card != nil))
 struct SyncFileOnCardTests {
-  @Test("a frame waits for a driver's sync file, and one whose fence is never signalled for nobody but itself")
-  func syncFile() throws {
+  @Test func `a frame waits for a driver's sync file, and one whose fence is never signalled for nobody but itself`()
+    throws
+  {
     let driver = try VGEM()
     let host = try LabHost(outputs: ["kms:\(try #require(Lab.card))"])
     let output = try #require(try host.status().outputs.first)

@@ -10,8 +10,10 @@ import Testing
 /// Points of timelines that are the kernel's own objects. Runs inside the lab's KMS VM, where `KMSHostTests` start it.
 @Suite("Timelines on a card", .serialized, .enabled(if: Lab.card != nil))
 struct SyncPointsOnCardTests {
-  @Test("a frame waits for its acquire point, and its release point is signalled when its buffer has left the screen")
-  func points() throws {
+  @Test
+  func `a frame waits for its acquire point, and its release point is signalled when its buffer has left the screen`()
+    throws
+  {
     let node = try RenderNode()
     let drawn = try node.makeTimeline()
     let released = try node.makeTimeline()

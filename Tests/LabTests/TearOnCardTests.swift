@@ -10,8 +10,9 @@ import Testing
 /// CRC of every frame that was displayed. What is no uniform picture's CRC was displayed while it was drawn.
 @Suite("Tearing on a card", .serialized, .enabled(if: Lab.card != nil && FrameCRCs.isThere))
 struct TearOnCardTests {
-  @Test("two thousand frames of a guest that waits for its screen: each is whole, and their numbers only rise")
-  func paced() throws {
+  @Test func `two thousand frames of a guest that waits for its screen: each is whole, and their numbers only rise`()
+    throws
+  {
     let stage = try TearStage()
     let seen = try stage.show(2000, waits: true)
     let scanout = try stage.host.status().scanout(vm: "web")
@@ -24,8 +25,7 @@ struct TearOnCardTests {
     #expect(scanout.copiedBytes == 0)
   }
 
-  @Test("a guest that does not wait is seen drawing: the judge sees what it looks for")
-  func unpaced() throws {
+  @Test func `a guest that does not wait is seen drawing: the judge sees what it looks for`() throws {
     let stage = try TearStage()
     let seen = try stage.show(500, waits: false)
     print("lab: \(seen)")

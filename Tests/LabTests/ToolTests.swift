@@ -5,8 +5,7 @@ import Testing
 /// The programs as their callers see them: exit statuses, messages and conventions.
 @Suite("Programs", .serialized)
 struct ToolTests {
-  @Test("a full disk leaves no half picture, and says so")
-  func fullDisk() throws {
+  @Test func `a full disk leaves no half picture, and says so`() throws {
     let host = try LabHost(outputs: ["headless:640x480@60"])
     let folder = "\(host.folder)/full"
     let script = """
@@ -21,8 +20,7 @@ struct ToolTests {
     #expect(result.output == "rest\n")
   }
 
-  @Test("a second daemon on the socket is refused, and the first goes on")
-  func secondDaemon() throws {
+  @Test func `a second daemon on the socket is refused, and the first goes on`() throws {
     let host = try LabHost(outputs: ["headless:640x480@60"])
     let second = try ChildProcess.run(
       ChildCommand(Lab.program("framepathd"), ["--output", "headless", "--socket", host.socket]))
@@ -32,8 +30,7 @@ struct ToolTests {
     #expect(host.stop() == .status(0))
   }
 
-  @Test("without a daemon the tool names the socket that it tried")
-  func noDaemon() throws {
+  @Test func `without a daemon the tool names the socket that it tried`() throws {
     for words in [["status"], ["status", "--json"], ["snapshot", "--vm", "web", "-o", "/tmp/none.png"]] {
       let result = try ChildProcess.run(
         ChildCommand(Lab.program("framepath"), words + ["--socket", "/tmp/framepath-nowhere.sock"]))
@@ -42,8 +39,7 @@ struct ToolTests {
     }
   }
 
-  @Test("the backend keeps QEMU's conventions for backend programs")
-  func conventions() throws {
+  @Test func `the backend keeps QEMU's conventions for backend programs`() throws {
     let backend = Lab.program("framepath-vhost-user-gpu")
     // Whatever else is given with it.
     let capabilities = try ChildProcess.run(ChildCommand(backend, ["--fd=9", "--print-capabilities", "--unknown"]))
@@ -59,8 +55,9 @@ struct ToolTests {
     }
   }
 
-  @Test("the backend waits for a daemon that is not there yet, and ends on SIGTERM without leaving its socket")
-  func withoutDaemon() throws {
+  @Test func `the backend waits for a daemon that is not there yet, and ends on SIGTERM without leaving its socket`()
+    throws
+  {
     let folder = try Lab.temporaryFolder()
     defer { _ = try? ChildProcess.run(ChildCommand("rm", ["-rf", folder])) }
     let path = "\(folder)/web.sock"
@@ -74,8 +71,7 @@ struct ToolTests {
     #expect(try !ChildProcess.run(ChildCommand("test", ["-e", path])).exit.isSuccess)
   }
 
-  @Test("an inherited socket is served until its other end closes")
-  func inheritedSocket() throws {
+  @Test func `an inherited socket is served until its other end closes`() throws {
     let host = try LabHost(outputs: ["headless:640x480@60"])
     let ends = try Ends()
     var command = ChildCommand(

@@ -4,8 +4,7 @@ import Testing
 
 @Suite("A service's log")
 struct ErrorLogTests {
-  @Test("nobody waits for a reader: what does not fit is lost and counted, and the log goes on")
-  func neverBlocks() throws {
+  @Test func `nobody waits for a reader: what does not fit is lost and counted, and the log goes on`() throws {
     var ends: [Int32] = [0, 0]
     try #require(pipe(&ends) == 0)
     let reader = OwnedFD(taking: ends[0])
@@ -22,8 +21,7 @@ struct ErrorLogTests {
     #expect(readAll(reader.raw) == "test: \(10_000 - kept.count) lines are lost: nobody read them\ntest: the end\n")
   }
 
-  @Test("a line longer than a pipe takes whole is cut")
-  func longLine() throws {
+  @Test func `a line longer than a pipe takes whole is cut`() throws {
     var ends: [Int32] = [0, 0]
     try #require(pipe(&ends) == 0)
     let reader = OwnedFD(taking: ends[0])

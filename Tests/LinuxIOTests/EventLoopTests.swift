@@ -3,8 +3,7 @@ import Testing
 
 @Suite("Event loop")
 struct EventLoopTests {
-  @Test("a raised eventfd calls its handler once it is drained")
-  func eventCallsHandler() throws {
+  @Test func `a raised eventfd calls its handler once it is drained`() throws {
     let loop = try EventLoop()
     let event = try EventFD()
     var calls = 0
@@ -22,8 +21,7 @@ struct EventLoopTests {
     #expect(calls == 1)
   }
 
-  @Test("an event of a source that an earlier handler removed in the same round reaches nobody")
-  func removedInTheSameRound() throws {
+  @Test func `an event of a source that an earlier handler removed in the same round reaches nobody`() throws {
     let loop = try EventLoop()
     let first = try EventFD()
     let second = try EventFD()
@@ -44,8 +42,7 @@ struct EventLoopTests {
     #expect(calls == 1)
   }
 
-  @Test("a deadline ends the waiting and is told once; one that was taken back is not")
-  func deadline() throws {
+  @Test func `a deadline ends the waiting and is told once; one that was taken back is not`() throws {
     let loop = try EventLoop()
     var calls = 0
     loop.onDeadline = { calls += 1 }
@@ -61,8 +58,7 @@ struct EventLoopTests {
     #expect(calls == 1)
   }
 
-  @Test("a slot that is used again does not hear its former source's events")
-  func slotReuse() throws {
+  @Test func `a slot that is used again does not hear its former source's events`() throws {
     let loop = try EventLoop()
     let old = try EventFD()
     let new = try EventFD()
@@ -79,8 +75,7 @@ struct EventLoopTests {
     #expect(calls == 1)
   }
 
-  @Test("a descriptor that is registered twice is refused and the loop goes on")
-  func registeredTwice() throws {
+  @Test func `a descriptor that is registered twice is refused and the loop goes on`() throws {
     let loop = try EventLoop()
     let event = try EventFD()
     _ = try loop.add(event.fd.raw) { _ in }
@@ -91,8 +86,7 @@ struct EventLoopTests {
     #expect(try loop.runOnce(timeoutMilliseconds: 0) == 1)
   }
 
-  @Test("a timer fires at its deadline, and at once when that has passed")
-  func timer() throws {
+  @Test func `a timer fires at its deadline, and at once when that has passed`() throws {
     let loop = try EventLoop()
     let timer = try TimerFD()
     let deadline = monotonicNanoseconds() + 2_000_000

@@ -15,15 +15,13 @@ struct LinuxFileTests {
     try body(directory)
   }
 
-  @Test("of /proc are read though they report no size")
-  func proc() throws {
+  @Test func `of /proc are read though they report no size`() throws {
     #expect(LinuxFile.status("/proc/self/status")?.byteCount == 0)
     #expect(LinuxFile.text("/proc/sys/kernel/ostype") == "Linux")
     #expect(try LinuxFile.read("/proc/self/status", limit: 5) == Array("Name:".utf8))
   }
 
-  @Test("are replaced as a whole, and nothing else is left beside them")
-  func replace() throws {
+  @Test func `are replaced as a whole, and nothing else is left beside them`() throws {
     try withDirectory { directory in
       try LinuxFile.replace("\(directory)/a", with: [1, 2, 3])
       try LinuxFile.replace("\(directory)/a", with: [4])
@@ -32,15 +30,14 @@ struct LinuxFileTests {
     }
   }
 
-  @Test("on a full device fail, and the device stays what it is")
-  func fullDevice() throws {
+  @Test func `on a full device fail, and the device stays what it is`() throws {
     let error = #expect(throws: SystemError.self) { try LinuxFile.replace("/dev/full", with: [1]) }
     #expect(error == SystemError(call: "write", code: 28, subject: "/dev/full"))
     #expect(LinuxFile.status("/dev/full")?.kind == .characterDevice)
   }
 
-  @Test("on a full disk stay as they were", .enabled(if: mayMount))
-  func fullDisk() throws {
+  @Test(.enabled(if: mayMount))
+  func `on a full disk stay as they were`() throws {
     try withDirectory { directory in
       let mount = ["-t", "tmpfs", "-o", "size=64k", "none", directory]
       let mounted = try ChildProcess.run(ChildCommand("mount", mount))
@@ -55,8 +52,7 @@ struct LinuxFileTests {
     }
   }
 
-  @Test("in a directory that is not there name the path that was asked for")
-  func missingDirectory() throws {
+  @Test func `in a directory that is not there name the path that was asked for`() throws {
     try withDirectory { directory in
       let path = "\(directory)/no/such.png"
       let error = #expect(throws: SystemError.self) { try LinuxFile.replace(path, with: [1]) }
@@ -68,8 +64,7 @@ struct LinuxFileTests {
     }
   }
 
-  @Test("tell what they are")
-  func status() throws {
+  @Test func `tell what they are`() throws {
     #expect(LinuxFile.status("/dev/null")?.kind == .characterDevice)
     #expect(LinuxFile.status("/dev/null")?.permissions == 0o666)
     #expect(LinuxFile.status("/")?.kind == .directory)
@@ -81,8 +76,7 @@ struct LinuxFileTests {
     #expect(throws: SystemError.self) { try LinuxFile.list("/no-such-directory") }
   }
 
-  @Test("of KVM are tried, not only looked at")
-  func kvm() {
+  @Test func `of KVM are tried, not only looked at`() {
     let error = #expect(throws: SystemError.self) { try KVM.tryOut("/dev/null") }
     #expect(error?.call == "ioctl(KVM_GET_API_VERSION)")
     #expect(HostProcess.userName(0) == "root")

@@ -3,21 +3,18 @@ import Testing
 
 @Suite("Shared memory")
 struct MemoryTests {
-  @Test("a new memfd has its size and can neither shrink nor grow nor be sealed further")
-  func sealedMemfd() throws {
+  @Test func `a new memfd has its size and can neither shrink nor grow nor be sealed further`() throws {
     let memfd = try MemFD.create(name: "test", byteCount: 8192)
     #expect(try memfd.byteCount() == 8192)
     #expect(MemFD.seals(of: memfd.raw) == [.shrink, .grow, .seal])
   }
 
-  @Test("a file that carries no seals has none")
-  func noSeals() throws {
+  @Test func `a file that carries no seals has none`() throws {
     let null = try OwnedFD.open("/dev/null", flags: 0)
     #expect(MemFD.seals(of: null.raw) == nil)
   }
 
-  @Test("two mappings of one memfd see each other's bytes")
-  func twoMappings() throws {
+  @Test func `two mappings of one memfd see each other's bytes`() throws {
     let memfd = try MemFD.create(name: "test", byteCount: 4096)
     let one = try Mapping(fd: memfd.raw, byteCount: 4096)
     let two = try Mapping(fd: memfd.raw, byteCount: 4096, writable: false)
@@ -25,8 +22,7 @@ struct MemoryTests {
     #expect(two.bytes[100] == 42)
   }
 
-  @Test("mapping nothing is an error with numbers")
-  func emptyMapping() throws {
+  @Test func `mapping nothing is an error with numbers`() throws {
     let memfd = try MemFD.create(name: "test", byteCount: 4096)
     let raw = memfd.raw
     #expect(throws: SystemError(call: "mmap", code: 22, subject: "0 bytes at 0")) {
@@ -34,15 +30,14 @@ struct MemoryTests {
     }
   }
 
-  @Test("sizes round up to pages, and overflow is nil", arguments: [(0, 0), (1, 4096), (4096, 4096), (4097, 8192)])
-  func pages(byteCount: Int, rounded: Int) {
+  @Test(arguments: [(0, 0), (1, 4096), (4096, 4096), (4097, 8192)])
+  func `sizes round up to pages, and overflow is nil`(byteCount: Int, rounded: Int) {
     #expect(roundedUpToPages(byteCount) == rounded)
     #expect(roundedUpToPages(Int.max) == nil)
     #expect(roundedUpToPages(-1) == nil)
   }
 
-  @Test("an error names call, subject and errno")
-  func errorText() {
+  @Test func `an error names call, subject and errno`() {
     let error = SystemError(call: "open", code: 13, subject: "/dev/dri/card0")
     #expect(error.description == "open /dev/dri/card0: Permission denied (errno 13)")
   }

@@ -4,8 +4,7 @@ import Testing
 
 @Suite("Unix sockets")
 struct UnixSocketTests {
-  @Test("a message keeps its boundaries and brings its descriptors, close-on-exec")
-  func messageWithDescriptors() throws {
+  @Test func `a message keeps its boundaries and brings its descriptors, close-on-exec`() throws {
     let pair = try UnixSocket.pair(.seqpacket)
     let memfd = try MemFD.create(name: "test", byteCount: 4096)
     let message: [UInt8] = [1, 2, 3, 4, 5]
@@ -27,8 +26,7 @@ struct UnixSocketTests {
     #expect(fds.count == 0)
   }
 
-  @Test("a message longer than the buffer is reported as truncated")
-  func truncated() throws {
+  @Test func `a message longer than the buffer is reported as truncated`() throws {
     let pair = try UnixSocket.pair(.seqpacket)
     _ = try [UInt8](repeating: 7, count: 32).withUnsafeBytes { try pair.first.send($0) }
     var buffer = [UInt8](repeating: 0, count: 16)
@@ -37,8 +35,7 @@ struct UnixSocketTests {
     #expect(result == .truncated)
   }
 
-  @Test("an empty socket would block, a closed one says so")
-  func wouldBlockAndClosed() throws {
+  @Test func `an empty socket would block, a closed one says so`() throws {
     let pair = try UnixSocket.pair(.seqpacket)
     let widow = try widowed(.seqpacket)
     var buffer = [UInt8](repeating: 0, count: 16)
@@ -51,8 +48,7 @@ struct UnixSocketTests {
     #expect(closed == .closed)
   }
 
-  @Test("sending to a closed peer is an error, not a signal")
-  func brokenPipe() throws {
+  @Test func `sending to a closed peer is an error, not a signal`() throws {
     let widow = try widowed(.stream)
     let error = #expect(throws: SystemError.self) {
       try [UInt8](repeating: 0, count: 8).withUnsafeBytes { _ = try widow.send($0) }
@@ -60,8 +56,7 @@ struct UnixSocketTests {
     #expect(error?.code == 32)
   }
 
-  @Test("a listener accepts and knows its peer by the kernel's word")
-  func listenAndConnect() throws {
+  @Test func `a listener accepts and knows its peer by the kernel's word`() throws {
     let folder = try TemporaryFolder()
     let path = "\(folder.path)/a.sock"
     let listener = try UnixSocket.listen(path, .seqpacket)
@@ -73,8 +68,7 @@ struct UnixSocketTests {
     #expect(throws: SystemError.self) { _ = try UnixSocket.listen(path, .seqpacket) }
   }
 
-  @Test("nobody waits for ever for a listener that accepts nobody")
-  func fullQueue() throws {
+  @Test func `nobody waits for ever for a listener that accepts nobody`() throws {
     let folder = try TemporaryFolder()
     let path = "\(folder.path)/a.sock"
     let listener = try UnixSocket.listen(path, .seqpacket)
@@ -96,8 +90,10 @@ struct UnixSocketTests {
     #expect(first.fd.raw != second.fd.raw)
   }
 
-  @Test("a socket file that a killed process left is replaced; one that is served is not, and hears nothing of it")
-  func listenReplacing() throws {
+  @Test
+  func `a socket file that a killed process left is replaced; one that is served is not, and hears nothing of it`()
+    throws
+  {
     let folder = try TemporaryFolder()
     let path = "\(folder.path)/a.sock"
     do { _ = try UnixSocket.listen(path, .stream) }
@@ -113,8 +109,7 @@ struct UnixSocketTests {
     #expect(client.fd.raw >= 0)
   }
 
-  @Test("what is no socket is not replaced")
-  func notASocket() throws {
+  @Test func `what is no socket is not replaced`() throws {
     let folder = try TemporaryFolder()
     let path = "\(folder.path)/a.txt"
     try LinuxFile.replace(path, with: Array("kept".utf8))
@@ -122,8 +117,7 @@ struct UnixSocketTests {
     #expect(try LinuxFile.read(path) == Array("kept".utf8))
   }
 
-  @Test("a path too long for a socket address is refused with its limit")
-  func longPath() {
+  @Test func `a path too long for a socket address is refused with its limit`() {
     let path = "/tmp/" + String(repeating: "x", count: 200)
     #expect(throws: SystemError(call: "socket path", code: 36, subject: "\(path) (107 bytes at most)")) {
       _ = try UnixSocket.connect(path, .stream)

@@ -14,8 +14,7 @@ struct PresentConnectionTests {
     )
   }
 
-  @Test("carries messages with descriptors, in order")
-  func carries() throws {
+  @Test func `carries messages with descriptors, in order`() throws {
     let (client, daemon) = try connections()
     var fds = ReceivedFDs()
     #expect(try daemon.receiveClientMessage(fds: &fds).map { _ in true } == nil)
@@ -34,8 +33,7 @@ struct PresentConnectionTests {
     #expect(fds.count == 2)
   }
 
-  @Test("the daemon's messages of a round are one packet, with the bytes of each one after the other")
-  func batch() throws {
+  @Test func `the daemon's messages of a round are one packet, with the bytes of each one after the other`() throws {
     let pair = try UnixSocket.pair(.seqpacket)
     let daemon = try PresentConnection(UnixSocket(taking: pair.first.fd.duplicate()))
     let (done, released) = (
@@ -64,8 +62,7 @@ struct PresentConnectionTests {
     #expect(try client.receiveServerMessage(fds: &fds) == nil)
   }
 
-  @Test("a packet that is full says so, and keeps what fits")
-  func fullBatch() throws {
+  @Test func `a packet that is full says so, and keeps what fits`() throws {
     let (client, daemon) = try connections()
     let released = ServerMessage.released(Released(bufferID: 5, scanout: 1, frame: 6))
     var kept = 0
@@ -77,8 +74,7 @@ struct PresentConnectionTests {
     #expect(try client.receiveServerMessage(fds: &fds) == nil)
   }
 
-  @Test("tells the end, and a full socket by a value")
-  func ends() throws {
+  @Test func `tells the end, and a full socket by a value`() throws {
     let (client, daemon) = try connections()
     var sent = 0
     while try client.send(.status(request: 1)) { sent += 1 }
@@ -88,8 +84,7 @@ struct PresentConnectionTests {
     #expect(try client.send(.status(request: 1)))
   }
 
-  @Test("throws closed once the other end is gone")
-  func closed() throws {
+  @Test func `throws closed once the other end is gone`() throws {
     let daemon = try connections().1
     var fds = ReceivedFDs()
     #expect(throws: PresentProtocolError.closed) { try daemon.receiveClientMessage(fds: &fds) }
@@ -116,24 +111,21 @@ struct ImportRangesTests {
     ImportRanges.Entry(descriptor: descriptor, offset: offset, byteCount: byteCount)
   }
 
-  @Test("gives back what was listed")
-  func good() throws {
+  @Test func `gives back what was listed`() throws {
     let page = pageByteCount
     let ranges = try roundTrip([entry(0, 2 * page, page), entry(0, 0, 2 * page)])
     #expect(ranges.map(\.offset) == [2 * page, 0])
     #expect(ranges.map(\.byteCount) == [page, 2 * page])
   }
 
-  @Test("refuses a list that is too short, and unknown descriptors")
-  func bad() {
+  @Test func `refuses a list that is too short, and unknown descriptors`() {
     let page = pageByteCount
     #expect(throws: PresentProtocolError.self) { try roundTrip([entry(1, 0, page)]) }
     #expect(throws: PresentProtocolError.self) { try roundTrip([entry(64, 0, page)]) }
     #expect(throws: PresentProtocolError.self) { try roundTrip([entry(0, 0, page)], count: 2) }
   }
 
-  @Test("refuses a list that can shrink under the reader")
-  func unsealed() throws {
+  @Test func `refuses a list that can shrink under the reader`() throws {
     let pair = try UnixSocket.pair(.seqpacket)
     let file = try OwnedFD.open("/dev/zero", flags: 0)
     var byte: UInt8 = 1

@@ -66,8 +66,7 @@ let xr24: UInt32 = 0x3432_5258
 
 @Suite("Client messages, literally")
 struct ClientMessageTests {
-  @Test("HELLO (1)")
-  func hello() throws {
+  @Test func `HELLO (1)`() throws {
     // type, size, request (2), magic, version, client_kind, scanout_count, name[64], outputs[16][32]
     let bytes =
       words([1, 608, 0, 0, 0x4854_5046, 1, 1, 2]) + text("web", 64) + text("HDMI-A-1", 32)
@@ -75,8 +74,7 @@ struct ClientMessageTests {
     try expectBothWays(.hello(Hello(kind: .vm, name: "web", scanoutCount: 2, outputs: ["HDMI-A-1", ""])), bytes)
   }
 
-  @Test("CREATE_BUFFER (2)")
-  func createBuffer() throws {
+  @Test func `CREATE_BUFFER (2)`() throws {
     let create = CreateBuffer(
       bufferID: 7, scanout: 1, generation: 3, width: 640, height: 480, format: .xrgb8888, usage: .cursor)
     // type, size, request (2), buffer_id, scanout, width, height, fourcc, usage, generation, reserved
@@ -84,8 +82,7 @@ struct ClientMessageTests {
       .createBuffer(create, request: 9), words([2, 48, 9, 0, 7, 1, 640, 480, xr24, 1, 3, 0]))
   }
 
-  @Test("IMPORT_BUFFER (3)")
-  func importBuffer() throws {
+  @Test func `IMPORT_BUFFER (3)`() throws {
     let layout = try #require(FrameLayout(width: 2, height: 2, strideBytes: 8, offset: 4096, format: .xrgb8888))
     let imported = ImportBuffer(
       bufferID: 7, scanout: 1, generation: 3, layout: layout, modifier: 0x5_0000_0006, memoryKind: .memfd,
@@ -96,16 +93,14 @@ struct ClientMessageTests {
       words([3, 72, 9, 0, 7, 1, 2, 2, xr24, 8, 4096, 0, 6, 5, 1, 12, 3, 0]))
   }
 
-  @Test("DESTROY_BUFFER (4), DISABLE (6), STATUS (9)")
-  func short() throws {
+  @Test func `DESTROY_BUFFER (4), DISABLE (6), STATUS (9)`() throws {
     try expectBothWays(.destroyBuffer(5), words([4, 24, 0, 0, 5, 0]))
     try expectBothWays(.disable(scanout: 2), words([6, 24, 0, 0, 2, 0]))
     try expectBothWays(.trace(request: 0x1_0000_0002), words([12, 16, 2, 1]))
     try expectBothWays(.status(request: 0x1_0000_0002), words([9, 16, 2, 1]))
   }
 
-  @Test("PRESENT (5)")
-  func present() throws {
+  @Test func `PRESENT (5)`() throws {
     var damage = DamageRegion(Rect(x: 1, y: 2, width: 3, height: 4))
     damage.add(Rect(x: 10, y: 10, width: 5, height: 5))
     let present = Present(
@@ -120,8 +115,7 @@ struct ClientMessageTests {
         byteCount: 336))
   }
 
-  @Test("PRESENT (5) with an acquire fence: a bit in the upper half of path's word")
-  func presentWithFence() throws {
+  @Test func `PRESENT (5) with an acquire fence: a bit in the upper half of path's word`() throws {
     let present = Present(
       scanout: 0, generation: 1, frame: 1, bufferID: 7, source: Rect(width: 64, height: 48), path: .direct,
       hasAcquireFence: true)
@@ -133,8 +127,7 @@ struct ClientMessageTests {
     #expect(throws: PresentProtocolError.malformed("PRESENT has unknown flags 2")) { try decodeClient(unknown) }
   }
 
-  @Test("SYNC_POINTS (15)")
-  func syncPoints() throws {
+  @Test func `SYNC_POINTS (15)`() throws {
     // header (4), scanout, flags, acquire_point (2), release_point (2)
     try expectBothWays(
       .syncPoints(SyncPoints(scanout: 1, acquirePoint: 5, releasePoint: 1 << 32), request: 9),
@@ -147,8 +140,7 @@ struct ClientMessageTests {
     }
   }
 
-  @Test("REGION (13)")
-  func region() throws {
+  @Test func `REGION (13)`() throws {
     let region = AttachRegion(
       scanout: 2, regionByteCount: 0x1_0000_0000, slotCount: 3, sharesClock: true, hasGuestDoorbell: false)
     // header, scanout, flags, region_bytes (2), slot_count, reserved
@@ -158,8 +150,7 @@ struct ClientMessageTests {
     }
   }
 
-  @Test("CURSOR (7), hidden and with negative place")
-  func cursor() throws {
+  @Test func `CURSOR (7), hidden and with negative place`() throws {
     let cursor = SetCursor(scanout: 1, generation: 3, bufferID: 8, x: -1, y: 2, hotX: 4, hotY: 5)
     // header, scanout, buffer_id, x, y, hot_x, hot_y, generation, reserved
     try expectBothWays(.cursor(cursor), words([7, 48, 0, 0, 1, 8, 0xffff_ffff, 2, 4, 5, 3, 0]))
@@ -167,8 +158,7 @@ struct ClientMessageTests {
     try expectBothWays(.cursor(hidden), words([7, 48, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0]))
   }
 
-  @Test("PATH (8) cuts a long reason at a character")
-  func path() throws {
+  @Test func `PATH (8) cuts a long reason at a character`() throws {
     try expectBothWays(
       .path(scanout: 1, .direct, reason: "é"), words([8, 280, 0, 0, 1, 1]) + text("é", 256))
     let long = encoded {
@@ -181,8 +171,7 @@ struct ClientMessageTests {
     #expect(reason == String(repeating: "é", count: 127))
   }
 
-  @Test("SNAPSHOT (10)")
-  func snapshot() throws {
+  @Test func `SNAPSHOT (10)`() throws {
     try expectBothWays(
       .snapshot(.vm(name: "web", scanout: 1), request: 4), words([10, 88, 4, 0, 0, 1]) + text("web", 64))
     try expectBothWays(
@@ -192,8 +181,7 @@ struct ClientMessageTests {
 
 @Suite("Control messages, literally")
 struct ControlMessageTests {
-  @Test("CONTROL (11) and CONTROL_REPLY (137)")
-  func control() throws {
+  @Test func `CONTROL (11) and CONTROL_REPLY (137)`() throws {
     let settings = "focus = \"web\""
     try expectBothWays(.control(settings, request: 6), words([11, 1024, 6, 0]) + text(settings, 1008))
     try expectBothWays(.controlReply(request: 6), words([137, 16, 6, 0]))
@@ -202,8 +190,7 @@ struct ControlMessageTests {
 
 @Suite("Lease messages, literally")
 struct LeaseMessageTests {
-  @Test("LEASE (14)")
-  func lease() throws {
+  @Test func `LEASE (14)`() throws {
     try expectBothWays(.lease(output: "DP-1", request: 6), words([14, 48, 6, 0]) + text("DP-1", 32))
     let endless = words([14, 48, 6, 0]) + [UInt8](repeating: 0x41, count: 32)
     #expect(throws: PresentProtocolError.malformed("LEASE's output is no 0-terminated UTF-8 text")) {
@@ -212,8 +199,7 @@ struct LeaseMessageTests {
     #expect(throws: PresentProtocolError.self) { try decodeClient(words([14, 40, 6, 0]) + text("DP-1", 24)) }
   }
 
-  @Test("LEASED (139) and LEASE_ENDED (140)")
-  func answers() throws {
+  @Test func `LEASED (139) and LEASE_ENDED (140)`() throws {
     // header, lessee_id, connector_id, crtc_id, plane_id
     try expectBothWays(
       .leased(Leased(lesseeID: 1, connectorID: 42, crtcID: 37, planeID: 31), request: 0x1_0000_0002),
@@ -224,17 +210,14 @@ struct LeaseMessageTests {
 
 @Suite("Daemon messages, literally")
 struct ServerMessageTests {
-  @Test("REGION_NEWS (138)")
-  func regionNews() throws { try expectBothWays(.regionNews(scanout: 3), words([138, 24, 0, 0, 3, 0])) }
+  @Test func `REGION_NEWS (138)`() throws { try expectBothWays(.regionNews(scanout: 3), words([138, 24, 0, 0, 3, 0])) }
 
-  @Test("WELCOME (129)")
-  func welcome() throws {
+  @Test func `WELCOME (129)`() throws {
     try expectBothWays(
       .welcome(Welcome(scanoutCount: 2, memoryLimitBytes: 0x1_0000_0000)), words([129, 32, 0, 0, 1, 2, 0, 1]))
   }
 
-  @Test("OUTPUT (130)")
-  func output() throws {
+  @Test func `OUTPUT (130)`() throws {
     let output = OutputDescription(
       scanout: 1, generation: 4, connected: true, parked: true,
       mode: DisplayMode(width: 1920, height: 1080, refreshMillihertz: 60_000), widthMillimetres: 500,
@@ -247,8 +230,7 @@ struct ServerMessageTests {
     try expectBothWays(.output(output), bytes)
   }
 
-  @Test("BUFFER (131)")
-  func buffer() throws {
+  @Test func `BUFFER (131)`() throws {
     let reply = BufferReply(
       bufferID: 7, memoryKind: .memfd, width: 640, height: 480, strideBytes: 2560, byteCount: 0x12_c000)
     // header, buffer_id, memory_kind, stride, width, height, reserved, size (2)
@@ -256,16 +238,14 @@ struct ServerMessageTests {
       .buffer(reply, request: 9), words([131, 48, 9, 0, 7, 1, 2560, 640, 480, 0, 0x12_c000, 0]))
   }
 
-  @Test("FRAME_DONE (132) and RELEASED (133)")
-  func frames() throws {
+  @Test func `FRAME_DONE (132) and RELEASED (133)`() throws {
     let done = FrameDone(scanout: 1, frame: 6, outcome: .superseded, timeNanoseconds: 0x1_0000_0002, sequence: 77)
     try expectBothWays(.frameDone(done), words([132, 48, 0, 0, 6, 0, 1, 2, 2, 1, 77, 0]))
     try expectBothWays(
       .released(Released(bufferID: 3, scanout: 1, frame: 9)), words([133, 32, 0, 0, 3, 1, 9, 0]))
   }
 
-  @Test("STATUS_REPLY (134) and SNAPSHOT_REPLY (135)")
-  func replies() throws {
+  @Test func `STATUS_REPLY (134) and SNAPSHOT_REPLY (135)`() throws {
     try expectBothWays(.statusReply(byteCount: 100, request: 5), words([134, 24, 5, 0, 100, 0]))
     let layout = try #require(FrameLayout(width: 4, height: 2, strideBytes: 16, format: .xrgb8888))
     let reply = SnapshotReply(layout: layout, fromWriteback: true, memoryKind: .memfd, byteCount: 32)
@@ -273,8 +253,7 @@ struct ServerMessageTests {
       .snapshotReply(reply, request: 5), words([135, 48, 5, 0, 4, 2, 16, xr24, 1, 1, 32, 0]))
   }
 
-  @Test("ERROR (136)")
-  func error() throws {
+  @Test func `ERROR (136)`() throws {
     try expectBothWays(
       .error(ErrorMessage(code: .nameTaken, scanout: 2, text: "taken"), request: 5),
       words([136, 280, 5, 0, 3, 2]) + text("taken", 256))
@@ -283,44 +262,40 @@ struct ServerMessageTests {
 
 @Suite("What breaks the protocol")
 struct MalformedTests {
-  @Test(
-    "a client's message of the wrong size, type or value is refused",
-    arguments: [
-      [], [1], words([1, 16, 0]),  // shorter than the header
-      words([4, 24, 0, 0, 5]),  // the header says 24, 20 bytes came
-      words([4, 28, 0, 0, 5, 0, 0]),  // longer than DESTROY_BUFFER
-      words([0, 16, 0, 0]), words([11, 16, 0, 0]), words([129, 32, 0, 0, 1, 2, 0, 1]),  // unknown types
-      words([1, 608, 0, 0, 0x4854_5047, 1, 1, 2], byteCount: 608),  // wrong magic
-      words([1, 608, 0, 0, 0x4854_5046, 1, 9, 2], byteCount: 608),  // client kind 9
-      words([1, 608, 0, 0, 0x4854_5046, 1, 1, 17], byteCount: 608),  // 17 scanouts
-      words([1, 608, 0, 0, 0x4854_5046, 1, 1, 1], byteCount: 608),  // no name
-      words([1, 608, 0, 0, 0x4854_5046, 1, 1, 1]) + Array(repeating: 65, count: 576),  // a name without end
-      words([2, 48, 0, 0, 7, 1, 640, 480, 1, 0, 1, 0]),  // format 1
-      words([2, 48, 0, 0, 0, 1, 640, 480, xr24, 0, 1, 0]),  // buffer 0
-      words([2, 48, 0, 0, 7, 1, 640, 480, xr24, 2, 1, 0]),  // usage 2
-      words([3, 72, 9, 0, 7, 1, 2, 2, xr24, 7, 0, 0, 0, 0, 1, 1, 3, 0]),  // stride 7 for 2 pixels
-      words([3, 72, 9, 0, 7, 1, 2, 2, xr24, 8, 0, 0xffff_ffff, 0, 0, 1, 1, 3, 0]),  // offset 2⁶³ and more
-      words([3, 72, 9, 0, 7, 1, 2, 2, xr24, 8, 0, 0, 0, 0, 1, 4097, 3, 0]),  // 4097 ranges
-      words([3, 72, 9, 0, 7, 1, 2, 2, xr24, 8, 0, 0, 0, 0, 2, 1, 3, 0]),  // a dma-buf with ranges
-      words([5, 336, 0, 0, 1, 0, 0, 7, 0, 0, 640, 480, 4], byteCount: 336),  // path 4
-      words([5, 336, 0, 0, 1, 0, 0, 7, 0, 0, 0, 480, 1], byteCount: 336),  // nothing of the buffer
-      words([5, 336, 0, 0, 1, 0, 0, 7, 0xffff_ffff, 0, 1, 1, 1], byteCount: 336),  // left of the buffer
-      words([5, 336, 0, 0, 1, 0, 0, 7, 0, 0, 640, 480, 1, 0, 0, 0, 0, 0, 17], byteCount: 336),  // 17 rectangles
-      words([8, 280, 0, 0, 1, 0], byteCount: 280),  // path 0
-    ])
-  func refused(bytes: [UInt8]) {
+  @Test(arguments: [
+    [], [1], words([1, 16, 0]),  // shorter than the header
+    words([4, 24, 0, 0, 5]),  // the header says 24, 20 bytes came
+    words([4, 28, 0, 0, 5, 0, 0]),  // longer than DESTROY_BUFFER
+    words([0, 16, 0, 0]), words([11, 16, 0, 0]), words([129, 32, 0, 0, 1, 2, 0, 1]),  // unknown types
+    words([1, 608, 0, 0, 0x4854_5047, 1, 1, 2], byteCount: 608),  // wrong magic
+    words([1, 608, 0, 0, 0x4854_5046, 1, 9, 2], byteCount: 608),  // client kind 9
+    words([1, 608, 0, 0, 0x4854_5046, 1, 1, 17], byteCount: 608),  // 17 scanouts
+    words([1, 608, 0, 0, 0x4854_5046, 1, 1, 1], byteCount: 608),  // no name
+    words([1, 608, 0, 0, 0x4854_5046, 1, 1, 1]) + Array(repeating: 65, count: 576),  // a name without end
+    words([2, 48, 0, 0, 7, 1, 640, 480, 1, 0, 1, 0]),  // format 1
+    words([2, 48, 0, 0, 0, 1, 640, 480, xr24, 0, 1, 0]),  // buffer 0
+    words([2, 48, 0, 0, 7, 1, 640, 480, xr24, 2, 1, 0]),  // usage 2
+    words([3, 72, 9, 0, 7, 1, 2, 2, xr24, 7, 0, 0, 0, 0, 1, 1, 3, 0]),  // stride 7 for 2 pixels
+    words([3, 72, 9, 0, 7, 1, 2, 2, xr24, 8, 0, 0xffff_ffff, 0, 0, 1, 1, 3, 0]),  // offset 2⁶³ and more
+    words([3, 72, 9, 0, 7, 1, 2, 2, xr24, 8, 0, 0, 0, 0, 1, 4097, 3, 0]),  // 4097 ranges
+    words([3, 72, 9, 0, 7, 1, 2, 2, xr24, 8, 0, 0, 0, 0, 2, 1, 3, 0]),  // a dma-buf with ranges
+    words([5, 336, 0, 0, 1, 0, 0, 7, 0, 0, 640, 480, 4], byteCount: 336),  // path 4
+    words([5, 336, 0, 0, 1, 0, 0, 7, 0, 0, 0, 480, 1], byteCount: 336),  // nothing of the buffer
+    words([5, 336, 0, 0, 1, 0, 0, 7, 0xffff_ffff, 0, 1, 1, 1], byteCount: 336),  // left of the buffer
+    words([5, 336, 0, 0, 1, 0, 0, 7, 0, 0, 640, 480, 1, 0, 0, 0, 0, 0, 17], byteCount: 336),  // 17 rectangles
+    words([8, 280, 0, 0, 1, 0], byteCount: 280),  // path 0
+  ])
+  func `a client's message of the wrong size, type or value is refused`(bytes: [UInt8]) {
     #expect(throws: PresentProtocolError.self) { try decodeClient(bytes) }
   }
 
-  @Test("a HELLO of another version is told by its number, whatever its size")
-  func otherVersion() {
+  @Test func `a HELLO of another version is told by its number, whatever its size`() {
     #expect(throws: PresentProtocolError.otherVersion(2)) {
       try decodeClient(words([1, 32, 0, 0, 0x4854_5046, 2, 0, 0]))
     }
   }
 
-  @Test("damage outside of the source is clipped")
-  func damageIsClipped() throws {
+  @Test func `damage outside of the source is clipped`() throws {
     // Two rectangles: (-5, -5) 10x10, and one of 2³² - 1 pixels.
     let bytes = words(
       [5, 336, 0, 0, 1, 0, 0, 7, 0, 0, 640, 480, 1, 0, 0, 0, 0, 0, 2, 1]

@@ -8,8 +8,7 @@ import Testing
 
 @Suite("Scanouts and outputs")
 struct AssignmentTests {
-  @Test("a scanout gets the output that it wishes, else the first free one")
-  func wishes() throws {
+  @Test func `a scanout gets the output that it wishes, else the first free one`() throws {
     let bench = try Bench([FakeOutput("A"), FakeOutput("B"), FakeOutput("C")])
     let first = try bench.client("first", scanouts: 2, outputs: ["", "A"])
     #expect(first.outputs[0]?.name == "A")
@@ -20,8 +19,7 @@ struct AssignmentTests {
     #expect(second.outputs[0]?.generation == 1)
   }
 
-  @Test("a wrong output name is answered with those that there are")
-  func wrongName() throws {
+  @Test func `a wrong output name is answered with those that there are`() throws {
     let bench = try Bench([FakeOutput("A"), FakeOutput("B")])
     let client = try bench.stranger()
     try client.send(.hello(Hello(kind: .vm, name: "vm", scanoutCount: 1, outputs: ["Z"])))
@@ -31,8 +29,7 @@ struct AssignmentTests {
     #expect(try client.ends())
   }
 
-  @Test("a living client's name is taken, and who has it is said; a dead one's is free")
-  func names() throws {
+  @Test func `a living client's name is taken, and who has it is said; a dead one's is free`() throws {
     let bench = try Bench()
     let first = try bench.client("vm")
     let second = try bench.stranger()
@@ -48,8 +45,7 @@ struct AssignmentTests {
     #expect(third.outputs[0]?.name == "fake-0")
   }
 
-  @Test("two clients do not touch each other's pictures")
-  func two() throws {
+  @Test func `two clients do not touch each other's pictures`() throws {
     let bench = try Bench([FakeOutput("A"), FakeOutput("B")])
     let first = try bench.client("first")
     let second = try bench.client("second")
@@ -67,8 +63,7 @@ struct AssignmentTests {
     #expect(bench.outputs[1].commits.count == 1)
   }
 
-  @Test("a parked scanout is paced and photographed, and moves when an output is free")
-  func parked() throws {
+  @Test func `a parked scanout is paced and photographed, and moves when an output is free`() throws {
     let bench = try Bench()
     let first = try bench.client("first")
     try first.makeBuffer(1)
@@ -106,8 +101,7 @@ struct AssignmentTests {
     #expect(try waiting.messages().count == 1)
   }
 
-  @Test("an unplugged output parks its scanout as disconnected; plugged again, it gets it back")
-  func unplugged() throws {
+  @Test func `an unplugged output parks its scanout as disconnected; plugged again, it gets it back`() throws {
     let bench = try Bench([FakeOutput("A"), FakeOutput("B")])
     let client = try bench.client()
     try client.makeBuffer(1)
@@ -130,8 +124,9 @@ struct AssignmentTests {
     #expect(client.outputs[0]?.generation == 3)
   }
 
-  @Test("a scanout on a stand-in moves to the monitor that is plugged in; one that wished for the stand-in stays")
-  func fallback() throws {
+  @Test func `a scanout on a stand-in moves to the monitor that is plugged in; one that wished for the stand-in stays`()
+    throws
+  {
     let bench = try Bench([FakeOutput("stand-in")], fallbacks: ["stand-in"])
     let first = try bench.client("first")
     #expect(first.outputs[0]?.name == "stand-in")
@@ -157,8 +152,7 @@ struct AssignmentTests {
     #expect(first.outputs[0]?.name == "monitor")
   }
 
-  @Test("an output that comes later is as all outputs were told to be last, where it can be")
-  func toldBefore() throws {
+  @Test func `an output that comes later is as all outputs were told to be last, where it can be`() throws {
     let bench = try Bench()
     let tool = try bench.client("tool", scanouts: 0)
     try bench.server?.apply(
@@ -188,8 +182,7 @@ struct AssignmentTests {
     #expect(bench.lines.contains { $0.hasPrefix("narrow keeps layout single: ") })
   }
 
-  @Test("a client's death blanks its output, even with a commit under way")
-  func death() throws {
+  @Test func `a client's death blanks its output, even with a commit under way`() throws {
     let bench = try Bench()
     let client = try bench.client()
     try client.makeBuffer(1)

@@ -30,8 +30,8 @@ struct CapTests {
     return sequences
   }
 
-  @Test("a client that waits for its flips is shown no more often than its cap, and none is lost", arguments: [24, 30])
-  func paced(cap: UInt64) throws {
+  @Test(arguments: [24, 30])
+  func `a client that waits for its flips is shown no more often than its cap, and none is lost`(cap: UInt64) throws {
     let bench = try Bench(headless: [CapTests.mode])
     let client = try bench.client()
     try bench.server?.apply("[vm.vm]\ncap = \(cap)")
@@ -47,8 +47,9 @@ struct CapTests {
     #expect(zip(free, free.dropFirst()).contains { $1 - $0 == 1 })
   }
 
-  @Test("a VM whose cap is below what Linux waits for has its frames copied, and its own pages again without it")
-  func slowCap() throws {
+  @Test func `a VM whose cap is below what Linux waits for has its frames copied, and its own pages again without it`()
+    throws
+  {
     let bench = try Bench()
     let client = try bench.client()
     func imports(_ id: UInt32) throws -> String? {
@@ -78,8 +79,7 @@ struct CapTests {
     #expect(client.generation() == 3)
   }
 
-  @Test("a cap below what is promised is refused, with the most that can be promised")
-  func capBelowPromise() throws {
+  @Test func `a cap below what is promised is refused, with the most that can be promised`() throws {
     let bench = try Bench()
     _ = try bench.client("web")
     try bench.server?.apply("[vm.web]\nsla = 30")

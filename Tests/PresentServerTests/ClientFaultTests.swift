@@ -32,33 +32,28 @@ struct ClientFaultTests {
     return error
   }
 
-  @Test("by a second HELLO")
-  func secondHello() throws {
+  @Test func `by a second HELLO`() throws {
     let error = try fault { try $0.send(.hello(Hello(kind: .vm, name: "x", scanoutCount: 0))) }
     #expect(error?.code == .malformed)
   }
 
-  @Test("by presenting a buffer that was never made")
-  func unknownBuffer() throws {
+  @Test func `by presenting a buffer that was never made`() throws {
     #expect(try fault { try $0.present(1, 77) }?.code == .noSuchBuffer)
     #expect(try fault { try $0.setCursor(1, 0, 0) }?.code == .noSuchBuffer)
   }
 
-  @Test("by presenting more than the buffer has")
-  func sourceOutside() throws {
+  @Test func `by presenting more than the buffer has`() throws {
     #expect(try fault { try $0.present(1, 1, source: Rect(x: 1, y: 0, width: 64, height: 48)) }?.code == .malformed)
     let huge = Rect(x: Int(Int32.max), y: 0, width: Int(UInt32.max), height: 1)
     #expect(try fault { try $0.present(1, 1, source: huge) }?.code == .malformed)
   }
 
-  @Test("by a scanout that it has not")
-  func unknownScanout() throws {
+  @Test func `by a scanout that it has not`() throws {
     #expect(try fault { try $0.present(1, 1, scanout: 1, generation: 1) }?.code == .malformed)
     #expect(try fault { try $0.send(.disable(scanout: 16)) }?.code == .malformed)
   }
 
-  @Test("by using a buffer's name twice")
-  func doubleBuffer() throws {
+  @Test func `by using a buffer's name twice`() throws {
     let error = try fault { client in
       try client.send(
         .createBuffer(
@@ -69,8 +64,7 @@ struct ClientFaultTests {
     #expect(error?.code == .malformed)
   }
 
-  @Test("by bytes that are no message")
-  func garbage() throws {
+  @Test func `by bytes that are no message`() throws {
     let bench = try Bench()
     for bytes: [UInt8] in [[1], Array(repeating: 255, count: 64), Array(repeating: 0, count: 4000)] {
       let socket = try UnixSocket.connect(bench.path, .seqpacket)
@@ -88,8 +82,7 @@ struct ClientFaultTests {
     #expect(bench.lines.count == 3)
   }
 
-  @Test("by another protocol version, told with both numbers")
-  func version() throws {
+  @Test func `by another protocol version, told with both numbers`() throws {
     let bench = try Bench()
     let socket = try UnixSocket.connect(bench.path, .seqpacket)
     // type 1, size 24, request 0, magic, version 2
@@ -104,8 +97,7 @@ struct ClientFaultTests {
     #expect(text == "the client speaks protocol version 2, this framepathd speaks version 1")
   }
 
-  @Test("by not reading what it is told")
-  func slow() throws {
+  @Test func `by not reading what it is told`() throws {
     var options = ServerOptions()
     options.waitingMessageLimit = 8
     let bench = try Bench(options: options)
@@ -126,8 +118,7 @@ struct ClientFaultTests {
     #expect(next.outputs[0]?.parked == false)
   }
 
-  @Test("but a limit that is reached, or an import that fails, only refuses")
-  func refusals() throws {
+  @Test func `but a limit that is reached, or an import that fails, only refuses`() throws {
     var options = ServerOptions()
     options.memoryLimitBytes = 64 * 48 * 4 * 2 + 100
     let bench = try Bench(options: options)

@@ -11,8 +11,7 @@ struct ComposeTests {
     try #require(output.shown?.buffer).mapped()
   }
 
-  @Test("a smaller picture is centred in black, pixel by pixel, and counted")
-  func centred() throws {
+  @Test func `a smaller picture is centred in black, pixel by pixel, and counted`() throws {
     let bench = try Bench([FakeOutput(width: 8, height: 6, fit: .compose("no such mode"))])
     let client = try bench.client()
     let mapped = try client.makeBuffer(1, 4, 2)
@@ -34,8 +33,7 @@ struct ComposeTests {
     ] { #expect(client.status.contains(part)) }
   }
 
-  @Test("a larger picture is cropped at all sides alike")
-  func cropped() throws {
+  @Test func `a larger picture is cropped at all sides alike`() throws {
     let bench = try Bench([FakeOutput(width: 4, height: 2, fit: .compose("too large"))])
     let client = try bench.client()
     let mapped = try client.makeBuffer(1, 8, 6)
@@ -46,8 +44,7 @@ struct ComposeTests {
     for y in 0..<2 { for x in 0..<4 { #expect(picture.color(x, y) == UInt32((y + 2) * 0x100 + x + 2)) } }
   }
 
-  @Test("later frames draw what changed in both buffers, and no more")
-  func damage() throws {
+  @Test func `later frames draw what changed in both buffers, and no more`() throws {
     let bench = try Bench([FakeOutput(width: 8, height: 8, fit: .compose("no"))])
     let client = try bench.client()
     let mapped = try client.makeBuffer(1, 8, 8)
@@ -68,8 +65,7 @@ struct ComposeTests {
     #expect(client.status.contains(#""copiedBytes":\#(bytes)"#))
   }
 
-  @Test("without a cursor plane the cursor is blended, moves, and leaves no trace")
-  func cursor() throws {
+  @Test func `without a cursor plane the cursor is blended, moves, and leaves no trace`() throws {
     let bench = try Bench([FakeOutput(width: 80, height: 70, cursorSize: 0)])
     let client = try bench.client()
     let mapped = try client.makeBuffer(1, 80, 70)
@@ -109,8 +105,7 @@ struct ComposeTests {
     #expect(client.status.contains(#""path":"copy""#))
   }
 
-  @Test("a commit that the driver refuses is composed, and the refusal remembered")
-  func refusedCommit() throws {
+  @Test func `a commit that the driver refuses is composed, and the refusal remembered`() throws {
     let bench = try Bench()
     let client = try bench.client()
     try client.makeBuffer(1).fill(0x123456)
@@ -127,8 +122,8 @@ struct ComposeTests {
     #expect(client.status.contains(#""pathReason":"EINVAL""#))
   }
 
-  @Test("every format is converted", arguments: PixelFormat.allCases)
-  func formats(format: PixelFormat) throws {
+  @Test(arguments: PixelFormat.allCases)
+  func `every format is converted`(format: PixelFormat) throws {
     let bench = try Bench([FakeOutput(width: 2, height: 1, fit: .compose("format"))])
     let client = try bench.client()
     let mapped = try client.makeBuffer(1, 2, 1, format: format)

@@ -27,8 +27,7 @@ struct FenceTests {
     return (bench, client)
   }
 
-  @Test("is committed once the fence is signalled, and not before")
-  func waits() throws {
+  @Test func `is committed once the fence is signalled, and not before`() throws {
     let (bench, client) = try stage()
     let fence = try EventFD()
     try present(client, 1, 1, fence)
@@ -41,8 +40,10 @@ struct FenceTests {
     #expect(try client.messages() == [done(1, .flipped, 101)])
   }
 
-  @Test("by points of timelines is refused by name where the host has none, or where an object is none, and not shown")
-  func noTimelines() throws {
+  @Test
+  func `by points of timelines is refused by name where the host has none, or where an object is none, and not shown`()
+    throws
+  {
     let (bench, client) = try stage()
     let event = try EventFD()
     try client.send(
@@ -64,8 +65,7 @@ struct FenceTests {
     #expect(try client.ends())
   }
 
-  @Test("is committed at once where the fence is signalled already")
-  func signalled() throws {
+  @Test func `is committed at once where the fence is signalled already`() throws {
     let (bench, client) = try stage()
     let fence = try EventFD()
     fence.signal()
@@ -74,8 +74,7 @@ struct FenceTests {
     #expect(bench.output.commits.count == 1)
   }
 
-  @Test("is superseded by a newer frame that can be shown, which takes its damage")
-  func newerFrame() throws {
+  @Test func `is superseded by a newer frame that can be shown, which takes its damage`() throws {
     let (bench, client) = try stage()
     try client.present(1, 1)
     bench.output.vblank()
@@ -87,8 +86,9 @@ struct FenceTests {
     #expect(damage.count == 2 && damage.bounds == Rect(width: 24, height: 24))
   }
 
-  @Test("waits behind none: of several, the first that is signalled is shown, and older ones come too late")
-  func outOfOrder() throws {
+  @Test func `waits behind none: of several, the first that is signalled is shown, and older ones come too late`()
+    throws
+  {
     let (bench, client) = try stage()
     let first = try EventFD()
     let second = try EventFD()
@@ -108,8 +108,7 @@ struct FenceTests {
     #expect(try client.messages() == [done(3, .flipped, 102), released(2, 2)])
   }
 
-  @Test("that draws further ahead than eight frames loses the newest but one, never the oldest")
-  func tooMany() throws {
+  @Test func `that draws further ahead than eight frames loses the newest but one, never the oldest`() throws {
     let (bench, client) = try stage()
     let first = try EventFD()
     let never = try EventFD()
@@ -122,8 +121,7 @@ struct FenceTests {
     #expect(try client.messages() == [done(1, .flipped, 101)])
   }
 
-  @Test("keeps its buffer in use while it waits")
-  func inUse() throws {
+  @Test func `keeps its buffer in use while it waits`() throws {
     let (bench, client) = try stage()
     let fence = try EventFD()
     try client.present(1, 1)
@@ -137,8 +135,8 @@ struct FenceTests {
     #expect(try client.messages().contains(released(1, 3)) == false)
   }
 
-  @Test("that is never signalled keeps nobody else waiting, and goes with its client", arguments: [true, false])
-  func never(leaves: Bool) throws {
+  @Test(arguments: [true, false])
+  func `that is never signalled keeps nobody else waiting, and goes with its client`(leaves: Bool) throws {
     let bench = try Bench([FakeOutput("first"), FakeOutput("second")])
     let good = try bench.client("good", outputs: ["first"])
     let bad = try bench.client("bad", outputs: ["second"])
@@ -162,8 +160,7 @@ struct FenceTests {
     #expect(bench.outputs[1].commits.isEmpty)
   }
 
-  @Test("is superseded where its scanout moves")
-  func moves() throws {
+  @Test func `is superseded where its scanout moves`() throws {
     let (bench, client) = try stage()
     let fence = try EventFD()
     try present(client, 1, 1, fence)
@@ -176,8 +173,9 @@ struct FenceTests {
     #expect(bench.output.commits.isEmpty && bench.parked.allSatisfy { $0.commits.isEmpty })
   }
 
-  @Test("whose fence is another file, or missing, ends its client: polling it could wait for whoever serves it")
-  func noFence() throws {
+  @Test func `whose fence is another file, or missing, ends its client: polling it could wait for whoever serves it`()
+    throws
+  {
     for descriptor in ["/dev/zero", nil] {
       let (bench, client) = try stage()
       let file = try OwnedFD.open(descriptor ?? "/dev/null", flags: 0)

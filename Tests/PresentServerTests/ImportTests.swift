@@ -25,8 +25,7 @@ struct ImportTests {
     return try client.messages()
   }
 
-  @Test("is taken, shown and not charged")
-  func taken() throws {
+  @Test func `is taken, shown and not charged`() throws {
     let bench = try Bench()
     let client = try bench.client()
     let reply = BufferReply(
@@ -40,8 +39,7 @@ struct ImportTests {
     #expect(client.status.contains(#""bufferBytes":0"#))
   }
 
-  @Test("is refused where it can shrink, is too small, or the output cannot show it")
-  func refused() throws {
+  @Test func `is refused where it can shrink, is too small, or the output cannot show it`() throws {
     let bench = try Bench()
     let client = try bench.client()
     func refusal(_ messages: [ServerMessage]) -> String? {
@@ -58,8 +56,8 @@ struct ImportTests {
     #expect(!client.isEnded)
   }
 
-  @Test("is asked for as often as frames are shown; whoever asks without end waits, and nobody else does")
-  func flood() throws {
+  @Test func `is asked for as often as frames are shown; whoever asks without end waits, and nobody else does`() throws
+  {
     let bench = try Bench([FakeOutput("A"), FakeOutput("B")])
     let (good, hasty) = (try bench.client("good"), try bench.client("hasty"))
     try good.makeBuffer(1)
@@ -85,8 +83,10 @@ struct ImportTests {
     #expect(all, "\(answers) of 100 answered")
   }
 
-  @Test("is no dma-buf where another file is called one: asking that for its size could wait for whoever serves it")
-  func noDMABuf() throws {
+  @Test
+  func `is no dma-buf where another file is called one: asking that for its size could wait for whoever serves it`()
+    throws
+  {
     let bench = try Bench()
     let client = try bench.client()
     let layout = try #require(FrameLayout(width: 64, height: 48, strideBytes: 256, format: .xrgb8888))
@@ -103,8 +103,7 @@ struct ImportTests {
     #expect(error.code == .refused && error.text == "the descriptor is no dma-buf")
   }
 
-  @Test("is taken where a host buffer would be composed as well")
-  func composedEitherWay() throws {
+  @Test func `is taken where a host buffer would be composed as well`() throws {
     let bench = try Bench([FakeOutput(fit: .compose("no mode of 64x48"))])
     let client = try bench.client()
     guard case .buffer? = try importPages(client).last else {

@@ -20,8 +20,7 @@ struct LateLatchTests {
     return try #require(sequence)
   }
 
-  @Test("a cursor that moves leaves the next vblank to a frame that comes after it")
-  func cursorBeforeFrame() throws {
+  @Test func `a cursor that moves leaves the next vblank to a frame that comes after it`() throws {
     let bench = try Bench(headless: [slow])
     let client = try bench.client()
     try client.makeBuffer(1)
@@ -35,8 +34,7 @@ struct LateLatchTests {
     #expect(try flip(of: 2, bench, client) == first + 1)
   }
 
-  @Test("a cursor that moves alone is on screen at the next vblank, by one commit")
-  func cursorAlone() throws {
+  @Test func `a cursor that moves alone is on screen at the next vblank, by one commit`() throws {
     let bench = try Bench(headless: [slow])
     let client = try bench.client()
     try client.makeBuffer(1)
@@ -51,8 +49,7 @@ struct LateLatchTests {
     #expect(try client.statusOutput().contains("\"commits\":2"))
   }
 
-  @Test("a frame on an idle screen is committed at once, and one after a flip as well")
-  func atOnce() throws {
+  @Test func `a frame on an idle screen is committed at once, and one after a flip as well`() throws {
     let bench = try Bench(headless: [slow])
     let client = try bench.client()
     try client.makeBuffer(1)
@@ -64,8 +61,7 @@ struct LateLatchTests {
     #expect(try client.statusOutput().contains("\"commits\":2"))
   }
 
-  @Test("an idle output wakes nobody")
-  func idle() throws {
+  @Test func `an idle output wakes nobody`() throws {
     let bench = try Bench(headless: [DisplayMode(width: 64, height: 48, refreshMillihertz: 200_000)])
     let client = try bench.client()
     try client.makeBuffer(1)

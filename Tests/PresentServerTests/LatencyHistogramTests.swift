@@ -3,8 +3,7 @@ import Testing
 @testable import PresentServer
 
 struct LatencyHistogramTests {
-  @Test("percentiles are within a bucket of the truth")
-  func percentiles() {
+  @Test func `percentiles are within a bucket of the truth`() {
     var histogram = LatencyHistogram()
     for value in UInt64(1)...1000 { histogram.add(value * 1000) }
     for (percent, truth) in [(50.0, 500_000.0), (90, 900_000), (99, 990_000)] {
@@ -14,8 +13,7 @@ struct LatencyHistogramTests {
     #expect(histogram.count == 1000)
   }
 
-  @Test("nothing, zero and for ever have places too")
-  func limits() {
+  @Test func `nothing, zero and for ever have places too`() {
     var histogram = LatencyHistogram()
     #expect(histogram.percentile(50) == 0)
     histogram.add(0)

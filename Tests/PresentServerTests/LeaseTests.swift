@@ -51,8 +51,10 @@ struct LeaseTests {
     return try bench.output.shown?.buffer?.mapped().color(0, 0)
   }
 
-  @Test("the VM's picture gives way, the VM goes on slowly, and its newest frame is shown when the lessee has gone")
-  func thereAndBack() throws {
+  @Test
+  func `the VM's picture gives way, the VM goes on slowly, and its newest frame is shown when the lessee has gone`()
+    throws
+  {
     let (bench, clients) = try stage(["web"])
     let player = try tool(bench)
 
@@ -80,8 +82,7 @@ struct LeaseTests {
     #expect(!clients[0].isEnded)
   }
 
-  @Test("a commit that is under way ends before the output is cleared")
-  func commitUnderWay() throws {
+  @Test func `a commit that is under way ends before the output is cleared`() throws {
     let (bench, clients) = try stage(["web"])
     let player = try tool(bench)
     try clients[0].present(2, 2)
@@ -94,8 +95,8 @@ struct LeaseTests {
     #expect(try player.messages() == [leased])
   }
 
-  @Test("an output that is dark comes back dark, and shows its VM when it is turned on", arguments: ["blank", "off"])
-  func dark(power: String) throws {
+  @Test(arguments: ["blank", "off"])
+  func `an output that is dark comes back dark, and shows its VM when it is turned on`(power: String) throws {
     let (bench, _) = try stage(["web"])
     try bench.server?.apply("[outputs]\npower = \"\(power)\"")
     let darkness: UInt32? = power == "blank" ? 0 : nil
@@ -113,8 +114,8 @@ struct LeaseTests {
     #expect(try bench.run { try shown(bench) == 1 })
   }
 
-  @Test("an output that is turned off while it is leased is off when the lessee has gone, and not before")
-  func offMeanwhile() throws {
+  @Test func `an output that is turned off while it is leased is off when the lessee has gone, and not before`() throws
+  {
     let (bench, _) = try stage(["web"])
     let player = try tool(bench)
     _ = try lease(player)
@@ -130,8 +131,7 @@ struct LeaseTests {
     #expect(try bench.run { try shown(bench) == nil })
   }
 
-  @Test("the time of a lease does not count as idle")
-  func idleMeanwhile() throws {
+  @Test func `the time of a lease does not count as idle`() throws {
     let (bench, _) = try stage(["web"], "idle-off = 2")
     let player = try tool(bench)
     _ = try lease(player)
@@ -145,8 +145,7 @@ struct LeaseTests {
     #expect(try bench.run { try shown(bench) == nil }, "two seconds later")
   }
 
-  @Test("whoever had the focus has it again, not who waited longest")
-  func focusComesBack() throws {
+  @Test func `whoever had the focus has it again, not who waited longest`() throws {
     let (bench, _) = try stage(["a", "b", "c"], "layout = \"focus\"")
     try bench.server?.apply("focus = \"b\"")
     #expect(try bench.run { try shown(bench) == 2 })
@@ -160,8 +159,7 @@ struct LeaseTests {
     #expect(try shown(bench) == 2)
   }
 
-  @Test("the longest hold ends a lease while a VM waits, and the lessee is told why")
-  func maximumHold() throws {
+  @Test func `the longest hold ends a lease while a VM waits, and the lessee is told why`() throws {
     let (bench, _) = try stage(["web"], "max-hold = 1")
     let player = try tool(bench)
     _ = try lease(player)
@@ -177,8 +175,7 @@ struct LeaseTests {
     #expect(try shown(bench) == 1)
   }
 
-  @Test("a second lessee waits for the first, and has the output before VMs")
-  func queue() throws {
+  @Test func `a second lessee waits for the first, and has the output before VMs`() throws {
     let (bench, _) = try stage(["web"])
     let (first, second) = (try tool(bench, "first"), try tool(bench, "second"))
     _ = try lease(first)
@@ -194,8 +191,8 @@ struct LeaseTests {
     #expect(try bench.run { try shown(bench) == 1 })
   }
 
-  @Test("the host takes a lease back by command, by the focus, and by forbidding it", arguments: 0..<4)
-  func takenBack(way: Int) throws {
+  @Test(arguments: 0..<4)
+  func `the host takes a lease back by command, by the focus, and by forbidding it`(way: Int) throws {
     let (bench, _) = try stage(["web"])
     let player = try tool(bench)
     _ = try lease(player)
@@ -213,8 +210,7 @@ struct LeaseTests {
     #expect(!player.isEnded)
   }
 
-  @Test("a lessee that closes its device is told so, and may ask again")
-  func givenBack() throws {
+  @Test func `a lessee that closes its device is told so, and may ask again`() throws {
     let (bench, _) = try stage(["web"])
     let player = try tool(bench)
     for _ in 0..<2 {
@@ -228,8 +224,7 @@ struct LeaseTests {
     }
   }
 
-  @Test("the picture of a VM that left meanwhile does not come back")
-  func vmLeaves() throws {
+  @Test func `the picture of a VM that left meanwhile does not come back`() throws {
     let (bench, clients) = try stage(["web"])
     let player = try tool(bench)
     _ = try lease(player)
@@ -245,8 +240,7 @@ struct LeaseTests {
     #expect(bench.output.shown?.buffer == nil)
   }
 
-  @Test("a monitor that is unplugged and plugged in again leaves the lease as it is")
-  func hotplug() throws {
+  @Test func `a monitor that is unplugged and plugged in again leaves the lease as it is`() throws {
     let (bench, clients) = try stage(["web"])
     let player = try tool(bench)
     _ = try lease(player)
@@ -266,8 +260,7 @@ struct LeaseTests {
     #expect(try bench.run { try shown(bench) == 9 })
   }
 
-  @Test("what cannot be leased is refused with what can be done")
-  func refusals() throws {
+  @Test func `what cannot be leased is refused with what can be done`() throws {
     let bench = try Bench([FakeOutput("fake-0"), FakeOutput("fake-1")])
     bench.outputs[0].isLeasable = true
     let player = try tool(bench)
@@ -295,8 +288,7 @@ struct LeaseTests {
       ])
   }
 
-  @Test("users and groups are let in by number; a further group counts like the main one")
-  func policy() throws {
+  @Test func `users and groups are let in by number; a further group counts like the main one`() throws {
     func refusal(_ setting: String, uid: UInt32, gid: UInt32 = 100, groups: [UInt32] = []) throws -> String? {
       try LeasePolicy(setting: setting, 1)
         .objection(to: PeerCredentials(pid: 1, uid: uid, gid: gid), groups: groups, output: "DP-1")
@@ -315,8 +307,9 @@ struct LeaseTests {
     #expect(try LeasePolicy(setting: "gid 44,uid 1", 1).text == "uid 1, gid 44")
   }
 
-  @Test("lessees count among those that an output has room for; who comes too late waits until one has gone")
-  func fullOutput() throws {
+  @Test func `lessees count among those that an output has room for; who comes too late waits until one has gone`()
+    throws
+  {
     let (bench, clients) = try stage((0..<63).map { "vm\($0)" }, "layout = \"focus\"")
     let player = try tool(bench)
     #expect(try lease(player) == [])

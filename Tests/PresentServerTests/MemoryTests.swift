@@ -19,8 +19,7 @@ struct MemoryTests {
     return bench
   }
 
-  @Test("a request for more than there is waits, and is answered when a buffer is destroyed")
-  func waits() throws {
+  @Test func `a request for more than there is waits, and is answered when a buffer is destroyed`() throws {
     let bench = try bench(pictures: 2, each: 1)
     let clients = try (0..<3).map { try bench.client("vm\($0)") }
     try clients[0].makeBuffer(1)
@@ -34,8 +33,7 @@ struct MemoryTests {
     #expect(clients[2].mapped[1] != nil)
   }
 
-  @Test("a client that wants to is told at once, and loses nothing by it")
-  func toldAtOnce() throws {
+  @Test func `a client that wants to is told at once, and loses nothing by it`() throws {
     let bench = try bench(pictures: 1, each: 1)
     let clients = try (0..<2).map { try bench.client("vm\($0)") }
     try clients[0].makeBuffer(1)
@@ -48,8 +46,7 @@ struct MemoryTests {
     #expect(try clients[1].ask(1, request: 10, waits: false).buffers == [1])
   }
 
-  @Test("more than a client's own maximum is refused at once, whatever is free")
-  func ownMaximum() throws {
+  @Test func `more than a client's own maximum is refused at once, whatever is free`() throws {
     let bench = try bench(pictures: 10, each: 10, "[vm.small]\nmax-memory = \"8K\"")
     let small = try bench.client("small")
     let text = "12288 bytes more than the 0 held would exceed the limit of 8192 bytes"
@@ -57,8 +54,7 @@ struct MemoryTests {
       try small.ask(1, request: 9) == [.error(ErrorMessage(code: .noMemory, text: text), request: 9)])
   }
 
-  @Test("two clients that want both of two pictures have them one after the other, and never one each")
-  func noDeadlock() throws {
+  @Test func `two clients that want both of two pictures have them one after the other, and never one each`() throws {
     let bench = try bench(pictures: 2, each: 2)
     let clients = try (0..<2).map { try bench.client("vm\($0)") }
     try clients[0].makeBuffer(1)
@@ -71,8 +67,7 @@ struct MemoryTests {
     #expect(told.refusals.map(\.code) == [.stale] || told.buffers == [2])
   }
 
-  @Test("memory that a client loses with its output is given to who waits before the daemon sleeps")
-  func lostWithOutput() throws {
+  @Test func `memory that a client loses with its output is given to who waits before the daemon sleeps`() throws {
     let bench = try bench(pictures: 2, each: 2)
     let names = ["shown", "second", "third"]
     let clients = try names.map { try bench.client($0) }
@@ -90,8 +85,7 @@ struct MemoryTests {
     #expect(answers.buffers == [1])
   }
 
-  @Test("what is destroyed while on screen is given to who waits after it has left")
-  func onScreen() throws {
+  @Test func `what is destroyed while on screen is given to who waits after it has left`() throws {
     let bench = try bench(pictures: 2, each: 2)
     let (shown, other) = (try bench.client("shown"), try bench.client("other"))
     try shown.makeBuffer(1)
@@ -113,8 +107,7 @@ struct MemoryTests {
     #expect(try other.ask(2, request: 10).buffers == [2])
   }
 
-  @Test("a request that is taken back is answered, and the next one goes on")
-  func takenBack() throws {
+  @Test func `a request that is taken back is answered, and the next one goes on`() throws {
     let bench = try bench(pictures: 3, each: 3, "selection = \"fifo\"")
     let clients = try (0..<3).map { try bench.client("vm\($0)") }
     try clients[0].makeBuffer(1)
@@ -127,10 +120,8 @@ struct MemoryTests {
     #expect(try clients[2].messages().contains { if case .buffer = $0 { true } else { false } })
   }
 
-  @Test(
-    "whom freed memory goes to is the selection's choice",
-    arguments: [("fifo", 1), ("recentUse", 3), ("bestFit", 2)])
-  func selection(name: String, winner: Int) throws {
+  @Test(arguments: [("fifo", 1), ("recentUse", 3), ("bestFit", 2)])
+  func `whom freed memory goes to is the selection's choice`(name: String, winner: Int) throws {
     let bench = try bench(pictures: 6, each: 6, "selection = \"\(name)\"")
     let clients = try (0..<4).map { try bench.client("vm\($0)", outputs: $0 == 0 ? ["fake-0"] : []) }
     try clients[0].makeBuffer(1, 64, 48 * 6)
@@ -142,8 +133,7 @@ struct MemoryTests {
     #expect(served == [winner])
   }
 
-  @Test("a scanout that moves ends the waiting for its last generation")
-  func moves() throws {
+  @Test func `a scanout that moves ends the waiting for its last generation`() throws {
     let bench = try bench(pictures: 1, each: 1)
     let clients = try (0..<2).map { try bench.client("vm\($0)") }
     try clients[0].makeBuffer(1)
@@ -155,8 +145,7 @@ struct MemoryTests {
     #expect(try clients[1].ask(1, request: 10).buffers == [1])
   }
 
-  @Test("imported memory waits too where the host counts it")
-  func imports() throws {
+  @Test func `imported memory waits too where the host counts it`() throws {
     let bench = try bench(pictures: 1, each: 1, "imports = \"counted\"")
     let clients = try (0..<2).map { try bench.client("vm\($0)") }
     let list = try ImportRanges.list([ImportRanges.Entry(descriptor: 0, offset: 0, byteCount: 3 * pageByteCount)])
@@ -176,8 +165,7 @@ struct MemoryTests {
     #expect(try clients[1].messages().buffers == [5])
   }
 
-  @Test("settings that would break what is held or promised are refused with what could be")
-  func impossibleSettings() throws {
+  @Test func `settings that would break what is held or promised are refused with what could be`() throws {
     let bench = try bench(pictures: 4, each: 1)
     let clients = try (0..<3).map { try bench.client("vm\($0)") }
     for client in clients { try client.makeBuffer(1) }
@@ -197,8 +185,8 @@ struct MemoryTests {
     #expect(refusal("[memory]\nselection = \"luck\"").contains("there is no selection luck; there are: fifo, bestFit"))
   }
 
-  @Test("random clients never hold more than there is, and everybody is answered in the end", arguments: 0..<12)
-  func random(seed: Int) throws {
+  @Test(arguments: 0..<12)
+  func `random clients never hold more than there is, and everybody is answered in the end`(seed: Int) throws {
     var random = SeededGenerator(seed: UInt64(seed))
     let selections = ["fifo", "bestFit", "recentUse", "random", "agingBestFit"]
     let bench = try bench(pictures: 9, each: 4, "selection = \"\(selections[seed % 5])\"")

@@ -6,16 +6,15 @@ import Testing
 struct MessagePaceTests {
   private static let second: UInt64 = 1_000_000_000
 
-  @Test("a buffer for every frame of 144 Hz is never held back")
-  func oneForEachFrame() {
+  @Test func `a buffer for every frame of 144 Hz is never held back`() {
     var pace = MessagePace.imports
     for frame in UInt64(0)..<10_000 {
       #expect(pace.pause(at: MessagePaceTests.second + frame * MessagePaceTests.second / 144) == nil)
     }
   }
 
-  @Test("a flood gets its burst, then the average", arguments: [(MessagePace.frames, 2000, 200), (.imports, 256, 64)])
-  func flood(pace: MessagePace, perSecond: Int, burst: Int) {
+  @Test(arguments: [(MessagePace.frames, 2000, 200), (.imports, 256, 64)])
+  func `a flood gets its burst, then the average`(pace: MessagePace, perSecond: Int, burst: Int) {
     var pace = pace
     let start = 5 * MessagePaceTests.second
     var (now, count) = (start, 0)

@@ -17,8 +17,7 @@ struct MoveTests {
     return try output.shown?.buffer?.mapped().color(0, 0)
   }
 
-  @Test("two VMs change places, and back, while both run")
-  func swap() throws {
+  @Test func `two VMs change places, and back, while both run`() throws {
     let bench = try Bench([FakeOutput("fake-0"), FakeOutput("fake-1")])
     let (web, db) = (try bench.client("web"), try bench.client("db"))
     for (frame, vm, places) in [(1, "db", ("fake-1", "fake-0")), (2, "web", ("fake-0", "fake-1"))] {
@@ -33,8 +32,7 @@ struct MoveTests {
     #expect(!web.isEnded && !db.isEnded)
   }
 
-  @Test("with one screen the VM that had it is parked, its frames are paced there, and it comes back")
-  func oneScreen() throws {
+  @Test func `with one screen the VM that had it is parked, its frames are paced there, and it comes back`() throws {
     let bench = try Bench()
     let (web, db) = (try bench.client("web"), try bench.client("db"))
     #expect(db.outputs[0]?.parked == true)
@@ -57,8 +55,7 @@ struct MoveTests {
     #expect(try bench.run { try shown(bench.output) == 0x12 })
   }
 
-  @Test("the host's word goes before what a VM wishes when it comes")
-  func later() throws {
+  @Test func `the host's word goes before what a VM wishes when it comes`() throws {
     let bench = try Bench([FakeOutput("fake-0"), FakeOutput("fake-1")])
     try bench.server?.apply("[vm.db]\noutputs = \"fake-1, fake-0\"")
     let db = try bench.client("db", scanouts: 2, outputs: ["fake-0", "fake-1"])
@@ -70,8 +67,7 @@ struct MoveTests {
     #expect(db.outputs[1]?.name == "fake-1")
   }
 
-  @Test("an output that is not there is refused, and nobody moves")
-  func unknown() throws {
+  @Test func `an output that is not there is refused, and nobody moves`() throws {
     let bench = try Bench()
     let web = try bench.client("web")
     var told: [String] = []

@@ -39,8 +39,9 @@ struct PlaneTests {
     }
   }
 
-  @Test("a tile on a plane of its own is copied no more, and its frames leave the other tiles' picture alone")
-  func noCopies() throws {
+  @Test func `a tile on a plane of its own is copied no more, and its frames leave the other tiles' picture alone`()
+    throws
+  {
     let (bench, clients) = try stage(2)
     for frame: UInt64 in 1...4 { try play(bench, clients, frame: frame) }
     let before = try copiedBytes(clients[0])
@@ -58,8 +59,7 @@ struct PlaneTests {
     #expect(bench.output.overlayQuestions <= 2, "what the hardware said is remembered")
   }
 
-  @Test("where planes run out, the rest is copied")
-  func tooFew() throws {
+  @Test func `where planes run out, the rest is copied`() throws {
     let (bench, clients) = try stage(1)
     for frame: UInt64 in 1...8 { try play(bench, clients, frame: frame) }
     #expect(bench.output.commits.last?.frame.overlays.count == 1)
@@ -69,8 +69,9 @@ struct PlaneTests {
     #expect(zip(before, after).count { $0 < $1 } == 1)
   }
 
-  @Test("a plane that the hardware refuses in the test is not asked for again at once, and the tile is copied")
-  func refusedInTest() throws {
+  @Test func `a plane that the hardware refuses in the test is not asked for again at once, and the tile is copied`()
+    throws
+  {
     let (bench, clients) = try stage(1)
     bench.output.acceptsOverlays = { $0.isEmpty }
     for frame: UInt64 in 1...10 { try play(bench, clients, frame: frame) }
@@ -78,8 +79,9 @@ struct PlaneTests {
     #expect((1...4).contains(bench.output.overlayQuestions))
   }
 
-  @Test("a real commit that is refused after the test is made again at once, with copies; no frame is lost")
-  func refusedInEarnest() throws {
+  @Test func `a real commit that is refused after the test is made again at once, with copies; no frame is lost`()
+    throws
+  {
     let (bench, clients) = try stage(2)
     for frame: UInt64 in 1...4 { try play(bench, clients, frame: frame) }
     bench.output.refusals = [.rejected("no bandwidth")]
@@ -102,8 +104,7 @@ struct PlaneTests {
     #expect(first.frame.overlays.isEmpty)
   }
 
-  @Test("a larger picture on a plane is cut at its tile's edges")
-  func cropped() throws {
+  @Test func `a larger picture on a plane is cut at its tile's edges`() throws {
     let bench = try Bench()
     bench.output.overlayCount = 1
     try bench.server?.apply("[outputs]\nlayout = \"tile a=8,4,16x20\"")
@@ -121,8 +122,7 @@ struct PlaneTests {
     #expect((overlay.x, overlay.y) == (8, 4))
   }
 
-  @Test("a VM whose cursor comes is copied again, the cursor over its picture")
-  func cursor() throws {
+  @Test func `a VM whose cursor comes is copied again, the cursor over its picture`() throws {
     let (bench, clients) = try stage(2)
     for client in clients {
       for id: UInt32 in 1...2 { client.mapped[id]?.fill(0x12_3456) }
@@ -143,8 +143,7 @@ struct PlaneTests {
     #expect(shown.color(31, 40) == 0xff_ffff)
   }
 
-  @Test("another layout, and the exclusive policy, take the planes away")
-  func givenBack() throws {
+  @Test func `another layout, and the exclusive policy, take the planes away`() throws {
     let (bench, clients) = try stage(2)
     for frame: UInt64 in 1...4 { try play(bench, clients, frame: frame) }
     try bench.server?.apply("[outputs]\npolicy = \"exclusive\"")

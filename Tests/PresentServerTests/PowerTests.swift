@@ -24,8 +24,7 @@ struct PowerTests {
     messages.compactMap { if case .frameDone(let done) = $0 { done.outcome } else { nil } }
   }
 
-  @Test("off is one commit of nothing, frames go on unseen, and on is one commit of the newest frame")
-  func offAndOn() throws {
+  @Test func `off is one commit of nothing, frames go on unseen, and on is one commit of the newest frame`() throws {
     let bench = try Bench()
     let client = try shown(bench)
     try bench.server?.apply("[output.fake-0]\npower = \"off\"")
@@ -53,8 +52,8 @@ struct PowerTests {
     #expect(client.generation() == 1)
   }
 
-  @Test("a picture that has not changed comes back as it was", arguments: ["blank", "off"])
-  func unchanged(power: String) throws {
+  @Test(arguments: ["blank", "off"])
+  func `a picture that has not changed comes back as it was`(power: String) throws {
     let bench = try Bench()
     let client = try shown(bench)
     try client.makeBuffer(9, usage: .cursor).fill(0xff12_3456)
@@ -78,8 +77,7 @@ struct PowerTests {
     #expect(bench.output.shown?.cursor.map { [$0.x, $0.y] } == [20, 10])
   }
 
-  @Test("tiles come back together, each with its newest frame")
-  func tiles() throws {
+  @Test func `tiles come back together, each with its newest frame`() throws {
     let bench = try Bench()
     try bench.server?.apply("[outputs]\nlayout = \"tile 2x1\"")
     let source = Rect(width: 32, height: 48)
@@ -111,8 +109,9 @@ struct PowerTests {
     for y in 0..<48 { for x in 0..<64 { #expect(picture.color(x, y) == (x < 32 ? 1 : 18)) } }
   }
 
-  @Test("an idle output goes blank, then off, and the next frame or cursor move brings it back with one commit")
-  func idle() throws {
+  @Test func `an idle output goes blank, then off, and the next frame or cursor move brings it back with one commit`()
+    throws
+  {
     let bench = try Bench()
     try bench.server?.apply("[outputs]\nidle-blank = 1\nidle-off = 2")
     let client = try shown(bench)
@@ -141,8 +140,10 @@ struct PowerTests {
     }
   }
 
-  @Test("what was turned off by command stays off whatever its VMs show, and one that idles is not lit up by a command")
-  func commandHolds() throws {
+  @Test
+  func `what was turned off by command stays off whatever its VMs show, and one that idles is not lit up by a command`()
+    throws
+  {
     let bench = try Bench()
     try bench.server?.apply("[outputs]\nidle-blank = 1")
     let client = try shown(bench)
@@ -160,8 +161,7 @@ struct PowerTests {
     #expect(try color(bench) == 9)
   }
 
-  @Test("a monitor that sleeps because its guest turned its head off is not lit up by going blank")
-  func darkStaysDark() throws {
+  @Test func `a monitor that sleeps because its guest turned its head off is not lit up by going blank`() throws {
     let bench = try Bench()
     let client = try shown(bench)
     try client.send(.disable(scanout: 0))
@@ -177,8 +177,7 @@ struct PowerTests {
     #expect(try color(bench) == 8)
   }
 
-  @Test("what is no power or no time is refused with its line, and nothing changes")
-  func refused() throws {
+  @Test func `what is no power or no time is refused with its line, and nothing changes`() throws {
     let bench = try Bench()
     var told: [String] = []
     for text in ["power = \"dim\"", "idle-off = 90000", "idle-blank = \"soon\""] {

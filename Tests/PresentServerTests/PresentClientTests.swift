@@ -49,8 +49,7 @@ struct PresentClientTests {
     PresentFrame(scanout: 0, frame: number, bufferID: id, source: Rect(width: 64, height: 48), path: .copy)
   }
 
-  @Test("shows frames and hears of flips and releases; tools see them")
-  func frames() throws {
+  @Test func `shows frames and hears of flips and releases; tools see them`() throws {
     let folder = try TemporaryFolder()
     let path = "\(folder.path)/framepathd.sock"
     let server = try ServerThread(path: path)
@@ -82,8 +81,7 @@ struct PresentClientTests {
     try server.stop()
   }
 
-  @Test("a frame of own pages is shown without a copy")
-  func imported() throws {
+  @Test func `a frame of own pages is shown without a copy`() throws {
     let folder = try TemporaryFolder()
     let path = "\(folder.path)/framepathd.sock"
     let server = try ServerThread(path: path)
@@ -113,8 +111,7 @@ struct PresentClientTests {
     try server.stop()
   }
 
-  @Test("starts without a daemon, finds it, loses it, and finds the next one")
-  func reconnects() throws {
+  @Test func `starts without a daemon, finds it, loses it, and finds the next one`() throws {
     let folder = try TemporaryFolder()
     let path = "\(folder.path)/framepathd.sock"
     let listener = try Listener(path)
@@ -139,8 +136,7 @@ struct PresentClientTests {
     listener.client.stop()
   }
 
-  @Test("costs nothing while nothing happens")
-  func idle() throws {
+  @Test func `costs nothing while nothing happens`() throws {
     let folder = try TemporaryFolder()
     let path = "\(folder.path)/framepathd.sock"
     let server = try ServerThread(path: path)
@@ -208,8 +204,7 @@ struct StrangeDaemonTests {
       scanout: 0, frame: number, bufferID: id, source: Rect(width: 64, height: 48), damage: damage, path: .copy)
   }
 
-  @Test("a daemon that does not answer costs 250 ms, and its late buffer is destroyed")
-  func silent() throws {
+  @Test func `a daemon that does not answer costs 250 ms, and its late buffer is destroyed`() throws {
     let daemon = try ScriptedDaemon()
     let start = monotonicNanoseconds()
     #expect(throws: PresentClientError.timedOut) { try make(daemon) }
@@ -225,8 +220,7 @@ struct StrangeDaemonTests {
     }
   }
 
-  @Test("messages that come before an answer are delivered later, in order, by the loop")
-  func deferred() throws {
+  @Test func `messages that come before an answer are delivered later, in order, by the loop`() throws {
     let daemon = try ScriptedDaemon()
     daemon.listener.forget()
     for frame: UInt64 in 1...3 { try daemon.send(.frameDone(FrameDone(scanout: 0, frame: frame, outcome: .flipped))) }
@@ -237,8 +231,7 @@ struct StrangeDaemonTests {
     #expect(try daemon.listener.wait { _ in daemon.listener.flippedFrames == [1, 2, 3, 4] })
   }
 
-  @Test("a daemon that does not read blocks nobody: the newest frame waits, the others are superseded")
-  func hung() throws {
+  @Test func `a daemon that does not read blocks nobody: the newest frame waits, the others are superseded`() throws {
     let daemon = try ScriptedDaemon()
     try daemon.answerBuffer(1, request: 1)
     try daemon.answerBuffer(2, request: 2)
@@ -271,8 +264,7 @@ struct StrangeDaemonTests {
     #expect(superseded + frames.count == 5000)
   }
 
-  @Test("a release that crossed a newer present of its buffer is not delivered")
-  func crossing() throws {
+  @Test func `a release that crossed a newer present of its buffer is not delivered`() throws {
     let daemon = try ScriptedDaemon()
     try daemon.answerBuffer(1, request: 1)
     let buffer = try make(daemon)
@@ -288,8 +280,7 @@ struct StrangeDaemonTests {
     }
   }
 
-  @Test("a new generation loses the scanout's buffers")
-  func generation() throws {
+  @Test func `a new generation loses the scanout's buffers`() throws {
     let daemon = try ScriptedDaemon()
     try daemon.answerBuffer(1, request: 1)
     let buffer = try make(daemon)
@@ -304,8 +295,7 @@ struct StrangeDaemonTests {
     #expect(!daemon.listener.client.present(frame(1, buffer.id)))
   }
 
-  @Test("nonsense from the daemon ends the connection, and the next one is tried")
-  func nonsense() throws {
+  @Test func `nonsense from the daemon ends the connection, and the next one is tried`() throws {
     let daemon = try ScriptedDaemon()
     _ = try daemon.connection.send(ClientMessage.status(request: 1))
     #expect(try daemon.listener.wait { $0.contains(where: isLost) })

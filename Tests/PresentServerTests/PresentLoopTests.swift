@@ -7,8 +7,7 @@ import Testing
 
 @Suite("The present loop")
 struct PresentLoopTests {
-  @Test("present, flip, release: in that order, and the replaced buffer only after the flip")
-  func order() throws {
+  @Test func `present, flip, release: in that order, and the replaced buffer only after the flip`() throws {
     let bench = try Bench()
     let client = try bench.client()
     try client.makeBuffer(1)
@@ -24,8 +23,7 @@ struct PresentLoopTests {
     #expect(try client.messages() == [done(2, .flipped, 102), released(1, 1)])
   }
 
-  @Test("the newest frame waits; what it replaces is superseded and its damage kept")
-  func mailbox() throws {
+  @Test func `the newest frame waits; what it replaces is superseded and its damage kept`() throws {
     let bench = try Bench()
     let client = try bench.client()
     for id: UInt32 in 1...3 { try client.makeBuffer(id) }
@@ -44,8 +42,7 @@ struct PresentLoopTests {
     #expect(try client.messages() == [done(3, .flipped, 102), released(1, 1)])
   }
 
-  @Test("the buffer on screen may be presented again; it is released when really replaced")
-  func frontBuffer() throws {
+  @Test func `the buffer on screen may be presented again; it is released when really replaced`() throws {
     let bench = try Bench()
     let client = try bench.client()
     try client.makeBuffer(1)
@@ -62,8 +59,7 @@ struct PresentLoopTests {
     #expect(try client.messages() == [done(3, .flipped, 103), done(4, .flipped, 104), released(1, 3)])
   }
 
-  @Test("cursor moves need no frame, and make one commit per vblank")
-  func cursor() throws {
+  @Test func `cursor moves need no frame, and make one commit per vblank`() throws {
     let bench = try Bench()
     let client = try bench.client()
     try client.makeBuffer(1)
@@ -88,8 +84,7 @@ struct PresentLoopTests {
     #expect(try client.messages() == [done(1, .flipped, 101), released(9, 0)])
   }
 
-  @Test("a centred picture's cursor goes with it")
-  func centred() throws {
+  @Test func `a centred picture's cursor goes with it`() throws {
     let bench = try Bench([FakeOutput(fit: .centered(x: 10, y: 5))])
     let client = try bench.client()
     try client.makeBuffer(1, 32, 24)
@@ -100,8 +95,7 @@ struct PresentLoopTests {
     #expect(bench.output.commits[0].frame.cursor?.y == 8)
   }
 
-  @Test("disabling blanks once, and supersedes what waits")
-  func disable() throws {
+  @Test func `disabling blanks once, and supersedes what waits`() throws {
     let bench = try Bench()
     let client = try bench.client()
     try client.makeBuffer(1)
@@ -124,8 +118,7 @@ struct PresentLoopTests {
     #expect(bench.output.commits.count == 3)
   }
 
-  @Test("how a size fits is asked once, and again when the output has changed")
-  func fitIsRemembered() throws {
+  @Test func `how a size fits is asked once, and again when the output has changed`() throws {
     let bench = try Bench()
     let client = try bench.client()
     try client.makeBuffer(1)
@@ -141,8 +134,7 @@ struct PresentLoopTests {
     #expect(bench.output.fitQuestions == before + 2)
   }
 
-  @Test("a frame that the output refuses altogether is rejected, told once, and the next one is whole")
-  func rejected() throws {
+  @Test func `a frame that the output refuses altogether is rejected, told once, and the next one is whole`() throws {
     let bench = try Bench()
     let client = try bench.client()
     try client.makeBuffer(1)
@@ -159,8 +151,7 @@ struct PresentLoopTests {
     #expect(bench.output.commits[0].frame.damage.bounds == Rect(width: 64, height: 48))
   }
 
-  @Test("without change there is no commit, no timer and no wake-up")
-  func idle() throws {
+  @Test func `without change there is no commit, no timer and no wake-up`() throws {
     let bench = try Bench()
     let client = try bench.client()
     try client.makeBuffer(1)

@@ -91,8 +91,7 @@ private func released(_ frame: (slot: Int, frame: UInt64)) -> RegionEvent {
 
 @Suite("A client's region, served by the daemon")
 struct RegionFeedTests {
-  @Test("gets its header from the daemon, and the client is told")
-  func header() throws {
+  @Test func `gets its header from the daemon, and the client is told`() throws {
     let bench = try Bench()
     let box = try RegionClient(bench)
     #expect(try box.client.messages() == [.regionNews(scanout: 0)])
@@ -102,8 +101,10 @@ struct RegionFeedTests {
     #expect(box.guest.sharesClock)
   }
 
-  @Test("shows frames out of the ring, and gives flips and slots back through the other one, with one message a round")
-  func frames() throws {
+  @Test
+  func `shows frames out of the ring, and gives flips and slots back through the other one, with one message a round`()
+    throws
+  {
     let bench = try Bench()
     let box = try RegionClient(bench)
     try box.attach()
@@ -122,10 +123,10 @@ struct RegionFeedTests {
     #expect(status.contains(#""framesPresented":2,"framesFlipped":2"#))
   }
 
-  @Test(
-    "with a cap, and in a tile, a client that takes its slots in turn is paced by the screen and loses no frame",
-    arguments: [("[vm.box]\ncap = 30", 2), ("[vm.box]\ncap = 20", 3), ("[outputs]\nlayout = \"tile 2x1\"", 1)])
-  func paced(settings: String, least: UInt64) throws {
+  @Test(arguments: [("[vm.box]\ncap = 30", 2), ("[vm.box]\ncap = 20", 3), ("[outputs]\nlayout = \"tile 2x1\"", 1)])
+  func `with a cap, and in a tile, a client that takes its slots in turn is paced by the screen and loses no frame`(
+    settings: String, least: UInt64
+  ) throws {
     let bench = try Bench(headless: [DisplayMode(width: 64, height: 48, refreshMillihertz: 60_000)])
     try bench.server?.apply(settings)
     let box = try RegionClient(bench)
@@ -143,8 +144,7 @@ struct RegionFeedTests {
     #expect(zip(flips, flips.dropFirst()).dropFirst().allSatisfy { $1 - $0 >= least }, "\(flips)")
   }
 
-  @Test("raises the guest's doorbell where it was given one, and sends no message")
-  func guestDoorbell() throws {
+  @Test func `raises the guest's doorbell where it was given one, and sends no message`() throws {
     let bench = try Bench()
     let box = try RegionClient(bench, hasGuestDoorbell: true)
     try box.attach()
@@ -157,8 +157,7 @@ struct RegionFeedTests {
     #expect(try box.client.messages().isEmpty)
   }
 
-  @Test("loses no frame of a client that takes slots in turn: two are under way, the third waits")
-  func paced() throws {
+  @Test func `loses no frame of a client that takes slots in turn: two are under way, the third waits`() throws {
     let bench = try Bench()
     let box = try RegionClient(bench)
     try box.attach()
@@ -175,8 +174,7 @@ struct RegionFeedTests {
     }
   }
 
-  @Test("asks for no doorbell while a flip will wake the daemon anyway, and shows what came without one")
-  func quiet() throws {
+  @Test func `asks for no doorbell while a flip will wake the daemon anyway, and shows what came without one`() throws {
     let bench = try Bench()
     let box = try RegionClient(bench)
     try box.attach()
@@ -205,8 +203,7 @@ struct RegionFeedTests {
     #expect(box.guest.wantsDoorbell(), "nothing is under way")
   }
 
-  @Test("wants every doorbell where others share its output")
-  func sharedOutput() throws {
+  @Test func `wants every doorbell where others share its output`() throws {
     let bench = try Bench()
     try bench.server?.apply("[outputs]\nlayout = \"tile 2x1\"")
     let box = try RegionClient(bench)
@@ -217,8 +214,7 @@ struct RegionFeedTests {
     #expect(box.guest.wantsDoorbell())
   }
 
-  @Test("is polled where the guest does not ring")
-  func polled() throws {
+  @Test func `is polled where the guest does not ring`() throws {
     let bench = try Bench()
     let box = try RegionClient(bench)
     try box.attach([])
@@ -228,8 +224,7 @@ struct RegionFeedTests {
     #expect(try bench.run { bench.output.commits.count == 1 })
   }
 
-  @Test("shows the newest frame again where its scanout moves, and loses the others")
-  func moves() throws {
+  @Test func `shows the newest frame again where its scanout moves, and loses the others`() throws {
     let bench = try Bench()
     let box = try RegionClient(bench)
     try box.attach()
@@ -258,8 +253,7 @@ struct RegionFeedTests {
     #expect(box.newEvents() == [flipped(third, 104), released(second)])
   }
 
-  @Test("goes on with the next daemon connection where it was, and its guest notices nothing")
-  func takenOver() throws {
+  @Test func `goes on with the next daemon connection where it was, and its guest notices nothing`() throws {
     let bench = try Bench()
     let box = try RegionClient(bench)
     try box.attach()
@@ -285,8 +279,7 @@ struct RegionFeedTests {
     #expect(box.newEvents() == [flipped(third, 103)])
   }
 
-  @Test("that no output can show is refused frame by frame, and the slots come back")
-  func refused() throws {
+  @Test func `that no output can show is refused frame by frame, and the slots come back`() throws {
     let bench = try Bench()
     bench.output.importRefusal = .rejected("no /dev/udmabuf")
     let box = try RegionClient(bench)
@@ -298,8 +291,7 @@ struct RegionFeedTests {
     #expect(bench.output.commits.count == 1)
   }
 
-  @Test("must be sealed memory of its size with eventfds, else the client is told why and goes on")
-  func notARegion() throws {
+  @Test func `must be sealed memory of its size with eventfds, else the client is told why and goes on`() throws {
     let bench = try Bench()
     let client = try bench.client()
     let layout = try #require(RegionLayout(fittingFrameBytes: 4096, slotCount: 3))
@@ -324,8 +316,7 @@ struct RegionFeedTests {
     #expect(try client.messages() == [.regionNews(scanout: 0)])
   }
 
-  @Test("is one per scanout, and leaves no room for PRESENT")
-  func faults() throws {
+  @Test func `is one per scanout, and leaves no room for PRESENT`() throws {
     for isPresent in [true, false] {
       let bench = try Bench()
       let box = try RegionClient(bench)
@@ -344,8 +335,7 @@ struct RegionFeedTests {
     }
   }
 
-  @Test("whose guest rings without end is looked at 2000 times a second at most while there are others")
-  func hasty() throws {
+  @Test func `whose guest rings without end is looked at 2000 times a second at most while there are others`() throws {
     let bench = try Bench([FakeOutput("first"), FakeOutput("second")])
     let good = try bench.client("good", outputs: ["first"])
     let box = try RegionClient(bench)
@@ -365,8 +355,10 @@ struct RegionFeedTests {
     #expect(bench.output.commits.count == 1)
   }
 
-  @Test("that its output refuses frame by frame has some told at once, then two in a vblank, and goes on where it may")
-  func refusedWithoutEnd() throws {
+  @Test
+  func `that its output refuses frame by frame has some told at once, then two in a vblank, and goes on where it may`()
+    throws
+  {
     let bench = try Bench()
     bench.output.refusals = Array(repeating: .rejected("not today"), count: 1_000_000)
     let box = try RegionClient(bench)
@@ -389,8 +381,7 @@ struct RegionFeedTests {
       })
   }
 
-  @Test("whose entries are torn without end is looked at some 100 times a second at most")
-  func tornWithoutEnd() throws {
+  @Test func `whose entries are torn without end is looked at some 100 times a second at most`() throws {
     let bench = try Bench()
     let box = try RegionClient(bench)
     try box.attach()
@@ -418,8 +409,10 @@ struct RegionFeedTests {
   /// A picture of 64x48 pixels.
   private var picture: Int { 64 * 48 * 4 }
 
-  @Test("counts as imported memory where the host counts that: its client goes on with as many slots as it may have")
-  func limited() throws {
+  @Test
+  func `counts as imported memory where the host counts that: its client goes on with as many slots as it may have`()
+    throws
+  {
     let bench = try Bench()
     try bench.server?.apply("[memory]\nmax-per-vm = \(2 * picture)\nimports = \"counted\"")
     let box = try RegionClient(bench)
@@ -454,8 +447,7 @@ struct RegionFeedTests {
     #expect(box.newEvents() == [lost((third.slot, 5), .rejected(.noMemory))])
   }
 
-  @Test("has its memory when another client's has come back, and gives all back at the end")
-  func shared() throws {
+  @Test func `has its memory when another client's has come back, and gives all back at the end`() throws {
     let bench = try Bench([FakeOutput("first"), FakeOutput("second")])
     try bench.server?.apply(
       "[memory]\ncapacity = \(picture)\nmax-per-vm = \(picture)\noverhead = 0\nimports = \"counted\"")
@@ -485,8 +477,7 @@ struct RegionFeedTests {
     #expect(try observer.statusOutput().contains(#""bufferBytes":0,"bufferCapacityBytes":12288"#))
   }
 
-  @Test("costs nothing where imported memory is free")
-  func free() throws {
+  @Test func `costs nothing where imported memory is free`() throws {
     let bench = try Bench()
     try bench.server?.apply("[memory]\nmax-per-vm = 4096")
     let box = try RegionClient(bench)

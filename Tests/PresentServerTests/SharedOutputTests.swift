@@ -17,8 +17,7 @@ struct SharedOutputTests {
 
   private let tileSource = Rect(width: 32, height: 24)
 
-  @Test("four tiles hold their VMs' pixels and nobody else's, and one commit shows what is ready")
-  func tiles() throws {
+  @Test func `four tiles hold their VMs' pixels and nobody else's, and one commit shows what is ready`() throws {
     let bench = try Bench()
     try bench.server?.apply("[outputs]\nlayout = \"tile 2x2\"")
     let colors: [UInt32] = [0x11_0000, 0x00_2200, 0x00_0033, 0x44_4400]
@@ -47,8 +46,8 @@ struct SharedOutputTests {
     #expect(bench.output.commits.count <= before + 2)
   }
 
-  @Test("a picture larger than its tile is cropped at the tile's edge, a smaller one is centred in black")
-  func otherSizes() throws {
+  @Test func `a picture larger than its tile is cropped at the tile's edge, a smaller one is centred in black`() throws
+  {
     let bench = try Bench()
     try bench.server?.apply("[outputs]\nlayout = \"tile left=0,0,32x48 right=32,8,16x8\"")
     let (left, right) = (try bench.client("left"), try bench.client("right"))
@@ -67,8 +66,7 @@ struct SharedOutputTests {
     #expect(shown.color(63, 47) == 0)
   }
 
-  @Test("a VM that leaves leaves its tile black, and the grid grows for the others")
-  func leaving() throws {
+  @Test func `a VM that leaves leaves its tile black, and the grid grows for the others`() throws {
     let bench = try Bench()
     try bench.server?.apply("[outputs]\nlayout = \"tile\"")
     let one = try painter("one", bench, 0x12_3456)
@@ -90,8 +88,7 @@ struct SharedOutputTests {
     #expect(shown.color(32, 24) == 0x12_3456)
   }
 
-  @Test("tiles whose heads are all off turn the monitor off, and the first frame turns it on")
-  func allHeadsOff() throws {
+  @Test func `tiles whose heads are all off turn the monitor off, and the first frame turns it on`() throws {
     let bench = try Bench()
     try bench.server?.apply("[outputs]\nlayout = \"tile 2x1\"")
     let source = Rect(width: 32, height: 48)
@@ -120,8 +117,8 @@ struct SharedOutputTests {
     for y in 0..<48 { for x in 0..<64 { #expect(one.color(x, y) == (x < 32 ? 0x33_0044 : 0)) } }
   }
 
-  @Test("focus goes to another VM with the next commit, by its waiting frame and without a new generation")
-  func focus() throws {
+  @Test func `focus goes to another VM with the next commit, by its waiting frame and without a new generation`() throws
+  {
     let bench = try Bench()
     try bench.server?.apply("[outputs]\nlayout = \"focus\"")
     let (one, two) = (try bench.client("one"), try bench.client("two"))
@@ -146,8 +143,8 @@ struct SharedOutputTests {
     #expect(try bench.output.shown?.buffer?.mapped().color(5, 5) == 2)
   }
 
-  @Test("a VM that has the output alone sets its mode; while others wait for the focus, it keeps the mode")
-  func keptMode() throws {
+  @Test func `a VM that has the output alone sets its mode; while others wait for the focus, it keeps the mode`() throws
+  {
     let bench = try Bench()
     try bench.server?.apply("[outputs]\nlayout = \"focus\"")
     let one = try bench.client("one")
@@ -171,8 +168,7 @@ struct SharedOutputTests {
     #expect(bench.output.shown?.buffer != nil)
   }
 
-  @Test("a guest's mode of another rate is what frames are scheduled by from its flip on")
-  func rateOfAGuestsMode() throws {
+  @Test func `a guest's mode of another rate is what frames are scheduled by from its flip on`() throws {
     let bench = try Bench()
     let client = try bench.client("web")
     try client.makeBuffer(1)
@@ -186,8 +182,8 @@ struct SharedOutputTests {
     #expect(throws: Never.self) { try bench.server?.apply(promise) }
   }
 
-  @Test("another policy between two commits loses no frame", arguments: ["fifo", "roundRobin", "weightedFair", "sla"])
-  func policy(_ policy: String) throws {
+  @Test(arguments: ["fifo", "roundRobin", "weightedFair", "sla"])
+  func `another policy between two commits loses no frame`(_ policy: String) throws {
     let bench = try Bench()
     try bench.server?.apply("[outputs]\nlayout = \"tile 2x1\"")
     let clients = [try painter("a", bench, 1), try painter("b", bench, 2)]
@@ -203,8 +199,7 @@ struct SharedOutputTests {
     #expect(flips == 40)
   }
 
-  @Test("tiles that came while one VM had the output to itself are painted once they share it")
-  func tiledAfterExclusive() throws {
+  @Test func `tiles that came while one VM had the output to itself are painted once they share it`() throws {
     let bench = try Bench()
     try bench.server?.apply("[outputs]\nlayout = \"tile 2x1\"\npolicy = \"exclusive\"")
     let clients = [try painter("a", bench, 0x11_2233), try painter("b", bench, 0x44_5566)]
@@ -218,8 +213,7 @@ struct SharedOutputTests {
     #expect(shown.color(48, 24) == 0x44_5566)
   }
 
-  @Test("a promise is checked against the layout that comes with it, either way")
-  func promiseAndLayout() throws {
+  @Test func `a promise is checked against the layout that comes with it, either way`() throws {
     // A copy of 4K takes 8.3 ms: 60 of them a second are half of the time, two such VMs more than can be promised.
     let bench = try Bench([FakeOutput(width: 3840, height: 2160)])
     let clients = [try bench.client("a"), try bench.client("b")]
@@ -233,23 +227,23 @@ struct SharedOutputTests {
     #expect(clients.allSatisfy { !$0.isEnded })
   }
 
-  @Test(
-    "settings that cannot be are refused with their line and the reason, and change nothing",
-    arguments: [
-      ("[outputs]\n\npolicy = \"fastest\"", "line 3: there is no policy fastest; there are: fifo, roundRobin"),
-      ("[vm.web]\nweight = 0", "line 2: weight is a whole number from 1 to 10000"),
-      ("[output.fake-0]\nlayout = \"tile a=0,0,40x40 b=39,0,20x20\"", "line 2: a and b overlap"),
-      (
-        "[output.fake-0]\nlayout = \"tile a=60,0,5x5\"",
-        "line 2: the place of a is not inside the output's 64x48 pixels"
-      ),
-      ("[output.DP-9]\nlayout = \"tile\"", "line 2: there is no output DP-9; there are: fake-0"),
-      ("[vm.web]\nsla = 61", "line 2: 61 frames a second cannot be promised to web beside the others; the most is 60"),
-      ("focus = \"web\"", "line 1: there is no VM web on an output; there are: none"),
-      ("[outputs]\nlayout = \"tile\"\nlayout = \"focus\"", "line 3: layout is set twice"),
-      ("policy = fifo", "line 1: fifo is no number; texts stand in quotes"),
-    ])
-  func refused(_ text: String, _ reason: String) throws {
+  @Test(arguments: [
+    ("[outputs]\n\npolicy = \"fastest\"", "line 3: there is no policy fastest; there are: fifo, roundRobin"),
+    ("[vm.web]\nweight = 0", "line 2: weight is a whole number from 1 to 10000"),
+    ("[output.fake-0]\nlayout = \"tile a=0,0,40x40 b=39,0,20x20\"", "line 2: a and b overlap"),
+    (
+      "[output.fake-0]\nlayout = \"tile a=60,0,5x5\"",
+      "line 2: the place of a is not inside the output's 64x48 pixels"
+    ),
+    ("[output.DP-9]\nlayout = \"tile\"", "line 2: there is no output DP-9; there are: fake-0"),
+    ("[vm.web]\nsla = 61", "line 2: 61 frames a second cannot be promised to web beside the others; the most is 60"),
+    ("focus = \"web\"", "line 1: there is no VM web on an output; there are: none"),
+    ("[outputs]\nlayout = \"tile\"\nlayout = \"focus\"", "line 3: layout is set twice"),
+    ("policy = fifo", "line 1: fifo is no number; texts stand in quotes"),
+  ])
+  func `settings that cannot be are refused with their line and the reason, and change nothing`(
+    _ text: String, _ reason: String
+  ) throws {
     let bench = try Bench()
     var told = ""
     do { try bench.server?.apply("\(text)") } catch { told = "\(error)" }
@@ -258,8 +252,7 @@ struct SharedOutputTests {
     #expect(status.contains("\"layout\":\"single\",\"policy\":\"hybrid\""))
   }
 
-  @Test("CONTROL changes settings, or is refused with the reason")
-  func control() throws {
+  @Test func `CONTROL changes settings, or is refused with the reason`() throws {
     let bench = try Bench()
     let tool = try bench.client("tool", scanouts: 0)
     try tool.send(.control("[vm.web]\nweight = 200\nmax-memory = \"1K\"", request: 7))

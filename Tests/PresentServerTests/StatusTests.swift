@@ -9,8 +9,7 @@ import Testing
 
 @Suite("Status and snapshots")
 struct StatusTests {
-  @Test("the status has every promised key")
-  func keys() throws {
+  @Test func `the status has every promised key`() throws {
     let bench = try Bench([FakeOutput("A"), FakeOutput("B")])
     let client = try bench.client("quote\"back\\slash", scanouts: 2)
     try client.makeBuffer(1)
@@ -42,8 +41,7 @@ struct StatusTests {
     #expect(scanouts[0]["pathReason"] as? String == "the guest cannot be paced\n")
   }
 
-  @Test("a snapshot of a VM has the frame's size, its pixels and its cursor")
-  func vmSnapshot() throws {
+  @Test func `a snapshot of a VM has the frame's size, its pixels and its cursor`() throws {
     let bench = try Bench([FakeOutput(width: 128, height: 96, fit: .centered(x: 32, y: 24))])
     let client = try bench.client()
     let mapped = try client.makeBuffer(1, 70, 50, format: .rgbx8888)
@@ -71,8 +69,7 @@ struct StatusTests {
     #expect(whole.color(32 + 13, 24 + 24) == 0xaa_bb_cc)
   }
 
-  @Test("the hardware's own picture is preferred, and said to be it")
-  func writeback() throws {
+  @Test func `the hardware's own picture is preferred, and said to be it`() throws {
     let bench = try Bench()
     let client = try bench.client()
     let mine = try client.makeBuffer(1)
@@ -87,8 +84,7 @@ struct StatusTests {
     #expect(client.snapshot?.color(1, 1) == 0x777777)
   }
 
-  @Test("unknown VMs, scanouts and outputs are named with those that there are")
-  func unknown() throws {
+  @Test func `unknown VMs, scanouts and outputs are named with those that there are`() throws {
     let bench = try Bench()
     let client = try bench.client("web")
     for (subject, text) in [
@@ -101,8 +97,7 @@ struct StatusTests {
     }
   }
 
-  @Test("a second daemon on the same socket is told of the first; a dead one's file is replaced")
-  func secondDaemon() throws {
+  @Test func `a second daemon on the same socket is told of the first; a dead one's file is replaced`() throws {
     let bench = try Bench()
     #expect(throws: ServerError.socketTaken(path: bench.path, pid: currentProcessID())) {
       _ = try ServerSocket.open(bench.path)

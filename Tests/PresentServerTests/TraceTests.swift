@@ -16,8 +16,7 @@ struct TraceTests {
 
   private func number(_ frame: [String: Any], _ key: String) -> Int { frame[key] as? Int ?? -1 }
 
-  @Test("a frame's stages come one after the other")
-  func stages() throws {
+  @Test func `a frame's stages come one after the other`() throws {
     let bench = try Bench()
     let client = try bench.client()
     try client.makeBuffer(1)
@@ -38,8 +37,7 @@ struct TraceTests {
     #expect(number(frames[1], "releasedNanoseconds") == 0)
   }
 
-  @Test("a frame that was replaced says so")
-  func superseded() throws {
+  @Test func `a frame that was replaced says so`() throws {
     let bench = try Bench()
     let client = try bench.client()
     for buffer: UInt32 in 1...3 { try client.makeBuffer(buffer) }
@@ -50,8 +48,7 @@ struct TraceTests {
     #expect(outcomes.first == "flipped" && outcomes.last != "superseded")
   }
 
-  @Test("the last 512 frames are kept")
-  func ring() throws {
+  @Test func `the last 512 frames are kept`() throws {
     let bench = try Bench()
     let client = try bench.client()
     try client.makeBuffer(1)

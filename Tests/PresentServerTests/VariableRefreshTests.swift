@@ -44,8 +44,7 @@ struct VariableRefreshTests {
     return shown.keys.sorted().map { (given[$0] ?? 0, shown[$0] ?? 0) }
   }
 
-  @Test("a guest at 90 frames a second is shown at its own times, none dropped, none doubled")
-  func ninety() throws {
+  @Test func `a guest at 90 frames a second is shown at its own times, none dropped, none doubled`() throws {
     let bench = try bench("[outputs]\nvrr = \"single\"")
     let client = try bench.client()
     for id: UInt32 in 1...3 { try client.makeBuffer(id) }
@@ -66,8 +65,7 @@ struct VariableRefreshTests {
     #expect(status.contains(#""isVariable":true"#))
   }
 
-  @Test("it is off until it is asked for, and where VMs share the output or nobody sees it")
-  func whenNot() throws {
+  @Test func `it is off until it is asked for, and where VMs share the output or nobody sees it`() throws {
     let bench = try bench("")
     let client = try bench.client()
     for id: UInt32 in 1...3 { try client.makeBuffer(id) }
@@ -104,8 +102,7 @@ struct VariableRefreshTests {
     #expect(throws: SettingsError.self) { try bench.server?.apply("[outputs]\nvrr = \"always\"") }
   }
 
-  @Test("an output that cannot keeps its fixed rate")
-  func incapable() throws {
+  @Test func `an output that cannot keeps its fixed rate`() throws {
     let bench = try Bench()
     try bench.server?.apply("[outputs]\nvrr = \"single\"")
     let client = try bench.client()
@@ -116,8 +113,7 @@ struct VariableRefreshTests {
     #expect(try client.statusOutput().contains(#""isVariable":false"#))
   }
 
-  @Test("a cap holds between the display's rates")
-  func cap() throws {
+  @Test func `a cap holds between the display's rates`() throws {
     let bench = try bench("[outputs]\nvrr = \"single\"\n[vm.vm]\ncap = 50")
     let client = try bench.client()
     for id: UInt32 in 1...3 { try client.makeBuffer(id) }
