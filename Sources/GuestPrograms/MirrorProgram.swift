@@ -54,8 +54,8 @@ struct Mirror {
   private var hashes = TileHashes()
   private var size = (width: 0, height: 0)
   private var format = PixelFormat.xrgb8888
-  /// What changed with each of the last frames, the newest first: a slot that is n presents old lacks the first n.
-  private var history: [DamageRegion] = []
+  /// What each slot lacks of the screen.
+  private var ring: DamageRing
   /// Every copy that the mirror makes.
   private(set) var ledger = CopyLedger()
   private(set) var frameCount = 0
@@ -63,6 +63,7 @@ struct Mirror {
   init(source: MirroredScreen, screen: GuestScreen) {
     self.source = source
     self.screen = screen
+    ring = DamageRing(bufferCount: screen.slotCount, bounds: .empty)
   }
 
   /// Looks once, and presents what has changed; false where nothing has.
@@ -72,7 +73,7 @@ struct Mirror {
       size = (framebuffer.width, framebuffer.height)
       format = framebuffer.format
       hashes.reset(width: size.width, height: size.height)
-      history = []
+      ring.invalidate(bounds: Rect(width: size.width, height: size.height))
     }
     guard let layout = screen.layout(width: size.width, height: size.height, format: format.opaque),
       layout.byteCount <= screen.slotByteCount
@@ -86,22 +87,13 @@ struct Mirror {
       screen.readEvents()
       return false
     }
+    ring.add(damage)
     let slot = try screen.acquire(timeoutMilliseconds: 60_000)
-    let missing = slotDamage(slot, damage, bounds: layout.bounds)
-    copy(missing, from: framebuffer, to: slot, layout)
+    if slot.age == 0 { ring.invalidate(buffer: slot.index, bounds: layout.bounds) }
+    copy(ring.takeDamage(ofBuffer: slot.index), from: framebuffer, to: slot, layout)
     try screen.present(slot, layout, damage: damage)
-    history.insert(damage, at: 0)
-    if history.count > screen.slotCount { history.removeLast() }
     frameCount += 1
     return true
-  }
-
-  /// What a slot lacks: this frame's damage, and that of the frames since it was new.
-  private func slotDamage(_ slot: FrameSlot, _ damage: DamageRegion, bounds: Rect) -> DamageRegion {
-    guard slot.age > 0, slot.age - 1 <= history.count else { return DamageRegion(bounds) }
-    var result = damage
-    for index in 0..<(slot.age - 1) { result.add(history[index]) }
-    return result
   }
 
   private mutating func copy(

@@ -1,13 +1,9 @@
 import GraphicsMemory
-import LinuxIO
 import Outputs
 import Scanout
 
 /// Draws frames that an output cannot show as they are into buffers of its mode: black around, the picture centred or
 /// cropped, the cursor on top.
-///
-/// Two buffers take turns, because at most one commit is under way. Each remembers what it lacks, so that only that
-/// is drawn.
 final class Composer {
   struct Result {
     let buffer: any ScanoutBuffer
@@ -15,13 +11,6 @@ final class Composer {
     let originX: Int
     let originY: Int
     let copiedBytes: UInt64
-    fileprivate let index: Int
-  }
-
-  private struct Canvas {
-    let buffer: any ScanoutBuffer
-    let mapped: MappedBuffer
-    var stale: DamageRegion
   }
 
   private struct Geometry: Equatable {
@@ -30,11 +19,12 @@ final class Composer {
   }
 
   private let output: any Output
-  private var canvases: [Canvas] = []
-  private var mode: DisplayMode?
+  /// `nil` until a frame is composed for the first time.
+  private var chain: SwapChain?
+  private var ring = DamageRing(bufferCount: SwapChain.bufferCount, bounds: .empty)
+  /// Of the last picture; `nil` where the next one must be drawn whole.
   private var geometry: Geometry?
   private var lastCursor = Rect.empty
-  private var shown = 0
   private var ledger = CopyLedger()
 
   init(_ output: any Output) { self.output = output }
@@ -42,28 +32,25 @@ final class Composer {
   /// Something else has been on screen: the next picture is drawn whole.
   func invalidate() { geometry = nil }
 
-  /// The result is on its way to the screen.
-  func committed(_ result: Result) { shown = result.index }
+  /// The result of `compose` is on its way to the screen.
+  func committed() { chain?.swap() }
 
   /// Draws a frame.
   func compose(_ frame: Presenter.Frame, cursor: Presenter.Cursor?) throws(OutputError) -> Result {
-    try prepare(output.info.mode)
-    let screen = canvases[0].mapped.layout.bounds
+    let chain = try preparedChain(output.info.mode)
     let source = try frame.buffer.buffer.mapped()
     let painting = Painting(
-      screen: screen, picture: source, source: frame.source,
+      screen: chain.bounds, picture: source, source: frame.source,
       cursor: try cursor.map { (cursor) throws(OutputError) in
         Painting.Sprite(picture: try cursor.buffer.buffer.mapped(), x: cursor.x, y: cursor.y)
       })
-    let damage = changes(frame, painting, screen)
-    for index in canvases.indices { canvases[index].stale.add(damage) }
-    let index = shown ^ 1
+    let damage = changes(frame, painting, chain.bounds)
+    ring.add(damage)
     let before = ledger.copiedBytes
-    painting.paint(canvases[index].stale, into: canvases[index].mapped, &ledger)
-    canvases[index].stale = DamageRegion()
+    painting.paint(ring.takeDamage(ofBuffer: chain.backIndex), into: chain.back.mapped, &ledger)
     return Result(
-      buffer: canvases[index].buffer, damage: damage, originX: painting.originX, originY: painting.originY,
-      copiedBytes: ledger.copiedBytes - before, index: index)
+      buffer: chain.back.buffer, damage: damage, originX: painting.originX, originY: painting.originY,
+      copiedBytes: ledger.copiedBytes - before)
   }
 
   /// What differs from the last picture that was composed.
@@ -82,24 +69,13 @@ final class Composer {
     return damage
   }
 
-  private func prepare(_ wanted: DisplayMode) throws(OutputError) {
-    if let mode, mode.width == wanted.width, mode.height == wanted.height, canvases.count == 2 { return }
-    canvases = []
-    for _ in 0..<2 {
-      let buffer = try output.makeBuffer(width: wanted.width, height: wanted.height, format: .xrgb8888)
-      let fd = try buffer.descriptor()
-      // `mapped` promises reading only: the canvas has a mapping of its own.
-      let mapped: MappedBuffer
-      do throws(SystemError) {
-        mapped = try MappedBuffer(
-          fd: SharedFD(fd), kind: buffer.memoryKind, layout: buffer.layout, byteCount: buffer.byteCount)
-      } catch {
-        throw .system(error)
-      }
-      canvases.append(Canvas(buffer: buffer, mapped: mapped, stale: DamageRegion(mapped.layout.bounds)))
-    }
-    mode = wanted
+  private func preparedChain(_ mode: DisplayMode) throws(OutputError) -> SwapChain {
+    if let chain, chain.bounds.width == mode.width, chain.bounds.height == mode.height { return chain }
+    chain = nil
+    let made = try SwapChain(output, width: mode.width, height: mode.height)
+    ring.invalidate(bounds: made.bounds)
     geometry = nil
-    shown = 0
+    chain = made
+    return made
   }
 }

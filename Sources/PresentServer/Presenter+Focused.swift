@@ -95,7 +95,7 @@ extension Presenter {
       cursor: state)
     shown.isVariable = scheduler.followsCommits
     try output.commit(shown, fit: .mode(mode))
-    composer.committed(composed)
+    composer.committed()
     tile.composeReason = reason
     return (x, y)
   }

@@ -1,71 +1,49 @@
 import GraphicsMemory
-import LinuxIO
 import Outputs
 import Scanout
 
-/// The picture that tiles are painted into: two buffers of the output's size that take turns.
+/// The picture that tiles are painted into, in two buffers of the output's size.
 ///
-/// Each remembers what it lacks of each tile, so that only what has changed is painted. At most one commit is under way,
-/// and nothing is painted while it is: the buffer that is not shown is free.
+/// What each buffer lacks is kept per tile, so that only what has changed is painted.
 final class TileCanvas {
-  private struct Canvas {
-    let buffer: any ScanoutBuffer
-    let mapped: MappedBuffer
-    /// By the tiles' places in the output's list.
-    var stale: [DamageRegion] = []
-    var needsBackground = true
-  }
-
   /// The output's picture.
   let bounds: Rect
   /// How the output shows it.
   let fit: FitMethod
-  private var canvases: [Canvas] = []
-  private var shown = 0
+  private var chain: SwapChain
+  /// What the buffers lack of each tile, by the tiles' places in the output's list.
+  private var rings: [DamageRing] = []
+  /// What the buffers lack of the black around the tiles.
+  private var background: DamageRing
+  /// What differs from the picture that is shown.
   private var damage = DamageRegion()
   private var ledger = CopyLedger()
 
   /// Two buffers of that mode's size.
   init(_ output: any Output, mode: DisplayMode) throws(OutputError) {
     bounds = Rect(width: mode.width, height: mode.height)
-    for _ in 0..<2 {
-      let buffer = try output.makeBuffer(width: mode.width, height: mode.height, format: .xrgb8888)
-      let fd = try buffer.descriptor()
-      do throws(SystemError) {
-        let mapped = try MappedBuffer(
-          fd: SharedFD(fd), kind: buffer.memoryKind, layout: buffer.layout, byteCount: buffer.byteCount)
-        canvases.append(Canvas(buffer: buffer, mapped: mapped))
-      } catch {
-        throw .system(error)
-      }
-    }
-    fit = output.fit(canvases[0].buffer, source: bounds)
+    chain = try SwapChain(output, width: mode.width, height: mode.height)
+    background = DamageRing(bufferCount: SwapChain.bufferCount, bounds: bounds)
+    fit = output.fit(chain.front.buffer, source: bounds)
   }
 
-  /// The tiles are others, or elsewhere: everything is painted anew.
+  /// Tiles were added, removed or moved: everything is painted again.
   func invalidate(tiles: [Tile]) {
-    for index in canvases.indices {
-      canvases[index].needsBackground = true
-      canvases[index].stale = tiles.map { DamageRegion($0.rect) }
-    }
+    background.invalidate(bounds: bounds)
+    rings = tiles.map { DamageRing(bufferCount: SwapChain.bufferCount, bounds: $0.rect) }
     damage = DamageRegion(bounds)
   }
 
-  /// A part of a tile, in the output's pixels, is to be painted anew.
+  /// A part of a tile, in the output's pixels, is to be painted again.
   func add(_ region: DamageRegion, tile: Int) {
-    for index in canvases.indices where canvases[index].stale.indices.contains(tile) {
-      canvases[index].stale[tile].add(region)
-    }
+    if rings.indices.contains(tile) { rings[tile].add(region) }
     damage.add(region)
   }
 
   /// Paints what the next buffer lacks of a tile; how many bytes were copied.
   func paint(_ tile: Tile, at place: Int) throws(OutputError) -> UInt64 {
-    let index = shown ^ 1
-    guard canvases[index].stale.indices.contains(place), !canvases[index].stale[place].isEmpty else { return 0 }
-    paintBackground(index)
-    let region = canvases[index].stale[place].clipped(to: tile.rect)
-    canvases[index].stale[place] = DamageRegion()
+    guard rings.indices.contains(place), !rings[place].damage(ofBuffer: chain.backIndex).isEmpty else { return 0 }
+    paintBackground()
     let frame = tile.painted
     let origin = frame.map { tile.origin(of: $0) } ?? (tile.rect.x, tile.rect.y)
     let picture = try frame.map { (frame) throws(OutputError) in try frame.buffer.buffer.mapped() }
@@ -76,7 +54,8 @@ final class TileCanvas {
       screen: tile.rect, picture: picture, source: frame?.source ?? .empty, cursor: cursor, originX: origin.0,
       originY: origin.1)
     let before = ledger.copiedBytes
-    painting.paint(region, into: canvases[index].mapped, &ledger)
+    let region = rings[place].takeDamage(ofBuffer: chain.backIndex).clipped(to: tile.rect)
+    painting.paint(region, into: chain.back.mapped, &ledger)
     return ledger.copiedBytes - before
   }
 
@@ -85,26 +64,25 @@ final class TileCanvas {
 
   /// The picture that is shown, for a commit that changes nothing of it.
   func shownFrame() -> OutputFrame {
-    OutputFrame(buffer: canvases[shown].buffer, source: bounds, damage: DamageRegion(), cursor: nil)
+    OutputFrame(buffer: chain.front.buffer, source: bounds, damage: DamageRegion(), cursor: nil)
   }
 
   /// The next buffer with all that was painted, for a commit.
   func frame() -> OutputFrame {
-    let index = shown ^ 1
-    paintBackground(index)
-    return OutputFrame(buffer: canvases[index].buffer, source: bounds, damage: damage, cursor: nil)
+    paintBackground()
+    return OutputFrame(buffer: chain.back.buffer, source: bounds, damage: damage, cursor: nil)
   }
 
   /// The buffer of `frame()` is on its way to the screen.
   func committed() {
-    shown ^= 1
+    chain.swap()
     damage = DamageRegion()
   }
 
-  private func paintBackground(_ index: Int) {
-    guard canvases[index].needsBackground else { return }
-    canvases[index].needsBackground = false
+  private func paintBackground() {
+    let region = background.takeDamage(ofBuffer: chain.backIndex)
+    if region.isEmpty { return }
     let black = Painting(screen: bounds, picture: nil, source: .empty, cursor: nil)
-    black.paint(DamageRegion(bounds), into: canvases[index].mapped, &ledger)
+    black.paint(region, into: chain.back.mapped, &ledger)
   }
 }

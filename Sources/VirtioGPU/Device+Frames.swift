@@ -74,33 +74,30 @@ extension Device {
     guard binding.resource.isReadable,
       let buffer = pool.free(for: content) ?? grow(pool, scanout) ?? pool.anyFree()
     else { return nil }
-    if buffer.content != content {
-      buffer.content = content
-      buffer.stale = DamageRegion(pool.bounds)
-    }
-    refresh(buffer, binding, scanout)
+    pool.assign(content, to: buffer)
+    refresh(buffer, of: pool, binding, scanout)
     return buffer
   }
 
   /// Copies what a buffer lacks.
-  private func refresh(_ buffer: PooledBuffer, _ binding: Binding, _ scanout: ScanoutState) {
+  private func refresh(_ buffer: PooledBuffer, of pool: FramePool, _ binding: Binding, _ scanout: ScanoutState) {
+    let damage = pool.damage(of: buffer)
     let before = ledger.copiedBytes
     let mapped = buffer.host.mapped
     let stride = mapped.layout.strideBytes
     mapped.beginAccess()
-    for index in 0..<buffer.stale.count {
-      let rect = buffer.stale[index]
+    for index in 0..<damage.count {
+      let rect = damage[index]
       let moved = Rect(
         x: rect.x + binding.source.x, y: rect.y + binding.source.y, width: rect.width, height: rect.height)
-      // SAFETY: `stale` is clipped to the pool's size, which `grow` found the buffer's layout to have.
+      // SAFETY: the damage is clipped to the pool's size, which `grow` found the buffer's layout to have.
       unsafe binding.resource.copy(
         moved, of: binding.picture,
         to: mapped.pixels + rect.y * stride + rect.x * PixelFormat.bytesPerPixel,
         destinationStrideBytes: stride, ledger: &ledger)
     }
     mapped.endAccess()
-    buffer.stale = DamageRegion()
-    buffer.isFresh = true
+    pool.drawn(buffer)
     scanout.copiedBytes &+= ledger.copiedBytes &- before
   }
 
@@ -119,9 +116,7 @@ extension Device {
       pool.refusedUntilNanoseconds = clockNanoseconds &+ Device.refusalNanoseconds
       return nil
     }
-    let buffer = PooledBuffer(host)
-    pool.add(buffer)
-    return buffer
+    return pool.add(host)
   }
 
   /// Frames that had no buffer get another chance.

@@ -13,15 +13,16 @@ struct FrameContent: Equatable {
 /// A host buffer of a pool, with what is known of its content.
 final class PooledBuffer: ShownBuffer {
   let host: HostBuffer
-  /// Nil: anything.
-  var content: FrameContent?
-  /// What the content's resource has changed since, in the buffer's pixels.
-  var stale = DamageRegion()
+  /// Its index in its pool.
+  let index: Int
+  /// `nil` where its content is of no known resource.
+  fileprivate(set) var content: FrameContent?
   /// Drawn into and not presented since.
   var isFresh = false
 
-  init(_ host: HostBuffer) {
+  init(_ host: HostBuffer, index: Int) {
     self.host = host
+    self.index = index
     super.init(id: host.id)
   }
 
@@ -42,6 +43,8 @@ final class FramePool {
   let height: Int
   let format: PixelFormat
   private(set) var buffers: [PooledBuffer] = []
+  /// What each buffer lacks of the resource that its content is of, in the buffer's pixels.
+  private var ring = DamageRing(bufferCount: 0, bounds: .empty)
   /// The display had no buffer for us; not asked again before this time.
   var refusedUntilNanoseconds: UInt64 = 0
 
@@ -59,13 +62,60 @@ final class FramePool {
     self.width == width && self.height == height && self.format == format
   }
 
-  func add(_ buffer: PooledBuffer) { buffers.append(buffer) }
-  func removeAll() { buffers.removeAll(keepingCapacity: true) }
+  /// Adds a buffer of the pool's size.
+  func add(_ host: HostBuffer) -> PooledBuffer {
+    let buffer = PooledBuffer(host, index: buffers.count)
+    buffers.append(buffer)
+    ring.addBuffer(bounds: bounds)
+    return buffer
+  }
+
+  func removeAll() {
+    buffers.removeAll(keepingCapacity: true)
+    ring.removeBuffers()
+  }
+
+  // MARK: - Damage
+
+  /// What a buffer lacks of its content.
+  func damage(of buffer: PooledBuffer) -> DamageRegion { ring.damage(ofBuffer: buffer.index) }
+
+  /// A buffer has been drawn: it lacks nothing.
+  func drawn(_ buffer: PooledBuffer) {
+    _ = ring.takeDamage(ofBuffer: buffer.index)
+    buffer.isFresh = true
+  }
+
+  /// A buffer is to show that; it lacks all of it where it has shown something else.
+  func assign(_ content: FrameContent, to buffer: PooledBuffer) {
+    if buffer.content == content { return }
+    buffer.content = content
+    ring.invalidate(buffer: buffer.index, bounds: bounds)
+  }
+
+  /// A part of a resource has changed, in the resource's pixels: all buffers that show some of it lack that.
+  func add(_ damage: Rect, ofResource serial: UInt64) {
+    for buffer in buffers {
+      guard let content = buffer.content, content.serial == serial else { continue }
+      let moved = Rect(x: damage.x - content.x, y: damage.y - content.y, width: damage.width, height: damage.height)
+      ring.add(moved.intersection(bounds), toBuffer: buffer.index)
+    }
+  }
+
+  /// A resource was destroyed: buffers that show it hold nothing of use.
+  func forget(resource serial: UInt64) {
+    for buffer in buffers where buffer.content?.serial == serial {
+      buffer.content = nil
+      buffer.isFresh = false
+    }
+  }
+
+  // MARK: - Choosing a buffer
 
   /// A buffer that shows exactly that already; one that is not handed over yet if there is one.
   func ready(_ content: FrameContent) -> PooledBuffer? {
     var found: PooledBuffer?
-    for buffer in buffers where buffer.content == content && buffer.stale.isEmpty {
+    for buffer in buffers where buffer.content == content && damage(of: buffer).isEmpty {
       if buffer.isFresh { return buffer }
       found = buffer
     }
@@ -79,7 +129,7 @@ final class FramePool {
     for buffer in buffers where buffer.isFree {
       let same = buffer.content == content
       if buffer.isFresh && !same { continue }
-      let bounds = buffer.stale.bounds
+      let bounds = damage(of: buffer).bounds
       let cost = same ? bounds.width * bounds.height : width * height + 1
       if cost < bestCost {
         best = buffer

@@ -147,22 +147,11 @@ final class ScanoutState {
 
   /// The resource is gone: its buffers hold nothing of worth.
   func forget(serial: UInt64) {
-    for pool in pools {
-      for buffer in pool.buffers where buffer.content?.serial == serial {
-        buffer.content = nil
-        buffer.isFresh = false
-      }
-    }
+    for pool in pools { pool.forget(resource: serial) }
   }
 
   /// Notes that a part of a resource has changed, in every buffer that shows some of it.
   func markStale(_ rect: Rect, serial: UInt64) {
-    for pool in pools {
-      for buffer in pool.buffers {
-        guard let content = buffer.content, content.serial == serial else { continue }
-        let moved = Rect(x: rect.x - content.x, y: rect.y - content.y, width: rect.width, height: rect.height)
-        buffer.stale.add(moved.intersection(pool.bounds))
-      }
-    }
+    for pool in pools { pool.add(rect, ofResource: serial) }
   }
 }
