@@ -2,7 +2,7 @@
 ///
 /// A rate that does not divide the refresh rate is shown unevenly: 24 on 60 Hz after 2 and 3 vblanks in turn. A guest
 /// that draws its next frame when it is told of the last would wait 50 ms for every other one, longer than Linux waits
-/// for a flip. Told at even intervals, it waits no longer than one of them (sched.md §7.2, fence release).
+/// for a flip. Told at even intervals, it waits no longer than one of them.
 public struct AnswerPace: Sendable {
   private var dueAt: Nanoseconds = .min / 2
 

@@ -1,4 +1,4 @@
-/// Who has an output to itself: grant, queue, watchdog, longest hold, revoke (sched.md §7.8 `exclusive`).
+/// Who has an output to itself: grant, queue, watchdog, longest hold, revoke.
 ///
 /// At most one VM holds. With equal priority the queue is first come, first served. A holder whose hold is a DRM
 /// lease must return it before the next VM is granted.

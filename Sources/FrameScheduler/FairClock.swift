@@ -1,4 +1,4 @@
-/// Virtual time of start-time fair queueing (Goyal, Vin, Cheng 1996; sched.md §7.6), 20 fractional bits.
+/// Virtual time of start-time fair queueing (Goyal, Vin, Cheng 1996), 20 fractional bits.
 ///
 /// A VM's start tag is `max(v, F)`, its finish tag `F = start + cost / weight`; the least start is served and becomes
 /// `v`. Whoever sleeps gains nothing, and whoever leaves in debt and comes back finds it again.

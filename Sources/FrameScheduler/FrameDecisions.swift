@@ -127,7 +127,7 @@ public enum FrameReceipt: Hashable, Sendable {
 public enum FrameRefusal: Hashable, Sendable {
   /// No such VM on this output.
   case unknownVM
-  /// The frame's number is not above those announced before (H15).
+  /// The frame's number is not above those announced before.
   case staleFrame
   /// The byte count is negative or above 16 GiB.
   case byteCountOutOfRange

@@ -1,4 +1,4 @@
-/// Which suspended request is served first when memory comes back (ConVGPU, CLUSTER 2017; sched.md §7.9).
+/// Which suspended request is served first when memory comes back (ConVGPU, CLUSTER 2017).
 public enum MemorySelection: String, Hashable, Sendable, Codable, CaseIterable {
   /// The oldest request.
   case fifo

@@ -1,5 +1,5 @@
 extension OutputScheduler {
-  /// A VM asks for the output to itself. It is granted when it is free, else the VM waits (sched.md §7.8).
+  /// A VM asks for the output to itself. It is granted when it is free, else the VM waits.
   ///
   /// Throws `SchedulerError.unknownVM`.
   public mutating func requestExclusive(

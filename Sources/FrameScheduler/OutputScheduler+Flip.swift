@@ -163,7 +163,7 @@ extension OutputScheduler {
     vms[position].protection.noteShown(missed: isLate)
   }
 
-  /// Corrects the charge for a frame by what its blits really took (sched.md §7.6).
+  /// Corrects the charge for a frame by what its blits really took.
   public mutating func blitsMeasured(
     of vm: VMID, plannedNanoseconds: Nanoseconds, actualNanoseconds: Nanoseconds
   ) {

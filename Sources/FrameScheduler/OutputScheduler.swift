@@ -3,7 +3,7 @@
 /// A pure value: events and the time go in, decisions come out. It reads no clock, does no I/O, and allocates nothing
 /// once its VMs are added, so the simulator and production run the same code. One caller at a time.
 ///
-/// The rules are those of sched.md §7: at most one commit between two flips; only ready frames, the newest of each VM;
+/// The rules (Docs/Scheduler.md): at most one commit between two flips; only ready frames, the newest of each VM;
 /// as late before the vblank as is safe; nothing changed, no commit; no wake-up when idle. A sole VM's frame is
 /// committed at once when the output is idle.
 ///

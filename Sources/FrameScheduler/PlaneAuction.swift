@@ -29,7 +29,7 @@ public struct PlaneBid: Hashable, Sendable {
     self.signature = signature
   }
 
-  /// Bytes saved per second at the granted rate, times the weight (sched.md §7.10); saturates.
+  /// Bytes saved per second at the granted rate, times the weight; saturates.
   public var value: Int64 {
     let rate = max(0, min(announcedMillihertz, grantedMillihertz))
     let (saved, isLarge) = max(0, byteCount).multipliedReportingOverflow(by: rate)
@@ -39,7 +39,7 @@ public struct PlaneBid: Hashable, Sendable {
   }
 }
 
-/// Gives an output's overlay planes to the VMs for which they save the most copying (sched.md §7.10).
+/// Gives an output's overlay planes to the VMs for which they save the most copying.
 ///
 /// The caller asks for a proposal at most once a vblank, tests it with TEST_ONLY, and reports the answer. Refused
 /// combinations are remembered, for a time that doubles up to 10 s, so that a VM with an impossible format costs

@@ -15,17 +15,17 @@ public struct OutputTiming: Hashable, Sendable {
   }
 }
 
-/// The constants of one output's scheduler; the defaults are those of sched.md §8.
+/// The constants of one output's scheduler; Docs/Scheduler.md says what they mean.
 public struct SchedulerConfiguration: Hashable, Sendable {
   /// How many VMs the output can have; storage for them is reserved when the scheduler is made.
   public var maximumVMCount: Int64 = 64
   /// The time that the blit engine (or the CPU) takes for one byte, in picoseconds; calibrated by the caller.
   public var picosecondsPerByte: Int64 = 100
-  /// A blit is cut into bands of at most this length, so that nobody waits for more than one band (sched.md §7.3).
+  /// A blit is cut into bands of at most this length, so that nobody waits for more than one band.
   public var bandNanoseconds: Nanoseconds = 250_000
   /// One call of `wake` orders at most this much blit time, so that the caller sees its events in between.
   public var sliceNanoseconds: Nanoseconds = 2_000_000
-  /// What a flip without a blit is charged in virtual time, so that planes are not free (sched.md §7.6).
+  /// What a flip without a blit is charged in virtual time, so that planes are not free.
   public var flipNanoseconds: Nanoseconds = 20_000
   /// The first guess of how long an atomic commit takes; then it is learnt from `commitDone(at:)`.
   public var commitNanoseconds: Nanoseconds = 300_000
@@ -35,9 +35,9 @@ public struct SchedulerConfiguration: Hashable, Sendable {
   public var minimumRedZoneNanoseconds: Nanoseconds = 300_000
   /// The most that the adaptive red zone grows to; a quarter of the period bounds it too.
   public var maximumRedZoneNanoseconds: Nanoseconds = 3_000_000
-  /// A frame that was announced and did not become ready within this time is dropped (`t_f`, sched.md §7.2).
+  /// A frame that was announced and did not become ready within this time is dropped.
   public var readinessTimeoutNanoseconds: Nanoseconds = 1_000_000_000
-  /// No fence is held longer than this (`t_max`, sched.md §7.2).
+  /// No fence is held longer than this.
   public var releaseTimeoutNanoseconds: Nanoseconds = 1_000_000_000
   /// The rate at which VMs in the background are paced, in millihertz.
   public var backgroundMillihertz: Int64 = 2_000
@@ -47,7 +47,7 @@ public struct SchedulerConfiguration: Hashable, Sendable {
   public var commandRate: Int64 = 2_000
   /// Frames that a VM may announce at once.
   public var commandBurst: Int64 = 200
-  /// The part of the blit time that service levels can be promised from, in thousandths (`U_max`, sched.md §7.7).
+  /// The part of the blit time that service levels can be promised from, in thousandths.
   public var utilisationLimitPermille: Int64 = 850
   /// Whether a sole VM's frame is committed as soon as no flip is pending, instead of late before the next vblank once
   /// the last one had a commit.
@@ -55,7 +55,7 @@ public struct SchedulerConfiguration: Hashable, Sendable {
   /// Whether `releases` tell of frames that can come on screen; else the caller signals their fences by `shown` and
   /// `discarded`, and only those of unseen VMs are paced.
   public var releasesSeenFrames = true
-  /// In `hybrid`, a VM that has waited half of this goes before the weighted share (`T_starve`, sched.md §7.8).
+  /// In `hybrid`, a VM that has waited half of this goes before the weighted share.
   public var starvationNanoseconds: Nanoseconds = 1_000_000_000
 
   /// The defaults.

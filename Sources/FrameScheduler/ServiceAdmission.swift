@@ -1,4 +1,4 @@
-/// Decides whether one more promise can be kept beside those already made (sched.md §7.7).
+/// Decides whether one more promise can be kept beside those already made.
 ///
 /// Two tests: the sum of declared blit time is within `utilisationLimit` of the capacity, and for every start and
 /// length up to 64 vblanks, the frames that are due within fit the blit time within, less one band (the demand test

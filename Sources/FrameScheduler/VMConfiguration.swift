@@ -6,7 +6,7 @@ public struct ServiceLevel: Hashable, Sendable {
   public var frameNanoseconds: Nanoseconds
   /// Within how many vblanks from its due one a frame must be on screen, 1 to 32.
   public var deadlineVblanks: Int64 = 1
-  /// Of every `window` due frames at least `required` are to be in time (`m` and `k` of sched.md §7.7).
+  /// Of every `window` due frames at least `required` are to be in time (an (m, k)-firm deadline).
   public var required: Int64 = 59
   /// See `required`.
   public var window: Int64 = 60
@@ -43,7 +43,7 @@ public struct VMConfiguration: Hashable, Sendable {
   public var path = FramePath.plane
   /// When the fence of a frame is released.
   public var releasePoint = ReleasePoint.flip
-  /// Whoever owns the VM: one that is removed and added again by the same owner keeps its debt (H14, sched.md §7.6).
+  /// The VM's owner: a VM that is removed and added again by the same owner keeps its debt.
   public var owner: UInt64
 
   /// The defaults for the VM of an owner.
@@ -79,7 +79,7 @@ public enum ReleasePoint: Hashable, Sendable {
   case copy
 }
 
-/// Who is served first when not everything fits before the next vblank (sched.md §7.4 to §7.8).
+/// Who is served first when not everything fits before the next vblank.
 public enum SchedulingPolicy: String, Hashable, Sendable, Codable, CaseIterable {
   /// In the order in which frames became ready; a frame that is superseded leaves its place to the newer one.
   case fifo

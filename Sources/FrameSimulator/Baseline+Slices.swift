@@ -1,6 +1,6 @@
 import FrameScheduler
 
-/// GVT-g's `sched_policy.c` (sched.md §1.3): 100 ms by weight, debts dropped at the first of ten stages, the least
+/// GVT-g's `sched_policy.c`: 100 ms by weight, debts dropped at the first of ten stages, the least
 /// recently used VM with time left first.
 struct GVTBaseline: BaselinePolicy {
   private let slices: [Nanoseconds]
@@ -35,7 +35,7 @@ struct GVTBaseline: BaselinePolicy {
   }
 }
 
-/// GPUvm's credit and BAND schedulers (sched.md §1.4): equal budgets every 30 ms, over-users behind; BAND puts a VM
+/// GPUvm's credit and BAND schedulers: equal budgets every 30 ms, over-users behind; BAND puts a VM
 /// behind only if it also used more than its part.
 struct CreditBaseline: BaselinePolicy {
   private let usesBand: Bool
@@ -84,7 +84,7 @@ struct CreditBaseline: BaselinePolicy {
   }
 }
 
-/// The kernel's DRM FAIR policy (sched.md §1.7): least virtual run time first; who was idle comes back where it was,
+/// The kernel's DRM FAIR policy: least virtual run time first; who was idle comes back where it was,
 /// relative to the least. Weights become the nearest of its four priorities.
 struct FairBaseline: BaselinePolicy {
   private let shifts: [Int64]
@@ -121,7 +121,7 @@ struct FairBaseline: BaselinePolicy {
   }
 }
 
-/// NVIDIA vGPU's averaged round robin (sched.md §1.6): slices of 2 ms (1 ms above 8 VMs); what a VM used beyond its
+/// NVIDIA vGPU's averaged round robin: slices of 2 ms (1 ms above 8 VMs); what a VM used beyond its
 /// slices is taken off its following ones, a 33rd at a time.
 struct AveragedBaseline: BaselinePolicy {
   static let averagingFactor: Int64 = 33

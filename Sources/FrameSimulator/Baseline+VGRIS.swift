@@ -1,6 +1,6 @@
 import FrameScheduler
 
-/// VGRIS (HPDC 2013; sched.md §1.1): sleeps in Present for the SLA, posterior enforcement for shares, or one of both.
+/// VGRIS (HPDC 2013): sleeps in Present for the SLA, posterior enforcement for shares, or one of both.
 struct VGRISBaseline: BaselinePolicy {
   enum Mode {
     case sla, proportional, hybrid

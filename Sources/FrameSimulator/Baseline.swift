@@ -1,6 +1,6 @@
 import FrameScheduler
 
-/// The published schedulers that run in the same simulator (sched.md §1).
+/// The published schedulers that run in the same simulator.
 public enum Baseline: String, Hashable, Sendable, Codable, CaseIterable {
   /// Every frame in the order of arrival.
   case plainFIFO = "FIFO"

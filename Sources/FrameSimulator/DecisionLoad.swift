@@ -1,6 +1,6 @@
 public import FrameScheduler
 
-/// One output with many VMs at work, for what decisions cost (sched.md §8, row 10): a third of them on planes, a
+/// One output with many VMs at work, to measure the cost of decisions: a third of them on planes, a
 /// quarter with a promise, all weights different.
 ///
 /// In every vblank each VM announces a frame whose fence has not signalled, then it signals, then a newer frame takes its

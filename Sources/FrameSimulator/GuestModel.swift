@@ -12,37 +12,37 @@ public enum Pacing: Hashable, Sendable, Codable {
   case bursts(count: Int, interval: Nanoseconds, pause: Nanoseconds)
 }
 
-/// What is wrong with a simulated VM (H1 to H15 of sched.md §3.3).
+/// What is wrong with a simulated VM.
 public enum Hostility: String, Hashable, Sendable, Codable, CaseIterable {
-  /// H1: 100 000 flushes a second.
+  /// 100 000 flushes a second.
   case flushFlood
-  /// H2: the fences of its frames never signal.
+  /// The fences of its frames never signal.
   case neverReady
-  /// H3: an 8K source in a small tile.
+  /// An 8K source in a small tile.
   case hugeSource
-  /// H4: sizes out of bounds.
+  /// Sizes out of bounds.
   case wrongSizes
-  /// H5: comes and goes all the time, each time as another owner.
+  /// Comes and goes all the time, each time as another owner.
   case churn
-  /// H6: pushes against the memory limit; in the simulator it fills `MemoryAdmission` and frames need memory first.
+  /// Pushes against the memory limit; in the simulator it fills `MemoryAdmission` and frames need memory first.
   case memoryPush
-  /// H7: is configured anew a thousand times a second.
+  /// Is configured anew a thousand times a second.
   case configurationStorm
-  /// H8: a flood of frames without bytes.
+  /// A flood of frames without bytes.
   case cursorFlood
-  /// H9: its plane fails in every commit, and it is given a plane again each second.
+  /// Its plane fails in every commit, and it is given a plane again each second.
   case failingPlane
-  /// H10: ready one microsecond after each decision.
+  /// Ready one microsecond after each decision.
   case justTooLate
-  /// H11: sleeps, then a burst.
+  /// Sleeps, then a burst.
   case sleepBurst
-  /// H12: is removed in the middle of commits.
+  /// Is removed in the middle of commits.
   case diesInCommit
-  /// H13: frames cost sixteen times what was declared.
+  /// Frames cost sixteen times what was declared.
   case costLies
-  /// H14: is removed and added again to lose its debt.
+  /// Is removed and added again to lose its debt.
   case debtReset
-  /// H15: old frame numbers again and again.
+  /// Old frame numbers again and again.
   case replay
 }
 

@@ -77,7 +77,7 @@ extension OutputSimulation {
     events.add(.chore(position), at: next)
   }
 
-  /// H10 watches the scheduler and is ready right after each of its decisions.
+  /// `justTooLate` watches the scheduler and is ready right after each of its decisions.
   mutating func afterWake(at now: Nanoseconds) {
     for position in guests.indices where guests[position].model.hostility == .justTooLate {
       epochs[position] += 1

@@ -163,7 +163,7 @@ struct OutputSimulation {
     }
   }
 
-  /// A latched plane that the display driver refuses (H9).
+  /// A latched plane that the display driver refuses (`failingPlane`).
   private func refusedPlane() -> VMID? {
     decisions.latches.first { latch in
       latch.path == .plane && guests[Int(latch.vm.rawValue)].model.hostility == .failingPlane

@@ -84,7 +84,7 @@ public struct SimulationResult: Hashable, Sendable, Codable {
   public var worstLatency: Nanoseconds { vms.filter { !$0.isHostile }.map(\.latencyMax).max() ?? 0 }
 }
 
-/// Fairness of shares (sched.md §3.1).
+/// Fairness of shares.
 public enum Fairness {
   /// Jain's index `(Σx)² / (n Σx²)`; 1 if nothing was served.
   public static func jain(_ shares: [Double]) -> Double {

@@ -147,7 +147,7 @@ struct CapTests {
   }
 
   @Test(arguments: [1, 5, 20])
-  func `a VM that nobody sees is paced at the rate that was set for it`(rate: Int64) throws {
+  func `a VM that is not visible is paced at the rate set for it`(rate: Int64) throws {
     var world = try World(policy: .exclusive)
     for vm in 1...2 as ClosedRange<UInt32> {
       try world.addVM(vm) {
@@ -168,7 +168,7 @@ struct CapTests {
   }
 
   @Test(arguments: [24, 25, 30, 36, 45, 50, 60])
-  func `a guest that draws when it is told of its last flip is told evenly, and waits no longer than one interval`(
+  func `a guest that draws when its last flip is reported gets even reports, and waits no longer than one interval`(
     rate: Int64
   ) throws {
     let period: Nanoseconds = 16_666_667

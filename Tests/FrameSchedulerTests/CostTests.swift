@@ -3,7 +3,7 @@ import FrameScheduler
 import FrameSimulator
 import Testing
 
-/// sched.md §7.3 G10 and §8 row 10: what decisions cost with 64 VMs.
+/// The cost of decisions with 64 VMs.
 @Suite("Cost of decisions", .serialized)
 struct CostTests {
   @Test(arguments: SchedulingPolicy.allCases)
@@ -17,7 +17,7 @@ struct CostTests {
     #expect(allocations == 0)
   }
 
-  @Test func `the counter counts`() {
+  @Test func `the allocation counter counts`() {
     guard framepath_counts_allocations() != 0 else { return }
     let before = framepath_allocation_count()
     let array = [Int](repeating: 1, count: Int.random(in: 1_000...1_010))

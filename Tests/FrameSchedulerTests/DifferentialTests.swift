@@ -53,7 +53,7 @@ struct DifferentialTests {
   }
 
   @Test(arguments: [SchedulingPolicy.fifo, .roundRobin, .weightedFair])
-  func `every blit and every commit is the naive scheduler's`(policy: SchedulingPolicy) throws {
+  func `every blit and every commit equals the naive scheduler's`(policy: SchedulingPolicy) throws {
     try expectRules(0..<30, of: { Arrivals(seed: $0, policy: policy) }) { try $0.play() }
   }
 

@@ -1,7 +1,7 @@
 import FrameScheduler
 import Testing
 
-/// sched.md §7.8 `exclusive`: one VM has the output.
+/// Policy `exclusive`: one VM has the output.
 @Suite("Exclusive use")
 struct ExclusiveTests {
   private func world(_ vms: Range<UInt32> = 1..<4) throws -> World {
@@ -85,7 +85,7 @@ struct ExclusiveTests {
     #expect(world.violations.isEmpty)
   }
 
-  @Test func `the longest hold ends a hold whatever the holder does`() throws {
+  @Test func `max-hold ends a hold whatever the holder does`() throws {
     var world = try world()
     world.scheduler.setExclusiveLimits(maximumHoldNanoseconds: 100_000_000, watchdogNanoseconds: nil, at: world.now)
     try request(1, in: &world)
@@ -99,7 +99,7 @@ struct ExclusiveTests {
     #expect(world.scheduler.grant.holder == VMID(2))
   }
 
-  @Test func `a hung holder's picture gives way to the host's, or to the next VM`() throws {
+  @Test func `the picture of a hung holder is replaced by the host's, or by the next VM's`() throws {
     for handsOver in [false, true] {
       var world = try world()
       world.scheduler.setExclusiveLimits(
@@ -114,7 +114,7 @@ struct ExclusiveTests {
     }
   }
 
-  @Test func `nothing is committed while a lease is out; it is revoked before another VM is granted`() throws {
+  @Test func `nothing is committed during a lease, and it is revoked before another VM is granted`() throws {
     var world = try world()
     try request(1, asLease: true, in: &world)
     play(&world, milliseconds: 100)

@@ -2,30 +2,28 @@ import FrameScheduler
 import FrameSimulator
 import Testing
 
-/// The rules of sched.md §7 and who looks at them; what is random is shrunk before it is shown (`Course`).
+/// Random events against every rule (Docs/Scheduler.md, Rules). A failing run is reduced to the smallest one that
+/// still fails (`Course`). Other suites check the rules that need more than random events:
 ///
-/// | rules | where |
+/// | rule | where |
 /// | --- | --- |
-/// | G1 to G7, G12, G13 | `World`, on everything that is played; random here |
-/// | G8 | pixels: `RandomSharingTests` of PresentServerTests, the lab's tiles |
-/// | G9; G10; G11 | here; `CostTests`; `IsolationTests` |
-/// | fifo P1 to P4 | `DifferentialTests`, `OrderTests`, `SingleOutputTests` |
-/// | roundRobin P1 to P4 | `DifferentialTests`, `OrderTests` |
-/// | weightedFair P1 to P7 | `OrderTests`, `DifferentialTests`; P2 in `World` |
-/// | sla P1 to P6 | `ServiceLevelTests`; P1's demand test against brute force in `DifferentialTests` |
-/// | hybrid P1, P4, P5; P2; P3; P6 | `ServiceLevelTests`; `OrderTests`; also `IsolationTests`; G6 in `World` |
-/// | exclusive P1, P2, P5; all | `IsolationTests`, random; `ExclusiveTests` |
-/// | M1 to M7 | `MemoryCourse`, random, M2 by brute force; `MemoryAdmissionTests` |
-/// | planes (§7.10) | `PlaneAuctionTests`, against the best by brute force |
-/// | the shrinking itself | `ShrinkingTests`, with schedulers that are broken on purpose |
+/// | commits, frames, copies, fences, idling | `World`, on every event of every scheduler test |
+/// | pixels stay inside their tile | `RandomSharingTests` of PresentServerTests, the lab's tile tests |
+/// | no allocation; isolation | `CostTests`; `IsolationTests` |
+/// | order of service | `OrderTests`, `DifferentialTests`, `SingleOutputTests` |
+/// | promises | `ServiceLevelTests`; admission against brute force in `DifferentialTests` |
+/// | exclusive use | `ExclusiveTests`, `IsolationTests` |
+/// | memory | `MemoryCourse`, `MemoryAdmissionTests` |
+/// | overlay planes | `PlaneAuctionTests`, against the best by brute force |
+/// | the reduction itself | `ShrinkingTests`, with schedulers that are broken on purpose |
 @Suite("Rules for every policy")
 struct InvariantTests {
   @Test(arguments: SchedulingPolicy.allCases)
-  func `hold on random events`(policy: SchedulingPolicy) throws {
+  func `the rules of every policy hold on random events`(policy: SchedulingPolicy) throws {
     try expectRules(0..<50, of: { Scenario.random(seed: $0, policy: policy) }) { try $0.play().violations }
   }
 
-  @Test func `hold when the policy changes at any moment`() throws {
+  @Test func `the rules hold when the policy changes at any moment`() throws {
     try expectRules(1_000..<1_150, of: { Scenario.random(seed: $0) }) { try $0.play().violations }
   }
 

@@ -43,16 +43,16 @@ struct IsolationTests {
     }
   }
 
-  @Test func `a VM whose plane is refused in the real commit delays nobody`() throws {
+  @Test func `a VM whose plane is refused in the real commit delays no other VM`() throws {
     try expectRules(0..<30, of: { Planes(seed: $0) }) { course in
       let (calm, refused) = (try course.play(refusing: []), try course.play(refusing: [VMID(0)]))
       let others = { (world: World) in world.shown.filter { $0.vm != VMID(0) } }
       let late = zip(others(calm), others(refused)).filter { $1.time > $0.time }
-      return late.map { Violation(rule: "G11", detail: "\($0) came at \($1.time)") } + refused.violations
+      return late.map { Violation(rule: "isolation", detail: "\($0) came at \($1.time)") } + refused.violations
     }
   }
 
-  @Test func `where all have a promise and nobody asks for more, hybrid is sla, frame for frame`() throws {
+  @Test func `where every VM has a promise and none asks for more, hybrid equals sla frame for frame`() throws {
     let worlds = try [SchedulingPolicy.hybrid, .sla].map { policy in
       var world = try World(policy: policy)
       let rates: [Int64] = [60_000, 30_000, 20_000, 60_000]
@@ -152,7 +152,7 @@ struct IsolationTests {
         if grant.holder != line.first?.vm || grant.waiters.map(\.vm) != line.dropFirst().map(\.vm) {
           violations.append(
             Violation(
-              rule: "exclusive P5",
+              rule: "the order of the queue",
               detail: "\(grant.holder as Any), \(grant.waiters.map(\.vm)) instead of \(line.map(\.vm))"))
         }
       }
@@ -164,7 +164,7 @@ struct IsolationTests {
 
   @Test
   func
-    `one VM has the output, the others wait by priority and age, and only the holder is seen (exclusive P1, P2, P5)`()
+    `one VM has the output, the others wait by priority and age, and only the holder is seen`()
     throws
   {
     try expectRules(0..<60, of: { Hands(seed: $0) }) { try $0.play() }

@@ -3,7 +3,7 @@ import Testing
 
 @testable import FrameScheduler
 
-/// sched.md §7.9, M1 to M7.
+/// The rules of memory admission (Docs/Scheduler.md, Rules).
 @Suite("Memory admission")
 struct MemoryAdmissionTests {
   @Test(arguments: MemorySelection.allCases)
@@ -14,7 +14,7 @@ struct MemoryAdmissionTests {
   }
 
   @Test(arguments: MemorySelection.allCases)
-  func `VMs that end in finite time all get what they declared: no deadlock, nobody waits for ever`(
+  func `every VM that ends in finite time gets what it declared, without deadlock or endless waiting`(
     selection: MemorySelection
   ) {
     for seed in 0..<20 as Range<UInt64> {
@@ -96,7 +96,7 @@ struct MemoryAdmissionTests {
     }
   }
 
-  @Test func `of clients of 98 MB on 6 GB the 53rd waits, and nobody is killed`() {
+  @Test func `of clients of 98 MB on 6 GB the 53rd waits, and none is killed`() {
     let megabyte: Int64 = 1 << 20
     var memory = MemoryAdmission(
       capacityBytes: 6_144 * megabyte, overheadBytesPerVM: 20 * megabyte, selection: .agingBestFit)

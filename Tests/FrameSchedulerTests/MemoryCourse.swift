@@ -2,7 +2,7 @@ import FrameSimulator
 
 @testable import FrameScheduler
 
-/// Random requests for memory beside a naive account of them, and the rules of sched.md §7.9.
+/// Random requests for memory beside a naive account of them, and the rules of memory admission (Docs/Scheduler.md, Rules).
 struct MemoryCourse: Course {
   enum Step: Equatable {
     case add(UInt32, maximum: Int64)
@@ -61,7 +61,8 @@ struct MemoryCourse: Course {
       play.take(.leaveScreen(vm))
     }
     if play.memory.freeBytes != MemoryCourse.capacity {
-      play.violate("M6", "\(play.memory.freeBytes) of \(MemoryCourse.capacity) bytes are free at the end")
+      play.violate(
+        "every request ends", "\(play.memory.freeBytes) of \(MemoryCourse.capacity) bytes are free at the end")
     }
     return play.violations
   }
@@ -145,13 +146,15 @@ private struct MemoryPlay {
     case .granted: grant(vm, byteCount, isAdmission: isAdmission)
     case .suspended(let ticket): waiting.append((ticket, vm, byteCount, isAdmission))
     case .refused(let why):
-      if used != before { violate("M5", "a refusal (\(why)) of vm \(vm) changed what others use") }
+      if used != before {
+        violate("a refusal changes nothing", "a refusal (\(why)) of vm \(vm) changed what others use")
+      }
     }
   }
 
   private mutating func note(_ decision: MemoryDecision) {
     guard let place = waiting.firstIndex(where: { $0.ticket == decision.ticket }) else {
-      return violate("M6", "ticket \(decision.ticket.rawValue) is decided, and nobody waits with it")
+      return violate("every request ends", "ticket \(decision.ticket.rawValue) is decided, and nobody waits with it")
     }
     let request = waiting.remove(at: place)
     if decision.reply == .granted { grant(request.vm, request.byteCount, isAdmission: request.isAdmission) }
@@ -164,18 +167,21 @@ private struct MemoryPlay {
   private mutating func check() {
     for (vm, account) in accounts {
       if memory.usedBytes(of: VMID(vm)) != account.used {
-        violate("M7", "vm \(vm) uses \(account.used) bytes, not \(memory.usedBytes(of: VMID(vm)) ?? -1)")
+        violate(
+          "exact memory accounts", "vm \(vm) uses \(account.used) bytes, not \(memory.usedBytes(of: VMID(vm)) ?? -1)")
       }
       if account.used > account.maximum || account.used < 0 {
-        violate("M1", "vm \(vm) uses \(account.used) of \(account.maximum)")
+        violate("memory limits", "vm \(vm) uses \(account.used) of \(account.maximum)")
       }
     }
     let free = accounts.values.reduce(MemoryCourse.capacity - orphaned) { $0 - $1.used - MemoryCourse.overhead }
-    if free < 0 { violate("M1", "\(-free) bytes more than there are") }
-    if memory.freeBytes != free { violate("M7", "\(free) bytes are free, not \(memory.freeBytes)") }
-    if !canAllEnd(Array(accounts.values), available: free) { violate("M2", "a deadlock: \(accounts)") }
+    if free < 0 { violate("memory limits", "\(-free) bytes more than there are") }
+    if memory.freeBytes != free { violate("exact memory accounts", "\(free) bytes are free, not \(memory.freeBytes)") }
+    if !canAllEnd(Array(accounts.values), available: free) { violate("no memory deadlock", "a deadlock: \(accounts)") }
     guard let oldest = waiting.first else { return }
-    if canGrant(oldest) { violate("M3", "the oldest request (vm \(oldest.vm)) could be granted and waits") }
+    if canGrant(oldest) {
+      violate("the oldest request is granted", "the oldest request (vm \(oldest.vm)) could be granted and waits")
+    }
   }
 
   private func canGrant(_ request: (ticket: MemoryTicket, vm: UInt32, byteCount: Int64, isAdmission: Bool)) -> Bool {

@@ -2,7 +2,7 @@ import FrameScheduler
 import FrameSimulator
 import Testing
 
-/// sched.md §7.4 to §7.6: who is served first when blit time is scarce.
+/// The order of service when copy time is scarce.
 @Suite("Order of service")
 struct OrderTests {
   /// VMs that always have a frame ready and together ask for more time than there is.
@@ -79,13 +79,13 @@ struct OrderTests {
       for vm in starts(world) {
         served[Int(vm.rawValue)] += 1
         let spread = (served.max() ?? 0) - (served.min() ?? 0)
-        if spread > (policy == .fifo ? 2 : 1) { return [Violation(rule: "P1", detail: "\(served)")] }
+        if spread > (policy == .fifo ? 2 : 1) { return [Violation(rule: "served in turn", detail: "\(served)")] }
       }
       return world.violations
     }
   }
 
-  @Test func `fifo: a flood keeps the place of its first frame`() throws {
+  @Test func `in fifo a flood keeps the place of its first frame`() throws {
     var world = try World(policy: .fifo)
     try world.addVM(0)
     try world.addVM(1)
@@ -104,7 +104,7 @@ struct OrderTests {
   @Test(arguments: [
     SchedulingPolicy.fifo, .roundRobin,
   ])
-  func `fifo and round robin: nobody waits longer than one frame of each`(policy: SchedulingPolicy)
+  func `in fifo and round robin no VM waits longer than one frame of each other`(policy: SchedulingPolicy)
     throws
   {
     func course(_ seed: UInt64) -> Overload {
@@ -118,7 +118,8 @@ struct OrderTests {
       let sum = course.steps.indices.reduce(Int64(0)) { $0 + course.cost($1) }
       let bound = (sum + 13_999_999) / 14_000_000 + 1 + (policy == .fifo ? 1 : 0)
       return world.shown.filter { $0.time - $0.readyAt > bound * world.period }.map { shown in
-        Violation(rule: "P3", detail: "vm \(shown.vm.rawValue) waited for \(shown.time - shown.readyAt) ns")
+        Violation(
+          rule: "bounded waiting", detail: "vm \(shown.vm.rawValue) waited for \(shown.time - shown.readyAt) ns")
       } + world.violations
     }
   }
@@ -167,7 +168,7 @@ struct OrderTests {
             (least, greatest) = (min(least, lag), max(greatest, lag))
           }
           if greatest - least > bound {
-            return [Violation(rule: "P1", detail: "vms \(i) and \(j): \(greatest - least) above \(bound)")]
+            return [Violation(rule: "Goyal's bound", detail: "vms \(i) and \(j): \(greatest - least) above \(bound)")]
           }
         }
       }
@@ -175,7 +176,7 @@ struct OrderTests {
     }
   }
 
-  @Test func `weighted fair: weights times a factor give the same schedule`() throws {
+  @Test func `in weighted fair, scaling all weights gives the same schedule`() throws {
     let one = try overloaded(.weightedFair, seed: 5, weights: [1, 2, 4, 8])
     let many = try overloaded(.weightedFair, seed: 5, weights: [1, 2, 4, 8], scale: 64)
     #expect(one.blits == many.blits)
@@ -184,14 +185,14 @@ struct OrderTests {
   @Test(arguments: [
     SchedulingPolicy.fifo, .roundRobin, .weightedFair, .hybrid,
   ])
-  func `a flood changes nobody else's service`(policy: SchedulingPolicy) throws {
+  func `a flood does not change the service of other VMs`(policy: SchedulingPolicy) throws {
     let calm = try overloaded(policy, seed: 7, weights: [1, 1, 2])
     let flooded = try overloaded(policy, seed: 7, weights: [1, 1, 2], floods: true)
     let others = { (world: World) in world.blits.filter { $0.vm != VMID(0) } }
     #expect(others(calm) == others(flooded))
   }
 
-  @Test func `weighted fair: equal weights and costs serve in turn`() throws {
+  @Test func `in weighted fair, equal weights and costs are served in turn`() throws {
     var world = try World(policy: .weightedFair)
     for vm in 0..<5 as Range<UInt32> { try world.addVM(vm) }
     for _ in 0..<1_000 {
@@ -205,7 +206,7 @@ struct OrderTests {
     }
   }
 
-  @Test func `weighted fair: a light VM waits for one interval at most, however long others' frames are`() throws {
+  @Test func `in weighted fair a light VM waits for one interval at most, however long others' frames are`() throws {
     var world = try World(policy: .weightedFair)
     try world.addVM(0)
     try world.addVM(1)
@@ -219,7 +220,7 @@ struct OrderTests {
     for shown in light { #expect(shown.time - shown.readyAt <= 2 * world.period) }
   }
 
-  @Test func `weighted fair: who sleeps gains nothing, who comes back keeps its debt`() throws {
+  @Test func `in weighted fair a VM gains nothing by sleeping, and keeps its debt when it comes back`() throws {
     for returns in [false, true] {
       var world = try World(policy: .weightedFair)
       try world.addVM(0)

@@ -2,7 +2,7 @@ import FrameScheduler
 import FrameSimulator
 import Testing
 
-/// sched.md §7.10.
+/// The auction of overlay planes.
 @Suite("Plane auction")
 struct PlaneAuctionTests {
   private func bid(

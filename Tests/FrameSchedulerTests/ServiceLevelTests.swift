@@ -3,7 +3,7 @@ import Testing
 
 @testable import FrameScheduler
 
-/// sched.md §7.7 and §7.8: promised rates under `sla` and `hybrid`.
+/// Promised rates under `sla` and `hybrid`.
 @Suite("Promised rates")
 struct ServiceLevelTests {
   private func randomLevel(_ random: inout SeededGenerator, cost: ClosedRange<Int64>) -> ServiceLevel {
@@ -36,7 +36,7 @@ struct ServiceLevelTests {
   @Test(arguments: [
     SchedulingPolicy.sla, .hybrid,
   ])
-  func `what was admitted and is ready in time is never late, whatever others do`(
+  func `an admitted frame that is ready in time is never late, whatever others do`(
     policy: SchedulingPolicy
   ) throws {
     for seed in 0..<5 as Range<UInt64> {
@@ -59,7 +59,7 @@ struct ServiceLevelTests {
     }
   }
 
-  @Test func `of 60 due frames at least 59 are in time, at 85 % load`() throws {
+  @Test func `at 85 % load at least 59 of 60 due frames are in time`() throws {
     let result = try Simulation.run(.promised(), policy: .sla, seconds: 10)
     #expect(result.missed == 0)
     #expect(result.lateRate == 0)
@@ -95,7 +95,7 @@ struct ServiceLevelTests {
     #expect(due == [0, 3, 5, 8, 10, 13])
   }
 
-  @Test func `taking a VM away never makes the others infeasible`() throws {
+  @Test func `removing a VM never makes the others infeasible`() throws {
     let admission = ServiceAdmission(configuration: .init(), timing: try OutputTiming(refreshMillihertz: 60_000))
     var random = SeededGenerator(seed: 5)
     for _ in 0..<60 {
@@ -190,7 +190,7 @@ struct ServiceLevelTests {
     #expect(worlds[0].shown == worlds[1].shown)
   }
 
-  @Test func `nobody starves in hybrid, not even the lightest or the background`() throws {
+  @Test func `no VM starves in hybrid, not even the lightest or the background`() throws {
     var world = try World(policy: .hybrid)
     try world.addVM(0) { $0.weight = 10_000 }
     try world.addVM(1) { $0.weight = 10_000 }

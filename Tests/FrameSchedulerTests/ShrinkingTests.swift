@@ -22,7 +22,7 @@ struct ShrinkingTests {
   }
 
   @Test func `a scheduler that never signals the fence of a third frame is shown with three frames of one VM`() throws {
-    let (found, smallest) = try smallest(breaking: "G4") { decisions in
+    let (found, smallest) = try smallest(breaking: "fence release") { decisions in
       decisions.releases.removeAll { $0.through.rawValue >= 3 }
     }
     #expect(found.steps.count > 100)
@@ -34,8 +34,8 @@ struct ShrinkingTests {
     #expect(smallest.steps == [plain(vm), frame, frame, frame])
   }
 
-  @Test func `one that commits a VM twice where there are two is shown with two VMs, and nothing else`() throws {
-    let (_, smallest) = try smallest(breaking: "G1") { decisions in
+  @Test func `a scheduler that commits a VM twice when there are two is shown with two VMs, and nothing else`() throws {
+    let (_, smallest) = try smallest(breaking: "one commit at a time") { decisions in
       if decisions.latches.count == 2 { decisions.latches[1] = decisions.latches[0] }
     }
     let vms = Set(smallest.steps.compactMap { if case .add(let vm, _, _, _, _, _, _) = $0 { vm } else { nil } })
@@ -55,15 +55,15 @@ struct ShrinkingTests {
       let broken = try fewer.play { decisions in
         if decisions.latches.count == 2 { decisions.latches[1] = decisions.latches[0] }
       }.violations
-      #expect(!broken.contains { $0.rule == "G1" }, "\(smallest.steps[place]) is not needed")
+      #expect(!broken.contains { $0.rule == "one commit at a time" }, "\(smallest.steps[place]) is not needed")
     }
   }
 
   @Test func `an account that keeps what has left the screen is shown with one buffer on screen`() throws {
     var found = MemoryCourse.random(seed: 3, selection: .fifo)
     found.forgetsScreens = true
-    #expect(found.play().contains { $0.rule == "M6" })
-    let smallest = found.shrunk { $0.play().contains { $0.rule == "M6" } }
+    #expect(found.play().contains { $0.rule == "every request ends" })
+    let smallest = found.shrunk { $0.play().contains { $0.rule == "every request ends" } }
     guard case .add(let vm, _)? = smallest.steps.first else {
       Issue.record("\(smallest)")
       return
@@ -72,7 +72,7 @@ struct ShrinkingTests {
       smallest.steps == [.add(vm, maximum: 1), .request(vm, 1), .free(vm, 1, onScreen: true)])
   }
 
-  @Test func `what breaks nothing is not reported`() throws {
+  @Test func `a run without a fault is not reported`() throws {
     try expectRules(0..<3, of: { Scenario.random(seed: $0, policy: .fifo) }) { try $0.play { _ in }.violations }
   }
 }

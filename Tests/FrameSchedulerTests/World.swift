@@ -3,7 +3,7 @@ import FrameSimulator
 @testable import FrameScheduler
 
 /// Drives an `OutputScheduler` as a daemon would, on an output with exact vblanks, and checks the rules of
-/// sched.md §7.3 on everything that it decides. One byte takes one nanosecond to copy.
+/// Docs/Scheduler.md on everything that it decides. One byte takes one nanosecond to copy.
 struct World {
   struct Blit: Hashable {
     var vm: VMID
@@ -85,7 +85,7 @@ struct World {
     scheduler.removeVM(VMID(vm), at: now, into: &decisions)
     apply()
     if frames[VMID(vm)]?.values.contains(where: { !$0.isReleased }) == true {
-      violate("G12", "vm \(vm) left with fences held")
+      violate("nothing after removal", "vm \(vm) left with fences held")
     }
     frames[VMID(vm)] = nil
     onScreen[VMID(vm)] = nil
@@ -180,7 +180,7 @@ struct World {
     let begin = now
     for blit in decisions.blits { note(blit) }
     if now - begin > scheduler.configuration.sliceNanoseconds + scheduler.configuration.bandNanoseconds {
-      violate("G5", "\(now - begin) ns of blits at once")
+      violate("whole copies", "\(now - begin) ns of blits at once")
     }
     var released = decisions.releases
     while decisions.commits {
@@ -205,20 +205,24 @@ struct World {
   }
 
   private mutating func note(_ blit: BlitOrder) {
-    guard let frame = frames[blit.vm]?[blit.frame] else { return violate("G12", "blit of \(blit.vm), which is gone") }
-    if !frame.isReady { violate("G2", "blit of an unready frame") }
+    guard let frame = frames[blit.vm]?[blit.frame] else {
+      return violate("nothing after removal", "blit of \(blit.vm), which is gone")
+    }
+    if !frame.isReady { violate("ready frames only", "blit of an unready frame") }
     // A frame that comes back is copied anew, from its first byte.
     if blit.bytes.lowerBound != frame.copied, blit.bytes.lowerBound != 0 {
-      violate("G5", "a gap in the bytes of \(blit.frame)")
+      violate("whole copies", "a gap in the bytes of \(blit.frame)")
     }
-    if blit.completes != (blit.bytes.upperBound == frame.byteCount) { violate("G5", "completes before its last byte") }
+    if blit.completes != (blit.bytes.upperBound == frame.byteCount) {
+      violate("whole copies", "completes before its last byte")
+    }
     frames[blit.vm]?[blit.frame]?.copied = blit.bytes.upperBound
     blits.append(
       Blit(vm: blit.vm, frame: blit.frame, start: now, duration: blit.nanoseconds, completes: blit.completes))
     now += blit.nanoseconds
   }
 
-  /// G6: a commit leaves a frame that could be served only if there is no time left for it.
+  /// A commit leaves a frame that could be served only if there is no time left for it.
   private mutating func checkWork(_ plan: OutputScheduler.Plan?) {
     guard decisions.commits, let plan else { return }
     hasLeftover = scheduler.vms.indices.contains { position in
@@ -230,7 +234,9 @@ struct World {
     }
     let end = now + decisions.blits.reduce(0) { $0 + $1.nanoseconds }
     if hasLeftover, end < plan.latchBy {
-      violate("G6", "\(plan.latchBy - end) ns are idle before the commit of \(plan.index) while a frame waits")
+      violate(
+        "no idle time while a frame waits",
+        "\(plan.latchBy - end) ns are idle before the commit of \(plan.index) while a frame waits")
     }
   }
 
@@ -244,7 +250,7 @@ struct World {
     }
   }
 
-  /// G6: what was left over goes on at the first moment of the next interval.
+  /// What was left over goes on at the first moment of the next interval.
   private mutating func checkStart() {
     guard hasLeftover else { return }
     hasLeftover = false
@@ -252,40 +258,46 @@ struct World {
       scheduler.vms[position].working != nil && scheduler.eligibleIndex(position) != nil
     }
     if waits, scheduler.nextWake ?? .max > max(now, scheduler.engineFreeAt) {
-      violate("G6", "a frame that was begun waits until \(scheduler.nextWake ?? -1), the flip was at \(now)")
+      violate(
+        "no idle time while a frame waits",
+        "a frame that was begun waits until \(scheduler.nextWake ?? -1), the flip was at \(now)")
     }
   }
 
-  /// weightedFair P2: virtual time never runs backwards.
+  /// Virtual time never runs backwards.
   private mutating func checkVirtualTime() {
     let time = (rebased: scheduler.clock.rebased, now: scheduler.clock.now)
     if time < lastVirtualTime, time.rebased <= lastVirtualTime.rebased {
-      violate("P2", "virtual time fell from \(lastVirtualTime) to \(time)")
+      violate("virtual time rises", "virtual time fell from \(lastVirtualTime) to \(time)")
     }
     lastVirtualTime = time
   }
 
   private mutating func checkCommit() {
-    if flipAt != nil { violate("G1", "a commit while a flip is pending, at \(now)") }
-    if decisions.latches.isEmpty, !decisions.needsFullDamage { violate("G7", "an empty commit at \(now)") }
-    if Set(decisions.latches.map(\.vm)).count != decisions.latches.count { violate("G1", "a VM twice in a commit") }
+    if flipAt != nil { violate("one commit at a time", "a commit while a flip is pending, at \(now)") }
+    if decisions.latches.isEmpty, !decisions.needsFullDamage {
+      violate("quiet without change", "an empty commit at \(now)")
+    }
+    if Set(decisions.latches.map(\.vm)).count != decisions.latches.count {
+      violate("one commit at a time", "a VM twice in a commit")
+    }
     for latch in decisions.latches {
       guard let frame = frames[latch.vm]?[latch.frame] else {
-        violate("G12", "a commit with \(latch.vm), which is gone")
+        violate("nothing after removal", "a commit with \(latch.vm), which is gone")
         continue
       }
-      if !frame.isReady { violate("G2", "frame \(latch.frame) was not ready") }
-      if latch.path == .blit, frame.copied != frame.byteCount { violate("G5", "half a tile in a commit") }
+      if !frame.isReady { violate("ready frames only", "frame \(latch.frame) was not ready") }
+      if latch.path == .blit, frame.copied != frame.byteCount { violate("whole copies", "half a tile in a commit") }
     }
     if scheduler.policy == .exclusive, decisions.latches.contains(where: { $0.vm != scheduler.grant.holder }) {
-      violate("exclusive P2", "a commit with a frame of another than the holder")
+      violate("only the holder is shown", "a commit with a frame of another than the holder")
     }
   }
 
   private mutating func noteFlip(at time: Nanoseconds) {
     for frame in decisions.shown {
       shown.append(Shown(vm: frame.vm, frame: frame.frame, time: time, readyAt: frame.readyAt))
-      if let last = onScreen[frame.vm], frame.frame < last { violate("G3", "\(frame.frame) after \(last)") }
+      if let last = onScreen[frame.vm], frame.frame < last { violate("frame order", "\(frame.frame) after \(last)") }
       onScreen[frame.vm] = frame.frame
       settle(frame.vm, frame.frame)
     }
@@ -299,12 +311,12 @@ struct World {
     releases.append((now, release))
     guard let known = frames[release.vm] else { return }
     let freed = known.filter { !$0.value.isReleased && $0.key <= release.through }
-    if freed.isEmpty { violate("G4", "a release of nothing: \(release)") }
+    if freed.isEmpty { violate("fence release", "a release of nothing: \(release)") }
     let isSeen = scheduler.policy != .exclusive || scheduler.grant.holder == release.vm
     for (id, frame) in freed {
       let age = now - frame.arrived
       if !frame.isSettled, isSeen, age < releaseTimeout, frame.copied < max(1, frame.byteCount) {
-        violate("G4", "fence of \(id) released too early, after \(age)")
+        violate("fence release", "fence of \(id) released too early, after \(age)")
       }
       frames[release.vm]?[id]?.isReleased = true
     }
@@ -316,7 +328,7 @@ struct World {
       let kept = [lastFrame[vm].map { FrameID($0) }, onScreen[vm]]
       frames[vm] = known.filter { !($0.value.isReleased && $0.value.isSettled) || kept.contains($0.key) }
       for (id, frame) in known where !frame.isReleased && now - frame.arrived > releaseTimeout + 20_000_000 {
-        violate("G4", "fence of \(vm) \(id) held for \(now - frame.arrived)")
+        violate("fence release", "fence of \(vm) \(id) held for \(now - frame.arrived)")
       }
     }
   }
@@ -324,14 +336,16 @@ struct World {
   /// After a quiet time: every fence is released, the newest ready frame of every VM is on screen, no timer runs.
   mutating func checkQuiet() {
     for (vm, known) in frames {
-      if known.values.contains(where: { !$0.isReleased }) { violate("G4", "a fence of \(vm) is never released") }
+      if known.values.contains(where: { !$0.isReleased }) {
+        violate("fence release", "a fence of \(vm) is never released")
+      }
       let newest = known.filter(\.value.isReady).keys.max()
       guard scheduler.policy != .exclusive || scheduler.grant.holder == vm else { continue }
       if let newest, onScreen[vm] != newest, known[newest]?.isSettled == false {
-        violate("G13", "frame \(newest) of \(vm) was ready and is lost")
+        violate("the newest frame is shown", "frame \(newest) of \(vm) was ready and is lost")
       }
     }
-    if scheduler.nextWake != nil { violate("G7", "a timer runs while all is quiet") }
+    if scheduler.nextWake != nil { violate("quiet without change", "a timer runs while all is quiet") }
   }
 
   private mutating func violate(_ rule: String, _ detail: String) {

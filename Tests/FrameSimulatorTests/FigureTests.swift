@@ -26,7 +26,7 @@ struct FigureTests {
   }
 
   @Test(arguments: [2, 8, 16])
-  func `equal VMs that ask for one and a half times the blit time share it evenly (goals 1, 2, 13)`(count: Int) throws {
+  func `equal VMs that ask for one and a half times the blit time share it evenly`(count: Int) throws {
     let workload = Workload.equal(count, refreshMillihertz: 240_000, loadPermille: 1_500)
     for policy in [SchedulingPolicy.weightedFair, .hybrid] {
       let result = try Simulation.run(workload, policy: policy, seconds: min(10, Self.seconds))
@@ -46,14 +46,16 @@ struct FigureTests {
   }
 
   @Test(arguments: [SchedulingPolicy.sla, .hybrid])
-  func `85 % promised: no frame is late, whatever takes the rest`(policy: SchedulingPolicy) throws {
+  func `with 85 % promised no frame is late, whatever takes the rest`(policy: SchedulingPolicy) throws {
     let result = try Simulation.run(.promised(), policy: policy, seconds: Self.seconds)
     #expect(result.missed == 0)
     #expect(result.lateRate == 0)
   }
 
   @Test(arguments: Hostility.allCases)
-  func `one hostile VM: ≤ 0.10 % late, victims' rates and intervals within 1 %`(hostility: Hostility) throws {
+  func `beside one hostile VM at most 0.10 % are late, and rates and intervals of the others stay within 1 %`(
+    hostility: Hostility
+  ) throws {
     for policy in Self.policies {
       let alone = try Simulation.run(.victims, policy: policy, seconds: Self.seconds)
       let beside = try Simulation.run(.hostile(hostility), policy: policy, seconds: Self.seconds)
@@ -70,7 +72,9 @@ struct FigureTests {
   @Test(arguments: [
     Int64(-500), 0, 500,
   ])
-  func `timers up to 3 ms late, a clock 500 ppm off: misses ≤ 0.05 % of the frames after 2 s`(drift: Int64) throws {
+  func `with timers up to 3 ms late and a clock 500 ppm off at most 0.05 % of the frames miss after 2 s`(drift: Int64)
+    throws
+  {
     var workload = Workload.promised(4, loadPermille: 500)
     workload.timerJitter = 3_000_000
     workload.driftPartsPerMillion = drift
@@ -80,7 +84,7 @@ struct FigureTests {
     #expect(Double(result.missed) <= max(1, Double(shown) * 0.0005))
   }
 
-  @Test func `a 1 ms VM beside one of 50 ms frames keeps ≥ 99 % of its rate alone (goal 14)`() throws {
+  @Test func `a VM of 1 ms frames beside one of 50 ms frames keeps at least 99 % of its rate alone`() throws {
     let seconds = min(10, Self.seconds)
     var alone = Workload.interactiveBesideVeryHeavy
     alone.guests.removeLast()
@@ -107,7 +111,7 @@ struct FigureTests {
     #expect(try Simulation.run(workload, policy: .hybrid, seconds: 2, seed: 4) != first)
   }
 
-  @Test func `none of the published schedulers keeps promises as well as ours, in the table`() throws {
+  @Test func `no published scheduler keeps promises as well as ours in the table`() throws {
     let table = try Simulation.compare(
       policies: [.hybrid], hostile: [.hugeSource], seconds: min(5, Self.seconds))
     let ours = try #require(table.rows.first)
