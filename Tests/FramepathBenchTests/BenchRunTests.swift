@@ -113,7 +113,7 @@ struct BenchRunTests {
     #expect(run.backendReadyMilliseconds > 0)
   }
 
-  @Test func `programs that are not there are told with what to do`() {
+  @Test func `missing programs are reported with the remedy`() {
     var bench = ThroughputBench(BenchPrograms(folder: "/nonexistent"))
     bench.sizes = [(64, 64)]
     bench.measuresHarness = false

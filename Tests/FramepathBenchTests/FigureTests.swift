@@ -4,14 +4,14 @@ import Testing
 @testable import FramepathBench
 
 struct FigureTests {
-  @Test func `a spread has the middle of an odd number and the mean of an even one`() {
+  @Test func `the median of an odd number of values is the middle one, of an even number the mean`() {
     let odd = Spread([5, 1, 3])
     #expect((odd.min, odd.median, odd.max) == (1, 3, 5))
     #expect(Spread([4, 1, 2, 9]).median == 3)
     #expect(Spread([]).max == 0)
   }
 
-  @Test func `percentiles are values that were there`() {
+  @Test func `percentiles are values that occurred`() {
     let figures = Percentiles((1...200).map { UInt64($0) })
     #expect((figures.median, figures.p90, figures.p99, figures.max) == (100, 180, 198, 200))
     #expect(figures.count == 200)
@@ -19,7 +19,7 @@ struct FigureTests {
     #expect(Percentiles([7]).median == 7)
   }
 
-  @Test func `stages are told from the kick, of frames that reached them`() {
+  @Test func `stages are measured from the kick, for frames that reached them`() {
     let frame = { (number: UInt64, times: [UInt64]) in
       DaemonTrace.Frame(
         frame: number, readyNanoseconds: times[0], presentedNanoseconds: times[1], latchedNanoseconds: times[2],
@@ -77,7 +77,7 @@ struct FigureTests {
     #expect(probe.nanosecondsPerPicture > 0)
   }
 
-  @Test func `a process that is gone is named`() {
+  @Test func `a process that has ended is named`() {
     #expect(throws: BenchError.self) { _ = try ProcessFigures(pid: 0x7FFF_FFF0, name: "framepathd") }
   }
 }

@@ -6,7 +6,7 @@ import Testing
 
 /// What `bench guest` says and does without a guest; with real ones see LabTests.
 struct GuestBenchTests {
-  @Test func `a missing lab is told with what to do`() {
+  @Test func `a missing lab is reported with the remedy`() {
     var bench = GuestBench(.besideThisProgram())
     bench.lab = "/nonexistent"
     let error = #expect(throws: BenchError.self) { _ = try bench.run() }
@@ -25,7 +25,7 @@ struct GuestBenchTests {
     #expect(figures.map(\.missing) == Array(repeating: "QEMU has ended with exit status 125: no such kernel", count: 2))
   }
 
-  @Test func `CPU time is told per flip and per picture that came to a screen`() {
+  @Test func `CPU time is reported per flip and per picture that reached a screen`() {
     var figures = GuestReport.Run()
     figures.qemuMicroseconds = 300
     figures.guestMicroseconds = 600

@@ -69,7 +69,7 @@ import Testing
     _ = try GuestScreen(.file(host.path))
   }
 
-  @Test func `a client that another one displaced is told so`() throws {
+  @Test func `a displaced client gets an error that says so`() throws {
     let host = try EchoHost()
     host.start()
     defer { host.stop() }
@@ -82,14 +82,14 @@ import Testing
     framepath_screen_close(&intruder)
   }
 
-  @Test func `a host that does not look is an error in time`() throws {
+  @Test func `a host that never looks at the ring is an error after a bounded time`() throws {
     let host = try EchoHost()
     #expect(throws: GuestError.hostSilent) { try GuestScreen(.file(host.path), timeoutMilliseconds: 30) }
     var screen = framepath_screen()
     #expect(framepath_screen_open_memory(&screen, host.host.fd.raw, nil, 30) == -EHOSTDOWN)
   }
 
-  @Test func `slots that do not come back are an error in time`() throws {
+  @Test func `slots that do not come back are an error after a bounded time`() throws {
     let host = try EchoHost(slotCount: 2)
     host.start()
     defer { host.stop() }
@@ -100,7 +100,7 @@ import Testing
   }
 
   @Test(arguments: [(8, UInt32(2 << 16), -EPROTONOSUPPORT), (0, 0, -ENXIO), (48, 0, -EBADMSG), (60, 31, -EBADMSG)])
-  func `a region of another version or without sense is refused by both libraries`(
+  func `both libraries refuse a region of another version or with impossible numbers`(
     offset: Int, value: UInt32, expected: Int32
   ) throws {
     let host = try EchoHost()

@@ -34,7 +34,7 @@ struct OutputChoiceTests {
     "kms:card0", "kms:/dev/dri/card0:", "kms:/dev/dri/card0:DP-2:", "kms:/dev/dri/card0:DP-2:1x",
     "kms:/dev/dri/card0:DP-2:640x480:60",
   ])
-  func `what is neither is refused`(words: String) {
+  func `any other form is refused`(words: String) {
     #expect(OutputChoice(argument: words) == nil)
   }
 

@@ -5,7 +5,7 @@ import Testing
 
 @Suite("Copy ledger")
 struct CopyLedgerTests {
-  @Test func `a rectangle lands where it was, and nothing around it changes`() throws {
+  @Test func `a copied rectangle lands at its place, and nothing around it changes`() throws {
     let source = (0..<64).map { UInt32($0) }
     var destination = [UInt32](repeating: 0xFFFF_FFFF, count: 80)
     var ledger = CopyLedger()

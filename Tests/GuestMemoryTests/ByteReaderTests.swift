@@ -2,7 +2,7 @@ import GuestMemory
 import Testing
 
 struct ByteReaderTests {
-  @Test func `reads little-endian fields and stops at the end`() {
+  @Test func `little-endian fields are read, and reading stops at the end`() {
     let bytes: [UInt8] = [0x01, 0x02, 0x03, 0x04, 0x05, 0x06, 0x07, 0x08, 0x09, 0x0a]
     var reader = ByteReader(bytes.span.bytes)
 
@@ -23,7 +23,7 @@ struct ByteReaderTests {
     #expect(end == nil)
   }
 
-  @Test func `writes little-endian fields and stops when full`() {
+  @Test func `little-endian fields are written, and writing stops when full`() {
     var bytes = [UInt8](repeating: 0xff, count: 9)
     var results: [Bool] = []
     do {

@@ -10,7 +10,7 @@ struct GuestMemoryTests {
 
   init() throws { ram = try GuestRAM(byteCount: 64 << 10) }
 
-  @Test func `resolves what lies in one region and nothing else`() throws {
+  @Test func `an address resolves inside one region and nowhere else`() throws {
     let memory = try ram.table(regionCount: 2)
 
     #expect(memory.contiguous(0, 32 << 10) == memory.regions[0].base)
@@ -119,7 +119,7 @@ struct GuestMemoryTests {
     #expect(memory.contains(0, 64 << 10))
   }
 
-  @Test func `a file offset inside a page is mapped right`() throws {
+  @Test func `a file offset inside a page is mapped correctly`() throws {
     ram.bytes[5000] = 42
     let memory = GuestMemory()
 

@@ -19,7 +19,7 @@ struct GuestRegionTests {
     }
   }
 
-  @Test func `a memfd without seals is refused with what to do about it`() throws {
+  @Test func `a memfd without seals is refused with the remedy`() throws {
     let open = SharedFD(OwnedFD(taking: clinux_memfd_create("open", UInt32(CLINUX_MFD_ALLOW_SEALING))))
     #expect(ftruncate(open.raw, 8192) == 0)
 
@@ -50,7 +50,7 @@ struct GuestRegionTests {
         == .fileTooShort(guestAddress: 0, neededByteCount: 1 << 32, fileByteCount: 16 << 10))
   }
 
-  @Test func `no bytes are no region`() {
+  @Test func `an empty region is refused`() {
     #expect(region(guest: 0x1000, byteCount: 0) == .emptyRegion(guestAddress: 0x1000))
   }
 

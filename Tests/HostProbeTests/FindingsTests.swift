@@ -31,7 +31,7 @@ struct CardFindingsTests {
     ],
     nodePermissions: "root:video 0660", nodeGroup: "video", mayOpen: true, holders: [], master: .nobody)
 
-  @Test func `read sysfs`() throws {
+  @Test func `card findings read sysfs`() throws {
     try withTemporaryDirectory { root in
       try makeFiles(
         root,
@@ -60,7 +60,7 @@ struct CardFindingsTests {
     }
   }
 
-  @Test func `find the master among debugfs's clients`() {
+  @Test func `the DRM master is found among debugfs's clients`() {
     let text = """
                    command  tgid dev master a   uid      magic                                             name   id
             systemd-logind   612   0   y    y     0          0                                          <unset>    1
@@ -73,13 +73,13 @@ struct CardFindingsTests {
     #expect(CardFacts.master(clients: "x 1 0 n y 0 0\n\ny\n1 2 y\n") == .nobody)
   }
 
-  @Test func `are all well on a free card with a monitor`() {
+  @Test func `a free card with a monitor has no findings but good ones`() {
     let findings = CardFacts.findings([card], user: "ann")
     #expect(findings.allSatisfy { $0.severity == .ok })
     #expect(findings[2].seen == "HDMI-A-1 has a monitor (1920x1080), DP-1 has none")
   }
 
-  @Test func `name who has the screens`() {
+  @Test func `the finding names the process that holds the screens`() {
     var taken = card
     taken.master = .process(ProcessName(pid: 812, name: "Xorg"))
     let finding = CardFacts.findings([taken], user: "ann")[1]
@@ -92,7 +92,7 @@ struct CardFindingsTests {
     #expect(CardFacts.findings([taken], user: "ann")[1].seen.hasPrefix("open in Xorg (pid 812)"))
   }
 
-  @Test func `tell what opening the card told`() {
+  @Test func `findings include the result of opening the card`() {
     var facts = card
     facts.master = .unknown
     facts.opened = CardFacts.Opened(isFree: true, unsuitable: nil, importsBuffers: true, hasWriteback: true)
@@ -108,7 +108,7 @@ struct CardFindingsTests {
     #expect(CardFacts.findings([facts], user: "ann")[0].seen.hasSuffix("but Framepath cannot use it: no atomic"))
   }
 
-  @Test func `say which group opens the node`() {
+  @Test func `the finding says which group may open the node`() {
     var locked = card
     locked.mayOpen = false
     let finding = CardFacts.findings([locked], user: "ann")[0]
@@ -118,7 +118,7 @@ struct CardFindingsTests {
     #expect(CardFacts.findings([locked], user: "ann")[0].seen == "driver i915, but there is no device node")
   }
 
-  @Test func `are a note without a card or a monitor`() {
+  @Test func `a host without a card or a monitor gets a note`() {
     #expect(CardFacts.findings([], user: "ann").map(\.severity) == [.note])
     var dark = card
     dark.connectors = [ConnectorFacts(name: "DP-1", isConnected: false, preferredMode: nil)]
@@ -130,7 +130,7 @@ struct CardFindingsTests {
 
 @Suite("Findings on the system")
 struct SystemFindingsTests {
-  @Test func `tell udmabuf's limits and what raising them wins`() {
+  @Test func `the finding gives udmabuf's limits and the effect of raising them`() {
     var facts = UdmabufFacts(
       nodePermissions: "root:kvm 0660", nodeGroup: "kvm", mayOpen: true, listLimit: 1024, sizeLimitMebibytes: 64)
     #expect(facts.findings(user: "ann").map(\.severity) == [.ok, .note, .ok])
@@ -144,14 +144,14 @@ struct SystemFindingsTests {
     #expect(facts.findings(user: "ann")[0].seen.hasPrefix("not there") == true)
   }
 
-  @Test func `say why KVM does not work`() {
+  @Test func `the finding says why KVM does not work`() {
     #expect(SystemFindings.kvm(nil, user: "ann").severity == .ok)
     let denied = SystemFindings.kvm(SystemError(call: "open", code: 13, subject: "/dev/kvm"), user: "ann")
     #expect(denied.advice == "sudo usermod -aG kvm ann, then log in again.")
     #expect(denied.seen.contains("open /dev/kvm: Permission denied (errno 13)"))
   }
 
-  @Test func `call no QEMU at all a problem, one good one enough`() {
+  @Test func `no QEMU at all is a problem, one good QEMU is enough`() {
     #expect(QEMUFacts.findings([], kvm: nil).map(\.severity) == [.problem])
     let old = QEMUFacts(
       path: "/usr/bin/qemu-system-x86_64",
@@ -165,7 +165,7 @@ struct SystemFindingsTests {
     #expect(QEMUFacts.findings([old, new, broken], kvm: "none").map(\.severity) == [.note, .ok, .note])
   }
 
-  @Test func `look at the runtime directory's owner and permissions`() {
+  @Test func `owner and permissions of the runtime directory are checked`() {
     let finding = { (permissions: UInt32, mayWrite: Bool) in
       SystemFindings.runtimeDirectory(
         "/run/x",
@@ -181,7 +181,7 @@ struct SystemFindingsTests {
     #expect(absent.severity == .problem)
   }
 
-  @Test func `tell a stale socket from none`() {
+  @Test func `a stale socket is told apart from a missing one`() {
     #expect(SystemFindings.daemon(.running(outputs: 2, vms: 1), socket: "/s").seen == "runs at /s: outputs 2, VMs 1")
     #expect(SystemFindings.daemon(.absent, socket: "/s").severity == .note)
     #expect(SystemFindings.daemon(.stale, socket: "/s").seen == "does not run: it left /s behind")
@@ -208,7 +208,7 @@ struct DiscoveryTests {
     }
   }
 
-  @Test func `are well when the binary answers`() throws {
+  @Test func `a discovery file whose binary answers is good`() throws {
     try check(#"{"description": "Framepath", "type": "gpu", "binary": "BINARY"}"#) { facts in
       #expect(facts.fault == nil)
       #expect(facts.findings.map(\.severity) == [.ok, .note])
@@ -227,14 +227,14 @@ struct DiscoveryTests {
       "/bin/true --print-capabilities does not answer with a gpu's JSON"
     ),
   ])
-  func `say what is wrong`(json: String, fault: String) throws {
+  func `a faulty discovery file is reported with its fault`(json: String, fault: String) throws {
     try check(json) { facts in
       #expect(facts.fault == fault)
       #expect(facts.findings.first?.severity == .problem)
     }
   }
 
-  @Test func `are a note where there are none`() {
+  @Test func `a host without discovery files gets a note`() {
     let facts = DiscoveryFacts.gather(directories: ["/no-such-directory"])
     #expect(facts.findings.map(\.severity) == [.note])
     #expect(
@@ -250,7 +250,7 @@ struct DoctorReportTests {
     Finding(.ok, "kernel", "6.12"), Finding(.problem, "/dev/kvm", "one two three", advice: "four five"),
   ])
 
-  @Test func `is aligned and wrapped`() {
+  @Test func `the doctor's report is aligned and wrapped`() {
     #expect(
       report.lines(symbols: true, columns: 60) == [
         "✓ kernel    6.12", "✗ /dev/kvm  one two three", "            →  four five", "", "1 problem, 0 notes.",

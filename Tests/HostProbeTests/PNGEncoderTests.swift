@@ -38,7 +38,7 @@ struct PNGEncoderTests {
   }
 
   @Test(arguments: PixelFormat.allCases)
-  func `hold the pixels of every format, without padding and alpha`(format: PixelFormat) throws {
+  func `a PNG holds the pixels of every format without padding and alpha`(format: PixelFormat) throws {
     let shifts = format.shifts
     let buffer = try picture(3, 2, format) { x, y in
       UInt32(10 + x) << shifts.red | UInt32(20 + y) << shifts.green | 0x7F << shifts.blue
@@ -53,7 +53,7 @@ struct PNGEncoderTests {
       ])
   }
 
-  @Test func `hold pictures that do not compress`() throws {
+  @Test func `a PNG can hold an incompressible picture`() throws {
     var state: UInt32 = 1
     let buffer = try picture(257, 129, .xrgb8888) { _, _ in
       state = state &* 1_664_525 &+ 1_013_904_223

@@ -41,7 +41,7 @@ enum Printed {
 
 @Suite("QEMU's capabilities")
 struct QEMUCapabilitiesTests {
-  @Test func `begin with its version`() throws {
+  @Test func `QEMU's version is read from its first line`() throws {
     #expect(QEMUVersion(versionOutput: Printed.version72) == QEMUVersion(7, 2, 22))
     #expect(QEMUVersion(versionOutput: Printed.version11) == QEMUVersion(11, 1, 3))
     #expect(QEMUVersion(versionOutput: "QEMU emulator version 10.2.50 (v10.2.0-5-gabc)") == QEMUVersion(10, 2, 50))
@@ -52,7 +52,7 @@ struct QEMUCapabilitiesTests {
     #expect(QEMUVersion(10, 2, 1).description == "10.2.1")
   }
 
-  @Test func `have the complete device where users may create it`() {
+  @Test func `the complete device is found where users may create it`() {
     let found = QEMUCapabilities(version: QEMUVersion(11, 1, 3), deviceHelp: Printed.devices11) { name in
       name == "vhost-user-test-device-pci" ? Printed.genericProperties : ""
     }
@@ -60,13 +60,13 @@ struct QEMUCapabilitiesTests {
     #expect(found.bestShape == .complete)
   }
 
-  @Test func `know the device's name of 8.2`() {
+  @Test func `the complete device is found under its name of QEMU 8.2`() {
     let devices = Printed.devices10 + "\nname \"vhost-user-device-pci\", bus PCI"
     let found = QEMUCapabilities(version: QEMUVersion(8, 2), deviceHelp: devices) { _ in Printed.genericProperties }
     #expect(found.genericDevice == "vhost-user-device-pci")
   }
 
-  @Test func `lack the complete device where its help answers but nobody may create it`() {
+  @Test func `the complete device is missing where only its help answers`() {
     let found = QEMUCapabilities(version: QEMUVersion(10, 0, 13), deviceHelp: Printed.devices10) { _ in
       Printed.genericProperties
     }
@@ -74,14 +74,14 @@ struct QEMUCapabilitiesTests {
     #expect(found.bestShape == .vhostUserGPU)
   }
 
-  @Test func `lack the complete device where a property is missing`() {
+  @Test func `the complete device is missing where a property is missing`() {
     let found = QEMUCapabilities(version: QEMUVersion(11, 1), deviceHelp: Printed.devices11) { _ in
       Printed.genericProperties.split(separator: "\n").filter { !$0.contains("virtio-id") }.joined(separator: "\n")
     }
     #expect(found.bestShape == .vhostUserGPU)
   }
 
-  @Test func `may be none`() {
+  @Test func `a QEMU with neither device has no usable shape`() {
     let found = QEMUCapabilities(version: QEMUVersion(10, 0), deviceHelp: "name \"VGA\", bus PCI") { _ in "" }
     #expect(found.bestShape == nil)
   }
@@ -94,7 +94,7 @@ struct QEMUArgumentsTests {
   private let qemu11 = QEMUCapabilities(
     version: QEMUVersion(11, 1, 3), genericDevice: "vhost-user-test-device-pci", hasVhostUserGPU: true)
 
-  @Test func `are the complete device on QEMU 11`() throws {
+  @Test func `QEMU 11 gets the complete device`() throws {
     let words = try QEMUArguments(socketPath: "/run/framepath/web.sock").words(for: qemu11, kvm: "none")
     #expect(
       words.joined(separator: " ") == """
@@ -104,14 +104,14 @@ struct QEMUArgumentsTests {
         """)
   }
 
-  @Test func `are vhost-user-gpu on QEMU 10, and where it is asked for`() throws {
+  @Test func `QEMU 10 gets vhost-user-gpu, and so does QEMU 11 on request`() throws {
     var request = QEMUArguments(socketPath: "/s", headCount: 2)
     #expect(try request.words(for: qemu10, kvm: "none").last == "vhost-user-gpu-pci,chardev=fpgpu,max_outputs=2")
     request.shape = .vhostUserGPU
     #expect(try request.words(for: qemu11, kvm: "none").last == "vhost-user-gpu-pci,chardev=fpgpu,max_outputs=2")
   }
 
-  @Test func `turn KVM on for QEMU 7.2, which needs it, or say that it cannot`() throws {
+  @Test func `QEMU 7.2 gets KVM, which it needs, or an error`() throws {
     let request = QEMUArguments(socketPath: "/s")
     let words = try request.words(for: qemu72, kvm: nil)
     #expect(words.joined(separator: " ").contains(" -accel kvm "))
@@ -119,7 +119,7 @@ struct QEMUArgumentsTests {
     #expect(error?.description.hasPrefix("QEMU 7.2.22 runs vhost-user-gpu under KVM only") == true)
   }
 
-  @Test func `refuse the complete device where there is none`() {
+  @Test func `requesting the complete device from a QEMU without it is an error`() {
     let request = QEMUArguments(socketPath: "/s", shape: .complete)
     let error = #expect(throws: HostProbeError.self) { try request.words(for: qemu10, kvm: nil) }
     #expect(error?.description.contains("Use QEMU 10.2 or newer") == true)
@@ -132,20 +132,20 @@ struct QEMUArgumentsTests {
   }
 
   @Test(arguments: [("2048", "2048M"), ("4g", "4G"), ("512M", "512M"), ("1T", "1T")])
-  func `give -m and -object the same size`(given: String, size: String) throws {
+  func `-m and -object get the same size`(given: String, size: String) throws {
     let words = try QEMUArguments(socketPath: "/s", memory: given).words(for: qemu11, kvm: nil)
     #expect(words[1] == size)
     #expect(words[3] == "memory-backend-memfd,id=fpmem,size=\(size),share=on")
   }
 
   @Test(arguments: ["", "0", "-1", "1.5G", "1GB", "G", "1 G", "99999999999999999999", "٣G"])
-  func `refuse what is no size`(given: String) {
+  func `a size that is not a number of bytes is refused`(given: String) {
     #expect(throws: HostProbeError.self) {
       try QEMUArguments(socketPath: "/s", memory: given).words(for: qemu11, kvm: nil)
     }
   }
 
-  @Test func `double commas in the socket's path`() throws {
+  @Test func `commas in the socket's path are doubled`() throws {
     let words = try QEMUArguments(socketPath: "/run/a,b/,.sock").words(for: qemu11, kvm: nil)
     #expect(words.contains("socket,id=fpgpu,path=/run/a,,b/,,.sock"))
   }
@@ -153,34 +153,34 @@ struct QEMUArgumentsTests {
   @Test(arguments: [
     "", "/a b", "/a\tb", "/a\nb", "/a*", "/a?", "/[a]", "~/s", "/$HOME", String(repeating: "x", count: 108),
   ])
-  func `refuse paths that a shell would take apart or a socket cannot have`(path: String) {
+  func `paths that a shell would split or a socket cannot bind are refused`(path: String) {
     #expect(throws: HostProbeError.self) { try QEMUArguments(socketPath: path).words(for: qemu11, kvm: nil) }
   }
 
-  @Test func `take a path of 107 bytes`() throws {
+  @Test func `a path of 107 bytes is accepted`() throws {
     let path = "/" + String(repeating: "x", count: 106)
     #expect(try QEMUArguments(socketPath: path).words(for: qemu11, kvm: nil).contains("socket,id=fpgpu,path=\(path)"))
   }
 
   @Test(arguments: ["", "a b", "a,b", "a/b", "..", ".a", "-a", "é", "a\u{1B}"])
-  func `refuse names that are no file names`(name: String) {
+  func `names that are not file names are refused`(name: String) {
     #expect(throws: HostProbeError.self) { try QEMUArguments.checkedName(name) }
   }
 
   @Test(arguments: ["web", "web-1", "Debian_13.2", "a@b+c"])
-  func `take usual names`(name: String) throws {
+  func `usual VM names are accepted`(name: String) throws {
     #expect(try QEMUArguments.checkedName(name) == name)
   }
 }
 
 @Suite("QEMU programs")
 struct QEMUBinaryTests {
-  @Test func `that are not there are an error that says what to install`() {
+  @Test func `a missing QEMU is an error that says what to install`() {
     let error = #expect(throws: HostProbeError.self) { try QEMUBinary.capabilities("qemu-system-nowhere") }
     #expect(error?.description.hasPrefix("There is no qemu-system-nowhere. Install QEMU (Debian") == true)
   }
 
-  @Test func `that are something else are an error`() {
+  @Test func `a program that is not QEMU is an error`() {
     let silent = #expect(throws: HostProbeError.self) { try QEMUBinary.capabilities("/bin/true") }
     #expect(silent?.description == "/bin/true is no QEMU system emulator.")
     let talking = #expect(throws: HostProbeError.self) { try QEMUBinary.capabilities("/bin/echo") }

@@ -25,7 +25,7 @@ import Testing
         + "-device ivshmem-plain,memdev=fpregion")
   }
 
-  @Test func `a device that is not there, and a region that is not served, are errors`() {
+  @Test func `a missing device and a region that is not served are errors`() {
     let request = RegionArguments(socketPath: "/run/nobody.sock", choice: .doorbell)
     #expect(throws: HostProbeError.self) { try request.words(for: capabilities([])) { 0 } }
     #expect(throws: HostProbeError.self) { try request.servedByteCount() }

@@ -15,7 +15,7 @@ struct StatusReportTests {
     "framesFlipped":0,"framesSuperseded":0,"cpuCopies":0,"copiedBytes":0}]}]}
     """
 
-  @Test func `is a table of outputs and one of scanouts`() throws {
+  @Test func `the status is printed as one table of outputs and one of scanouts`() throws {
     let lines = try StatusReport(json: Array(json.utf8)).lines
     #expect(
       lines == [
@@ -30,20 +30,20 @@ struct StatusReportTests {
       ])
   }
 
-  @Test func `may be empty`() throws {
+  @Test func `a status may be empty`() throws {
     #expect(try StatusReport(json: Array(#"{"outputs":[],"vms":[]}"#.utf8)).lines == ["No outputs.", "", "No VMs."])
   }
 
-  @Test func `that is something else is an error`() {
+  @Test func `a reply that is not a status is an error`() {
     #expect(throws: HostProbeError.self) { try StatusReport(json: Array("{}".utf8)) }
     #expect(throws: HostProbeError.self) { try StatusReport(json: []) }
   }
 
-  @Test func `cannot steer the terminal`() {
+  @Test func `a status cannot send control sequences to the terminal`() {
     #expect(TextTable.printable("a\u{1B}[2Jb\u{9B}\n") == "a?[2Jb??")
   }
 
-  @Test func `has numbers with units`() {
+  @Test func `numbers in the status have units`() {
     #expect(TextTable.bytes(1023) == "1023 B")
     #expect(TextTable.bytes(1024) == "1.0 KiB")
     #expect(TextTable.bytes(1 << 20) == "1.0 MiB")

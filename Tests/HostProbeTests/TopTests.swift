@@ -33,7 +33,7 @@ struct TopTests {
     #expect(model.rows[0].latchP99 == 100)
   }
 
-  @Test func `a VM that starts over has no negative rate, and its history begins anew`() throws {
+  @Test func `a VM that restarts has no negative rate, and its history starts over`() throws {
     var model = TopModel()
     model.take(try status([100]), at: 1_000_000_000)
     model.take(try status([160]), at: 2_000_000_000)

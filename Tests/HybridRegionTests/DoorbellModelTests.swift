@@ -165,7 +165,7 @@ import Testing
     #expect(quietPresents > 0, "and some presents cost no doorbell")
   }
 
-  @Test func `the model finds the wake-up that a host loses which does not look again`() {
+  @Test func `the model finds the wake-up that a host loses if it does not look again`() {
     var careless = start()
     careless.looksAgain = false
     #expect(throws: Broken.self) { try visitAll(careless) }

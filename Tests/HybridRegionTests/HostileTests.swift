@@ -100,7 +100,7 @@ import Testing
     #expect(pair.refusal() == nil)
   }
 
-  @Test func `words of another attach mean nothing`() throws {
+  @Test func `words of another epoch are ignored`() throws {
     let pair = try Pair()
     try pair.attach()
     _ = try pair.present()
@@ -109,7 +109,7 @@ import Testing
     #expect(pair.host.refusalCount == 0)
   }
 
-  @Test func `a guest of another major version is told so`() throws {
+  @Test func `a guest of another major version gets the reason`() throws {
     let pair = try Pair()
     pair.poke(UInt64(5) << 32 | 2 << 16, at: 0x1000)
     #expect(pair.host.checkAttach() == .refused(.badVersion))
@@ -117,7 +117,7 @@ import Testing
     #expect(!pair.host.isAttached)
   }
 
-  @Test func `a guest that does not read its events loses them, nothing else`() throws {
+  @Test func `a guest that does not read its events loses only events`() throws {
     let pair = try Pair()
     try pair.attach()
     let (slot, _) = try pair.present()
@@ -165,7 +165,7 @@ import Testing
     #expect(frames > 0)
   }
 
-  @Test func `a header that was written over is made whole again`() throws {
+  @Test func `an overwritten header is restored`() throws {
     let pair = try Pair()
     pair.host.setOutput(RegionOutput(width: 640, height: 480, refreshMillihertz: 60_000))
     let whole = pair.bytes(0..<224)
@@ -205,7 +205,7 @@ import Testing
     (24, UInt64(1) << 40), (32, 1 << 40), (32, 4096), (40, 0), (40, UInt64.max), (48, 0), (48, 1 << 20),
     (56, 1 << 31), (56, 4), (60, 33), (60, 1 << 31), (68, 0xFFFF_FFF8), (52, 0xFFFF_FFF8),
   ])
-  func `a guest refuses a header that leads out of its memory`(offset: Int, value: UInt64) throws {
+  func `a guest refuses a header that points outside its memory`(offset: Int, value: UInt64) throws {
     let pair = try Pair()
     if offset < 48 { pair.poke(value, at: offset) } else { pair.poke(UInt32(truncatingIfNeeded: value), at: offset) }
     #expect(throws: RegionError.self) {
@@ -214,7 +214,7 @@ import Testing
     }
   }
 
-  @Test func `a guest names the version of a region that it does not speak, and memory without a region`() throws {
+  @Test func `a guest names an unsupported version, and memory without a region`() throws {
     let pair = try Pair()
     func open() throws -> RegionGuest {
       try RegionGuest(

@@ -15,7 +15,7 @@ import Testing
     return events
   }
 
-  @Test func `what the former host held is known by slot and frame, and what the guest was told of it`() throws {
+  @Test func `the next host reads back slot, frame and sent events of the former one`() throws {
     let pair = try Pair()
     try pair.attach()
     let first = try pair.present()
@@ -47,7 +47,7 @@ import Testing
     #expect(pair.guest.heldCount == 0)
   }
 
-  @Test func `frames that the former host had not taken are the next one's`() throws {
+  @Test func `frames that the former host had not read go to the next one`() throws {
     let pair = try Pair()
     try pair.attach()
     let frame = try pair.present()
@@ -61,7 +61,7 @@ import Testing
     #expect(taken.frame == frame.frame && taken.slot == frame.slot)
   }
 
-  @Test func `a slot from before the attach is held on, and comes back as frame 0`() throws {
+  @Test func `a slot held since before the attach stays held, and comes back as frame 0`() throws {
     let pair = try Pair()
     try pair.attach()
     let old = try pair.present()
@@ -75,7 +75,7 @@ import Testing
     #expect(pair.guest.heldCount == 0)
   }
 
-  @Test func `many rounds later, with the rings turned over, it is the same`() throws {
+  @Test func `the same holds after the rings have wrapped many times`() throws {
     let pair = try Pair()
     try pair.attach()
     for _ in 0..<100 {
@@ -93,7 +93,7 @@ import Testing
     #expect(events(pair) == [.released(slot: last.slot, frame: last.frame)])
   }
 
-  @Test func `a guest that has gone, or is new, is none to take over`() throws {
+  @Test func `a guest that detached or attached again is not taken over`() throws {
     let pair = try Pair()
     try pair.attach()
     _ = try pair.present()
@@ -106,7 +106,7 @@ import Testing
     #expect(third.checkAttach() == .attached([]))
   }
 
-  @Test func `whatever stands in the region, a host of it neither traps nor holds a slot that is none`() throws {
+  @Test func `a host that takes over arbitrary bytes neither traps nor holds a slot that does not exist`() throws {
     let pair = try Pair()
     var generator = SeededGenerator(seed: 4)
     for _ in 0..<300 {
@@ -139,7 +139,7 @@ import Testing
     }
   }
 
-  @Test func `memory that could be cut off, or has another size, is no region`() throws {
+  @Test func `memory that can shrink or has another size is refused`() throws {
     let pair = try Pair()
     let unsealed = SharedFD(try OwnedFD.open("/dev/zero", flags: 2))
     #expect(throws: SystemError.self) {

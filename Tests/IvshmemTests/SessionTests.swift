@@ -48,7 +48,7 @@ import Testing
     #expect(client.drainDoorbell() == 0)
   }
 
-  @Test func `a frame that came before the daemon is shown when it comes, and again after its restart`() throws {
+  @Test func `a frame from before the daemon is shown when it starts, and again after its restart`() throws {
     let stage = try Stage(runsDaemon: false)
     let client = try stage.connect()
     let guest = try client.guest()
@@ -84,7 +84,7 @@ import Testing
   }
 
   @Test(arguments: [2, 3, 8])
-  func `whoever takes slots in turn is paced from the first frame on, and loses none`(slotCount: Int) throws {
+  func `a client that takes slots in turn is paced from the first frame on, and loses none`(slotCount: Int) throws {
     let stage = try Stage(slotCount: slotCount)
     let client = try stage.connect()
     let guest = try client.guest()
@@ -100,7 +100,7 @@ import Testing
     #expect(guest.refusalCount == 0)
   }
 
-  @Test func `frames that wait in line go with their client`() throws {
+  @Test func `queued frames of a client that detaches end with it, and the next client is served`() throws {
     let stage = try Stage(slotCount: 8)
     let client = try stage.connect()
     let guest = try client.guest()
@@ -127,7 +127,7 @@ import Testing
       }, "the next client is served")
   }
 
-  @Test func `every client has a region of its own, and a fresh one follows who leaves`() throws {
+  @Test func `every client has its own region, and a fresh one follows a client that leaves`() throws {
     let stage = try Stage()
     let first = try stage.connect()
     let second = try stage.connect()

@@ -5,7 +5,8 @@ import Testing
 /// `framepath bench guest` with one real guest for each kind of display.
 @Suite("Bench with guests", .serialized)
 struct BenchGuestTests {
-  @Test func `what a real guest flips reaches our screen, and QEMU's own displays are measured beside it`() throws {
+  @Test func `the bench counts a real guest's flips on our screen, and measures QEMU's own displays beside it`() throws
+  {
     let command = ChildCommand(
       Lab.program("framepath"),
       [

@@ -22,7 +22,8 @@ struct ContainerTests {
       ] + arguments)
   }
 
-  @Test func `presents at the output's rate with an own user and nothing but the daemon's socket, none copied`() throws
+  @Test func `a container of another user presents at the output's rate through the socket alone, without a copy`()
+    throws
   {
     let host = try LabHost(outputs: ["headless:1920x1080@60"])
     var command = try container(host, ["pattern", "--name", "box", "--frames", "300", "--still", "--hold", "60"])
@@ -40,7 +41,7 @@ struct ContainerTests {
     #expect(status.contains(#""path":"direct""#) && status.contains(#""kind":"container""#))
   }
 
-  @Test func `goes on with the next daemon after a crash of the first`() throws {
+  @Test func `a container's region continues with the next daemon after a crash`() throws {
     let host = try LabHost(outputs: ["headless:640x480@60"])
     let client = try ChildProcess(try container(host, ["pattern", "--name", "box", "--frames", "600"]))
     try LabHost.pause(milliseconds: 1000)
@@ -51,7 +52,7 @@ struct ContainerTests {
     #expect(figures.contains("frames=600") && figures.contains("refused=0"))
   }
 
-  @Test func `that writes garbage over its region costs its neighbour no frame`() throws {
+  @Test func `a container that writes garbage over its region costs its neighbour no frame`() throws {
     let host = try LabHost(outputs: ["headless:1920x1080@60", "headless:1280x720@60"])
     let bad = try ChildProcess(try container(host, ["garbage", "--name", "bad", "--seconds", "120"]))
     try LabHost.pause(milliseconds: 500)
@@ -73,7 +74,8 @@ struct ContainerTests {
     return try ChildProcess(command)
   }
 
-  @Test func `in C brings its own region by the daemon's socket: 300 frames of 1080p, the last one exact, none copied`()
+  @Test
+  func `a C program brings its own region through the socket and shows 300 frames of 1080p exactly, without a copy`()
     throws
   {
     let host = try LabHost(outputs: ["headless:1920x1080@60"])
@@ -86,7 +88,7 @@ struct ContainerTests {
     #expect(status.contains(#""path":"direct""#) && status.contains(#""kind":"container""#))
   }
 
-  @Test func `in C++ and as another user, whose doorbell the daemon does not raise, loses no frame either`() throws {
+  @Test func `a C++ program of another user, whose doorbell the daemon does not raise, loses no frame`() throws {
     let host = try LabHost(outputs: ["headless:640x480@60"])
     let program = try CExample.compile(into: host.folder, compiler: ["g++", "-x", "c++", "-std=gnu++17"])
     for words in [["chmod", "755", host.folder], ["chmod", "666", host.socket]] {
@@ -105,7 +107,7 @@ struct ContainerTests {
     try host.expect(vm: "box", shows: .regionPattern(width: 640, height: 480, frame: 120))
   }
 
-  @Test func `in C goes on with the next daemon after a crash of the first`() throws {
+  @Test func `a C program continues with the next daemon after a crash`() throws {
     let host = try LabHost(outputs: ["headless:640x480@60"])
     let client = try start(CExample.compile(into: host.folder), host, frames: 400)
     try LabHost.pause(milliseconds: 1000)
@@ -116,8 +118,7 @@ struct ContainerTests {
     try host.expect(vm: "box", shows: .regionPattern(width: 640, height: 480, frame: 400))
   }
 
-  @Test func `in C is told in words that there is no daemon, that it is refused, or that a version is another`() throws
-  {
+  @Test func `a C program gets a clear error without a daemon, when refused, and for another version`() throws {
     let host = try LabHost(outputs: ["headless:640x480@60"])
     let program = try CExample.compile(into: host.folder)
     func error(_ program: String, name: String = "box", socket: String? = nil) throws -> String {

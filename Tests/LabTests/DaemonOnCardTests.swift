@@ -121,7 +121,7 @@ struct DaemonOnCardTests {
     #expect(host.stop() == .status(0))
   }
 
-  @Test func `a second daemon on the card is told who has it`() throws {
+  @Test func `a second daemon on the card is refused with the first one's name`() throws {
     let card = try #require(Lab.card)
     let host = try LabHost(outputs: ["kms:\(card)"])
     let second = try ChildProcess.run(
@@ -133,7 +133,7 @@ struct DaemonOnCardTests {
     #expect(second.error.contains("\(host.daemonPID)"))
   }
 
-  @Test func `a mode and a connector that are not there are refused with those that are`() throws {
+  @Test func `an unknown mode or connector is refused with those that exist`() throws {
     let card = try #require(Lab.card)
     for (choice, hint) in [("kms:\(card):Nowhere-9", "Virtual-1"), ("kms:\(card):Virtual-1:123x45", "1024x768")] {
       let result = try ChildProcess.run(

@@ -8,7 +8,7 @@ import Testing
 /// A client's own pages on a real DRM driver. Runs inside the lab's KMS VM, where `KMSHostTests` start it.
 @Suite("Direct on a card", .serialized, .enabled(if: Lab.card != nil))
 struct DirectOnCardTests {
-  @Test func `pages that lie scattered in a memfd are on the screen without a copy, or the reason why not is told`()
+  @Test func `scattered pages of a memfd are shown without a copy, or refused with the reason`()
     throws
   {
     let host = try LabHost(outputs: ["kms:\(try #require(Lab.card))"])

@@ -72,7 +72,7 @@ struct GuestOnHeadlessTests {
     #expect(backend.waitForExit(timeoutMilliseconds: 0) == nil)
   }
 
-  @Test func `modetest's pattern is the one that QEMU's own device shows`() throws {
+  @Test func `modetest's pattern equals the one that QEMU's own device shows`() throws {
     let host = try LabHost(outputs: ["headless:1024x768@60"])
     let draw =
       #"sleep 600 | modetest -M virtio_gpu -s $(modetest -M virtio_gpu -c | awk '$3 == "connected" {print $1; exit}'):1024x768 >/dev/null 2>&1 &"#

@@ -56,7 +56,7 @@ struct HotplugOnCardTests {
     guest.end()
   }
 
-  @Test func `the guest is told that its monitor is gone, and that it is back`() throws {
+  @Test func `the guest is notified that its monitor is gone, and that it is back`() throws {
     let host = try LabHost(outputs: ["kms:\(try #require(Lab.card)):Virtual-1:640x480"])
     let guest = try CardGuest(host: host, vm: "web", width: 640, height: 480)
     try guest.flip(grey: 0x10)

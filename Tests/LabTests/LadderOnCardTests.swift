@@ -12,7 +12,7 @@ struct LadderOnCardTests {
   /// What a driver that takes no pages is blamed for.
   private static let refusal = driver == "virtio" ? "virtio_gpu cannot import" : "bochs-drm cannot import"
 
-  @Test func `a driver shows the guest's pages, or they are copied once and it is named`() throws {
+  @Test func `a driver shows the guest's pages, or they are copied once and the reason names the driver`() throws {
     let host = try LabHost(outputs: ["kms:\(try #require(Lab.card)):Virtual-1"])
     let output = try #require(try host.status().outputs.first)
     let guest = try CardGuest(
@@ -70,7 +70,7 @@ struct LadderOnCardTests {
   }
 
   @Test(.enabled(if: takesPages))
-  func `a host without /dev/udmabuf copies, and says what the kernel lacks`() throws {
+  func `a host without /dev/udmabuf copies, and the reason names the missing kernel option`() throws {
     try run("mv /dev/udmabuf /dev/udmabuf.away")
     defer { try? run("[ -e /dev/udmabuf ] || mv /dev/udmabuf.away /dev/udmabuf") }
     let host = try LabHost(outputs: ["kms:\(try #require(Lab.card)):Virtual-1:640x480"])
@@ -81,7 +81,7 @@ struct LadderOnCardTests {
   }
 
   @Test(.enabled(if: takesPages))
-  func `doctor says how to raise a limit, and what that wins`() throws {
+  func `doctor shows how to raise a limit, and the effect`() throws {
     try set("list_limit", "8")
     try set("size_limit_mb", "16")
     defer {

@@ -169,7 +169,7 @@ struct LeaseOnCardTests {
     #expect(host.stop() == .status(0))
   }
 
-  @Test func `a lessee whose last commit waits for a fence keeps its own output waiting, and nobody else`() throws {
+  @Test func `a lessee whose last commit waits for a fence delays its own output only`() throws {
     let driver = try VGEM()
     let (host, web, db) = try stage()
     let vms = FrameCRC.ofUniformFrame(grey: 0x21, width: 640, height: 480)
@@ -220,7 +220,7 @@ struct LeaseOnCardTests {
     if code != 0 { throw LabError("the lessee's commit: \(code)") }
   }
 
-  @Test func `a user whom the settings do not name is refused with what lets him, and has the output when they do`()
+  @Test func `a user whom the settings do not name is refused with the remedy, and allowed once they do`()
     throws
   {
     let card = try #require(Lab.card)

@@ -16,7 +16,9 @@ struct MemoryTests {
     layout = "focus"
     """
 
-  @Test func `of 60 clients of 98 MB on 6 GB the 53rd and later wait, are told, or are served when others end`() throws
+  @Test
+  func `of 60 clients of 98 MB on 6 GB the 53rd and later wait, are refused on request, or are served when others end`()
+    throws
   {
     let host = try LabHost(outputs: ["headless:640x480@60"], config: MemoryTests.config)
     var clients = try (0..<60).map { try MemoryClient(host, "vm\($0)", waits: $0 < 58) }
@@ -40,7 +42,7 @@ struct MemoryTests {
     #expect(host.stop() == .status(0))
   }
 
-  @Test func `a larger capacity serves who waits, live`() throws {
+  @Test func `a larger capacity serves waiting clients at once`() throws {
     let host = try LabHost(outputs: ["headless:640x480@60"], config: MemoryTests.config)
     let clients = try (0..<54).map { try MemoryClient(host, "vm\($0)", waits: true) }
     for client in clients { try client.ask() }

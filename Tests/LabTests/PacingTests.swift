@@ -29,7 +29,9 @@ struct PacingTests {
     guest.end()
   }
 
-  @Test func `a guest that makes new buffers for every frame keeps its zero copies, and none is left behind`() throws {
+  @Test func `a guest that makes new buffers for every frame is shown without copies, and no buffer is left behind`()
+    throws
+  {
     let host = try LabHost(outputs: ["headless:640x480@60", "headless:640x480@60"])
     // With a neighbour there are limits.
     let neighbour = try CardGuest(host: host, vm: "neighbour", width: 640, height: 480)

@@ -102,7 +102,7 @@ struct PowerOnCardTests {
     for guest in guests { guest.end() }
   }
 
-  @Test func `a driver without variable rates is asked for none, and shows its frames`() throws {
+  @Test func `a driver without variable rates shows its frames at the fixed rate`() throws {
     let host = try host()
     let guest = try CardGuest(host: host, vm: "web", width: 640, height: 480)
     try host.framepath(["power", "--vrr", "single"])

@@ -23,7 +23,7 @@ struct RegionTests {
   }
 
   @Test(arguments: Device.allCases)
-  func `a thousand 1080p frames, none copied, the last one byte for byte`(device: Device) throws {
+  func `a thousand 1080p frames are shown without a copy, the last one byte for byte`(device: Device) throws {
     let host = try LabHost(outputs: ["headless:1920x1080@60"])
     let socket = "\(host.folder)/region.sock"
     let backend = try region(host, ["--vm", "web", "--socket-path", socket, "--size", "64M"])
@@ -114,7 +114,7 @@ struct RegionTests {
   }
 
   @Test
-  func `a client that dies in mid-frame, a second one beside it, and a cut-off region: each a clear error or nothing`()
+  func `a client that dies in mid-frame, a second one beside it, and a truncated region give a clear error or nothing`()
     throws
   {
     let host = try LabHost(outputs: ["headless:1920x1080@60"])
@@ -217,7 +217,7 @@ struct RegionTests {
     #expect(backend.waitForExit(timeoutMilliseconds: 0) == nil)
   }
 
-  @Test func `a container with an own user and nothing but the socket presents at the output's rate, none copied`()
+  @Test func `a container of another user with nothing but the socket presents at the output's rate, without a copy`()
     throws
   {
     let host = try LabHost(outputs: ["headless:1920x1080@60"])

@@ -5,7 +5,9 @@ import Testing
 /// that many rounds cost little.
 @Suite("A daemon that is killed", .serialized)
 struct RestartTests {
-  @Test func `50 times in a row: every VM's picture is back within a second, no guest hangs, no fence is lost`() throws
+  @Test
+  func `after each of 50 restarts every VM's picture is back within a second, no guest hangs and no fence is lost`()
+    throws
   {
     let host = try LabHost(outputs: ["headless:640x480@60", "headless:320x240@60"])
     let (large, small) = (

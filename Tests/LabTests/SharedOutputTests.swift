@@ -27,7 +27,7 @@ struct SharedOutputTests {
     #expect(try host.status().scanout(vm: "vm0").path == "blit")
   }
 
-  @Test func `beside a VM that floods and one that never finishes, nobody's frame that is in time misses its commit`()
+  @Test func `beside a VM that floods and one that never finishes, no frame that is in time misses its commit`()
     throws
   {
     let host = try LabHost(outputs: ["headless:640x480@60"])
@@ -64,7 +64,7 @@ struct SharedOutputTests {
   }
 
   @Test(.enabled(if: currentUserID() == 0, "needs root to be somebody else"))
-  func `settings are not taken from another user who can reach the socket`() throws {
+  func `settings are refused from another user who can reach the socket`() throws {
     let host = try LabHost(outputs: ["headless:640x480@60"])
     // As an administrator might who lets others show frames.
     _ = try ChildProcess.run(ChildCommand("chmod", ["755", host.folder]))
@@ -84,7 +84,7 @@ struct SharedOutputTests {
     #expect(try host.framepath(["status", "--json"]).contains(#""policy":"hybrid""#))
   }
 
-  @Test func `policies changed while four VMs play lose none of their frames`() throws {
+  @Test func `changing policies while four VMs play loses none of their frames`() throws {
     let host = try LabHost(outputs: ["headless:640x480@60"])
     try host.framepath(["layout", "tile"])
     let stage = try PlayerStage(host, count: 4)

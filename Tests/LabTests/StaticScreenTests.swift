@@ -38,7 +38,7 @@ struct StaticScreenTests {
   }
 
   @Test(arguments: [1, 16])
-  func `wakes neither the daemon nor a backend in five seconds, in any layout`(count: Int) throws {
+  func `a static screen wakes neither the daemon nor a backend in five seconds, in any layout`(count: Int) throws {
     let host = try LabHost(outputs: ["headless:640x480@60"])
     let guests = try (0..<count).map { try CardGuest(host: host, vm: "vm\($0)", width: 160, height: 120) }
     let processes = [host.daemonPID] + guests.map(\.backend.pid)
@@ -53,7 +53,7 @@ struct StaticScreenTests {
   }
 
   @Test(arguments: ["single", "tile", "focus"])
-  func `with a cursor wakes nobody either`(layout: String) throws {
+  func `a static screen with a cursor wakes no process either`(layout: String) throws {
     let host = try LabHost(outputs: ["headless:640x480@60"])
     try host.framepath(["layout", layout])
     let loop = try EventLoop()

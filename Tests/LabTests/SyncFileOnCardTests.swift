@@ -10,7 +10,7 @@ import Testing
 /// Acquire fences that are the kernel's own sync files. Runs inside the lab's KMS VM, where `KMSHostTests` start it.
 @Suite("Sync files on a card", .serialized, .enabled(if: Lab.card != nil))
 struct SyncFileOnCardTests {
-  @Test func `a frame waits for a driver's sync file, and one whose fence is never signalled for nobody but itself`()
+  @Test func `a frame waits for a driver's sync file, and a fence that is never signalled delays no other client`()
     throws
   {
     let driver = try VGEM()

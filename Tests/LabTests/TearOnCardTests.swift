@@ -10,7 +10,7 @@ import Testing
 /// CRC of every frame that was displayed. What is no uniform picture's CRC was displayed while it was drawn.
 @Suite("Tearing on a card", .serialized, .enabled(if: Lab.card != nil && FrameCRCs.isThere))
 struct TearOnCardTests {
-  @Test func `two thousand frames of a guest that waits for its screen: each is whole, and their numbers only rise`()
+  @Test func `two thousand frames of a paced guest are each whole, and their numbers only rise`()
     throws
   {
     let stage = try TearStage()
@@ -25,7 +25,7 @@ struct TearOnCardTests {
     #expect(scanout.copiedBytes == 0)
   }
 
-  @Test func `a guest that does not wait is seen drawing: the judge sees what it looks for`() throws {
+  @Test func `the judge sees the tearing of a guest that does not wait`() throws {
     let stage = try TearStage()
     let seen = try stage.show(500, waits: false)
     print("lab: \(seen)")

@@ -5,7 +5,7 @@ import Testing
 struct ChildProcessTests {
   private func shell(_ script: String) -> ChildCommand { ChildCommand("/bin/sh", ["-c", script]) }
 
-  @Test func `give back both streams and the status`() throws {
+  @Test func `both streams and the exit status are collected`() throws {
     let result = try ChildProcess.run(shell("echo out; echo err >&2; exit 7"))
     #expect(result.output == "out\n")
     #expect(result.error == "err\n")
@@ -13,13 +13,13 @@ struct ChildProcessTests {
     #expect(!result.exit.isSuccess)
   }
 
-  @Test func `are found in PATH, and their absence is an error of the start`() throws {
+  @Test func `a program is found in PATH, and a missing one is an error at the start`() throws {
     #expect(try ChildProcess.run(ChildCommand("true")).exit.isSuccess)
     let error = #expect(throws: SystemError.self) { try ChildProcess.run(ChildCommand("no-such-program-anywhere")) }
     #expect(error?.description == "starting no-such-program-anywhere: No such file or directory (errno 2)")
   }
 
-  @Test func `are killed after their time`() throws {
+  @Test func `a child is killed at its time limit`() throws {
     let before = monotonicNanoseconds()
     let error = #expect(throws: SystemError.self) {
       try ChildProcess.run(ChildCommand("sleep", ["30"]), timeoutMilliseconds: 100)
@@ -29,7 +29,7 @@ struct ChildProcessTests {
     #expect(monotonicNanoseconds() - before < 10_000_000_000)
   }
 
-  @Test func `tell their signal`() throws {
+  @Test func `the signal that ended a child is reported`() throws {
     let child = try ChildProcess(ChildCommand("sleep", ["30"]))
     #expect(child.waitForExit(timeoutMilliseconds: 0) == nil)
     child.terminate()
@@ -38,13 +38,13 @@ struct ChildProcessTests {
     #expect(child.exit == .signal(15))
   }
 
-  @Test func `that do not listen are stopped all the same`() throws {
+  @Test func `a child that ignores SIGTERM is stopped all the same`() throws {
     let child = try ChildProcess(shell("trap '' TERM; echo ready; while :; do sleep 1; done"))
     #expect(child.waitForLine(containing: "ready", from: .output) == "ready")
     #expect(child.stop(timeoutMilliseconds: 100) == .signal(9))
   }
 
-  @Test func `are read line by line while they run`() throws {
+  @Test func `output is read line by line while the child runs`() throws {
     let child = try ChildProcess(shell("echo one >&2; echo two >&2; read x; printf 'got %s' \"$x\" >&2"), piped: true)
     #expect(child.readLine(from: .error) == "one")
     #expect(child.readLine(from: .error) == "two")
@@ -56,7 +56,7 @@ struct ChildProcessTests {
     #expect(child.waitForExit(timeoutMilliseconds: 10_000) == .status(0))
   }
 
-  @Test func `read the end of their input`() throws {
+  @Test func `a child reads its input to the end`() throws {
     let child = try ChildProcess(ChildCommand("cat"), piped: true)
     try child.write("a\nb\n")
     child.closeInput()
@@ -65,7 +65,7 @@ struct ChildProcessTests {
     #expect(throws: SystemError.self) { try child.write("c") }
   }
 
-  @Test func `that say more than a pipe holds do not hang, and only the limit is kept`() throws {
+  @Test func `a child that prints more than a pipe holds does not hang, and only the limit is kept`() throws {
     var command = shell("head -c 3000000 /dev/zero | tr '\\0' x; echo end >&2")
     command.captureLimit = 1000
     let result = try ChildProcess.run(command)
@@ -74,7 +74,7 @@ struct ChildProcessTests {
     #expect(result.exit.isSuccess)
   }
 
-  @Test func `get the environment that they were given`() throws {
+  @Test func `a child gets the environment that it was given`() throws {
     var command = shell("echo $A-$B")
     command.environment = ["A": "1", "B": "2", "PATH": "/bin:/usr/bin"]
     command.addedEnvironment = ["B": "3"]
@@ -83,7 +83,7 @@ struct ChildProcessTests {
     #expect(try ChildProcess.run(command).output.hasSuffix("-3\n"))
   }
 
-  @Test func `get descriptors under the numbers asked for, whatever their own, and no others`() throws {
+  @Test func `a child gets descriptors under the requested numbers, and no others`() throws {
     let first = try MemFD.create(name: "first", byteCount: 4096)
     let second = try MemFD.create(name: "second", byteCount: 4096)
     var command = shell("cd /proc/self/fd; readlink 3 4 9; ls -l /proc/self/fd | grep -c memfd:first")
@@ -97,7 +97,7 @@ struct ChildProcessTests {
     #expect(lines[3] == "2")
   }
 
-  @Test func `write to files`() throws {
+  @Test func `output may go to a file`() throws {
     let directory = try ChildProcess.run(ChildCommand("mktemp", ["-d"])).output.filter { $0 != "\n" }
     defer { _ = try? ChildProcess.run(ChildCommand("rm", ["-r", directory])) }
     var command = shell("cat; echo more")
@@ -109,7 +109,7 @@ struct ChildProcessTests {
     #expect(try ChildProcess.run(ChildCommand("cat", ["\(directory)/log2"])).output == "more\nmore\n")
   }
 
-  @Test func `end with their last owner, the group with its leader`() throws {
+  @Test func `a child ends with its last owner, and its group with the leader`() throws {
     var command = shell("sleep 1000 & echo $!; wait")
     command.leadsGroup = true
     var child: ChildProcess? = try ChildProcess(command)
@@ -120,7 +120,7 @@ struct ChildProcessTests {
     #expect(try ChildProcess.run(look).exit.isSuccess)
   }
 
-  @Test func `start with every signal unblocked`() throws {
+  @Test func `a child starts with every signal unblocked`() throws {
     let result = try ChildProcess.run(ChildCommand("grep", ["SigBlk", "/proc/self/status"]))
     #expect(result.output == "SigBlk:\t0000000000000000\n")
   }

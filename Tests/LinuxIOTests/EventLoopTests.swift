@@ -21,7 +21,7 @@ struct EventLoopTests {
     #expect(calls == 1)
   }
 
-  @Test func `an event of a source that an earlier handler removed in the same round reaches nobody`() throws {
+  @Test func `an event of a source that was removed in the same round is not delivered`() throws {
     let loop = try EventLoop()
     let first = try EventFD()
     let second = try EventFD()
@@ -42,7 +42,7 @@ struct EventLoopTests {
     #expect(calls == 1)
   }
 
-  @Test func `a deadline ends the waiting and is told once; one that was taken back is not`() throws {
+  @Test func `a deadline fires once, and a cancelled one never`() throws {
     let loop = try EventLoop()
     var calls = 0
     loop.onDeadline = { calls += 1 }
@@ -58,7 +58,7 @@ struct EventLoopTests {
     #expect(calls == 1)
   }
 
-  @Test func `a slot that is used again does not hear its former source's events`() throws {
+  @Test func `a reused slot does not get its former source's events`() throws {
     let loop = try EventLoop()
     let old = try EventFD()
     let new = try EventFD()

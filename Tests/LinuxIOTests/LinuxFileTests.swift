@@ -15,13 +15,13 @@ struct LinuxFileTests {
     try body(directory)
   }
 
-  @Test func `of /proc are read though they report no size`() throws {
+  @Test func `files of /proc are read though they report no size`() throws {
     #expect(LinuxFile.status("/proc/self/status")?.byteCount == 0)
     #expect(LinuxFile.text("/proc/sys/kernel/ostype") == "Linux")
     #expect(try LinuxFile.read("/proc/self/status", limit: 5) == Array("Name:".utf8))
   }
 
-  @Test func `are replaced as a whole, and nothing else is left beside them`() throws {
+  @Test func `a file is replaced as a whole, and no temporary file is left`() throws {
     try withDirectory { directory in
       try LinuxFile.replace("\(directory)/a", with: [1, 2, 3])
       try LinuxFile.replace("\(directory)/a", with: [4])
@@ -30,14 +30,14 @@ struct LinuxFileTests {
     }
   }
 
-  @Test func `on a full device fail, and the device stays what it is`() throws {
+  @Test func `writing to a full device fails, and the device stays what it is`() throws {
     let error = #expect(throws: SystemError.self) { try LinuxFile.replace("/dev/full", with: [1]) }
     #expect(error == SystemError(call: "write", code: 28, subject: "/dev/full"))
     #expect(LinuxFile.status("/dev/full")?.kind == .characterDevice)
   }
 
   @Test(.enabled(if: mayMount))
-  func `on a full disk stay as they were`() throws {
+  func `a file on a full disk keeps its former content`() throws {
     try withDirectory { directory in
       let mount = ["-t", "tmpfs", "-o", "size=64k", "none", directory]
       let mounted = try ChildProcess.run(ChildCommand("mount", mount))
@@ -52,7 +52,7 @@ struct LinuxFileTests {
     }
   }
 
-  @Test func `in a directory that is not there name the path that was asked for`() throws {
+  @Test func `an error for a missing directory names the requested path`() throws {
     try withDirectory { directory in
       let path = "\(directory)/no/such.png"
       let error = #expect(throws: SystemError.self) { try LinuxFile.replace(path, with: [1]) }
@@ -64,7 +64,7 @@ struct LinuxFileTests {
     }
   }
 
-  @Test func `tell what they are`() throws {
+  @Test func `the type of a file is reported`() throws {
     #expect(LinuxFile.status("/dev/null")?.kind == .characterDevice)
     #expect(LinuxFile.status("/dev/null")?.permissions == 0o666)
     #expect(LinuxFile.status("/")?.kind == .directory)
@@ -76,7 +76,7 @@ struct LinuxFileTests {
     #expect(throws: SystemError.self) { try LinuxFile.list("/no-such-directory") }
   }
 
-  @Test func `of KVM are tried, not only looked at`() {
+  @Test func `access to /dev/kvm is tested by opening it`() {
     let error = #expect(throws: SystemError.self) { try KVM.tryOut("/dev/null") }
     #expect(error?.call == "ioctl(KVM_GET_API_VERSION)")
     #expect(HostProcess.userName(0) == "root")

@@ -9,7 +9,7 @@ struct MemoryTests {
     #expect(MemFD.seals(of: memfd.raw) == [.shrink, .grow, .seal])
   }
 
-  @Test func `a file that carries no seals has none`() throws {
+  @Test func `a file without seals reports none`() throws {
     let null = try OwnedFD.open("/dev/null", flags: 0)
     #expect(MemFD.seals(of: null.raw) == nil)
   }
@@ -22,7 +22,7 @@ struct MemoryTests {
     #expect(two.bytes[100] == 42)
   }
 
-  @Test func `mapping nothing is an error with numbers`() throws {
+  @Test func `mapping zero bytes is an error with numbers`() throws {
     let memfd = try MemFD.create(name: "test", byteCount: 4096)
     let raw = memfd.raw
     #expect(throws: SystemError(call: "mmap", code: 22, subject: "0 bytes at 0")) {
@@ -37,7 +37,7 @@ struct MemoryTests {
     #expect(roundedUpToPages(-1) == nil)
   }
 
-  @Test func `an error names call, subject and errno`() {
+  @Test func `an error names the call, the subject and the errno`() {
     let error = SystemError(call: "open", code: 13, subject: "/dev/dri/card0")
     #expect(error.description == "open /dev/dri/card0: Permission denied (errno 13)")
   }

@@ -35,7 +35,7 @@ struct UnixSocketTests {
     #expect(result == .truncated)
   }
 
-  @Test func `an empty socket would block, a closed one says so`() throws {
+  @Test func `an empty socket would block, a closed one reports its end`() throws {
     let pair = try UnixSocket.pair(.seqpacket)
     let widow = try widowed(.seqpacket)
     var buffer = [UInt8](repeating: 0, count: 16)
@@ -56,7 +56,7 @@ struct UnixSocketTests {
     #expect(error?.code == 32)
   }
 
-  @Test func `a listener accepts and knows its peer by the kernel's word`() throws {
+  @Test func `a listener reads its peer's credentials from the kernel`() throws {
     let folder = try TemporaryFolder()
     let path = "\(folder.path)/a.sock"
     let listener = try UnixSocket.listen(path, .seqpacket)
@@ -68,7 +68,7 @@ struct UnixSocketTests {
     #expect(throws: SystemError.self) { _ = try UnixSocket.listen(path, .seqpacket) }
   }
 
-  @Test func `nobody waits for ever for a listener that accepts nobody`() throws {
+  @Test func `connecting to a listener that does not accept fails in bounded time`() throws {
     let folder = try TemporaryFolder()
     let path = "\(folder.path)/a.sock"
     let listener = try UnixSocket.listen(path, .seqpacket)
@@ -91,7 +91,7 @@ struct UnixSocketTests {
   }
 
   @Test
-  func `a socket file that a killed process left is replaced; one that is served is not, and hears nothing of it`()
+  func `a socket file of a killed process is replaced, one that is served is not, and its server sees no connection`()
     throws
   {
     let folder = try TemporaryFolder()
@@ -109,7 +109,7 @@ struct UnixSocketTests {
     #expect(client.fd.raw >= 0)
   }
 
-  @Test func `what is no socket is not replaced`() throws {
+  @Test func `a file that is not a socket is not replaced`() throws {
     let folder = try TemporaryFolder()
     let path = "\(folder.path)/a.txt"
     try LinuxFile.replace(path, with: Array("kept".utf8))

@@ -18,7 +18,7 @@ extension OutputConformance {
       loop = try EventLoop()
     }
 
-    @Test func `a second master is told who the first is`() throws {
+    @Test func `a second master gets an error that names the first`() throws {
       let bench = try TestScreen.kms.open()
       defer { bench.close() }
       let error = #expect(throws: KMSError.self) { try KMSCard.open(path: path, loop: loop) }
@@ -30,7 +30,7 @@ extension OutputConformance {
       #expect(KMSCard.list().first { $0.path == path }?.master == .held(holders))
     }
 
-    @Test func `lists cards and lets go of them`() throws {
+    @Test func `cards are listed and released again`() throws {
       let summary = try #require(KMSCard.list().first { $0.path == path })
       #expect(summary.master == .free)
       #expect(summary.unsuitable == nil)
@@ -40,7 +40,7 @@ extension OutputConformance {
       card.close()
     }
 
-    @Test func `errors list what there is`() throws {
+    @Test func `an error lists the names that exist`() throws {
       let card = try KMSCard.open(path: path, loop: loop)
       defer { card.close() }
       let names = card.connectors.map(\.name)
@@ -61,13 +61,13 @@ extension OutputConformance {
       #expect(throws: KMSError.self) { try KMSCard.open(path: "/dev/dri/card77", loop: loop) }
     }
 
-    @Test func `shows black at first`() throws {
+    @Test func `the first picture is black`() throws {
       let bench = try TestScreen.kms.open()
       defer { bench.close() }
       if let seen = try bench.output.capture() { #expect(differences(seen) { _, _ in 0 } == 0) }
     }
 
-    @Test func `puts back what another program showed`() throws {
+    @Test func `the picture of the program before is restored`() throws {
       // Whatever the kernel's console shows.
       let watcher = try CardDevice(path: path)
       watcher.dropMaster()
@@ -100,7 +100,7 @@ extension OutputConformance {
       #expect(after.isOn == output.saved.wasShowing)
     }
 
-    @Test func `outputs of one card flip each by itself`() throws {
+    @Test func `each output of a card flips by itself`() throws {
       let card = try KMSCard.open(path: path, loop: loop)
       defer { card.close() }
       let connected = card.connectors.filter(\.connected)
@@ -124,7 +124,7 @@ extension OutputConformance {
       #expect(Set(benches.map { $0.output.info.name }).count == benches.count)
     }
 
-    @Test func `another card's buffer is no buffer of this one`() throws {
+    @Test func `a buffer of another card is refused`() throws {
       let other = try TestScreen.headless.open()
       let bench = try TestScreen.kms.open()
       defer { bench.close() }
@@ -138,7 +138,7 @@ extension OutputConformance {
       }
     }
 
-    @Test func `a lost mastership says who took it`() throws {
+    @Test func `a lost mastership is reported with the process that took it`() throws {
       let bench = try TestScreen.kms.open()
       defer { bench.close() }
       let device = try #require(bench.card).device

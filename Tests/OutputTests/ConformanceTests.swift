@@ -8,7 +8,7 @@ import Testing
 /// What every output does, whatever it is made of. One test at a time: a card has one master.
 @Suite(.serialized) struct OutputConformance {
   @Test(arguments: TestScreen.all)
-  func `says what it is`(screen: TestScreen) throws {
+  func `an output describes itself`(screen: TestScreen) throws {
     let bench = try screen.open()
     defer { bench.close() }
     let info = bench.output.info
@@ -24,7 +24,7 @@ import Testing
   }
 
   @Test(arguments: TestScreen.all)
-  func `flips at the refresh rate`(screen: TestScreen) throws {
+  func `flips come at the refresh rate`(screen: TestScreen) throws {
     let bench = try screen.open()
     defer { bench.close() }
     let buffers = [try bench.uniform(0x10_2030), try bench.uniform(0x30_2010)]
@@ -45,7 +45,7 @@ import Testing
   }
 
   @Test(arguments: TestScreen.all)
-  func `numbers and times rise, also over idle time`(screen: TestScreen) throws {
+  func `sequence numbers and times rise, also over idle time`(screen: TestScreen) throws {
     let bench = try screen.open()
     defer { bench.close() }
     let buffer = try bench.uniform(0)
@@ -67,7 +67,7 @@ import Testing
   }
 
   @Test(arguments: TestScreen.all)
-  func `one commit at a time`(screen: TestScreen) throws {
+  func `one commit is pending at a time`(screen: TestScreen) throws {
     let bench = try screen.open()
     defer { bench.close() }
     let buffer = try bench.uniform(0)
@@ -80,7 +80,7 @@ import Testing
   }
 
   @Test(arguments: TestScreen.all)
-  func `says nothing while nothing is committed`(screen: TestScreen) throws {
+  func `no event comes while nothing is committed`(screen: TestScreen) throws {
     let bench = try screen.open()
     defer { bench.close() }
     try bench.show(try bench.uniform(0))
@@ -91,7 +91,7 @@ import Testing
   }
 
   @Test(arguments: TestScreen.all)
-  func `holds a buffer until the next one is on screen`(screen: TestScreen) throws {
+  func `a buffer is held until the next one is on screen`(screen: TestScreen) throws {
     let bench = try screen.open()
     defer { bench.close() }
     var first: (any ScanoutBuffer)? = try bench.uniform(1)
@@ -108,7 +108,7 @@ import Testing
   }
 
   @Test(arguments: TestScreen.all)
-  func `takes damage`(screen: TestScreen) throws {
+  func `damage is accepted`(screen: TestScreen) throws {
     let bench = try screen.open()
     defer { bench.close() }
     let buffers = [try bench.uniform(0x11_1111), try bench.uniform(0x11_1111)]
@@ -125,7 +125,7 @@ import Testing
   }
 
   @Test(arguments: TestScreen.all)
-  func `shows and moves a cursor without a new picture`(screen: TestScreen) throws {
+  func `a cursor is shown and moved without a new picture`(screen: TestScreen) throws {
     let bench = try screen.open()
     defer { bench.close() }
     let size = bench.output.info.cursorSize
@@ -157,7 +157,7 @@ import Testing
   }
 
   @Test(arguments: TestScreen.all)
-  func `changes the mode to a picture's size and back`(screen: TestScreen) throws {
+  func `the mode changes to a picture's size and back`(screen: TestScreen) throws {
     let bench = try screen.open()
     defer { bench.close() }
     let before = bench.output.info.mode
@@ -184,7 +184,7 @@ import Testing
   }
 
   @Test(arguments: TestScreen.all)
-  func `shows a small picture in the middle, or says why not`(screen: TestScreen) throws {
+  func `a small picture is centred, or refused with the reason`(screen: TestScreen) throws {
     let bench = try screen.open()
     defer { bench.close() }
     let small = try bench.output.makeBuffer(width: 202, height: 102, format: .xrgb8888)
@@ -211,7 +211,7 @@ import Testing
   }
 
   @Test(arguments: TestScreen.all)
-  func `shows a part of a buffer`(screen: TestScreen) throws {
+  func `a part of a buffer is shown`(screen: TestScreen) throws {
     let bench = try screen.open()
     defer { bench.close() }
     let mode = bench.output.info.mode
@@ -228,7 +228,7 @@ import Testing
   }
 
   @Test(arguments: TestScreen.all)
-  func `goes dark and comes back`(screen: TestScreen) throws {
+  func `an output goes dark and comes back`(screen: TestScreen) throws {
     let bench = try screen.open()
     defer { bench.close() }
     let buffer = try bench.output.makeBuffer(
@@ -247,7 +247,7 @@ import Testing
   }
 
   @Test(arguments: TestScreen.all)
-  func `makes buffers of every format, or says which it shows`(screen: TestScreen) throws {
+  func `buffers of every format can be made, and the formats that are shown are listed`(screen: TestScreen) throws {
     let bench = try screen.open()
     defer { bench.close() }
     let mode = bench.output.info.mode
@@ -275,7 +275,7 @@ import Testing
   }
 
   @Test(arguments: TestScreen.all)
-  func `refuses what it cannot show`(screen: TestScreen) throws {
+  func `a frame that cannot be shown is refused`(screen: TestScreen) throws {
     let bench = try screen.open()
     defer { bench.close() }
     let buffer = try bench.uniform(0)
@@ -302,7 +302,7 @@ import Testing
   }
 
   @Test(arguments: TestScreen.all)
-  func `a closed output says so`(screen: TestScreen) throws {
+  func `a closed output returns an error`(screen: TestScreen) throws {
     let bench = try screen.open()
     let buffer = try bench.uniform(0)
     try bench.commit(buffer)
@@ -316,7 +316,7 @@ import Testing
   }
 
   @Test(arguments: TestScreen.all)
-  func `leaks no descriptor`(screen: TestScreen) throws {
+  func `no descriptor leaks`(screen: TestScreen) throws {
     // Other suites open and close theirs meanwhile; none of them opens more at every attempt.
     var grown = Int.max
     for _ in 0..<8 where grown >= 6 {

@@ -14,7 +14,7 @@ import Testing
     #expect(grid.sequence(at: aDay) == 5 + 86_400 * 60)
   }
 
-  @Test func `number and time are inverse`() {
+  @Test func `sequence number and time are inverse`() {
     for sequence in UInt64(6)..<2000 {
       let time = grid.time(of: sequence)
       #expect(grid.sequence(at: time) == sequence)
@@ -32,7 +32,7 @@ import Testing
     #expect(grid.time(of: 0) == 1000)
   }
 
-  @Test func `numbers rise on over a change of the rate`() {
+  @Test func `sequence numbers rise on over a change of the rate`() {
     let now = grid.time(of: 65) + 3
     let changed = grid.changed(toMillihertz: 30_000, at: now)
     #expect(changed.sequence(at: now) == 65)
@@ -59,7 +59,7 @@ import Testing
     }
   }
 
-  @Test func `idle vblanks count`() throws {
+  @Test func `idle vblanks are counted`() throws {
     let bench = try bench("64x64@200")
     let buffer = try bench.uniform(0)
     let before = try bench.show(buffer)
@@ -74,7 +74,7 @@ import Testing
     #expect(try bench.loop.runOnce(timeoutMilliseconds: 50) == 0)
   }
 
-  @Test func `adopts the size of the picture`() throws {
+  @Test func `the size of the picture is adopted`() throws {
     let bench = try bench()
     let odd = try bench.output.makeBuffer(width: 1366, height: 768, format: .xrgb8888)
     try bench.show(odd)
@@ -83,7 +83,7 @@ import Testing
     #expect(bench.changes == 0)
   }
 
-  @Test func `references a client's pages out of order and across ranges`() throws {
+  @Test func `a client's pages are referenced out of order and across ranges`() throws {
     let bench = try bench("64x64@500")
     let layout = try #require(FrameLayout(width: 64, height: 64, strideBytes: 256, format: .xrgb8888))
     let memory = try filledMemfd(layout, byteCount: 16384, pattern)
@@ -98,7 +98,7 @@ import Testing
     #expect(colour(seen, 63, 63) == pattern(63, 63))
   }
 
-  @Test func `refuses pages that a client could take away`() throws {
+  @Test func `pages that a client could remove are refused`() throws {
     let bench = try bench()
     let layout = try #require(FrameLayout(width: 32, height: 32, strideBytes: 128, format: .xrgb8888))
     let memory = try filledMemfd(layout, byteCount: 4096) { _, _ in 0 }

@@ -15,7 +15,7 @@ extension OutputConformance {
     }
 
     @Test(arguments: TestScreen.all)
-    func `shows a client's pages, or says why not`(screen: TestScreen) throws {
+    func `a client's pages are shown, or refused with the reason`(screen: TestScreen) throws {
       let bench = try screen.open()
       defer { bench.close() }
       let mode = bench.output.info.mode
@@ -47,7 +47,7 @@ extension OutputConformance {
     }
 
     @Test(arguments: TestScreen.all)
-    func `shows scattered pages in order`(screen: TestScreen) throws {
+    func `scattered pages are shown in order`(screen: TestScreen) throws {
       let bench = try screen.open()
       defer { bench.close() }
       let mode = bench.output.info.mode
@@ -75,7 +75,7 @@ extension OutputConformance {
     }
 
     @Test(arguments: TestScreen.all)
-    func `shows another buffer's dma-buf, and refuses a short one`(screen: TestScreen) throws {
+    func `another buffer's dma-buf is shown, and a short one refused`(screen: TestScreen) throws {
       let bench = try screen.open()
       defer { bench.close() }
       guard screen == .kms else { return }
@@ -94,7 +94,7 @@ extension OutputConformance {
     }
 
     @Test(arguments: TestScreen.all)
-    func `refuses pages that a client could take away`(screen: TestScreen) throws {
+    func `pages that a client could remove are refused`(screen: TestScreen) throws {
       let bench = try screen.open()
       defer { bench.close() }
       let layout = try #require(FrameLayout(width: 32, height: 32, strideBytes: 128, format: .xrgb8888))
@@ -112,7 +112,7 @@ extension OutputConformance {
     }
 
     @Test(.enabled(if: TestScreen.card != nil))
-    func `names udmabuf's limits`() throws {
+    func `an error names udmabuf's limits`() throws {
       let bench = try TestScreen.kms.open()
       defer { bench.close() }
       let layout = try #require(FrameLayout(width: 1024, height: 2048, strideBytes: 4096, format: .xrgb8888))

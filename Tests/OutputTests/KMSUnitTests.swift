@@ -94,7 +94,7 @@ private func timing(
     #expect(throws: KMSError.missingProperty(object: "CRTC 40", name: "ACTIVE")) { try CRTCProperties(table) }
   }
 
-  @Test func `what not every driver has is 0`() throws {
+  @Test func `an optional property that is missing has the id 0`() throws {
     #expect(try planeProperties(damageClips: false).damageClips == 0)
     #expect(try planeProperties(damageClips: true).damageClips == 30)
   }
@@ -128,7 +128,7 @@ private func planeProperties(damageClips: Bool) throws -> PlaneProperties {
     #expect(contents.map(\.value) == expected.map(\.1))
   }
 
-  @Test func `starting anew forgets what was set`() {
+  @Test func `a reused request forgets what was set`() {
     var request = AtomicRequest()
     request.begin(1)
     request.set(2, 3)
@@ -140,7 +140,7 @@ private func planeProperties(damageClips: Bool) throws -> PlaneProperties {
     #expect(contents.map(\.value) == [UInt64.max])
   }
 
-  @Test func `too much is remembered as a failure`() {
+  @Test func `an overflow of the request is remembered as a failure`() {
     var request = AtomicRequest()
     request.begin(1)
     for _ in 0..<AtomicRequest.propertyCapacity { request.set(1, 1) }
@@ -163,26 +163,26 @@ private func planeProperties(damageClips: Bool) throws -> PlaneProperties {
     "change@/devices/faux/vkms/drm/card0\0ACTION=change\0DEVPATH=/devices/faux/vkms/drm/card0\0"
     + "SUBSYSTEM=drm\0HOTPLUG=1\0MAJOR=226\0MINOR=0\0DEVNAME=dri/card0\0DEVTYPE=drm_minor\0SEQNUM=2345\0"
 
-  @Test func `a plugged connector of this card`() throws {
+  @Test func `a uevent of this card's connector is a hotplug`() throws {
     let event = try #require(Uevent(Array(hotplug.utf8)))
     #expect(event.concernsConnectors(of: "dri/card0"))
     #expect(!event.concernsConnectors(of: "dri/card1"))
     #expect(!event.isRemoval(of: "dri/card0"))
   }
 
-  @Test func `the card itself goes`() throws {
+  @Test func `a uevent that removes the card is recognised`() throws {
     let text = "remove@/x\0ACTION=remove\0SUBSYSTEM=drm\0DEVNAME=dri/card0\0DEVTYPE=drm_minor\0"
     let event = try #require(Uevent(Array(text.utf8)))
     #expect(event.isRemoval(of: "dri/card0"))
     #expect(!event.concernsConnectors(of: "dri/card0"))
   }
 
-  @Test func `other news of the card are none`() throws {
+  @Test func `other uevents of the card are ignored`() throws {
     let lease = hotplug.replacing("HOTPLUG=1", with: "LEASE=1")
     #expect(try !#require(Uevent(Array(lease.utf8))).concernsConnectors(of: "dri/card0"))
   }
 
-  @Test func `bytes that are no event`() {
+  @Test func `bytes that are not a uevent are ignored`() {
     #expect(Uevent([]) == nil)
     #expect(Uevent(Array("libudev\0\u{0}abc".utf8)) == nil)
     #expect(Uevent(Array("change@/x\0nonsense\0=\0".utf8))?.action == "")
@@ -201,19 +201,19 @@ private func planeProperties(damageClips: Bool) throws -> PlaneProperties {
     return result
   }
 
-  @Test func `time, sequence and CRTC`() {
+  @Test func `a page-flip event carries time, sequence and CRTC`() {
     let flip = PageFlip(crtcID: 40, commitNumber: 7, timeNanoseconds: 12_000_345_000, sequence: 0x0102_0304)
     #expect(flips(event) == [flip])
     #expect(flips(event + event) == [flip, flip])
   }
 
-  @Test func `other events are passed over`() {
+  @Test func `other DRM events are skipped`() {
     let vblank: [UInt8] = [1] + event.dropFirst()
     let vendor: [UInt8] = [0, 0, 0, 0x80, 12, 0, 0, 0, 1, 2, 3, 4]
     #expect(flips(vblank + vendor + event).count == 1)
   }
 
-  @Test func `lengths that make no sense end the reading`() {
+  @Test func `an impossible length ends the reading`() {
     #expect(flips(Array(event.prefix(31))).isEmpty)
     #expect(flips([2, 0, 0, 0, 0, 0, 0, 0]).isEmpty)
     #expect(flips([2, 0, 0, 0, 8, 0, 0, 0]).isEmpty)
@@ -225,17 +225,17 @@ private func planeProperties(damageClips: Bool) throws -> PlaneProperties {
     PageFlip(crtcID: 1, commitNumber: 1, timeNanoseconds: time, sequence: sequence)
   }
 
-  @Test func `the counter's wrap is no step back`() {
+  @Test func `a wrap of the hardware counter is not a step back`() {
     var clock = VblankClock(sequence: 0xffff_fffe, timeNanoseconds: 100, periodNanoseconds: 10)
     #expect(clock.flipped(flip(1, at: 130)) == 0x1_0000_0001)
   }
 
-  @Test func `a counter that starts anew still rises`() {
+  @Test func `the number still rises when the hardware counter restarts`() {
     var clock = VblankClock(sequence: 5000, timeNanoseconds: 100, periodNanoseconds: 10)
     #expect(clock.flipped(flip(3, at: 130)) == 5001)
   }
 
-  @Test func `the next vblank by the time since the last`() {
+  @Test func `the next vblank is computed from the time since the last one`() {
     let clock = VblankClock(sequence: 50, timeNanoseconds: 1000, periodNanoseconds: 10)
     #expect(clock.next(after: 1009) == 51)
     #expect(clock.next(after: 1010) == 52)
@@ -254,18 +254,18 @@ private func planeProperties(damageClips: Bool) throws -> PlaneProperties {
     #expect(Assignment.match([wish(1, 0b11, 41), wish(2, 0b11, 40)], crtcs: [40, 41]) == [1: 41, 2: 40])
   }
 
-  @Test func `the choosy one gets the CRTC that it needs`() {
+  @Test func `a connector with one possible CRTC gets it before others`() {
     #expect(Assignment.match([wish(1, 0b11, 40), wish(2, 0b01)], crtcs: [40, 41]) == [1: 41, 2: 40])
   }
 
-  @Test func `taken CRTCs stay taken`() {
+  @Test func `CRTCs in use stay assigned`() {
     #expect(Assignment.match([wish(1, 0b11), wish(2, 0b11)], crtcs: [nil, 41]) == [1: 41])
     #expect(Assignment.match([wish(1, 0b01)], crtcs: [nil, 41]).isEmpty)
   }
 }
 
 @Suite struct MasterHolderTests {
-  @Test func `the master in debugfs's table, whatever its name`() {
+  @Test func `the master is found in debugfs's table whatever its name`() {
     let text = """
                    command  tgid dev master a   uid      magic                     name                   id
             systemd-logind   410   0   y    y     0          0
@@ -279,7 +279,7 @@ private func planeProperties(damageClips: Bool) throws -> PlaneProperties {
         == "Xorg wayland (pid 612)")
   }
 
-  @Test func `the error says who`() {
+  @Test func `the busy error names the holder`() {
     let holder = MasterHolder(program: "Xorg", pid: 612, isCertain: true)
     #expect(
       KMSError.masterTaken(path: "/dev/dri/card0", holders: [holder]).description
@@ -288,7 +288,7 @@ private func planeProperties(damageClips: Bool) throws -> PlaneProperties {
 }
 
 @Suite struct ImporterTests {
-  @Test func `limits are named`() {
+  @Test func `udmabuf's limits are named`() {
     let limits = Importer.Limits(ranges: 1024, mebibytes: 64)
     #expect(limits.refusal(ranges: 1024, byteCount: 64 << 20) == nil)
     #expect(

@@ -39,7 +39,7 @@ extension OutputConformance {
       #expect(values.count == 2)
     }
 
-    @Test func `unplugging and plugging is heard`() throws {
+    @Test func `unplugging and plugging in are reported`() throws {
       let status = "/sys/kernel/config/vkms/lab/connectors/connector0/status"
       guard LinuxFile.status(status) != nil else {
         print("OutputTests: this vkms cannot be unplugged")
@@ -66,7 +66,7 @@ extension OutputConformance {
       #expect(told.map { $0.first } == [false, true])
     }
 
-    @Test func `unplugging in the middle of a commit ends it`() throws {
+    @Test func `unplugging during a commit ends the commit`() throws {
       let status = "/sys/kernel/config/vkms/lab/connectors/connector0/status"
       guard LinuxFile.status(status) != nil else { return }
       let bench = try TestScreen.kms.open()

@@ -55,7 +55,7 @@ extension OutputConformance {
       if let seen = try output.capture() { #expect(differences(seen) { _, _ in 5 } == 0) }
     }
 
-    @Test func `what a lessee has set is set back`() throws {
+    @Test func `properties that a lessee set are restored`() throws {
       let (bench, output, lease, before) = try leased()
       defer { bench.close() }
       let raw = lease.descriptor.raw
@@ -90,7 +90,7 @@ extension OutputConformance {
       return (bench, output, lease.lesseeID)
     }
 
-    @Test func `a lessee that closes its device is told of`() throws {
+    @Test func `a lessee that closes its device is reported`() throws {
       let (bench, output, _) = try abandoned()
       defer { bench.close() }
       try bench.wait(for: "the kernel's word") { bench.leaseEnds == 1 }
@@ -99,7 +99,7 @@ extension OutputConformance {
       try bench.show(try bench.uniform(5))
     }
 
-    @Test func `the end without a picture is a dark screen, and the next frame turns it on`() throws {
+    @Test func `a lease that ends without a picture leaves a dark screen, and the next frame turns it on`() throws {
       let (bench, output, lease, _) = try leased()
       defer { bench.close() }
       try end(bench, showsPicture: false)
@@ -109,7 +109,7 @@ extension OutputConformance {
       #expect(try ShownState(output.device, output.pipeline).isOn)
     }
 
-    @Test func `an output that is closed while it is leased puts the former picture back`() throws {
+    @Test func `closing an output that is leased restores the former picture`() throws {
       let former = try TestScreen.kms.open()
       let mode = former.output.info.mode
       let picture = try former.output.makeBuffer(width: mode.width, height: mode.height, format: .xrgb8888)

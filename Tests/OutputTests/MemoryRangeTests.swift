@@ -16,14 +16,14 @@ import Testing
     MemoryRange(fd: memory.raw, offset: offset, byteCount: byteCount)
   }
 
-  @Test func `neighbours become one`() throws {
+  @Test func `neighbouring ranges are merged`() throws {
     let pages = (0..<5).map { range($0 * 4096, 4096) }
     #expect(try MemoryRange.checked(pages, descriptors: [memory], layout: layout) == [range(0, 5 * 4096)])
     #expect(MemoryRange.merged([pages[2], pages[0], pages[1]]) == [pages[2], range(0, 2 * 4096)])
   }
 
   @Test(arguments: [(1, 4096), (0, 4095), (0, 0), (-4096, 4096), (0, -4096)])
-  func `only whole pages`(offset: Int, byteCount: Int) {
+  func `ranges that are not whole pages are refused`(offset: Int, byteCount: Int) {
     #expect(throws: MemoryRangeError.misaligned(index: 1)) {
       try MemoryRange.checked([range(0, 4096), range(offset, byteCount)], descriptors: [memory], layout: layout)
     }
@@ -36,7 +36,7 @@ import Testing
     }
   }
 
-  @Test func `too few bytes`() {
+  @Test func `ranges shorter than the picture are refused`() {
     #expect(throws: MemoryRangeError.tooSmall(byteCount: 4096, needed: 16384)) {
       try MemoryRange.checked([range(0, 4096)], descriptors: [memory], layout: layout)
     }

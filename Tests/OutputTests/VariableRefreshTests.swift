@@ -32,7 +32,7 @@ import Testing
     #expect(next(1_000) == [1_008, 58])
   }
 
-  @Test func `a time before the last refresh is one at it`() {
+  @Test func `a time before the last refresh counts as that refresh`() {
     let early = vblanks.next(after: 3)
     #expect(early.timeNanoseconds == 1_008_000_000)
   }
@@ -154,7 +154,7 @@ import Testing
     #expect(variable(request) == [0])
   }
 
-  @Test func `a driver that knows no variable rates is told of none`() throws {
+  @Test func `a driver without variable rates reports none`() throws {
     let pipeline = try pipeline(hasVariable: false)
     #expect(pipeline.crtcProperties.variable == 0)
     var request = AtomicRequest()
@@ -165,7 +165,7 @@ import Testing
     #expect(!contents.contains { $0.property == 0 || $0.property == 12 })
   }
 
-  @Test func `the lowest rate is the EDID's range descriptor's`() {
+  @Test func `the lowest rate comes from the EDID's range descriptor`() {
     var edid = [UInt8](repeating: 0, count: 128)
     #expect(EDID.verticalRates(of: edid) == nil)
     #expect(EDID.verticalRates(of: []) == nil)

@@ -14,7 +14,7 @@ struct PresentConnectionTests {
     )
   }
 
-  @Test func `carries messages with descriptors, in order`() throws {
+  @Test func `messages and their descriptors arrive in order`() throws {
     let (client, daemon) = try connections()
     var fds = ReceivedFDs()
     #expect(try daemon.receiveClientMessage(fds: &fds).map { _ in true } == nil)
@@ -33,7 +33,7 @@ struct PresentConnectionTests {
     #expect(fds.count == 2)
   }
 
-  @Test func `the daemon's messages of a round are one packet, with the bytes of each one after the other`() throws {
+  @Test func `the daemon's messages of one round are one packet, with the bytes of each in order`() throws {
     let pair = try UnixSocket.pair(.seqpacket)
     let daemon = try PresentConnection(UnixSocket(taking: pair.first.fd.duplicate()))
     let (done, released) = (
@@ -62,7 +62,7 @@ struct PresentConnectionTests {
     #expect(try client.receiveServerMessage(fds: &fds) == nil)
   }
 
-  @Test func `a packet that is full says so, and keeps what fits`() throws {
+  @Test func `a full packet reports it, and keeps what fits`() throws {
     let (client, daemon) = try connections()
     let released = ServerMessage.released(Released(bufferID: 5, scanout: 1, frame: 6))
     var kept = 0
@@ -74,7 +74,7 @@ struct PresentConnectionTests {
     #expect(try client.receiveServerMessage(fds: &fds) == nil)
   }
 
-  @Test func `tells the end, and a full socket by a value`() throws {
+  @Test func `the end of the connection and a full socket are values`() throws {
     let (client, daemon) = try connections()
     var sent = 0
     while try client.send(.status(request: 1)) { sent += 1 }
@@ -84,7 +84,7 @@ struct PresentConnectionTests {
     #expect(try client.send(.status(request: 1)))
   }
 
-  @Test func `throws closed once the other end is gone`() throws {
+  @Test func `sending throws closed once the other end is gone`() throws {
     let daemon = try connections().1
     var fds = ReceivedFDs()
     #expect(throws: PresentProtocolError.closed) { try daemon.receiveClientMessage(fds: &fds) }
@@ -111,21 +111,21 @@ struct ImportRangesTests {
     ImportRanges.Entry(descriptor: descriptor, offset: offset, byteCount: byteCount)
   }
 
-  @Test func `gives back what was listed`() throws {
+  @Test func `a range list comes back as it was written`() throws {
     let page = pageByteCount
     let ranges = try roundTrip([entry(0, 2 * page, page), entry(0, 0, 2 * page)])
     #expect(ranges.map(\.offset) == [2 * page, 0])
     #expect(ranges.map(\.byteCount) == [page, 2 * page])
   }
 
-  @Test func `refuses a list that is too short, and unknown descriptors`() {
+  @Test func `a list that is too short or names unknown descriptors is refused`() {
     let page = pageByteCount
     #expect(throws: PresentProtocolError.self) { try roundTrip([entry(1, 0, page)]) }
     #expect(throws: PresentProtocolError.self) { try roundTrip([entry(64, 0, page)]) }
     #expect(throws: PresentProtocolError.self) { try roundTrip([entry(0, 0, page)], count: 2) }
   }
 
-  @Test func `refuses a list that can shrink under the reader`() throws {
+  @Test func `a list that can shrink under the reader is refused`() throws {
     let pair = try UnixSocket.pair(.seqpacket)
     let file = try OwnedFD.open("/dev/zero", flags: 0)
     var byte: UInt8 = 1

@@ -289,7 +289,7 @@ struct MalformedTests {
     #expect(throws: PresentProtocolError.self) { try decodeClient(bytes) }
   }
 
-  @Test func `a HELLO of another version is told by its number, whatever its size`() {
+  @Test func `a HELLO of another version is reported with its number, whatever its size`() {
     #expect(throws: PresentProtocolError.otherVersion(2)) {
       try decodeClient(words([1, 32, 0, 0, 0x4854_5046, 2, 0, 0]))
     }

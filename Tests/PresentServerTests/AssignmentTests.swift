@@ -8,7 +8,7 @@ import Testing
 
 @Suite("Scanouts and outputs")
 struct AssignmentTests {
-  @Test func `a scanout gets the output that it wishes, else the first free one`() throws {
+  @Test func `a scanout gets the output that it names, else the first free one`() throws {
     let bench = try Bench([FakeOutput("A"), FakeOutput("B"), FakeOutput("C")])
     let first = try bench.client("first", scanouts: 2, outputs: ["", "A"])
     #expect(first.outputs[0]?.name == "A")
@@ -19,7 +19,7 @@ struct AssignmentTests {
     #expect(second.outputs[0]?.generation == 1)
   }
 
-  @Test func `a wrong output name is answered with those that there are`() throws {
+  @Test func `an unknown output name is answered with the names that exist`() throws {
     let bench = try Bench([FakeOutput("A"), FakeOutput("B")])
     let client = try bench.stranger()
     try client.send(.hello(Hello(kind: .vm, name: "vm", scanoutCount: 1, outputs: ["Z"])))
@@ -29,7 +29,7 @@ struct AssignmentTests {
     #expect(try client.ends())
   }
 
-  @Test func `a living client's name is taken, and who has it is said; a dead one's is free`() throws {
+  @Test func `the name of a living client is refused with its process, and that of a dead one is free`() throws {
     let bench = try Bench()
     let first = try bench.client("vm")
     let second = try bench.stranger()
@@ -45,7 +45,7 @@ struct AssignmentTests {
     #expect(third.outputs[0]?.name == "fake-0")
   }
 
-  @Test func `two clients do not touch each other's pictures`() throws {
+  @Test func `two clients do not affect each other's pictures`() throws {
     let bench = try Bench([FakeOutput("A"), FakeOutput("B")])
     let first = try bench.client("first")
     let second = try bench.client("second")
@@ -63,7 +63,7 @@ struct AssignmentTests {
     #expect(bench.outputs[1].commits.count == 1)
   }
 
-  @Test func `a parked scanout is paced and photographed, and moves when an output is free`() throws {
+  @Test func `a parked scanout is paced, can be captured, and moves when an output is free`() throws {
     let bench = try Bench()
     let first = try bench.client("first")
     try first.makeBuffer(1)
@@ -101,7 +101,7 @@ struct AssignmentTests {
     #expect(try waiting.messages().count == 1)
   }
 
-  @Test func `an unplugged output parks its scanout as disconnected; plugged again, it gets it back`() throws {
+  @Test func `an unplugged output parks its scanout as disconnected, and takes it back when plugged in`() throws {
     let bench = try Bench([FakeOutput("A"), FakeOutput("B")])
     let client = try bench.client()
     try client.makeBuffer(1)
@@ -124,7 +124,7 @@ struct AssignmentTests {
     #expect(client.outputs[0]?.generation == 3)
   }
 
-  @Test func `a scanout on a stand-in moves to the monitor that is plugged in; one that wished for the stand-in stays`()
+  @Test func `a scanout on a stand-in moves to a monitor that is plugged in, unless it named the stand-in`()
     throws
   {
     let bench = try Bench([FakeOutput("stand-in")], fallbacks: ["stand-in"])

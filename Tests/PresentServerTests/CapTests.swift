@@ -47,7 +47,7 @@ struct CapTests {
     #expect(zip(free, free.dropFirst()).contains { $1 - $0 == 1 })
   }
 
-  @Test func `a VM whose cap is below what Linux waits for has its frames copied, and its own pages again without it`()
+  @Test func `a VM capped below Linux's flip timeout has its frames copied, and shown directly again without the cap`()
     throws
   {
     let bench = try Bench()
@@ -79,7 +79,7 @@ struct CapTests {
     #expect(client.generation() == 3)
   }
 
-  @Test func `a cap below what is promised is refused, with the most that can be promised`() throws {
+  @Test func `a cap below the promised rate is refused with the largest possible promise`() throws {
     let bench = try Bench()
     _ = try bench.client("web")
     try bench.server?.apply("[vm.web]\nsla = 30")

@@ -32,28 +32,28 @@ struct ClientFaultTests {
     return error
   }
 
-  @Test func `by a second HELLO`() throws {
+  @Test func `a second HELLO ends the client alone`() throws {
     let error = try fault { try $0.send(.hello(Hello(kind: .vm, name: "x", scanoutCount: 0))) }
     #expect(error?.code == .malformed)
   }
 
-  @Test func `by presenting a buffer that was never made`() throws {
+  @Test func `presenting a buffer that was never made ends the client alone`() throws {
     #expect(try fault { try $0.present(1, 77) }?.code == .noSuchBuffer)
     #expect(try fault { try $0.setCursor(1, 0, 0) }?.code == .noSuchBuffer)
   }
 
-  @Test func `by presenting more than the buffer has`() throws {
+  @Test func `a source rectangle outside the buffer ends the client alone`() throws {
     #expect(try fault { try $0.present(1, 1, source: Rect(x: 1, y: 0, width: 64, height: 48)) }?.code == .malformed)
     let huge = Rect(x: Int(Int32.max), y: 0, width: Int(UInt32.max), height: 1)
     #expect(try fault { try $0.present(1, 1, source: huge) }?.code == .malformed)
   }
 
-  @Test func `by a scanout that it has not`() throws {
+  @Test func `naming a scanout that the client does not have ends the client alone`() throws {
     #expect(try fault { try $0.present(1, 1, scanout: 1, generation: 1) }?.code == .malformed)
     #expect(try fault { try $0.send(.disable(scanout: 16)) }?.code == .malformed)
   }
 
-  @Test func `by using a buffer's name twice`() throws {
+  @Test func `using a buffer's name twice ends the client alone`() throws {
     let error = try fault { client in
       try client.send(
         .createBuffer(
@@ -64,7 +64,7 @@ struct ClientFaultTests {
     #expect(error?.code == .malformed)
   }
 
-  @Test func `by bytes that are no message`() throws {
+  @Test func `bytes that are not a message end the client alone`() throws {
     let bench = try Bench()
     for bytes: [UInt8] in [[1], Array(repeating: 255, count: 64), Array(repeating: 0, count: 4000)] {
       let socket = try UnixSocket.connect(bench.path, .seqpacket)
@@ -82,7 +82,7 @@ struct ClientFaultTests {
     #expect(bench.lines.count == 3)
   }
 
-  @Test func `by another protocol version, told with both numbers`() throws {
+  @Test func `another protocol version is refused with both numbers`() throws {
     let bench = try Bench()
     let socket = try UnixSocket.connect(bench.path, .seqpacket)
     // type 1, size 24, request 0, magic, version 2
@@ -97,7 +97,7 @@ struct ClientFaultTests {
     #expect(text == "the client speaks protocol version 2, this framepathd speaks version 1")
   }
 
-  @Test func `by not reading what it is told`() throws {
+  @Test func `a client that does not read its messages is dropped alone`() throws {
     var options = ServerOptions()
     options.waitingMessageLimit = 8
     let bench = try Bench(options: options)
@@ -118,7 +118,7 @@ struct ClientFaultTests {
     #expect(next.outputs[0]?.parked == false)
   }
 
-  @Test func `but a limit that is reached, or an import that fails, only refuses`() throws {
+  @Test func `a limit that is reached, or an import that fails, only refuses`() throws {
     var options = ServerOptions()
     options.memoryLimitBytes = 64 * 48 * 4 * 2 + 100
     let bench = try Bench(options: options)

@@ -24,7 +24,7 @@ struct ExclusiveTests {
     return try bench.output.shown?.buffer?.mapped().color(0, 0)
   }
 
-  @Test func `the longest hold ends in time, again and again, each VM in its turn`() throws {
+  @Test func `max-hold ends each hold in time, and each VM has its turn`() throws {
     let (bench, clients) = try stage("max-hold = 1")
     let begun = monotonicNanoseconds()
     for wanted: UInt32 in [1, 2, 1] {
@@ -35,7 +35,7 @@ struct ExclusiveTests {
     #expect(clients.allSatisfy { !$0.isEnded })
   }
 
-  @Test func `a VM that nobody waits behind keeps the output, without a commit`() throws {
+  @Test func `a VM with an empty queue behind it keeps the output, without a commit`() throws {
     let bench = try Bench()
     try bench.server?.apply("[outputs]\nlayout = \"focus\"\nmax-hold = 1")
     let client = try bench.client("a")
@@ -51,13 +51,13 @@ struct ExclusiveTests {
     #expect(try shown(bench) == 7)
   }
 
-  @Test func `a VM that shows nothing any more gives way to one that waits`() throws {
+  @Test func `the watchdog gives the output of a silent VM to one that waits`() throws {
     let (bench, _) = try stage("watchdog = 1")
     #expect(try bench.run { try shown(bench) == 1 })
     #expect(try bench.run { try shown(bench) == 2 })
   }
 
-  @Test func `the host takes the output away at once, and the VM waits for its next turn`() throws {
+  @Test func `the host revokes an output at once, and the VM waits for its next turn`() throws {
     let (bench, _) = try stage("")
     #expect(try bench.run { try shown(bench) == 1 })
     for wanted: UInt32 in [2, 1, 2] {
@@ -66,7 +66,7 @@ struct ExclusiveTests {
     }
   }
 
-  @Test func `what nobody has to itself cannot be taken away`() throws {
+  @Test func `revoking an output without a holder is refused`() throws {
     let bench = try Bench()
     var told: [String] = []
     for name in ["fake-0", "DP-9"] {

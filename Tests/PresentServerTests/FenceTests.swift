@@ -27,7 +27,7 @@ struct FenceTests {
     return (bench, client)
   }
 
-  @Test func `is committed once the fence is signalled, and not before`() throws {
+  @Test func `a frame is committed once its fence is signalled, and not before`() throws {
     let (bench, client) = try stage()
     let fence = try EventFD()
     try present(client, 1, 1, fence)
@@ -41,7 +41,8 @@ struct FenceTests {
   }
 
   @Test
-  func `by points of timelines is refused by name where the host has none, or where an object is none, and not shown`()
+  func
+    `points of timelines are refused by name where the host has none or an object is not one, and the frame is not shown`()
     throws
   {
     let (bench, client) = try stage()
@@ -65,7 +66,7 @@ struct FenceTests {
     #expect(try client.ends())
   }
 
-  @Test func `is committed at once where the fence is signalled already`() throws {
+  @Test func `a frame whose fence is already signalled is committed at once`() throws {
     let (bench, client) = try stage()
     let fence = try EventFD()
     fence.signal()
@@ -74,7 +75,7 @@ struct FenceTests {
     #expect(bench.output.commits.count == 1)
   }
 
-  @Test func `is superseded by a newer frame that can be shown, which takes its damage`() throws {
+  @Test func `a newer frame that can be shown supersedes a waiting one and takes its damage`() throws {
     let (bench, client) = try stage()
     try client.present(1, 1)
     bench.output.vblank()
@@ -86,7 +87,7 @@ struct FenceTests {
     #expect(damage.count == 2 && damage.bounds == Rect(width: 24, height: 24))
   }
 
-  @Test func `waits behind none: of several, the first that is signalled is shown, and older ones come too late`()
+  @Test func `the first of several waiting frames to be signalled is shown, and older ones come too late`()
     throws
   {
     let (bench, client) = try stage()
@@ -108,7 +109,7 @@ struct FenceTests {
     #expect(try client.messages() == [done(3, .flipped, 102), released(2, 2)])
   }
 
-  @Test func `that draws further ahead than eight frames loses the newest but one, never the oldest`() throws {
+  @Test func `a client that draws more than eight frames ahead loses the newest but one, never the oldest`() throws {
     let (bench, client) = try stage()
     let first = try EventFD()
     let never = try EventFD()
@@ -121,7 +122,7 @@ struct FenceTests {
     #expect(try client.messages() == [done(1, .flipped, 101)])
   }
 
-  @Test func `keeps its buffer in use while it waits`() throws {
+  @Test func `a frame that waits keeps its buffer in use`() throws {
     let (bench, client) = try stage()
     let fence = try EventFD()
     try client.present(1, 1)
@@ -136,7 +137,7 @@ struct FenceTests {
   }
 
   @Test(arguments: [true, false])
-  func `that is never signalled keeps nobody else waiting, and goes with its client`(leaves: Bool) throws {
+  func `a fence that is never signalled delays no other client, and is closed with its own`(leaves: Bool) throws {
     let bench = try Bench([FakeOutput("first"), FakeOutput("second")])
     let good = try bench.client("good", outputs: ["first"])
     let bad = try bench.client("bad", outputs: ["second"])
@@ -160,7 +161,7 @@ struct FenceTests {
     #expect(bench.outputs[1].commits.isEmpty)
   }
 
-  @Test func `is superseded where its scanout moves`() throws {
+  @Test func `a waiting frame is superseded when its scanout moves`() throws {
     let (bench, client) = try stage()
     let fence = try EventFD()
     try present(client, 1, 1, fence)
@@ -173,7 +174,7 @@ struct FenceTests {
     #expect(bench.output.commits.isEmpty && bench.parked.allSatisfy { $0.commits.isEmpty })
   }
 
-  @Test func `whose fence is another file, or missing, ends its client: polling it could wait for whoever serves it`()
+  @Test func `a missing fence, or a file of another kind, ends its client`()
     throws
   {
     for descriptor in ["/dev/zero", nil] {

@@ -25,7 +25,7 @@ struct ImportTests {
     return try client.messages()
   }
 
-  @Test func `is taken, shown and not charged`() throws {
+  @Test func `a client's own memory is taken, shown and not charged`() throws {
     let bench = try Bench()
     let client = try bench.client()
     let reply = BufferReply(
@@ -39,7 +39,7 @@ struct ImportTests {
     #expect(client.status.contains(#""bufferBytes":0"#))
   }
 
-  @Test func `is refused where it can shrink, is too small, or the output cannot show it`() throws {
+  @Test func `memory that can shrink, is too small or cannot be shown is refused`() throws {
     let bench = try Bench()
     let client = try bench.client()
     func refusal(_ messages: [ServerMessage]) -> String? {
@@ -56,8 +56,7 @@ struct ImportTests {
     #expect(!client.isEnded)
   }
 
-  @Test func `is asked for as often as frames are shown; whoever asks without end waits, and nobody else does`() throws
-  {
+  @Test func `imports are served as often as frames are shown, and a flood of them delays only its client`() throws {
     let bench = try Bench([FakeOutput("A"), FakeOutput("B")])
     let (good, hasty) = (try bench.client("good"), try bench.client("hasty"))
     try good.makeBuffer(1)
@@ -84,7 +83,7 @@ struct ImportTests {
   }
 
   @Test
-  func `is no dma-buf where another file is called one: asking that for its size could wait for whoever serves it`()
+  func `a file that is not a dma-buf is refused without being asked for its size`()
     throws
   {
     let bench = try Bench()
@@ -103,7 +102,7 @@ struct ImportTests {
     #expect(error.code == .refused && error.text == "the descriptor is no dma-buf")
   }
 
-  @Test func `is taken where a host buffer would be composed as well`() throws {
+  @Test func `memory is taken where a host buffer would also be composed`() throws {
     let bench = try Bench([FakeOutput(fit: .compose("no mode of 64x48"))])
     let client = try bench.client()
     guard case .buffer? = try importPages(client).last else {

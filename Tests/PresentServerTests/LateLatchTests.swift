@@ -20,7 +20,7 @@ struct LateLatchTests {
     return try #require(sequence)
   }
 
-  @Test func `a cursor that moves leaves the next vblank to a frame that comes after it`() throws {
+  @Test func `a moving cursor leaves the next vblank to a frame that comes after it`() throws {
     let bench = try Bench(headless: [slow])
     let client = try bench.client()
     try client.makeBuffer(1)
@@ -61,7 +61,7 @@ struct LateLatchTests {
     #expect(try client.statusOutput().contains("\"commits\":2"))
   }
 
-  @Test func `an idle output wakes nobody`() throws {
+  @Test func `an idle output wakes no process`() throws {
     let bench = try Bench(headless: [DisplayMode(width: 64, height: 48, refreshMillihertz: 200_000)])
     let client = try bench.client()
     try client.makeBuffer(1)

@@ -13,7 +13,7 @@ struct LatencyHistogramTests {
     #expect(histogram.count == 1000)
   }
 
-  @Test func `nothing, zero and for ever have places too`() {
+  @Test func `zero, an empty histogram and the largest value have buckets too`() {
     var histogram = LatencyHistogram()
     #expect(histogram.percentile(50) == 0)
     histogram.add(0)

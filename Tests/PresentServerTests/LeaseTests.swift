@@ -145,7 +145,7 @@ struct LeaseTests {
     #expect(try bench.run { try shown(bench) == nil }, "two seconds later")
   }
 
-  @Test func `whoever had the focus has it again, not who waited longest`() throws {
+  @Test func `the former focus holder gets the output back, not the VM that waited longest`() throws {
     let (bench, _) = try stage(["a", "b", "c"], "layout = \"focus\"")
     try bench.server?.apply("focus = \"b\"")
     #expect(try bench.run { try shown(bench) == 2 })
@@ -159,7 +159,7 @@ struct LeaseTests {
     #expect(try shown(bench) == 2)
   }
 
-  @Test func `the longest hold ends a lease while a VM waits, and the lessee is told why`() throws {
+  @Test func `max-hold ends a lease while a VM waits, and the lessee gets the reason`() throws {
     let (bench, _) = try stage(["web"], "max-hold = 1")
     let player = try tool(bench)
     _ = try lease(player)
@@ -175,7 +175,7 @@ struct LeaseTests {
     #expect(try shown(bench) == 1)
   }
 
-  @Test func `a second lessee waits for the first, and has the output before VMs`() throws {
+  @Test func `a second lessee waits for the first, and goes before VMs`() throws {
     let (bench, _) = try stage(["web"])
     let (first, second) = (try tool(bench, "first"), try tool(bench, "second"))
     _ = try lease(first)
@@ -192,7 +192,7 @@ struct LeaseTests {
   }
 
   @Test(arguments: 0..<4)
-  func `the host takes a lease back by command, by the focus, and by forbidding it`(way: Int) throws {
+  func `the host revokes a lease by command, by focus, and by forbidding it`(way: Int) throws {
     let (bench, _) = try stage(["web"])
     let player = try tool(bench)
     _ = try lease(player)
@@ -210,7 +210,7 @@ struct LeaseTests {
     #expect(!player.isEnded)
   }
 
-  @Test func `a lessee that closes its device is told so, and may ask again`() throws {
+  @Test func `a lessee that closes its device gets LEASE_ENDED, and may ask again`() throws {
     let (bench, _) = try stage(["web"])
     let player = try tool(bench)
     for _ in 0..<2 {
@@ -260,7 +260,7 @@ struct LeaseTests {
     #expect(try bench.run { try shown(bench) == 9 })
   }
 
-  @Test func `what cannot be leased is refused with what can be done`() throws {
+  @Test func `a lease that cannot be granted is refused with the remedy`() throws {
     let bench = try Bench([FakeOutput("fake-0"), FakeOutput("fake-1")])
     bench.outputs[0].isLeasable = true
     let player = try tool(bench)
@@ -288,7 +288,7 @@ struct LeaseTests {
       ])
   }
 
-  @Test func `users and groups are let in by number; a further group counts like the main one`() throws {
+  @Test func `users and groups are allowed by number, and any group of the client counts`() throws {
     func refusal(_ setting: String, uid: UInt32, gid: UInt32 = 100, groups: [UInt32] = []) throws -> String? {
       try LeasePolicy(setting: setting, 1)
         .objection(to: PeerCredentials(pid: 1, uid: uid, gid: gid), groups: groups, output: "DP-1")
@@ -307,7 +307,7 @@ struct LeaseTests {
     #expect(try LeasePolicy(setting: "gid 44,uid 1", 1).text == "uid 1, gid 44")
   }
 
-  @Test func `lessees count among those that an output has room for; who comes too late waits until one has gone`()
+  @Test func `lessees count toward an output's capacity, and a VM beyond it waits until one has gone`()
     throws
   {
     let (bench, clients) = try stage((0..<63).map { "vm\($0)" }, "layout = \"focus\"")

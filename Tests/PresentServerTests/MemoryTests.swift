@@ -33,7 +33,7 @@ struct MemoryTests {
     #expect(clients[2].mapped[1] != nil)
   }
 
-  @Test func `a client that wants to is told at once, and loses nothing by it`() throws {
+  @Test func `a request with AT_ONCE is refused at once, and the client loses nothing by it`() throws {
     let bench = try bench(pictures: 1, each: 1)
     let clients = try (0..<2).map { try bench.client("vm\($0)") }
     try clients[0].makeBuffer(1)
@@ -54,7 +54,7 @@ struct MemoryTests {
       try small.ask(1, request: 9) == [.error(ErrorMessage(code: .noMemory, text: text), request: 9)])
   }
 
-  @Test func `two clients that want both of two pictures have them one after the other, and never one each`() throws {
+  @Test func `two clients that both want two pictures get them one after the other, never one each`() throws {
     let bench = try bench(pictures: 2, each: 2)
     let clients = try (0..<2).map { try bench.client("vm\($0)") }
     try clients[0].makeBuffer(1)
@@ -67,7 +67,8 @@ struct MemoryTests {
     #expect(told.refusals.map(\.code) == [.stale] || told.buffers == [2])
   }
 
-  @Test func `memory that a client loses with its output is given to who waits before the daemon sleeps`() throws {
+  @Test func `memory that a client loses with its output is given to waiting clients before the daemon sleeps`() throws
+  {
     let bench = try bench(pictures: 2, each: 2)
     let names = ["shown", "second", "third"]
     let clients = try names.map { try bench.client($0) }
@@ -85,7 +86,7 @@ struct MemoryTests {
     #expect(answers.buffers == [1])
   }
 
-  @Test func `what is destroyed while on screen is given to who waits after it has left`() throws {
+  @Test func `a buffer destroyed while on screen is given to waiting clients after it has left`() throws {
     let bench = try bench(pictures: 2, each: 2)
     let (shown, other) = (try bench.client("shown"), try bench.client("other"))
     try shown.makeBuffer(1)
@@ -107,7 +108,7 @@ struct MemoryTests {
     #expect(try other.ask(2, request: 10).buffers == [2])
   }
 
-  @Test func `a request that is taken back is answered, and the next one goes on`() throws {
+  @Test func `a request that is withdrawn is answered, and the next one is served`() throws {
     let bench = try bench(pictures: 3, each: 3, "selection = \"fifo\"")
     let clients = try (0..<3).map { try bench.client("vm\($0)") }
     try clients[0].makeBuffer(1)
@@ -121,7 +122,7 @@ struct MemoryTests {
   }
 
   @Test(arguments: [("fifo", 1), ("recentUse", 3), ("bestFit", 2)])
-  func `whom freed memory goes to is the selection's choice`(name: String, winner: Int) throws {
+  func `the selection decides who gets freed memory`(name: String, winner: Int) throws {
     let bench = try bench(pictures: 6, each: 6, "selection = \"\(name)\"")
     let clients = try (0..<4).map { try bench.client("vm\($0)", outputs: $0 == 0 ? ["fake-0"] : []) }
     try clients[0].makeBuffer(1, 64, 48 * 6)
@@ -133,7 +134,7 @@ struct MemoryTests {
     #expect(served == [winner])
   }
 
-  @Test func `a scanout that moves ends the waiting for its last generation`() throws {
+  @Test func `a scanout that moves ends the requests of its last generation`() throws {
     let bench = try bench(pictures: 1, each: 1)
     let clients = try (0..<2).map { try bench.client("vm\($0)") }
     try clients[0].makeBuffer(1)
@@ -145,7 +146,7 @@ struct MemoryTests {
     #expect(try clients[1].ask(1, request: 10).buffers == [1])
   }
 
-  @Test func `imported memory waits too where the host counts it`() throws {
+  @Test func `imported memory waits too where it is counted`() throws {
     let bench = try bench(pictures: 1, each: 1, "imports = \"counted\"")
     let clients = try (0..<2).map { try bench.client("vm\($0)") }
     let list = try ImportRanges.list([ImportRanges.Entry(descriptor: 0, offset: 0, byteCount: 3 * pageByteCount)])
@@ -165,7 +166,7 @@ struct MemoryTests {
     #expect(try clients[1].messages().buffers == [5])
   }
 
-  @Test func `settings that would break what is held or promised are refused with what could be`() throws {
+  @Test func `settings that would break a limit or a promise are refused with the possible values`() throws {
     let bench = try bench(pictures: 4, each: 1)
     let clients = try (0..<3).map { try bench.client("vm\($0)") }
     for client in clients { try client.makeBuffer(1) }
@@ -186,7 +187,7 @@ struct MemoryTests {
   }
 
   @Test(arguments: 0..<12)
-  func `random clients never hold more than there is, and everybody is answered in the end`(seed: Int) throws {
+  func `random clients never hold more than the capacity, and every request is answered in the end`(seed: Int) throws {
     var random = SeededGenerator(seed: UInt64(seed))
     let selections = ["fifo", "bestFit", "recentUse", "random", "agingBestFit"]
     let bench = try bench(pictures: 9, each: 4, "selection = \"\(selections[seed % 5])\"")

@@ -32,7 +32,7 @@ struct MoveTests {
     #expect(!web.isEnded && !db.isEnded)
   }
 
-  @Test func `with one screen the VM that had it is parked, its frames are paced there, and it comes back`() throws {
+  @Test func `with one screen the VM that had it is parked, stays paced, and comes back`() throws {
     let bench = try Bench()
     let (web, db) = (try bench.client("web"), try bench.client("db"))
     #expect(db.outputs[0]?.parked == true)
@@ -55,7 +55,7 @@ struct MoveTests {
     #expect(try bench.run { try shown(bench.output) == 0x12 })
   }
 
-  @Test func `the host's word goes before what a VM wishes when it comes`() throws {
+  @Test func `the host's choice of output goes before the VM's own`() throws {
     let bench = try Bench([FakeOutput("fake-0"), FakeOutput("fake-1")])
     try bench.server?.apply("[vm.db]\noutputs = \"fake-1, fake-0\"")
     let db = try bench.client("db", scanouts: 2, outputs: ["fake-0", "fake-1"])
@@ -67,7 +67,7 @@ struct MoveTests {
     #expect(db.outputs[1]?.name == "fake-1")
   }
 
-  @Test func `an output that is not there is refused, and nobody moves`() throws {
+  @Test func `an unknown output is refused, and no VM moves`() throws {
     let bench = try Bench()
     let web = try bench.client("web")
     var told: [String] = []

@@ -39,7 +39,7 @@ struct PlaneTests {
     }
   }
 
-  @Test func `a tile on a plane of its own is copied no more, and its frames leave the other tiles' picture alone`()
+  @Test func `a tile on its own plane is not copied, and its frames leave the other tiles' picture alone`()
     throws
   {
     let (bench, clients) = try stage(2)
@@ -59,7 +59,7 @@ struct PlaneTests {
     #expect(bench.output.overlayQuestions <= 2, "what the hardware said is remembered")
   }
 
-  @Test func `where planes run out, the rest is copied`() throws {
+  @Test func `tiles without a plane are copied`() throws {
     let (bench, clients) = try stage(1)
     for frame: UInt64 in 1...8 { try play(bench, clients, frame: frame) }
     #expect(bench.output.commits.last?.frame.overlays.count == 1)
@@ -69,7 +69,7 @@ struct PlaneTests {
     #expect(zip(before, after).count { $0 < $1 } == 1)
   }
 
-  @Test func `a plane that the hardware refuses in the test is not asked for again at once, and the tile is copied`()
+  @Test func `a plane that TEST_ONLY refuses is not asked for again at once, and the tile is copied`()
     throws
   {
     let (bench, clients) = try stage(1)
@@ -79,7 +79,7 @@ struct PlaneTests {
     #expect((1...4).contains(bench.output.overlayQuestions))
   }
 
-  @Test func `a real commit that is refused after the test is made again at once, with copies; no frame is lost`()
+  @Test func `a real commit that is refused after the test is repeated with copies, and no frame is lost`()
     throws
   {
     let (bench, clients) = try stage(2)
@@ -122,7 +122,7 @@ struct PlaneTests {
     #expect((overlay.x, overlay.y) == (8, 4))
   }
 
-  @Test func `a VM whose cursor comes is copied again, the cursor over its picture`() throws {
+  @Test func `a VM whose cursor appears is copied again, with the cursor over its picture`() throws {
     let (bench, clients) = try stage(2)
     for client in clients {
       for id: UInt32 in 1...2 { client.mapped[id]?.fill(0x12_3456) }

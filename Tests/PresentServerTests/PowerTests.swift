@@ -141,7 +141,7 @@ struct PowerTests {
   }
 
   @Test
-  func `what was turned off by command stays off whatever its VMs show, and one that idles is not lit up by a command`()
+  func `an output turned off by command stays off whatever its VMs show, and an idle one is not lit by a command`()
     throws
   {
     let bench = try Bench()
@@ -161,7 +161,7 @@ struct PowerTests {
     #expect(try color(bench) == 9)
   }
 
-  @Test func `a monitor that sleeps because its guest turned its head off is not lit up by going blank`() throws {
+  @Test func `a monitor that sleeps because its guest disabled its head is not lit by going blank`() throws {
     let bench = try Bench()
     let client = try shown(bench)
     try client.send(.disable(scanout: 0))
@@ -177,7 +177,7 @@ struct PowerTests {
     #expect(try color(bench) == 8)
   }
 
-  @Test func `what is no power or no time is refused with its line, and nothing changes`() throws {
+  @Test func `an invalid power value or time is refused with its line, and nothing changes`() throws {
     let bench = try Bench()
     var told: [String] = []
     for text in ["power = \"dim\"", "idle-off = 90000", "idle-blank = \"soon\""] {

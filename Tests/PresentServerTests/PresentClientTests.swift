@@ -49,7 +49,7 @@ struct PresentClientTests {
     PresentFrame(scanout: 0, frame: number, bufferID: id, source: Rect(width: 64, height: 48), path: .copy)
   }
 
-  @Test func `shows frames and hears of flips and releases; tools see them`() throws {
+  @Test func `the client library shows frames and reports flips and releases, and tools see them`() throws {
     let folder = try TemporaryFolder()
     let path = "\(folder.path)/framepathd.sock"
     let server = try ServerThread(path: path)
@@ -81,7 +81,7 @@ struct PresentClientTests {
     try server.stop()
   }
 
-  @Test func `a frame of own pages is shown without a copy`() throws {
+  @Test func `a frame of the client's own pages is shown without a copy`() throws {
     let folder = try TemporaryFolder()
     let path = "\(folder.path)/framepathd.sock"
     let server = try ServerThread(path: path)
@@ -111,7 +111,7 @@ struct PresentClientTests {
     try server.stop()
   }
 
-  @Test func `starts without a daemon, finds it, loses it, and finds the next one`() throws {
+  @Test func `the client library starts without a daemon, finds it, loses it, and finds the next one`() throws {
     let folder = try TemporaryFolder()
     let path = "\(folder.path)/framepathd.sock"
     let listener = try Listener(path)
@@ -136,7 +136,7 @@ struct PresentClientTests {
     listener.client.stop()
   }
 
-  @Test func `costs nothing while nothing happens`() throws {
+  @Test func `an idle connection costs nothing`() throws {
     let folder = try TemporaryFolder()
     let path = "\(folder.path)/framepathd.sock"
     let server = try ServerThread(path: path)
@@ -231,7 +231,7 @@ struct StrangeDaemonTests {
     #expect(try daemon.listener.wait { _ in daemon.listener.flippedFrames == [1, 2, 3, 4] })
   }
 
-  @Test func `a daemon that does not read blocks nobody: the newest frame waits, the others are superseded`() throws {
+  @Test func `a daemon that does not read does not block the client, and the newest frame waits`() throws {
     let daemon = try ScriptedDaemon()
     try daemon.answerBuffer(1, request: 1)
     try daemon.answerBuffer(2, request: 2)
@@ -280,7 +280,7 @@ struct StrangeDaemonTests {
     }
   }
 
-  @Test func `a new generation loses the scanout's buffers`() throws {
+  @Test func `buffers of the scanout are lost with its generation`() throws {
     let daemon = try ScriptedDaemon()
     try daemon.answerBuffer(1, request: 1)
     let buffer = try make(daemon)
@@ -295,7 +295,7 @@ struct StrangeDaemonTests {
     #expect(!daemon.listener.client.present(frame(1, buffer.id)))
   }
 
-  @Test func `nonsense from the daemon ends the connection, and the next one is tried`() throws {
+  @Test func `invalid messages from the daemon end the connection, and the client reconnects`() throws {
     let daemon = try ScriptedDaemon()
     _ = try daemon.connection.send(ClientMessage.status(request: 1))
     #expect(try daemon.listener.wait { $0.contains(where: isLost) })

@@ -7,7 +7,7 @@ import Testing
 
 @Suite("The present loop")
 struct PresentLoopTests {
-  @Test func `present, flip, release: in that order, and the replaced buffer only after the flip`() throws {
+  @Test func `present, flip and release come in that order, and the replaced buffer only after the flip`() throws {
     let bench = try Bench()
     let client = try bench.client()
     try client.makeBuffer(1)
@@ -118,7 +118,7 @@ struct PresentLoopTests {
     #expect(bench.output.commits.count == 3)
   }
 
-  @Test func `how a size fits is asked once, and again when the output has changed`() throws {
+  @Test func `the fit of a size is asked once, and again when the output has changed`() throws {
     let bench = try Bench()
     let client = try bench.client()
     try client.makeBuffer(1)
@@ -134,7 +134,9 @@ struct PresentLoopTests {
     #expect(bench.output.fitQuestions == before + 2)
   }
 
-  @Test func `a frame that the output refuses altogether is rejected, told once, and the next one is whole`() throws {
+  @Test func `a frame that the output refuses on every path is rejected, reported once, and the next one is whole`()
+    throws
+  {
     let bench = try Bench()
     let client = try bench.client()
     try client.makeBuffer(1)

@@ -51,7 +51,7 @@ struct RandomSharingTests {
   @Test(
     arguments: 1...12 as ClosedRange<UInt64>
   )
-  func `every frame is answered once, and the screen is black when all have left`(seed: UInt64) throws {
+  func `every frame is answered once, and the screen is black after all clients have left`(seed: UInt64) throws {
     var random = Generator(state: seed)
     let bench = try Bench([FakeOutput("a"), FakeOutput("b", cursorSize: 0)])
     var guests: [Guest] = []

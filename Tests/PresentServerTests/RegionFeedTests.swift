@@ -91,7 +91,7 @@ private func released(_ frame: (slot: Int, frame: UInt64)) -> RegionEvent {
 
 @Suite("A client's region, served by the daemon")
 struct RegionFeedTests {
-  @Test func `gets its header from the daemon, and the client is told`() throws {
+  @Test func `a region gets its header from the daemon, and the client gets REGION_NEWS`() throws {
     let bench = try Bench()
     let box = try RegionClient(bench)
     #expect(try box.client.messages() == [.regionNews(scanout: 0)])
@@ -102,7 +102,7 @@ struct RegionFeedTests {
   }
 
   @Test
-  func `shows frames out of the ring, and gives flips and slots back through the other one, with one message a round`()
+  func `frames come from one ring, and flips and slots go back through the other, with one message a round`()
     throws
   {
     let bench = try Bench()
@@ -144,7 +144,7 @@ struct RegionFeedTests {
     #expect(zip(flips, flips.dropFirst()).dropFirst().allSatisfy { $1 - $0 >= least }, "\(flips)")
   }
 
-  @Test func `raises the guest's doorbell where it was given one, and sends no message`() throws {
+  @Test func `a region with a guest doorbell has it raised, and its client gets no message`() throws {
     let bench = try Bench()
     let box = try RegionClient(bench, hasGuestDoorbell: true)
     try box.attach()
@@ -157,7 +157,8 @@ struct RegionFeedTests {
     #expect(try box.client.messages().isEmpty)
   }
 
-  @Test func `loses no frame of a client that takes slots in turn: two are under way, the third waits`() throws {
+  @Test func `a client that takes slots in turn loses no frame, because two are under way and the third waits`() throws
+  {
     let bench = try Bench()
     let box = try RegionClient(bench)
     try box.attach()
@@ -174,7 +175,10 @@ struct RegionFeedTests {
     }
   }
 
-  @Test func `asks for no doorbell while a flip will wake the daemon anyway, and shows what came without one`() throws {
+  @Test
+  func `no doorbell is requested while a flip will wake the daemon anyway, and frames that come without one are shown`()
+    throws
+  {
     let bench = try Bench()
     let box = try RegionClient(bench)
     try box.attach()
@@ -203,7 +207,7 @@ struct RegionFeedTests {
     #expect(box.guest.wantsDoorbell(), "nothing is under way")
   }
 
-  @Test func `wants every doorbell where others share its output`() throws {
+  @Test func `every doorbell is requested while others share the output`() throws {
     let bench = try Bench()
     try bench.server?.apply("[outputs]\nlayout = \"tile 2x1\"")
     let box = try RegionClient(bench)
@@ -214,7 +218,7 @@ struct RegionFeedTests {
     #expect(box.guest.wantsDoorbell())
   }
 
-  @Test func `is polled where the guest does not ring`() throws {
+  @Test func `a region whose guest does not ring is polled`() throws {
     let bench = try Bench()
     let box = try RegionClient(bench)
     try box.attach([])
@@ -224,7 +228,7 @@ struct RegionFeedTests {
     #expect(try bench.run { bench.output.commits.count == 1 })
   }
 
-  @Test func `shows the newest frame again where its scanout moves, and loses the others`() throws {
+  @Test func `the newest frame of a region is shown again when its scanout moves, and the others are lost`() throws {
     let bench = try Bench()
     let box = try RegionClient(bench)
     try box.attach()
@@ -253,7 +257,7 @@ struct RegionFeedTests {
     #expect(box.newEvents() == [flipped(third, 104), released(second)])
   }
 
-  @Test func `goes on with the next daemon connection where it was, and its guest notices nothing`() throws {
+  @Test func `a region continues with the next daemon connection, and its guest notices nothing`() throws {
     let bench = try Bench()
     let box = try RegionClient(bench)
     try box.attach()
@@ -279,7 +283,7 @@ struct RegionFeedTests {
     #expect(box.newEvents() == [flipped(third, 103)])
   }
 
-  @Test func `that no output can show is refused frame by frame, and the slots come back`() throws {
+  @Test func `a frame that no output can show is refused, and its slot comes back`() throws {
     let bench = try Bench()
     bench.output.importRefusal = .rejected("no /dev/udmabuf")
     let box = try RegionClient(bench)
@@ -291,7 +295,9 @@ struct RegionFeedTests {
     #expect(bench.output.commits.count == 1)
   }
 
-  @Test func `must be sealed memory of its size with eventfds, else the client is told why and goes on`() throws {
+  @Test func `a region must be sealed memory of its size with eventfds, else the client gets the reason and continues`()
+    throws
+  {
     let bench = try Bench()
     let client = try bench.client()
     let layout = try #require(RegionLayout(fittingFrameBytes: 4096, slotCount: 3))
@@ -316,7 +322,7 @@ struct RegionFeedTests {
     #expect(try client.messages() == [.regionNews(scanout: 0)])
   }
 
-  @Test func `is one per scanout, and leaves no room for PRESENT`() throws {
+  @Test func `a scanout has at most one region, and then takes no PRESENT`() throws {
     for isPresent in [true, false] {
       let bench = try Bench()
       let box = try RegionClient(bench)
@@ -335,7 +341,9 @@ struct RegionFeedTests {
     }
   }
 
-  @Test func `whose guest rings without end is looked at 2000 times a second at most while there are others`() throws {
+  @Test func `a region whose guest rings without end is looked at 2000 times a second at most while there are others`()
+    throws
+  {
     let bench = try Bench([FakeOutput("first"), FakeOutput("second")])
     let good = try bench.client("good", outputs: ["first"])
     let box = try RegionClient(bench)
@@ -356,7 +364,7 @@ struct RegionFeedTests {
   }
 
   @Test
-  func `that its output refuses frame by frame has some told at once, then two in a vblank, and goes on where it may`()
+  func `after a burst of refusals two frames of a region are refused per vblank, and valid ones are shown`()
     throws
   {
     let bench = try Bench()
@@ -381,7 +389,7 @@ struct RegionFeedTests {
       })
   }
 
-  @Test func `whose entries are torn without end is looked at some 100 times a second at most`() throws {
+  @Test func `a region with torn entries without end is looked at about 100 times a second at most`() throws {
     let bench = try Bench()
     let box = try RegionClient(bench)
     try box.attach()
@@ -410,7 +418,7 @@ struct RegionFeedTests {
   private var picture: Int { 64 * 48 * 4 }
 
   @Test
-  func `counts as imported memory where the host counts that: its client goes on with as many slots as it may have`()
+  func `counted regions use as many slots as memory allows`()
     throws
   {
     let bench = try Bench()
@@ -447,7 +455,7 @@ struct RegionFeedTests {
     #expect(box.newEvents() == [lost((third.slot, 5), .rejected(.noMemory))])
   }
 
-  @Test func `has its memory when another client's has come back, and gives all back at the end`() throws {
+  @Test func `a region gets memory when another client returns it, and returns all at its end`() throws {
     let bench = try Bench([FakeOutput("first"), FakeOutput("second")])
     try bench.server?.apply(
       "[memory]\ncapacity = \(picture)\nmax-per-vm = \(picture)\noverhead = 0\nimports = \"counted\"")
@@ -477,7 +485,7 @@ struct RegionFeedTests {
     #expect(try observer.statusOutput().contains(#""bufferBytes":0,"bufferCapacityBytes":12288"#))
   }
 
-  @Test func `costs nothing where imported memory is free`() throws {
+  @Test func `a region costs no memory where imports are free`() throws {
     let bench = try Bench()
     try bench.server?.apply("[memory]\nmax-per-vm = 4096")
     let box = try RegionClient(bench)

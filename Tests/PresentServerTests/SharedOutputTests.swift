@@ -17,7 +17,7 @@ struct SharedOutputTests {
 
   private let tileSource = Rect(width: 32, height: 24)
 
-  @Test func `four tiles hold their VMs' pixels and nobody else's, and one commit shows what is ready`() throws {
+  @Test func `four tiles hold their own VMs' pixels only, and one commit shows every ready frame`() throws {
     let bench = try Bench()
     try bench.server?.apply("[outputs]\nlayout = \"tile 2x2\"")
     let colors: [UInt32] = [0x11_0000, 0x00_2200, 0x00_0033, 0x44_4400]
@@ -168,7 +168,7 @@ struct SharedOutputTests {
     #expect(bench.output.shown?.buffer != nil)
   }
 
-  @Test func `a guest's mode of another rate is what frames are scheduled by from its flip on`() throws {
+  @Test func `a guest's mode of another rate sets the schedule from its flip on`() throws {
     let bench = try Bench()
     let client = try bench.client("web")
     try client.makeBuffer(1)
@@ -213,7 +213,7 @@ struct SharedOutputTests {
     #expect(shown.color(48, 24) == 0x44_5566)
   }
 
-  @Test func `a promise is checked against the layout that comes with it, either way`() throws {
+  @Test func `a promise is checked against the layout of the same settings, in either order`() throws {
     // A copy of 4K takes 8.3 ms: 60 of them a second are half of the time, two such VMs more than can be promised.
     let bench = try Bench([FakeOutput(width: 3840, height: 2160)])
     let clients = [try bench.client("a"), try bench.client("b")]
@@ -241,7 +241,7 @@ struct SharedOutputTests {
     ("[outputs]\nlayout = \"tile\"\nlayout = \"focus\"", "line 3: layout is set twice"),
     ("policy = fifo", "line 1: fifo is no number; texts stand in quotes"),
   ])
-  func `settings that cannot be are refused with their line and the reason, and change nothing`(
+  func `invalid settings are refused with their line and the reason, and change nothing`(
     _ text: String, _ reason: String
   ) throws {
     let bench = try Bench()

@@ -9,7 +9,7 @@ import Testing
 
 @Suite("Status and snapshots")
 struct StatusTests {
-  @Test func `the status has every promised key`() throws {
+  @Test func `the status has every documented key`() throws {
     let bench = try Bench([FakeOutput("A"), FakeOutput("B")])
     let client = try bench.client("quote\"back\\slash", scanouts: 2)
     try client.makeBuffer(1)
@@ -69,7 +69,7 @@ struct StatusTests {
     #expect(whole.color(32 + 13, 24 + 24) == 0xaa_bb_cc)
   }
 
-  @Test func `the hardware's own picture is preferred, and said to be it`() throws {
+  @Test func `a snapshot by the hardware is preferred and marked`() throws {
     let bench = try Bench()
     let client = try bench.client()
     let mine = try client.makeBuffer(1)
@@ -84,7 +84,7 @@ struct StatusTests {
     #expect(client.snapshot?.color(1, 1) == 0x777777)
   }
 
-  @Test func `unknown VMs, scanouts and outputs are named with those that there are`() throws {
+  @Test func `unknown VMs, scanouts and outputs are refused with the names that exist`() throws {
     let bench = try Bench()
     let client = try bench.client("web")
     for (subject, text) in [
@@ -97,7 +97,7 @@ struct StatusTests {
     }
   }
 
-  @Test func `a second daemon on the same socket is told of the first; a dead one's file is replaced`() throws {
+  @Test func `a second daemon on the same socket is refused, and a dead one's socket is replaced`() throws {
     let bench = try Bench()
     #expect(throws: ServerError.socketTaken(path: bench.path, pid: currentProcessID())) {
       _ = try ServerSocket.open(bench.path)

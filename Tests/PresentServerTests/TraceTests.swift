@@ -37,7 +37,7 @@ struct TraceTests {
     #expect(number(frames[1], "releasedNanoseconds") == 0)
   }
 
-  @Test func `a frame that was replaced says so`() throws {
+  @Test func `a replaced frame is traced as superseded`() throws {
     let bench = try Bench()
     let client = try bench.client()
     for buffer: UInt32 in 1...3 { try client.makeBuffer(buffer) }

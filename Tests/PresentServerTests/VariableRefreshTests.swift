@@ -44,7 +44,7 @@ struct VariableRefreshTests {
     return shown.keys.sorted().map { (given[$0] ?? 0, shown[$0] ?? 0) }
   }
 
-  @Test func `a guest at 90 frames a second is shown at its own times, none dropped, none doubled`() throws {
+  @Test func `a guest of 90 frames a second is shown at its own times, none dropped and none doubled`() throws {
     let bench = try bench("[outputs]\nvrr = \"single\"")
     let client = try bench.client()
     for id: UInt32 in 1...3 { try client.makeBuffer(id) }
@@ -65,7 +65,7 @@ struct VariableRefreshTests {
     #expect(status.contains(#""isVariable":true"#))
   }
 
-  @Test func `it is off until it is asked for, and where VMs share the output or nobody sees it`() throws {
+  @Test func `variable refresh is off by default, on shared outputs and on outputs that are not visible`() throws {
     let bench = try bench("")
     let client = try bench.client()
     for id: UInt32 in 1...3 { try client.makeBuffer(id) }
@@ -102,7 +102,7 @@ struct VariableRefreshTests {
     #expect(throws: SettingsError.self) { try bench.server?.apply("[outputs]\nvrr = \"always\"") }
   }
 
-  @Test func `an output that cannot keeps its fixed rate`() throws {
+  @Test func `an output without variable refresh keeps its fixed rate`() throws {
     let bench = try Bench()
     try bench.server?.apply("[outputs]\nvrr = \"single\"")
     let client = try bench.client()

@@ -11,7 +11,7 @@ import Testing
   static let rates = [24_000, 50_000, 59_940, 60_000, 75_000, 120_000, 144_000, 240_000]
   static let tool = "/usr/bin/edid-decode"
 
-  @Test func `writes the base block field by field`() {
+  @Test func `the base block is written field by field`() {
     let edid = EDID.generate(
       EDID.Description(
         mode: DisplayMode(width: 1920, height: 1080, refreshMillihertz: 60_000), name: "HDMI-A-1", serial: 7,
@@ -34,7 +34,7 @@ import Testing
   }
 
   @Test(arguments: sizes, rates)
-  func `prefers the mode that it was made for`(size: (Int, Int), rate: Int) throws {
+  func `the preferred timing of a generated EDID is its mode`(size: (Int, Int), rate: Int) throws {
     let wanted = DisplayMode(width: size.0, height: size.1, refreshMillihertz: rate)
     let edid = EDID.generate(EDID.Description(mode: wanted, name: "headless-0", serial: 1))
     #expect(EDID.isValid(edid))
@@ -46,7 +46,7 @@ import Testing
   }
 
   @Test(.enabled(if: FileManager.default.isExecutableFile(atPath: tool), "edid-decode is not installed"))
-  func `is valid to edid decode`() throws {
+  func `a generated EDID passes edid-decode`() throws {
     for size in Self.sizes {
       for rate in Self.rates {
         let mode = DisplayMode(width: size.0, height: size.1, refreshMillihertz: rate)
@@ -57,12 +57,12 @@ import Testing
     }
   }
 
-  @Test func `uses the monitors own where it agrees`() {
+  @Test func `the monitor's own EDID is used where it agrees with the mode`() {
     let own = EDID.generate(description(1360, 768))
     #expect(EDID.forGuest(monitor: own, description: description(1366, 768)) == own)
   }
 
-  @Test func `rewrites the first timing where it does not`() {
+  @Test func `the first timing is rewritten where it differs`() {
     let own = EDID.generate(description(3840, 2160))
     let given = EDID.forGuest(monitor: own, description: description(1920, 1080))
     #expect(given.count == own.count)
@@ -72,7 +72,7 @@ import Testing
     #expect(Array(given[66..<69]) == Array(own[66..<69]), "the picture's millimetres are the monitor's")
   }
 
-  @Test func `generates one where the monitors is broken`() {
+  @Test func `an EDID is generated where the monitor's is broken`() {
     var broken = EDID.generate(description(1920, 1080))
     broken[20] ^= 1
     let wanted = description(1280, 1024)
@@ -82,14 +82,14 @@ import Testing
     #expect(EDID.forGuest(monitor: [0, 255], description: wanted) == EDID.generate(wanted))
   }
 
-  @Test func `generates one for a mode that no descriptor holds`() {
+  @Test func `an EDID is generated for a mode that no descriptor can hold`() {
     let own = EDID.generate(description(1920, 1080))
     let wanted = description(7680, 4320)
     #expect(EDID.rewritingPreferredMode(of: own, to: wanted.mode) == nil)
     #expect(EDID.forGuest(monitor: own, description: wanted) == EDID.generate(wanted))
   }
 
-  @Test func `survives any bytes`() {
+  @Test func `random bytes never trap the EDID reader`() {
     var random = SystemRandomNumberGenerator()
     for round in 0..<2000 {
       var bytes = EDID.generate(description(7680, 4320))

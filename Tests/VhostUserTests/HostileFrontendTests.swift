@@ -26,12 +26,12 @@ struct HostileFrontendTests {
     MemoryRegionDescription(guestAddress: guest, byteCount: byteCount, userAddress: user, fileOffset: offset)
   }
 
-  @Test func `the connection's end is no error`() throws {
+  @Test func `the end of the connection is not an error`() throws {
     try wire.close()
     #expect(wire.end == .closed)
   }
 
-  @Test func `the end inside a message is one`() throws {
+  @Test func `the end of the connection inside a message is an error`() throws {
     try wire.send([1, 0, 0, 0, 1])
     try wire.close()
     expect(.truncated(receivedByteCount: 5))
@@ -56,7 +56,7 @@ struct HostileFrontendTests {
   }
 
   @Test(arguments: [8, 9, 10, 11, 12, 13, 14, 18] as [UInt8])
-  func `a queue that is not there is refused`(_ request: UInt8) throws {
+  func `an index of a queue that does not exist is refused`(_ request: UInt8) throws {
     let payload: [UInt8] = [2] + Array(repeating: 0, count: request == 9 ? 39 : 7)
     try wire.send(request, payload)
     let id = try #require(Request(rawValue: UInt32(request)))
@@ -129,7 +129,7 @@ struct HostileFrontendTests {
     expect(.badPayload(request: .setMemoryTable, byteCount: 8 + 9 * 32))
   }
 
-  @Test func `a memfd without seals is refused, and the frontend told`() throws {
+  @Test func `a memfd without seals is refused, and the frontend gets the error`() throws {
     let open = OwnedFD(taking: clinux_memfd_create("open", UInt32(CLINUX_MFD_ALLOW_SEALING)))
     #expect(ftruncate(open.raw, 8192) == 0)
 
@@ -148,7 +148,7 @@ struct HostileFrontendTests {
     }
   }
 
-  @Test func `removing what is not there is refused`() throws {
+  @Test func `removing an unknown region is refused`() throws {
     try wire.send(38, region(guest: 0x1000).paddedEncoded)
     expect(.memory(.noSuchRegion(guestAddress: 0x1000, byteCount: 4096)))
   }
@@ -181,7 +181,7 @@ struct HostileFrontendTests {
     #expect(wire.events.last == "stop 0")
   }
 
-  @Test func `a started ring takes no other size or base`() throws {
+  @Test func `size and base of a started ring cannot change`() throws {
     try wire.sendMemory()
     let kick = try EventFD()
     try wire.startQueue(MockDriver(wire.ram, size: 16), kick: kick.fd.raw)

@@ -37,7 +37,7 @@ struct MemoryChangeTests {
     kick.fd.signal()
   }
 
-  @Test func `SET_MEM_TABLE moves everything at once`() throws {
+  @Test func `SET_MEM_TABLE replaces all memory at once`() throws {
     try wire.sendMemory()
     try wire.startQueue(driver, kick: kick.fd.fd.raw)
     submit()
@@ -65,7 +65,7 @@ struct MemoryChangeTests {
     }
   }
 
-  @Test func `rings rest while a region is taken apart, and go on after it`() throws {
+  @Test func `rings pause while a region is removed, and continue after it is added again`() throws {
     let fd = wire.ram.fd.raw
     let whole = region(from: 0, byteCount: 1 << 20)
     try wire.send(37, whole.paddedEncoded, fds: [fd])
@@ -86,7 +86,7 @@ struct MemoryChangeTests {
     #expect(wire.events.filter { $0 == "memory" }.count == before + 1)
   }
 
-  @Test func `any other message ends the rest too`() throws {
+  @Test func `any other message also ends the pause`() throws {
     let fd = wire.ram.fd.raw
     try wire.send(37, region(from: 0, byteCount: 1 << 19).paddedEncoded, fds: [fd])
     try wire.startQueue(driver, kick: kick.fd.fd.raw)
@@ -99,7 +99,7 @@ struct MemoryChangeTests {
     #expect(driver.takeUsed() != nil)
   }
 
-  @Test func `a ring that stays outside ends the session`() throws {
+  @Test func `a ring that stays outside memory ends the session`() throws {
     let whole = region(from: 0, byteCount: 1 << 20)
     try wire.send(37, whole.paddedEncoded, fds: [wire.ram.fd.raw])
     try wire.startQueue(driver, kick: kick.fd.fd.raw)

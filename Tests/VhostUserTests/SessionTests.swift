@@ -7,7 +7,7 @@ import Virtio
 
 @Suite(.timeLimit(.minutes(1)))
 struct SessionTests {
-  @Test func `a complete device starts as QEMU starts it, and serves requests`() throws {
+  @Test func `a complete device starts in QEMU's order, and serves requests`() throws {
     let harness = try Harness()
     try harness.frontend.realize()
     #expect(harness.frontend.offeredFeatures == 0x1_7000_000b)
@@ -23,7 +23,7 @@ struct SessionTests {
   }
 
   @Test(arguments: [[], [.multiqueue, .config], [.config, .replyAck]] as [ProtocolFeatures])
-  func `fewer protocol features do as well`(_ known: ProtocolFeatures) throws {
+  func `fewer protocol features are sufficient`(_ known: ProtocolFeatures) throws {
     let harness = try Harness()
     harness.frontend.knownProtocolFeatures = known
     try harness.frontend.realize()
@@ -33,7 +33,7 @@ struct SessionTests {
     _ = harness.close()
   }
 
-  @Test func `more requests than one turn takes are all served`() throws {
+  @Test func `more requests than one turn serves are all served`() throws {
     let harness = try Harness()
     try harness.frontend.realize()
     try harness.frontend.start()
@@ -48,7 +48,7 @@ struct SessionTests {
     _ = harness.close()
   }
 
-  @Test func `a pause keeps the device's state and the rings go on`() throws {
+  @Test func `a pause keeps the device's state, and the rings continue`() throws {
     let harness = try Harness(shape: .vhostUserGPU)
     try harness.frontend.realize()
     try harness.frontend.start()
@@ -108,7 +108,7 @@ struct SessionTests {
     #expect(harness.close().events.filter { $0 == "reset" } == ["reset"])
   }
 
-  @Test func `rings that start at 0 again are a reset, as QEMU before 9.2 tells of none`() throws {
+  @Test func `rings that restart at 0 are a reset, as QEMU before 9.2 sends none`() throws {
     let harness = try Harness()
     try harness.frontend.realize()
     try harness.frontend.start()
@@ -123,7 +123,7 @@ struct SessionTests {
     #expect(events.firstIndex(of: "reset") ?? 0 < events.lastIndex(of: "start 0") ?? 0)
   }
 
-  @Test func `a reset is seen too where firmware leaves the cursor queue alone`() throws {
+  @Test func `a reset is detected though firmware does not use the cursor queue`() throws {
     let harness = try Harness()
     try harness.frontend.realize()
     try harness.frontend.start()
@@ -139,7 +139,7 @@ struct SessionTests {
     #expect(harness.close().events.filter { $0 == "reset" } == ["reset"])
   }
 
-  @Test func `a pause before the first request is no reset`() throws {
+  @Test func `a pause before the first request is not a reset`() throws {
     let harness = try Harness()
     try harness.frontend.realize()
     try harness.frontend.start()
@@ -186,7 +186,7 @@ struct SessionTests {
     #expect(harness.close().events.contains("config change false"))
   }
 
-  @Test func `the GPU socket's end is the first sign of a pause`() throws {
+  @Test func `the end of the GPU socket is the first sign of a pause`() throws {
     let harness = try Harness(shape: .vhostUserGPU)
     try harness.frontend.realize()
     try harness.frontend.start()
@@ -209,7 +209,7 @@ struct SessionTests {
     _ = harness.close()
   }
 
-  @Test func `features that were not offered are let pass, as QEMU sets them`() throws {
+  @Test func `features that were not offered are accepted, as QEMU sets them`() throws {
     let harness = try Harness()
     try harness.frontend.realize()
     try harness.frontend.start(features: harness.frontend.offeredFeatures | 1 << 24 | 1 << 27 | 1 << 40)

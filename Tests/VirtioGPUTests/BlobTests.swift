@@ -19,7 +19,7 @@ import VirtioGPU
     #expect(guest.type(setScanoutBlob(scanout, id, whole, width: 128, height: 96, stride: 512)) == TestGuest.success)
   }
 
-  @Test func `answers a fenced flush at the flip`() throws {
+  @Test func `a fenced flush is answered at the flip`() throws {
     let guest = try makeGuest()
     guest.draw(5, at: 0)
     show(guest, 1)
@@ -35,20 +35,20 @@ import VirtioGPU
     #expect(guest.device.nextDeadline == nil)
   }
 
-  @Test func `answers a flush without fence at once`() throws {
+  @Test func `a flush without a fence is answered at once`() throws {
     let guest = try makeGuest()
     show(guest, 1)
     #expect(guest.type(flush(1, whole)) == TestGuest.success)
     #expect(guest.display.frames.count == 1)
   }
 
-  @Test func `answers a fenced transfer of a blob at once`() throws {
+  @Test func `a fenced transfer of a blob is answered at once`() throws {
     let guest = try makeGuest()
     let response = guest.send(transfer(1, Rect(width: 64, height: 64), fence: 7))
     #expect(response == [0, 0x11, 0, 0, 1, 0, 0, 0, 7, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0])
   }
 
-  @Test func `holds a flush no longer than the guest waits`() throws {
+  @Test func `a flush is held no longer than the guest waits`() throws {
     let guest = try makeGuest()
     show(guest, 1)
     let token = try #require(guest.token(flush(1, whole, fence: 1)))
@@ -62,7 +62,7 @@ import VirtioGPU
   }
 
   @Test(arguments: [FrameOutcome.superseded, .rejected])
-  func `answers a flush whose frame is never shown`(outcome: FrameOutcome) throws {
+  func `a flush is answered though its frame is never shown`(outcome: FrameOutcome) throws {
     let guest = try makeGuest()
     show(guest, 1)
     let token = try #require(guest.token(flush(1, whole, fence: 1)))
@@ -70,7 +70,7 @@ import VirtioGPU
     #expect(guest.completions == [token])
   }
 
-  @Test func `answers a flush when its scanout goes`() throws {
+  @Test func `a flush is answered when its scanout is disabled`() throws {
     let guest = try makeGuest()
     show(guest, 1)
     let token = try #require(guest.token(flush(1, whole, fence: 1)))
@@ -78,7 +78,7 @@ import VirtioGPU
     #expect(guest.completions == [token])
   }
 
-  @Test func `paces page flips`() throws {
+  @Test func `page flips are paced`() throws {
     let guest = try makeGuest()
     var before: UInt32?
     for round in 0..<50 {
@@ -96,7 +96,7 @@ import VirtioGPU
     #expect(guest.display.requestCount == 2, "a paced guest needs two buffers")
   }
 
-  @Test func `copies only damage while the blob stays`() throws {
+  @Test func `only damage is copied while the blob stays bound`() throws {
     let guest = try makeGuest()
     show(guest, 1)
     guest.type(flush(1, whole))
@@ -111,7 +111,7 @@ import VirtioGPU
     #expect(guest.display.pixel(guest.display.frames[2].bufferID, 8, 8) == 3)
   }
 
-  @Test func `waits for all scanouts of a mirror`() throws {
+  @Test func `the flush of a mirrored blob waits for all its scanouts`() throws {
     let guest = try makeGuest(modes: 2)
     show(guest, 1, scanout: 0)
     show(guest, 1, scanout: 1)
@@ -123,7 +123,7 @@ import VirtioGPU
     #expect(guest.completions == [token])
   }
 
-  @Test func `answers at the late frame when no buffer was free`() throws {
+  @Test func `without a free buffer the flush is answered at the late frame`() throws {
     let guest = try makeGuest()
     show(guest, 1)
     for fence in 1...4 { #expect(guest.token(flush(1, whole, fence: UInt64(fence))) != nil) }
@@ -136,7 +136,7 @@ import VirtioGPU
     #expect(guest.completions.last == token && guest.completions.count == 5)
   }
 
-  @Test func `places a picture in a blob`() throws {
+  @Test func `a picture may start at an offset inside a blob`() throws {
     let guest = try makeGuest()
     // 32 × 32 pixels from row 8 on, of a picture whose rows are 256 bytes apart and begin at byte 1024.
     for row in 0..<32 { guest.draw(UInt32(row), at: 1024 + (row + 8) * 256 + 16, rect: Rect(width: 32, height: 1)) }
@@ -148,7 +148,7 @@ import VirtioGPU
     #expect(pixels == (0..<32).flatMap { row in [UInt32](repeating: UInt32(row), count: 32) })
   }
 
-  @Test func `attaches pages to a blob later`() throws {
+  @Test func `pages may be attached to a blob later`() throws {
     let guest = try makeGuest()
     #expect(guest.type(createBlob(3, size: 49152, [])) == TestGuest.success)
     show(guest, 3)
@@ -163,7 +163,7 @@ import VirtioGPU
     #expect(guest.display.frames.count == 1)
   }
 
-  @Test func `keeps what the next driver accepted over a reset`() throws {
+  @Test func `features that the next driver accepted survive a reset`() throws {
     let guest = try makeGuest()
     // QEMU's generic device tells the features of the next driver before its rings show that there was a reset.
     guest.device.featuresAccepted(1 << 1 | 1 << 3)

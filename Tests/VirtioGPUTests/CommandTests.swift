@@ -6,7 +6,7 @@ import VirtioGPU
 
 /// Commands and their answers, byte for byte.
 @Suite struct CommandTests {
-  @Test func `tells the heads in display info`() throws {
+  @Test func `GET_DISPLAY_INFO lists the heads`() throws {
     let guest = try TestGuest(modes: [
       DisplayMode(width: 1920, height: 1080, refreshMillihertz: 60_000),
       DisplayMode(width: 1280, height: 1024, refreshMillihertz: 75_000),
@@ -22,7 +22,7 @@ import VirtioGPU
     #expect(response[72...].allSatisfy { $0 == 0 })
   }
 
-  @Test func `tells an unplugged head as disabled`() throws {
+  @Test func `an unplugged head is disabled in the display info`() throws {
     let guest = try TestGuest()
     guest.display.heads[0]?.connected = false
     let response = try #require(guest.send(header(0x0100)))
@@ -31,7 +31,7 @@ import VirtioGPU
     #expect(guest.word(edid, 0) == 0x1104 && guest.word(edid, 24) == 0)
   }
 
-  @Test func `gives an EDID that agrees with the display info`() throws {
+  @Test func `the EDID agrees with the display info`() throws {
     let guest = try TestGuest(modes: [DisplayMode(width: 1366, height: 768, refreshMillihertz: 60_000)])
     let response = try #require(guest.send(header(0x010A) + [0, 0, 0, 0, 0, 0, 0, 0]))
     #expect(response.count == 1056)
@@ -41,14 +41,14 @@ import VirtioGPU
     #expect(response[160...].allSatisfy { $0 == 0 })
   }
 
-  @Test func `wants features accepted`() throws {
+  @Test func `commands of a feature that was not negotiated are refused`() throws {
     let guest = try TestGuest(edid: false)
     #expect(guest.type(header(0x010A) + [0, 0, 0, 0, 0, 0, 0, 0]) == 0x1200)
     #expect(guest.type(createBlob(1, size: 4096, [(0, 4096)])) == 0x1200)
     #expect(guest.type(setScanoutBlob(0, 0, whole, width: 128, height: 96, stride: 512)) == 0x1200)
   }
 
-  @Test func `serves a command of literal bytes`() throws {
+  @Test func `a command of literal bytes is served`() throws {
     let guest = try TestGuest()
     // RESOURCE_CREATE_2D, fence 0x0102030405060708 of context 9 and ring 3: id 5, B8G8R8X8, 640 × 480
     let response = guest.send([
@@ -59,13 +59,13 @@ import VirtioGPU
       response == [0x00, 0x11, 0, 0, 3, 0, 0, 0, 8, 7, 6, 5, 4, 3, 2, 1, 9, 0, 0, 0, 3, 0, 0, 0])
   }
 
-  @Test func `echoes a fence in an error too`() throws {
+  @Test func `an error response echoes the fence`() throws {
     let guest = try TestGuest()
     let response = guest.send(transfer(77, whole, fence: 0x2A))
     #expect(response == [0x03, 0x12, 0, 0, 1, 0, 0, 0, 0x2A, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0])
   }
 
-  @Test func `leaves fence fields out without a fence`() throws {
+  @Test func `a response without a fence leaves the fence fields zero`() throws {
     let guest = try TestGuest()
     var request = unref(9)
     request[8] = 0x55
@@ -73,7 +73,7 @@ import VirtioGPU
   }
 
   @Test(arguments: [UInt32(1), 2, 3, 4, 67, 68, 121, 134])
-  func `knows the eight formats`(format: UInt32) throws {
+  func `the eight pixel formats are known`(format: UInt32) throws {
     let guest = try TestGuest()
     guest.makeImage(1, at: 0, format: format)
     guest.draw(0x1122_3344, at: 0)
@@ -87,7 +87,7 @@ import VirtioGPU
     #expect(layout.format == wanted[format])
   }
 
-  @Test func `refuses with the codes of the specification`() throws {
+  @Test func `faulty commands are refused with the specification's error codes`() throws {
     let guest = try TestGuest(blobs: true, configuration: DeviceConfiguration(memoryLimitBytes: 1 << 20))
     guest.makeImage(1, at: 0)
     guest.type(createBlob(2, size: 49152, [(0x10_0000, 49152)]))
@@ -162,7 +162,7 @@ import VirtioGPU
     #expect(guest.display.frames.isEmpty && guest.display.requestCount == 0)
   }
 
-  @Test func `refuses backing that the guest does not have`() throws {
+  @Test func `backing outside guest memory is refused`() throws {
     let guest = try TestGuest(blobs: true)
     guest.type(create2D(1, width: 128, height: 96))
     let refused: [(String, [(UInt64, UInt32)], UInt32?)] = [
@@ -186,7 +186,7 @@ import VirtioGPU
     #expect(guest.type(attach(1, [(UInt64, UInt32)](repeating: (0, 4096), count: 16384))) == TestGuest.success)
   }
 
-  @Test func `counts memory until it is given back`() throws {
+  @Test func `resource memory is counted until it is freed`() throws {
     let guest = try TestGuest(configuration: DeviceConfiguration(memoryLimitBytes: 3 << 20))
     for _ in 0..<3 {
       #expect(guest.type(create2D(1, width: 512, height: 512)) == TestGuest.success)
@@ -203,7 +203,7 @@ import VirtioGPU
     #expect(made.count < 3200)
   }
 
-  @Test func `has a configuration space of sixteen bytes`() throws {
+  @Test func `the configuration space has sixteen bytes`() throws {
     let guest = try TestGuest(
       modes: [DisplayMode](repeating: DisplayMode(width: 640, height: 480, refreshMillihertz: 60_000), count: 3))
     func read(_ offset: Int, _ count: Int) -> [UInt8] {

@@ -17,7 +17,7 @@ import VirtioGPU
     return guest
   }
 
-  @Test func `shows moves and hides`() throws {
+  @Test func `a cursor is shown, moved and hidden`() throws {
     let guest = try makeGuest()
     // UPDATE_CURSOR of literal bytes: scanout 0 at (-3, 20), resource 7, hotspot (1, 2)
     let response = guest.cursor([
@@ -42,7 +42,7 @@ import VirtioGPU
     #expect(guest.device.ledger.copiedBytes == 16384 && guest.device.cursorLedger.copiedBytes == 32768)
   }
 
-  @Test func `draws a new picture into the other buffer`() throws {
+  @Test func `a new cursor picture is drawn into the other buffer`() throws {
     let guest = try makeGuest()
     for value in UInt32(1)...5 {
       guest.draw(value, at: 0, width: 64, rect: Self.square)
@@ -55,7 +55,7 @@ import VirtioGPU
     #expect(Set(guest.display.pixels(ids[3])) == [4])
   }
 
-  @Test func `takes a picture from a blob`() throws {
+  @Test func `a cursor picture may come from a blob`() throws {
     let guest = try makeGuest()
     guest.draw(0xFF00_00FF, at: 0x8000, width: 64, rect: Self.square)
     #expect(guest.type(createBlob(8, size: 16384, [(0x8000, 16384)])) == TestGuest.success)
@@ -63,7 +63,7 @@ import VirtioGPU
     #expect(Set(guest.display.pixels(try #require(guest.display.cursors.last?.bufferID))) == [0xFF00_00FF])
   }
 
-  @Test func `pads a smaller picture`() throws {
+  @Test func `a smaller cursor picture is padded`() throws {
     let guest = try makeGuest()
     guest.makeImage(9, at: 0x8000, width: 16, height: 8, format: 1)
     guest.draw(3, at: 0x8000, width: 16, rect: Rect(width: 16, height: 8))
@@ -76,7 +76,7 @@ import VirtioGPU
     #expect(guest.display.pixel(id, 15, 8) == 0 && guest.display.pixel(id, 63, 63) == 0)
   }
 
-  @Test func `refuses what is no cursor`() throws {
+  @Test func `a resource that is not a valid cursor is refused`() throws {
     let guest = try makeGuest()
     guest.makeImage(1, at: 0)
     guest.type(createBlob(2, size: 16383, [(0, 16383)]))
@@ -91,7 +91,7 @@ import VirtioGPU
     #expect(guest.display.cursors.isEmpty)
   }
 
-  @Test func `outlives its resource`() throws {
+  @Test func `a cursor outlives its resource`() throws {
     let guest = try makeGuest()
     guest.cursor(updateCursor(0, 7, x: 0, y: 0))
     guest.type(unref(7))

@@ -25,7 +25,7 @@ import VirtioGPU
     #expect(guest.type(setScanoutBlob(scanout, id, whole, width: 128, height: 96, stride: 512)) == TestGuest.success)
   }
 
-  @Test func `shows the guests own pages`() throws {
+  @Test func `the guest's own pages are shown`() throws {
     let guest = try DirectTests.makeGuest()
     guest.draw(5, at: 0)
     DirectTests.show(guest, 1)
@@ -45,7 +45,7 @@ import VirtioGPU
     #expect(guest.display.importedRanges.map(\.byteCount) == [49152])
   }
 
-  @Test func `imports each picture once`() throws {
+  @Test func `each picture is imported once`() throws {
     let guest = try DirectTests.makeGuest()
     for round in 0..<40 {
       DirectTests.show(guest, UInt32(round % 2 + 1))
@@ -56,7 +56,7 @@ import VirtioGPU
     #expect(guest.display.paths.count == 1)
   }
 
-  @Test func `imports only the pages of the picture`() throws {
+  @Test func `only the pages of the picture are imported`() throws {
     let guest = try DirectTests.makeGuest(regionCount: 7)
     guest.type(createBlob(3, size: 0x40000, [(0x100000, 0x10000), (0x180000, 0x30000)]))
     for row in 0..<32 { guest.draw(UInt32(row), at: 0x188000 + 64 + row * 1000, rect: Rect(width: 32, height: 1)) }
@@ -71,7 +71,7 @@ import VirtioGPU
     #expect(guest.display.pixels(frame.bufferID) == (0..<32).flatMap { [UInt32](repeating: $0, count: 32) })
   }
 
-  @Test func `crosses from one region of memory into the next`() throws {
+  @Test func `an import crosses from one memory region into the next`() throws {
     // Regions of 0x92000 bytes, the last one longer; the blob lies across the first border.
     let guest = try DirectTests.makeGuest(regionCount: 7)
     let border = (1 << 22) / 7 / 4096 * 4096
@@ -89,7 +89,7 @@ import VirtioGPU
     #expect(other.display.importedRanges.map(\.byteCount) == [49152], "one file, one range")
   }
 
-  @Test func `copies what the display refuses and says why`() throws {
+  @Test func `a picture that the display refuses is copied, and the reason is reported`() throws {
     let guest = try DirectTests.makeGuest(refusal: "pitch 512 not accepted")
     for round in 0..<10 {
       DirectTests.show(guest, UInt32(round % 2 + 1))
@@ -111,7 +111,7 @@ import VirtioGPU
     #expect(guest.display.paths.last == "0 direct: ")
   }
 
-  @Test func `copies pages that are not whole`() throws {
+  @Test func `pages that are not whole are copied`() throws {
     let guest = try DirectTests.makeGuest()
     guest.type(createBlob(3, size: 49152, [(0x40000, 100), (0x50000, 49152)]))
     DirectTests.show(guest, 3)
@@ -121,7 +121,7 @@ import VirtioGPU
     #expect(guest.display.paths == ["0 copy: the guest's memory for it is not made of whole pages"])
   }
 
-  @Test func `asks again when the display had no answer`() throws {
+  @Test func `an import that the display did not answer is requested again`() throws {
     let guest = try DirectTests.makeGuest()
     guest.display.isImportUnavailable = true
     DirectTests.show(guest, 1)
@@ -135,7 +135,7 @@ import VirtioGPU
     #expect(guest.display.frames.last?.path == .direct)
   }
 
-  @Test func `never imports where copies are asked for`() throws {
+  @Test func `nothing is imported with the copy policy`() throws {
     let guest = try DirectTests.makeGuest(policy: .copy)
     DirectTests.show(guest, 1)
     guest.type(flush(1, whole))
@@ -143,7 +143,7 @@ import VirtioGPU
     #expect(guest.display.paths == ["0 copy: copies are asked for"])
   }
 
-  @Test func `imports again when the memory table changes`() throws {
+  @Test func `pages are imported again after the memory table changes`() throws {
     let guest = try DirectTests.makeGuest()
     DirectTests.show(guest, 1)
     guest.type(flush(1, whole))
@@ -164,7 +164,7 @@ import VirtioGPU
     #expect(guest.display.frames.count == 2)
   }
 
-  @Test func `imports again when the display comes back`() throws {
+  @Test func `pages are imported again after the display reconnects`() throws {
     let guest = try DirectTests.makeGuest()
     DirectTests.show(guest, 1)
     guest.draw(3, at: 0)
@@ -182,7 +182,7 @@ import VirtioGPU
     #expect(guest.display.importCount == 3 && guest.display.frames.count == 3)
   }
 
-  @Test func `takes a copys place when pages on screen are taken back`() throws {
+  @Test func `pages on screen are copied when their backing is detached`() throws {
     let guest = try DirectTests.makeGuest()
     DirectTests.show(guest, 1)
     guest.draw(3, at: 0)
@@ -201,7 +201,7 @@ import VirtioGPU
     #expect(guest.display.frames.last?.path == .direct)
   }
 
-  @Test func `forgets what the guest destroys`() throws {
+  @Test func `the import of a destroyed resource is dropped`() throws {
     let guest = try DirectTests.makeGuest()
     DirectTests.show(guest, 1)
     guest.type(flush(1, whole))
@@ -216,7 +216,7 @@ import VirtioGPU
     #expect(guest.display.buffers.isEmpty)
   }
 
-  @Test func `keeps a bounded number of imports`() throws {
+  @Test func `the number of imports is bounded`() throws {
     let guest = try DirectTests.makeGuest()
     for id in UInt32(3)..<40 {
       guest.type(createBlob(id, size: 49152, [(UInt64(id) << 16, 49152)]))
@@ -230,7 +230,7 @@ import VirtioGPU
     #expect(guest.display.buffers[guest.display.lastBufferID] != nil)
   }
 
-  @Test func `shows images directly only where that is asked for`() throws {
+  @Test func `2D resources are shown directly only with the direct policy`() throws {
     let guest = try DirectTests.makeGuest(policy: .direct)
     guest.makeImage(5, at: 0x40000)
     guest.draw(1, at: 0x40000)

@@ -5,7 +5,7 @@ import VirtioGPU
 
 /// The display comes and goes; the guest does not notice.
 @Suite struct DisplayTests {
-  @Test func `shows everything again when the display comes back`() throws {
+  @Test func `every scanout is shown again after the display reconnects`() throws {
     let guest = try TestGuest(blobs: true)
     guest.makeImage(1, at: 0)
     guest.draw(1, at: 0)
@@ -29,7 +29,7 @@ import VirtioGPU
     #expect(guest.display.paths.count == 2)
   }
 
-  @Test func `answers flushes at once while the display is away`() throws {
+  @Test func `flushes are answered at once while the display is disconnected`() throws {
     let guest = try TestGuest(blobs: true)
     guest.type(createBlob(1, size: 49152, [(0, 49152)]))
     guest.type(setScanoutBlob(0, 1, whole, width: 128, height: 96, stride: 512))
@@ -42,7 +42,7 @@ import VirtioGPU
     #expect(guest.token(flush(1, whole, fence: 3)) != nil)
   }
 
-  @Test func `keeps a picture without pages over a restart`() throws {
+  @Test func `a picture without pages survives a restart of the display`() throws {
     let guest = try TestGuest()
     guest.makeImage(1, at: 0)
     guest.draw(4, at: 0)
@@ -55,7 +55,7 @@ import VirtioGPU
     #expect(guest.lastPixels == [4])
   }
 
-  @Test func `shows a scanout again on another output`() throws {
+  @Test func `a scanout is shown again on another output`() throws {
     let mode = DisplayMode(width: 128, height: 96, refreshMillihertz: 60_000)
     let guest = try TestGuest(modes: [mode, mode])
     guest.makeImage(1, at: 0)
@@ -68,7 +68,7 @@ import VirtioGPU
     guest.device.buffersLost(scanout: 7)
   }
 
-  @Test func `asks again for a buffer that was refused`() throws {
+  @Test func `a refused buffer is requested again`() throws {
     let guest = try TestGuest()
     guest.makeImage(1, at: 0)
     guest.display.refusesBuffers = true
@@ -83,7 +83,7 @@ import VirtioGPU
     #expect(guest.device.nextDeadline == nil)
   }
 
-  @Test func `asks again when heads change`() throws {
+  @Test func `buffers are requested again when the heads change`() throws {
     let guest = try TestGuest()
     guest.makeImage(1, at: 0)
     guest.display.refusesBuffers = true
@@ -93,7 +93,7 @@ import VirtioGPU
     #expect(guest.display.frames.count == 1)
   }
 
-  @Test func `tells the guest of another mode`() throws {
+  @Test func `the guest is notified of a new mode`() throws {
     let guest = try TestGuest()
     guest.display.heads[0]?.mode = DisplayMode(width: 1280, height: 720, refreshMillihertz: 50_000)
     guest.device.headsChanged()
@@ -103,7 +103,7 @@ import VirtioGPU
     #expect(EDID.preferredMode(of: Array(edid[32..<160]))?.height == 720)
   }
 
-  @Test func `releases that cross a new present do not free a buffer`() throws {
+  @Test func `a release that crosses a new present does not free a buffer`() throws {
     let guest = try TestGuest()
     guest.makeImage(1, at: 0)
     guest.makeImage(2, at: 0x20000)

@@ -15,7 +15,7 @@ import VirtioGPU
     return try #require(guest.token(flush(2, whole, fence: 2)))
   }
 
-  @Test func `waits until the pages before are no longer read`() throws {
+  @Test func `a flush waits until the previous pages are no longer read`() throws {
     let guest = try DirectTests.makeGuest()
     let second = try flipTwice(guest)
     guest.showFrame(guest.display.frames[1])
@@ -25,7 +25,7 @@ import VirtioGPU
     #expect(guest.device.nextDeadline == nil)
   }
 
-  @Test func `answers the buffer on screen at its flip`() throws {
+  @Test func `a flush of the buffer on screen is answered at its flip`() throws {
     let guest = try DirectTests.makeGuest()
     DirectTests.show(guest, 1)
     for fence in 1...5 {
@@ -40,7 +40,7 @@ import VirtioGPU
     #expect(guest.display.importCount == 1)
   }
 
-  @Test func `never waits longer than the guest`() throws {
+  @Test func `a flush never waits longer than the guest does`() throws {
     let guest = try DirectTests.makeGuest()
     let second = try flipTwice(guest)
     guest.showFrame(guest.display.frames[1])
@@ -49,7 +49,7 @@ import VirtioGPU
     #expect(guest.completions.last == second)
   }
 
-  @Test func `holds a replaced frames flush until the newer one is on screen`() throws {
+  @Test func `the flush of a replaced frame is held until the newer frame is on screen`() throws {
     let guest = try DirectTests.makeGuest()
     let second = try flipTwice(guest)
     guest.type(createBlob(3, size: 49152, [(0x40000, 49152)]))
@@ -62,14 +62,14 @@ import VirtioGPU
     #expect(guest.completions.suffix(2) == [second, third])
   }
 
-  @Test func `answers a rejected frame`() throws {
+  @Test func `the flush of a rejected frame is answered`() throws {
     let guest = try DirectTests.makeGuest()
     let second = try flipTwice(guest)
     guest.device.frameDone(scanout: 0, frame: 2, outcome: .rejected, timeNanoseconds: 0)
     #expect(guest.completions.last == second)
   }
 
-  @Test func `lets no later fence overtake`() throws {
+  @Test func `a later fence never overtakes an earlier one`() throws {
     let guest = try DirectTests.makeGuest()
     let second = try flipTwice(guest)
     let before = guest.completions.count
@@ -84,7 +84,7 @@ import VirtioGPU
     #expect(guest.type(transfer(1, Rect(width: 64, height: 64), fence: 5)) == TestGuest.success)
   }
 
-  @Test func `answers what waits behind a flush with it`() throws {
+  @Test func `commands queued behind a flush are answered with it`() throws {
     let guest = try DirectTests.makeGuest()
     let second = try flipTwice(guest)
     guest.now += 40_000_000
@@ -93,7 +93,7 @@ import VirtioGPU
     #expect(guest.completions.suffix(2) == [second, cursor])
   }
 
-  @Test func `keeps the order of several heads`() throws {
+  @Test func `the fence order of several heads is kept`() throws {
     let guest = try DirectTests.makeGuest(modes: 2)
     DirectTests.show(guest, 1, scanout: 0)
     DirectTests.show(guest, 2, scanout: 1)
@@ -105,7 +105,7 @@ import VirtioGPU
     #expect(guest.completions == [left, right])
   }
 
-  @Test func `order of rings is their own`() throws {
+  @Test func `each fence ring has its own order`() throws {
     let guest = try DirectTests.makeGuest(modes: 2)
     DirectTests.show(guest, 1, scanout: 0)
     DirectTests.show(guest, 2, scanout: 1)
@@ -120,7 +120,7 @@ import VirtioGPU
     #expect(guest.completions == [right, left])
   }
 
-  @Test func `answers all in order when the guest has too many`() throws {
+  @Test func `all answers come in order when the guest has too many outstanding`() throws {
     let guest = try DirectTests.makeGuest()
     DirectTests.show(guest, 1)
     var tokens: [UInt64] = []
@@ -132,7 +132,7 @@ import VirtioGPU
     #expect(guest.completions.last == last)
   }
 
-  @Test func `forgets everything at a reset`() throws {
+  @Test func `a reset drops all outstanding answers`() throws {
     let guest = try DirectTests.makeGuest()
     _ = try flipTwice(guest)
     let before = guest.completions

@@ -7,7 +7,7 @@ import VirtioGPU
 
 /// Frames of 2D resources: what is copied when, and where.
 @Suite struct FrameTests {
-  @Test func `boots like linux`() throws {
+  @Test func `the device boots as Linux drives it`() throws {
     let guest = try TestGuest()
     #expect(guest.type(header(0x010A) + [0, 0, 0, 0, 0, 0, 0, 0]) == 0x1104)
     #expect(guest.type(header(0x0100)) == 0x1101)
@@ -31,7 +31,7 @@ import VirtioGPU
   }
 
   @Test(arguments: [0, 64])
-  func `copies pages that are scattered inside rows`(padding: Int) throws {
+  func `pages scattered inside rows are copied`(padding: Int) throws {
     let guest = try TestGuest(regionCount: 7)
     guest.display.padByteCount = padding
     // Pieces of 100 bytes, in an order that is not that of their addresses, some over the border of two regions.
@@ -53,7 +53,7 @@ import VirtioGPU
     #expect(guest.display.pixels(guest.display.lastBufferID) == wanted)
   }
 
-  @Test func `copies at the transfer not at the flush`() throws {
+  @Test func `pixels are copied at the transfer, not at the flush`() throws {
     let guest = try TestGuest()
     guest.makeImage(1, at: 0)
     guest.flip(1)
@@ -64,7 +64,7 @@ import VirtioGPU
     #expect(guest.lastPixels == [7])
   }
 
-  @Test func `copies a flip at the transfer though the resource is not bound yet`() throws {
+  @Test func `a flip is copied at the transfer though the resource is not bound yet`() throws {
     let guest = try TestGuest()
     guest.makeImage(1, at: 0)
     guest.makeImage(2, at: 0x20000)
@@ -78,7 +78,7 @@ import VirtioGPU
     #expect(guest.lastPixels == [5])
   }
 
-  @Test func `never draws into a buffer that somebody reads`() throws {
+  @Test func `a buffer that is being read is never drawn into`() throws {
     let guest = try TestGuest()
     guest.makeImage(1, at: 0)
     guest.makeImage(2, at: 0x20000)
@@ -113,7 +113,7 @@ import VirtioGPU
     #expect(guest.device.ledger.copiedBytes == 200 * 49152)
   }
 
-  @Test func `copies late when no buffer is free`() throws {
+  @Test func `without a free buffer the copy happens later`() throws {
     let guest = try TestGuest()
     guest.makeImage(1, at: 0)
     for round in 1...6 {
@@ -130,7 +130,7 @@ import VirtioGPU
     #expect(guest.display.frames.count == 5, "the frame that was due has been shown")
   }
 
-  @Test func `brings a stale buffer up to date`() throws {
+  @Test func `a stale buffer is brought up to date`() throws {
     let guest = try TestGuest()
     guest.makeImage(1, at: 0)
     guest.draw(1, at: 0)
@@ -155,7 +155,7 @@ import VirtioGPU
     #expect(guest.display.requestCount == 2)
   }
 
-  @Test func `puts further transfers into the same buffer until the flush`() throws {
+  @Test func `further transfers go into the same buffer until the flush`() throws {
     let guest = try TestGuest()
     guest.makeImage(1, at: 0)
     guest.flip(1)
@@ -170,7 +170,7 @@ import VirtioGPU
     #expect(guest.display.frames[1].copiedBytes == 49152 + 3 * 5120)
   }
 
-  @Test func `shows nothing where nothing has changed`() throws {
+  @Test func `nothing is presented without a change`() throws {
     let guest = try TestGuest()
     guest.makeImage(1, at: 0)
     guest.flip(1)
@@ -180,7 +180,7 @@ import VirtioGPU
     #expect(guest.display.frames.count == 1)
   }
 
-  @Test func `shares one resource between scanouts`() throws {
+  @Test func `one resource may be shown on several scanouts`() throws {
     let mode = DisplayMode(width: 64, height: 96, refreshMillihertz: 60_000)
     let guest = try TestGuest(modes: [mode, mode])
     guest.makeImage(1, at: 0)
@@ -212,7 +212,7 @@ import VirtioGPU
     #expect(Set(guest.display.pixels(guest.display.frames[3].bufferID)) == [1])
   }
 
-  @Test func `disables scanouts`() throws {
+  @Test func `scanouts can be disabled`() throws {
     let guest = try TestGuest()
     guest.makeImage(1, at: 0)
     guest.flip(1)
@@ -229,7 +229,7 @@ import VirtioGPU
     #expect(guest.type(flush(1, whole)) == 0x1203)
   }
 
-  @Test func `keeps the picture when the pages are taken back`() throws {
+  @Test func `the picture stays when its pages are detached`() throws {
     let guest = try TestGuest()
     guest.makeImage(1, at: 0)
     guest.draw(3, at: 0)
@@ -249,7 +249,7 @@ import VirtioGPU
     #expect(guest.lastPixels == [5])
   }
 
-  @Test func `follows a picture that moves in its pages`() throws {
+  @Test func `a moved source rectangle of the same resource is followed`() throws {
     let guest = try TestGuest()
     guest.type(create2D(1, width: 128, height: 96))
     guest.type(attach(1, [(0, 2 * 49152)]))
@@ -268,7 +268,7 @@ import VirtioGPU
     #expect(guest.display.pixel(frame.bufferID, 12, 12) == 2)
   }
 
-  @Test func `copies all of an image that changed unseen`() throws {
+  @Test func `an image that changed while not shown is copied whole`() throws {
     let guest = try TestGuest()
     guest.makeImage(1, at: 0)
     guest.makeImage(2, at: 0x20000)
@@ -284,7 +284,7 @@ import VirtioGPU
     #expect(guest.display.frames.last?.damage.bounds == whole)
   }
 
-  @Test func `keeps two sizes of buffers at most`() throws {
+  @Test func `buffers of at most two sizes are kept`() throws {
     let guest = try TestGuest(ramBytes: 1 << 22)
     for round in 0..<8 {
       let side = UInt32(65 + round * 10)
@@ -298,7 +298,7 @@ import VirtioGPU
     #expect(guest.display.buffers.count == 2)
   }
 
-  @Test func `shows a small image too`() throws {
+  @Test func `a small image is shown too`() throws {
     let guest = try TestGuest()
     guest.makeImage(1, at: 0, width: 32, height: 32)
     guest.draw(4, at: 0, width: 32, rect: Rect(width: 32, height: 32))
@@ -309,7 +309,7 @@ import VirtioGPU
     #expect(guest.lastPixels == [4])
   }
 
-  @Test func `finds its pages again when the memory table changes`() throws {
+  @Test func `pages are found again after the memory table changes`() throws {
     let guest = try TestGuest()
     guest.makeImage(1, at: 0x100000)
     guest.flip(1)
@@ -325,7 +325,7 @@ import VirtioGPU
     #expect(guest.lastPixels == [3])
   }
 
-  @Test func `resets to the start`() throws {
+  @Test func `a reset returns the device to its initial state`() throws {
     let guest = try TestGuest(blobs: true)
     guest.makeImage(1, at: 0)
     guest.flip(1)

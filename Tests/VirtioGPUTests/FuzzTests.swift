@@ -8,7 +8,7 @@ import VirtioGPU
 @Suite struct FuzzTests {
   /// Whatever comes in, something sensible goes out, and nothing is left behind.
   @Test(arguments: [UInt64(1), 2, 3, 4])
-  func `answers anything`(seed: UInt64) throws {
+  func `every random command gets an answer`(seed: UInt64) throws {
     var random = SeededGenerator(seed: seed)
     let modes = [DisplayMode](repeating: DisplayMode(width: 128, height: 96, refreshMillihertz: 60_000), count: 3)
     let limit = 8 << 20
@@ -40,7 +40,7 @@ import VirtioGPU
 
   /// Every frame is what the guest drew, whatever it transferred, however slow the display.
   @Test(arguments: [UInt64(11), 12, 13, 14])
-  func `shows what the guest drew`(seed: UInt64) throws {
+  func `random drawing appears on the screen as drawn`(seed: UInt64) throws {
     var random = SeededGenerator(seed: seed)
     let guest = try TestGuest(blobs: seed % 2 == 0)
     let addresses = [0, 0x20000]

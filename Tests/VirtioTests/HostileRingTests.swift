@@ -23,7 +23,7 @@ struct HostileRingTests {
   }
 
   @Test(arguments: [0, 3, 65536, UInt32.max] as [UInt32])
-  func `sizes that are no power of two up to 32768 are refused`(_ size: UInt32) throws {
+  func `sizes that are not a power of two up to 32768 are refused`(_ size: UInt32) throws {
     var config = driver.config()
     config.size = size
 
@@ -87,12 +87,12 @@ struct HostileRingTests {
     expect(.availIndexJumped(from: 0, to: 65535, size: 8))
   }
 
-  @Test func `a head past the table is refused`() {
+  @Test func `a head outside the table is refused`() {
     driver.expose(head: 8)
     expect(.headOutOfRange(head: 8, size: 8))
   }
 
-  @Test func `a next past the table is refused`() {
+  @Test func `a next outside the table is refused`() {
     driver.setDescriptor(0, address: buffer, byteCount: 1, flags: 1, next: 8)
     driver.expose(head: 0)
     expect(.nextOutOfRange(next: 8, count: 8))
@@ -198,7 +198,7 @@ struct HostileRingTests {
     #expect(try queue.pop()?.head == 0)
   }
 
-  @Test func `an answer to what is not in flight is ignored`() {
+  @Test func `an answer to a chain that is not in flight is ignored`() {
     queue.push(head: 3, writtenByteCount: 0)
     queue.push(head: 8, writtenByteCount: 0)
 

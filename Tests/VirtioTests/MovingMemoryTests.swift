@@ -18,7 +18,7 @@ struct MovingMemoryTests {
     queue = try driver.config().activate(memory)
   }
 
-  @Test func `a queue goes on after the table was replaced`() throws {
+  @Test func `a queue continues after the memory table is replaced`() throws {
     _ = driver.add([.readable(buffer, 1)])
     driver.publish()
     let chain = try #require(try queue.pop())
@@ -51,7 +51,7 @@ struct MovingMemoryTests {
     #expect(queue.needsNotification())
   }
 
-  @Test func `a stopped queue goes on where it was`() throws {
+  @Test func `a stopped queue continues where it stopped`() throws {
     for _ in 0..<3 { _ = driver.add([.readable(buffer, 1)]) }
     driver.publish()
     let chain = try #require(try queue.pop())
@@ -67,7 +67,7 @@ struct MovingMemoryTests {
     #expect(driver.takeUsed() == nil)
   }
 
-  @Test func `a ring moves`() throws {
+  @Test func `a ring may move`() throws {
     let other = MockDriver(ram, size: 8)
     let config = other.config()
 

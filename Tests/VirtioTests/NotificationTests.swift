@@ -60,7 +60,7 @@ struct NotificationTests {
   }
 
   @Test(arguments: [[], [.eventIndex]] as [VirtioFeatures])
-  func `nothing pushed is nothing to notify`(_ features: VirtioFeatures) throws {
+  func `no notification is needed when nothing was pushed`(_ features: VirtioFeatures) throws {
     let driver = MockDriver(ram, size: 8, features: features)
     let queue = try driver.config().activate(ram.table())
     #expect(!queue.needsNotification())
@@ -82,7 +82,7 @@ struct NotificationTests {
   }
 
   @Test(arguments: [[], [.eventIndex]] as [VirtioFeatures])
-  func `kicks are wanted only after enabling, and what came before is reported`(_ features: VirtioFeatures) throws {
+  func `kicks are enabled explicitly, and earlier requests are reported`(_ features: VirtioFeatures) throws {
     let driver = MockDriver(ram, size: 8, features: features)
     let queue = try driver.config().activate(ram.table())
     #expect(!queue.enableNotifications())
@@ -101,7 +101,7 @@ struct NotificationTests {
     #expect(driver.publish())
   }
 
-  @Test func `a limited drain says that chains are left`() throws {
+  @Test func `a limited drain reports that chains are left`() throws {
     let driver = MockDriver(ram, size: 8)
     let queue = try driver.config().activate(ram.table())
     for _ in 0..<3 { _ = driver.add([.readable(buffer, 1)]) }

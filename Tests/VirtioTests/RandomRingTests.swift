@@ -54,7 +54,7 @@ struct RandomRingTests {
   }
 
   @Test(.timeLimit(.minutes(1)), arguments: 1...8 as ClosedRange<UInt64>)
-  func `a driver that keeps to the rules gets every answer once`(_ seed: UInt64) throws {
+  func `a driver that follows the rules gets every answer once`(_ seed: UInt64) throws {
     var random = SeededGenerator(seed: seed)
     let ram = try GuestRAM(byteCount: 1 << 20)
     let memory = try ram.table(regionCount: 3)

@@ -90,7 +90,7 @@ struct VirtqueueTests {
   }
 
   @Test(arguments: [1, 2, 64, 32768])
-  func `any power of two is a size`(_ size: Int) throws {
+  func `any power of two is a valid size`(_ size: Int) throws {
     let driver = MockDriver(ram, size: size, features: [.eventIndex])
     let queue = try driver.config().activate(ram.table())
     let buffer = ram.allocate(64)
@@ -175,7 +175,7 @@ struct VirtqueueTests {
     #expect(queue.inFlightCount == 0)
   }
 
-  @Test func `a chain stays writable in part where memory went away`() throws {
+  @Test func `a chain stays partly writable when memory is removed`() throws {
     let memory = try ram.table()
     let driver = MockDriver(ram, size: 8)
     let queue = try driver.config().activate(memory)
