@@ -1,7 +1,7 @@
-# Everything a user or CI runs: `make help` lists it.
+# The commands of users and CI; `make help` lists them.
 SHELL := /bin/bash
 
-.PHONY: help deps build test unit lint install
+.PHONY: help deps build test unit lint install uninstall
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
@@ -33,5 +33,10 @@ install: build ## install the programs (PREFIX, DESTDIR) and the file by which l
 	install -d $(DESTDIR)$(DISCOVERY)
 	sed 's#@BINARY@#$(PREFIX)/libexec/framepath-vhost-user-gpu#' \
 	  Sources/framepath-vhost-user-gpu/Discovery/50-framepath-gpu.json.in > $(DESTDIR)$(DISCOVERY)/50-framepath-gpu.json
+
+uninstall: ## remove what install installed, with the same PREFIX, DESTDIR and DISCOVERY
+	rm -f $(addprefix $(DESTDIR)$(PREFIX)/bin/,framepathd framepath framepath-ivshmem framepath-guest framepath-vhost-user-gpu) \
+	  $(addprefix $(DESTDIR)$(PREFIX)/libexec/,framepath-vhost-user-gpu libframepath-copy-counter.so) \
+	  $(DESTDIR)$(DISCOVERY)/50-framepath-gpu.json
 
 -include Tests/Lab/lab.mk
