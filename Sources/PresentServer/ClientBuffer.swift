@@ -13,7 +13,7 @@ final class ClientBuffer {
   /// Why the output itself can never show it; nil where it can.
   let composeReason: String?
   /// The scanout that is told of its release; nil once the client has lost or destroyed it, and before the scanout goes.
-  unowned var head: Head?
+  unowned var head: Surface?
   /// The last frame that was presented with it.
   var lastFrame: UInt64 = 0
   /// Signalled once nobody reads it any more.
@@ -25,7 +25,7 @@ final class ClientBuffer {
   private let chargedBytes: Int
 
   init(
-    id: UInt32, buffer: any ScanoutBuffer, usage: BufferUsage, isImported: Bool, composeReason: String?, head: Head,
+    id: UInt32, buffer: any ScanoutBuffer, usage: BufferUsage, isImported: Bool, composeReason: String?, head: Surface,
     account: MemoryAccount, chargedBytes: Int
   ) {
     self.id = id

@@ -17,7 +17,7 @@ extension ClientSession {
 
   func present(_ present: Present, _ fds: inout ReceivedFDs) {
     guard let head = head(present.scanout), head.tile != nil else { return }
-    guard head.feed == nil else {
+    guard region(of: head) == nil else {
       return fail(.malformed, "PRESENT on scanout \(present.scanout), whose frames come from a region")
     }
     var sync = FrameSync.none

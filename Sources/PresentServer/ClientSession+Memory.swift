@@ -200,7 +200,7 @@ extension ClientSession {
   }
 
   private func add(
-    _ buffer: any ScanoutBuffer, _ composeReason: String?, _ wanted: BufferRequest, _ head: Head, _ byteCount: Int
+    _ buffer: any ScanoutBuffer, _ composeReason: String?, _ wanted: BufferRequest, _ head: Surface, _ byteCount: Int
   ) {
     var usage = BufferUsage.frame
     var isImported = true
@@ -266,7 +266,7 @@ extension ClientSession {
   /// Where a new buffer belongs; nil after an answer that says why not.
   private func target(
     _ scanout: UInt32, _ generation: UInt32, _ id: UInt32, _ request: UInt64
-  ) -> (Head, Presenter)? {
+  ) -> (Surface, Presenter)? {
     guard let head = head(scanout), let presenter = head.presenter else { return nil }
     guard generation == head.generation else {
       refuse(.stale, scanout, "scanout \(scanout) has moved to another output", request)

@@ -6,7 +6,9 @@ extension ClientSession {
   /// Takes a scanout's frames out of a client's region from now on.
   func attachRegion(_ region: AttachRegion, _ fds: inout ReceivedFDs) {
     guard let head = head(region.scanout) else { return }
-    guard head.feed == nil else { return fail(.malformed, "scanout \(region.scanout) has a region already") }
+    guard self.region(of: head) == nil else {
+      return fail(.malformed, "scanout \(region.scanout) has a region already")
+    }
     guard let memory = fds.take(0), let doorbell = fds.take(1) else {
       return fail(.malformed, "REGION without its memory and its doorbell")
     }
@@ -31,9 +33,10 @@ extension ClientSession {
     do throws(SystemError) {
       let host = try RegionHost(
         memory: SharedFD(memory), name: hello?.name ?? "", layout: layout, sharesClock: region.sharesClock)
-      head.takeFrames(
-        from: try RegionFeed(
-          host, head: head, sharesClock: region.sharesClock, hostDoorbell: doorbell, guestDoorbell: guestDoorbell))
+      let feed = try RegionFeed(
+        host, head: head, session: self, sharesClock: region.sharesClock, hostDoorbell: doorbell,
+        guestDoorbell: guestDoorbell)
+      begin(feed, on: head)
       // Whoever waits for messages waits for this one.
       if guestDoorbell == nil { send(.regionNews(scanout: region.scanout)) }
     } catch {

@@ -17,7 +17,7 @@ extension ClientSession {
   /// Where the host counts imported memory, the slot's pages count from its first frame on, until its buffer has left
   /// the screen. A frame does not wait for memory: it is refused, and a later one in that slot asks again.
   func slotBuffer(
-    _ range: MemoryRange, of host: RegionHost, id: UInt32, layout: FrameLayout, head: Head
+    _ range: MemoryRange, of host: RegionHost, id: UInt32, layout: FrameLayout, head: Surface
   ) throws(SlotRefusal) -> ClientBuffer {
     guard let presenter = head.presenter else { throw SlotRefusal(reason: .output, text: "it is on no output") }
     let byteCount = server.memory.settings.countsImports ? range.byteCount : 0

@@ -28,7 +28,7 @@ extension ClientSession {
   /// Takes the points for a scanout's next PRESENT.
   func setSyncPoints(_ points: SyncPoints, _ request: UInt64, _ fds: inout ReceivedFDs) {
     guard let head = head(points.scanout) else { return }
-    guard head.feed == nil else {
+    guard region(of: head) == nil else {
       return fail(.malformed, "SYNC_POINTS on scanout \(points.scanout), whose frames come from a region")
     }
     var place = 0

@@ -8,7 +8,9 @@ final class ClientSession {
   let peer: PeerCredentials
   let account: MemoryAccount
   private(set) var hello: Hello?
-  private(set) var heads: [Head] = []
+  private(set) var heads: [Surface] = []
+  /// The regions that surfaces take their frames from, by the surface's index.
+  private var regions: [Int: RegionFeed] = [:]
   private(set) var isClosed = false
   /// Buffers for which there is no memory yet, oldest first.
   var waitingRequests: [BufferRequest] = []
@@ -38,8 +40,11 @@ final class ClientSession {
     source = try server.loop.add(connection.descriptor) { [unowned self] ready in handle(ready) }
   }
 
+  /// The name from HELLO; empty before it.
+  var name: String { hello?.name ?? "" }
+
   /// How the host wants this client to be treated.
-  var settings: VMSettings { server.settings(ofVM: hello?.name ?? "") }
+  var settings: VMSettings { server.settings(ofVM: name) }
 
   /// The groups that the client's process has beside its main one.
   var peerGroups: [UInt32] { connection.peerGroups() }
@@ -119,7 +124,10 @@ final class ClientSession {
     if hello.scanoutCount > 0 {
       account.limit(to: settings.memoryLimitBytes ?? server.memory.settings.limitBytes)
     }
-    heads = (0..<hello.scanoutCount).map { Head(index: $0, wish: wish(of: $0), session: self) }
+    heads = (0..<hello.scanoutCount).map { index in
+      Surface(
+        index: index, vmName: hello.name, wish: wish(of: index), settings: settings, owner: self, loop: server.loop)
+    }
     send(.welcome(Welcome(scanoutCount: heads.count, memoryLimitBytes: UInt64(account.limitBytes))))
     if hello.kind == .tool && heads.isEmpty { return }
     log("connected with \(heads.count) scanout\(heads.count == 1 ? "" : "s")")
@@ -134,11 +142,38 @@ final class ClientSession {
   }
 
   /// The scanout of that index; a wrong one ends the session.
-  func head(_ index: UInt32) -> Head? {
+  func head(_ index: UInt32) -> Surface? {
     if index < UInt32(heads.count) { return heads[Int(index)] }
     fail(.malformed, "there is no scanout \(index) among \(heads.count)")
     return nil
   }
+
+  // MARK: - Regions
+
+  /// The region that a surface takes its frames from; nil while they come by messages.
+  func region(of surface: Surface) -> RegionFeed? { regions[surface.index] }
+
+  /// Has a surface take its frames from a region from now on.
+  func begin(_ region: RegionFeed, on surface: Surface) {
+    regions[surface.index] = region
+    surface.owner = region
+    surface.setPath(.direct, reason: "")
+    region.start()
+  }
+
+  /// Another host may serve the region from now on.
+  private func endRegion(of surface: Surface) {
+    guard let region = regions.removeValue(forKey: surface.index) else { return }
+    region.stop()
+    region.forgetBuffers()
+    surface.owner = self
+  }
+
+  /// Has the client make its buffers again.
+  func renewBuffers() { for surface in heads where region(of: surface) == nil { surface.renewBuffers() } }
+
+  /// Takes other settings of the client's VM.
+  func take(_ settings: VMSettings) { for surface in heads { surface.settings = settings } }
 
   // MARK: - Sending
 
@@ -239,7 +274,7 @@ final class ClientSession {
     if let source = source.take() { server.loop.remove(source) }
     server.endLeases(of: self)
     for head in heads {
-      head.endFeed()
+      endRegion(of: head)
       server.vacate(head)
     }
     heads = []

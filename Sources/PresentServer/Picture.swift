@@ -10,7 +10,7 @@ extension Presenter {
     var originX: Int
     var originY: Int
     /// Whose client still has to be told that the frame is on screen.
-    var reportTo: Head?
+    var reportTo: Surface?
   }
 
   /// What was committed together; no entry is a blank screen. Every frame and cursor in it is a use of its buffer.

@@ -12,7 +12,8 @@ extension Presenter {
 
   /// Tells a client that a frame of its is on screen; that of a VM with a cap in its own time.
   func answerFlip(
-    _ frame: UInt64, of head: Head, _ id: VMID, timeNanoseconds: UInt64, sequence: UInt64, flippedAt flip: Nanoseconds
+    _ frame: UInt64, of head: Surface, _ id: VMID, timeNanoseconds: UInt64, sequence: UInt64,
+    flippedAt flip: Nanoseconds
   ) {
     if let tile = tile(id), let rate = scheduler.heldMillihertz(of: id) {
       let due = tile.pace.time(

@@ -15,15 +15,15 @@ extension Presenter {
   }
 
   /// Puts a scanout onto the output.
-  func attach(_ head: Head, _ settings: VMSettings) -> Tile {
+  func attach(_ head: Surface) -> Tile {
     let tile = Tile(id: nextVMID(), head: head, presenter: self, rect: .empty)
     tiles.append(tile)
     let others = tiles.dropLast().map { ($0, $0.rect) }
     arrange()
     do {
-      try add(tile, settings)
+      try add(tile, head.settings)
     } catch {
-      head.session.log("scanout \(head.index) on \(name) is scheduled without its settings: \(error)")
+      head.log("scanout \(head.index) on \(name) is scheduled without its settings: \(error)")
       do { try add(tile, VMSettings()) } catch { preconditionFailure("the defaults are refused: \(error)") }
     }
     if scheduler.policy == .exclusive { requestOutput(tile.id) }
@@ -44,9 +44,9 @@ extension Presenter {
 
   private func reconfigure(_ tile: Tile) {
     do throws(SchedulerError) {
-      try scheduler.configureVM(tile.id, configuration(tile, tile.head.session.settings), at: now)
+      try scheduler.configureVM(tile.id, configuration(tile, tile.head.settings), at: now)
     } catch {
-      tile.head.session.log("scanout \(tile.head.index) on \(name) keeps its old schedule: \(error)")
+      tile.head.log("scanout \(tile.head.index) on \(name) keeps its old schedule: \(error)")
     }
   }
 

@@ -6,7 +6,7 @@ import PresentProtocol
 /// A client that has an output as a DRM lease, or waits for it. To the scheduler it is a VM without frames.
 final class Lessee {
   let id: VMID
-  unowned let session: ClientSession
+  unowned let holder: any LeaseHolder
   /// That of its LEASE message.
   let request: UInt64
   /// The kernel's number of it; 0 before it has the lease.
@@ -14,9 +14,9 @@ final class Lessee {
   /// CLOCK_MONOTONIC when it got the lease; 0 before.
   var sinceNanoseconds: UInt64 = 0
 
-  init(id: VMID, session: ClientSession, request: UInt64) {
+  init(id: VMID, holder: any LeaseHolder, request: UInt64) {
     self.id = id
-    self.session = session
+    self.holder = holder
     self.request = request
   }
 }
@@ -36,9 +36,9 @@ struct Leasing {
 
 extension Presenter {
   /// The output goes to the client before all VMs, which wait, and after lessees that asked before.
-  func requestLease(_ session: ClientSession, _ request: UInt64) throws(OutputError) {
+  func requestLease(_ holder: any LeaseHolder, _ request: UInt64) throws(OutputError) {
     if let objection = output.leaseObjection { throw .rejected(objection) }
-    let lessee = Lessee(id: nextVMID(), session: session, request: request)
+    let lessee = Lessee(id: nextVMID(), holder: holder, request: request)
     do throws(SchedulerError) {
       try scheduler.addVM(lessee.id, VMSettings().configuration(vm: "", frameNanoseconds: 0), at: now)
     } catch {
@@ -94,12 +94,8 @@ extension Presenter {
     leasing.reason = nil
     lessee.lesseeID = lease.lesseeID
     lessee.sinceNanoseconds = monotonicNanoseconds()
-    lessee.session.send(
-      .leased(
-        Leased(
-          lesseeID: lease.lesseeID, connectorID: lease.connectorID, crtcID: lease.crtcID, planeID: lease.planeID),
-        request: lessee.request), fd: lease.descriptor)
-    lessee.session.log("has \(name) as a lease")
+    lessee.holder.leaseGranted(lease, request: lessee.request)
+    lessee.holder.log("has \(name) as a lease")
   }
 
   /// Takes an output back from a lessee, or a lessee that waits out of the queue.
@@ -107,18 +103,18 @@ extension Presenter {
   /// - Parameter why: for the client; nil where it is gone.
   private func end(_ lessee: Lessee, _ why: String?) {
     leasing.lessees.removeAll { $0 === lessee }
-    lessee.session.server.willPlaceWaiting()
+    onRoom()
     let hadLease = lessee === leasing.current
     if hadLease {
       leasing.current = nil
-      lessee.session.log("gives \(name) back\(why.map { ": \($0)" } ?? "")")
+      lessee.holder.log("gives \(name) back\(why.map { ": \($0)" } ?? "")")
     }
     leasing.reason = nil
     if let why {
       if hadLease {
-        lessee.session.send(.leaseEnded(why: why, request: lessee.request))
+        lessee.holder.leaseEnded(why, request: lessee.request)
       } else {
-        lessee.session.refuse(.refused, 0, why, lessee.request)
+        lessee.holder.leaseRefused(why, request: lessee.request)
       }
     }
     switch scheduler.grant.state {
@@ -144,8 +140,8 @@ extension Presenter {
   // MARK: - Ends
 
   /// The client's connection has ended.
-  func endLeases(of session: ClientSession) {
-    while let lessee = leasing.lessees.first(where: { $0.session === session }) {
+  func endLeases(of holder: any LeaseHolder) {
+    while let lessee = leasing.lessees.first(where: { $0.holder === holder }) {
       end(lessee, nil)
       run()
     }
@@ -165,11 +161,16 @@ extension Presenter {
     run()
   }
 
-  /// Takes another policy; who may not any more, has no lease any more.
+  /// Why that client may not lease the output; nil where it may.
+  func objection(toLeaseBy holder: any LeaseHolder) -> String? {
+    leasing.policy.objection(to: holder.peer, groups: holder.peerGroups, output: name)
+  }
+
+  /// Takes another policy; leases that it forbids end.
   func setLeasePolicy(_ policy: LeasePolicy) {
     leasing.policy = policy
     for lessee in leasing.lessees {
-      if let why = lessee.session.objection(toLeasing: self) { end(lessee, why) }
+      if let why = objection(toLeaseBy: lessee.holder) { end(lessee, why) }
     }
     run()
   }

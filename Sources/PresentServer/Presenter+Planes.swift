@@ -69,7 +69,7 @@ extension Presenter {
     return PlaneBid(
       vm: tile.id, byteCount: tile.announcedBytes / max(1, tile.announcedCount),
       announcedMillihertz: tile.announcedCount * refresh / vblanks,
-      grantedMillihertz: tile.grantedCount * refresh / vblanks, weight: tile.head.session.settings.weight, planes: mask,
+      grantedMillihertz: tile.grantedCount * refresh / vblanks, weight: tile.head.settings.weight, planes: mask,
       signature: signature(of: frame, on: tile))
   }
 

@@ -67,6 +67,8 @@ final class Presenter {
   var power = PowerState()
   /// Takes one line for an event that no client is to blame for.
   var log: (String) -> Void = { _ in }
+  /// Called when a surface may have found room here: a lessee has left.
+  var onRoom: () -> Void = {}
 
   let loop: EventLoop
   private let timer: TimerFD

@@ -19,9 +19,6 @@ extension RegionFeed {
     }
   }
 
-  /// A commit has taken a frame: there is room for the next one.
-  func frameLatched() { if !waiting.isEmpty { mark() } }
-
   private func present(_ slot: Int) {
     guard let frame = slots[slot].handedOver else { return }
     let buffer: ClientBuffer
@@ -54,7 +51,7 @@ extension RegionFeed {
     // Whole pages of the slot, no more than the picture needs.
     var range = host.memory(of: frame.slot)
     range.byteCount = min(roundedUpToPages(frame.layout.byteCount) ?? range.byteCount, range.byteCount)
-    let buffer = try head.session.slotBuffer(
+    let buffer = try session.slotBuffer(
       range, of: host, id: UInt32(frame.slot) + 1, layout: frame.layout, head: head)
     slots[frame.slot].buffer = buffer
     slots[frame.slot].layout = frame.layout
@@ -68,7 +65,7 @@ extension RegionFeed {
     holdBack()
     head.setPath(.direct, reason: why.text)
     refusals.add(why.reason, now: monotonicNanoseconds()) {
-      head.session.log("scanout \(head.index): \($0) (\(why.text))")
+      session.log("scanout \(head.index): \($0) (\(why.text))")
     }
     if newest == slot { newest = nil }
     guard why.reason == .noMemory else { return giveUp(slot, .rejected(why.reason)) }
@@ -85,52 +82,20 @@ extension RegionFeed {
   /// Slots that the output knows as buffers.
   var bufferCount: Int { slots.count { $0.buffer != nil } }
 
-  /// What became of a frame, by the presenter's word.
-  func frameDone(_ frame: UInt64, _ outcome: PresentOutcome, timeNanoseconds: UInt64, sequence: UInt64) {
-    guard let slot = slots.firstIndex(where: { $0.frame == frame && frame != 0 }) else { return }
-    if underWayCount > 0 { underWayCount -= 1 }
-    mark()
-    if outcome == .rejected { holdBack() }
-    let outcome: RegionOutcome =
-      switch outcome {
-      case .flipped: .flipped
-      case .superseded: .superseded
-      case .rejected: .rejected(.output)
-      }
-    tell(slot, outcome, timeNanoseconds: timeNanoseconds, sequence: sequence)
-  }
-
-  /// The output is done with a slot's buffer.
-  func released(_ buffer: ClientBuffer) {
-    guard let slot = slots.firstIndex(where: { $0.buffer === buffer }) else { return }
-    if newest == slot { newest = nil }
-    giveBack(slot)
-  }
-
-  /// The scanout leaves its output: its buffers are gone, and no release will be told of.
+  /// The surface leaves its output, and no release will follow.
   func forgetBuffers() { for slot in slots.indices { forgetBuffer(slot) } }
 
-  /// The scanout has left its output, and told what became of the frames that it had.
-  func outputLost() {
-    for slot in slots.indices { slots[slot].frame = 0 }
-    underWayCount = 0
-    waiting.removeAll(keepingCapacity: true)
-    mark()
-  }
-
-  /// The scanout has an output, or its mode has changed.
-  func outputChanged() {
-    guard let tile = head.tile else { return }
-    let mode = tile.presenter.mode(of: tile)
-    let isConnected = tile.presenter.output.info.connected && !head.isUnplugged
+  /// Writes the output into the region's header.
+  func take(_ output: OutputDescription) {
+    let mode = output.mode
     host.setOutput(
-      isConnected
+      output.connected
         ? RegionOutput(width: mode.width, height: mode.height, refreshMillihertz: mode.refreshMillihertz) : nil)
     host.setState(.presenting)
     ringGuest()
   }
 
-  /// The scanout is on another output: the newest frame is shown again, all others are lost.
+  /// The surface is on another output: the newest frame is shown again, all others are lost.
   func beginAgain() {
     for slot in slots.indices where host.heldSlots >> UInt64(slot) & 1 == 1 && newest != slot {
       giveUp(slot, .lost)
@@ -158,14 +123,14 @@ extension RegionFeed {
   }
 
   /// Tells the guest what became of the frame in a slot, unless it knows.
-  private func tell(_ slot: Int, _ outcome: RegionOutcome, timeNanoseconds: UInt64, sequence: UInt64) {
+  func tell(_ slot: Int, _ outcome: RegionOutcome, timeNanoseconds: UInt64, sequence: UInt64) {
     if slots[slot].isTold { return }
     slots[slot].isTold = true
     host.done(slot, outcome, timeNanoseconds: timeNanoseconds, sequence: sequence)
     ringGuest()
   }
 
-  private func giveBack(_ slot: Int) {
+  func giveBack(_ slot: Int) {
     slots[slot].frame = 0
     refusedSlots &= ~(1 << UInt64(slot))
     host.release(slot)

@@ -11,7 +11,9 @@ import Scanout
 /// once per layout; its pages are what the output reads. Whatever the guest writes costs its own frames only.
 final class RegionFeed {
   let host: RegionHost
-  unowned let head: Head
+  unowned let head: Surface
+  /// The connection that the region came through.
+  unowned let session: ClientSession
   /// The slot of the frame handed over last, while it is the host's.
   var newest: Int?
   var slots: [SlotState]
@@ -39,6 +41,8 @@ final class RegionFeed {
   private var refusalPace = MessagePace.refusals
   private var isPaused = false
   private var lastRepair: UInt64 = 0
+  /// The surface's generation that frames were last presented in.
+  var generation: UInt32 = 0
   /// Whether the poll timer stands at its longest interval.
   private var isTimerSlow = false
   private var isRingDue = false
@@ -62,18 +66,19 @@ final class RegionFeed {
   ///   - hostDoorbell: an eventfd, never read: its owner could make that wait.
   ///   - guestDoorbell: nil: the client is told by messages.
   init(
-    _ host: RegionHost, head: Head, sharesClock: Bool, hostDoorbell: consuming OwnedFD,
+    _ host: RegionHost, head: Surface, session: ClientSession, sharesClock: Bool, hostDoorbell: consuming OwnedFD,
     guestDoorbell: GuestDoorbell?
   ) throws(SystemError) {
     self.host = host
     self.head = head
+    self.session = session
     self.sharesClock = sharesClock
     self.hostDoorbell = hostDoorbell
     self.guestDoorbell = guestDoorbell
     pollTimer = try TimerFD()
     slots = Array(repeating: SlotState(), count: host.layout.slotCount)
     waiting.reserveCapacity(host.layout.slotCount)
-    loop = head.session.server.loop
+    loop = session.server.loop
     doorbellSource = try loop.add(self.hostDoorbell.raw, [.readable, .edge]) { [unowned self] _ in look() }
     timerSource = try loop.add(pollTimer.fd.raw, [.readable, .edge]) { [unowned self] _ in timerFired() }
   }
@@ -90,8 +95,9 @@ final class RegionFeed {
       newest = held.frame == nil ? nil : held.slot
       if held.frame == nil { giveUp(held.slot, .lost) }
     }
+    generation = head.generation
     beginAgain()
-    outputChanged()
+    if let output = head.description { take(output) }
     look()
   }
 
@@ -119,7 +125,7 @@ final class RegionFeed {
       lastRepair = now
       giveBackRefused()
       if host.repair() {
-        refusals.add(.torn, now: now) { head.session.log("scanout \(head.index)'s region was written over: \($0)") }
+        refusals.add(.torn, now: now) { session.log("scanout \(head.index)'s region was written over: \($0)") }
       }
     }
     look()
@@ -128,7 +134,7 @@ final class RegionFeed {
   /// Looks for a client and its frames.
   fileprivate func look() {
     let now = monotonicNanoseconds()
-    if head.session.server.isShared, let until = pace.pause(at: now) { return pause(until) }
+    if session.server.isShared, let until = pace.pause(at: now) { return pause(until) }
     var found = false
     var hasRefused = false
     if let change = host.checkAttach() {
@@ -147,7 +153,7 @@ final class RegionFeed {
         mark()
       case .refused(let reason):
         hasRefused = true
-        refusals.add(reason, now: now) { head.session.log("scanout \(head.index): \($0)") }
+        refusals.add(reason, now: now) { session.log("scanout \(head.index): \($0)") }
         ringGuest()
       }
     }
@@ -186,7 +192,7 @@ final class RegionFeed {
     do throws(SystemError) {
       try loop.modify(doorbellSource, on ? [.readable, .edge] : [])
     } catch {
-      head.session.server.drop(head.session, "\(error)")
+      session.server.drop(session, "\(error)")
     }
   }
 
@@ -195,13 +201,13 @@ final class RegionFeed {
     case .attached(let flags):
       dropWaiting()
       let how = flags.contains(.rings) ? "" : "; it does not ring, the region is polled"
-      head.session.log("a client has attached to the region of scanout \(head.index)\(how)")
+      session.log("a client has attached to the region of scanout \(head.index)\(how)")
     case .detached:
-      head.session.log("the client has let go of the region of scanout \(head.index)")
+      session.log("the client has let go of the region of scanout \(head.index)")
       dropWaiting()
       newest = nil
       head.blank()
-    case .refused(let reason): head.session.log("a client of the region was refused: \(reason)")
+    case .refused(let reason): session.log("a client of the region was refused: \(reason)")
     }
     ringGuest()
   }
@@ -217,7 +223,7 @@ final class RegionFeed {
 
   /// Has `endRound` called: frames are presented outside of what the presenter tells.
   func mark() {
-    if !isMarked { head.session.server.willEndRound(self) }
+    if !isMarked { session.server.willEndRound(self) }
     isMarked = true
   }
 
@@ -245,7 +251,7 @@ final class RegionFeed {
     if let guestDoorbell {
       guestDoorbell.event.signal()
     } else {
-      head.session.send(.regionNews(scanout: UInt32(head.index)))
+      session.send(.regionNews(scanout: UInt32(head.index)))
     }
   }
 }

@@ -24,7 +24,7 @@ extension Server {
     placeWaiting()
   }
 
-  private func move(_ head: Head) {
+  private func move(_ head: Surface) {
     guard let target = presenters.first(where: { $0.name == head.wish }), head.presenter !== target,
       target.output.info.connected
     else { return }
@@ -39,8 +39,8 @@ extension Server {
   }
 
   /// What the host said of that output before holds no more: another output is as good. A VM's own wish stays.
-  private func giveUpWord(for displaced: Head, on output: String) {
-    var settings = displaced.session.settings
+  private func giveUpWord(for displaced: Surface, on output: String) {
+    var settings = displaced.settings
     let index = displaced.index
     guard settings.outputs.indices.contains(index), settings.outputs[index] == output else { return }
     settings.outputs[index] = ""

@@ -29,7 +29,7 @@ extension Server {
     configure(plan.vms)
     for session in sessions where session.hello?.kind == .vm {
       guard renewed.contains(where: { $0.vm == session.hello?.name }) else { continue }
-      for head in session.heads { head.renewBuffers() }
+      session.renewBuffers()
     }
     for change in plan.vms where change.outputsLine != nil { moveHeads(ofVM: change.vm) }
     if let focus = plan.focus, let tile = focusable(focus.vm) { tile.presenter.focus(tile) }
@@ -161,7 +161,7 @@ extension Server {
     for head in heads { head.leave() }
     presenter.setLayout(layout)
     log("\(presenter.name) has layout \(layout.name)")
-    place(heads.filter { !$0.session.isClosed })
+    place(heads)
     placeWaiting()
   }
 }

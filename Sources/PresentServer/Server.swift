@@ -274,12 +274,16 @@ public final class Server {
 
   func settings(ofVM name: String) -> VMSettings { vmSettings[name] ?? VMSettings() }
 
-  func remember(_ settings: VMSettings, ofVM name: String) { vmSettings[name] = settings }
+  func remember(_ settings: VMSettings, ofVM name: String) {
+    vmSettings[name] = settings
+    for session in sessions where session.name == name { session.take(settings) }
+  }
 
   // MARK: - Scanouts and outputs
 
   private func watch(_ presenter: Presenter) {
     presenter.log = write
+    presenter.onRoom = { [unowned self] in willPlaceWaiting() }
     presenter.output.onEvent = { [unowned self, unowned presenter] event in
       switch event {
       case .flipped(let time, let sequence): presenter.flipped(timeNanoseconds: time, sequence: sequence)
@@ -290,7 +294,7 @@ public final class Server {
   }
 
   /// Gives every new scanout its output, or parks it.
-  func place(_ heads: [Head]) {
+  func place(_ heads: [Surface]) {
     for head in heads {
       if let presenter = freePresenter(for: head) {
         assign(head, presenter)
@@ -301,7 +305,7 @@ public final class Server {
   }
 
   /// A scanout leaves; whoever waits for its output gets it.
-  func vacate(_ head: Head) {
+  func vacate(_ head: Surface) {
     let presenter = head.presenter
     let wasParked = head.parking != nil
     head.leave()
@@ -323,7 +327,7 @@ public final class Server {
     }
   }
 
-  private func freePresenter(for head: Head) -> Presenter? {
+  private func freePresenter(for head: Surface) -> Presenter? {
     let free = presenters.filter { $0.hasRoom(for: head.vmName) && $0.output.info.connected }
     if case .unplugged(let name)? = head.parking, let former = free.first(where: { $0.name == name }) {
       return former
@@ -332,14 +336,14 @@ public final class Server {
     return free.min { ($0.isFallback ? 1 : 0, $0.tiles.count) < ($1.isFallback ? 1 : 0, $1.tiles.count) }
   }
 
-  func assign(_ head: Head, _ presenter: Presenter) {
+  func assign(_ head: Surface, _ presenter: Presenter) {
     let former = head.parking == nil ? nil : head.presenter
     head.move(to: presenter, parking: nil)
     former?.close()
-    head.session.log("scanout \(head.index) is on \(presenter.name)")
+    head.log("scanout \(head.index) is on \(presenter.name)")
   }
 
-  private func park(_ head: Head, _ parking: Head.Parking) {
+  private func park(_ head: Surface, _ parking: Surface.Parking) {
     parkedCount += 1
     do {
       let name = "parked-\(parkedCount)"
@@ -347,11 +351,11 @@ public final class Server {
       watch(presenter)
       head.move(to: presenter, parking: parking)
       switch parking {
-      case .noneFree: head.session.log("scanout \(head.index) waits for a free output")
-      case .unplugged(let name): head.session.log("scanout \(head.index) waits for \(name) to be plugged in")
+      case .noneFree: head.log("scanout \(head.index) waits for a free output")
+      case .unplugged(let name): head.log("scanout \(head.index) waits for \(name) to be plugged in")
       }
     } catch {
-      drop(head.session, "no off-screen output can be made: \(error)")
+      head.owner.drop("no off-screen output can be made: \(error)")
     }
   }
 

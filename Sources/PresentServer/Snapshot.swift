@@ -27,7 +27,7 @@ extension Server {
         if let picture = try presenter.output.capture() { return (picture, true) }
         if let lessee = presenter.leasing.current {
           throw SnapshotError.failed(
-            "\(name) is leased to \(lessee.session.hello?.name ?? ""), and is dark or cannot be read back")
+            "\(name) is leased to \(lessee.holder.name), and is dark or cannot be read back")
         }
         return (try presenter.pictureOfOutput(), false)
       }

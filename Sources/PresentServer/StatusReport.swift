@@ -49,9 +49,9 @@ extension Server {
     json.field("leasesWaiting", presenter.leasing.lessees.count { $0 !== presenter.leasing.current })
     if let lessee = presenter.leasing.current {
       json.object("lessee") { json in
-        json.field("name", lessee.session.hello?.name ?? "")
-        json.field("pid", lessee.session.peer.pid)
-        json.field("uid", lessee.session.peer.uid)
+        json.field("name", lessee.holder.name)
+        json.field("pid", lessee.holder.peer.pid)
+        json.field("uid", lessee.holder.peer.uid)
         json.field("lesseeID", lessee.lesseeID)
         json.field("sinceNanoseconds", lessee.sinceNanoseconds)
       }
@@ -93,11 +93,11 @@ extension Server {
     json.field("cappedHertz", settings.cappedHertz ?? 0)
     json.field("unseenHertz", settings.unseenHertz ?? 2)
     json.array("scanouts") { json in
-      for head in session.heads { json.object { json in report(head, &json) } }
+      for head in session.heads { json.object { json in report(head, of: session, &json) } }
     }
   }
 
-  private static func report(_ head: Head, _ json: inout JSONWriter) {
+  private static func report(_ head: Surface, of session: ClientSession, _ json: inout JSONWriter) {
     let frame = head.tile.flatMap { $0.presenter.onScreen.entry(of: $0.id)?.frame }
     let (path, reason) = head.currentPath
     json.field("index", head.index)
@@ -120,7 +120,7 @@ extension Server {
     json.field("grantedFrames", granted?.shown ?? 0)
     json.field("grantedBlitNanoseconds", granted?.blitNanoseconds ?? 0)
     json.field("missedPromises", granted?.missed ?? 0)
-    json.field("buffers", head.buffers.count + (head.feed?.bufferCount ?? 0))
+    json.field("buffers", head.buffers.count + (session.region(of: head)?.bufferCount ?? 0))
     json.field("generation", head.generation)
     switch head.parking {
     case nil: json.field("parked", "")

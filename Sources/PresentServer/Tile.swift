@@ -16,7 +16,7 @@ final class Tile {
   }
 
   let id: VMID
-  unowned let head: Head
+  unowned let head: Surface
   let presenter: Presenter
   /// Its place on the output.
   var rect: Rect
@@ -48,7 +48,7 @@ final class Tile {
   /// Why frames are composed now; nil while the output shows them as they are.
   var composeReason: String?
 
-  init(id: VMID, head: Head, presenter: Presenter, rect: Rect) {
+  init(id: VMID, head: Surface, presenter: Presenter, rect: Rect) {
     self.id = id
     self.head = head
     self.presenter = presenter

@@ -16,7 +16,7 @@ extension Server {
     return json.bytes
   }
 
-  private static func report(_ head: Head, of session: ClientSession, _ json: inout JSONWriter) {
+  private static func report(_ head: Surface, of session: ClientSession, _ json: inout JSONWriter) {
     json.field("vm", head.vmName)
     json.field("pid", session.peer.pid)
     json.field("index", head.index)

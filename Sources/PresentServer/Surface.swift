@@ -4,7 +4,7 @@ import Outputs
 import PresentProtocol
 import Scanout
 
-/// Where a presenter tells what became of its frames.
+/// A surface's frames, counted by their outcome, and the copies made for them.
 struct FrameCounters {
   var presented: UInt64 = 0
   var flipped: UInt64 = 0
@@ -14,25 +14,30 @@ struct FrameCounters {
   var cpuCopies: UInt64 = 0
   /// Bytes that a CPU has copied for frames.
   var copiedBytes: UInt64 = 0
-  /// From the guest's handing over to the commit, of frames that were committed.
+  /// From the guest's hand-over to the commit, of frames that were committed.
   var latch = LatencyHistogram()
   /// CLOCK_MONOTONIC of the last frame's commit.
   var lastLatchNanoseconds: UInt64 = 0
 }
 
-/// One scanout of a client: its buffers, and the output that it is on.
-final class Head {
+/// What one scanout of a client shows: its buffers, its frames, and the output that it is on.
+final class Surface {
+  /// The client's number for it.
   let index: Int
+  /// The client's name.
+  let vmName: String
+  let loop: EventLoop
+  /// The client that hears of frames and outputs; always outlives the surface's use of it.
+  unowned var owner: any SurfaceOwner
+  /// How the host wants its VM to be treated.
+  var settings: VMSettings
   /// The output that the client wants, or the host for it; empty for any.
   private(set) var wish: String
-  unowned let session: ClientSession
   private(set) var generation: UInt32 = 0
   private(set) var tile: Tile?
   /// The output that it is on, or parked on.
   var presenter: Presenter? { tile?.presenter }
-  /// The client's name.
-  var vmName: String { session.hello?.name ?? "" }
-  /// Why the scanout is on no real output; nil where it is on one.
+  /// Why the surface is on no real output; nil where it is on one.
   private(set) var parking: Parking?
   var buffers: [UInt32: ClientBuffer] = [:]
   var counters = FrameCounters()
@@ -43,8 +48,6 @@ final class Head {
   private var lastError = ""
   /// Frames whose acquire fences are not signalled yet, the oldest first.
   var fenced: [FencedFrame] = []
-  /// The region that its frames come from; nil while they come by messages.
-  private(set) var feed: RegionFeed?
   /// For the next PRESENT.
   var nextSync = FrameSync.none
   /// Names fenced frames.
@@ -57,10 +60,13 @@ final class Head {
     case unplugged(String)
   }
 
-  init(index: Int, wish: String, session: ClientSession) {
+  init(index: Int, vmName: String, wish: String, settings: VMSettings, owner: any SurfaceOwner, loop: EventLoop) {
     self.index = index
+    self.vmName = vmName
     self.wish = wish
-    self.session = session
+    self.settings = settings
+    self.owner = owner
+    self.loop = loop
     buffers.reserveCapacity(16)
   }
 
@@ -69,63 +75,46 @@ final class Head {
   /// Takes the host's wish for the client's.
   func wish(for output: String) { wish = output }
 
-  /// Moves the scanout: its buffers are gone, frames that wait are superseded.
+  /// Moves the surface: its buffers are gone, frames that wait are superseded.
   func move(to next: Presenter, parking: Parking?) {
     leave()
     self.parking = parking
     generation += 1
-    tile = next.attach(self, session.settings)
+    tile = next.attach(self)
     describe()
-    feed?.beginAgain()
   }
-
-  /// Takes frames from a region.
-  func takeFrames(from feed: RegionFeed) {
-    self.feed = feed
-    setPath(.direct, reason: "")
-    feed.start()
-  }
-
-  /// The client goes; another host may take its region over.
-  func endFeed() {
-    feed?.stop()
-    feed?.forgetBuffers()
-    feed = nil
-  }
-
-  /// Whether it waits for its output to be plugged in again.
-  var isUnplugged: Bool { if case .unplugged? = parking { true } else { false } }
 
   /// Lets go of the output.
   func leave() {
     forgetBuffers()
-    feed?.forgetBuffers()
     let old = tile
     tile = nil
     if let old { old.presenter.detach(old) }
-    feed?.outputLost()
+    owner.outputLost(of: self)
   }
 
-  /// Has the client make its buffers anew: what it may have of them has changed. What is on screen stays there.
+  /// Has the client make its buffers again, because the rules for them have changed. The screen keeps its picture.
   func renewBuffers() {
-    guard let tile, feed == nil else { return }
+    guard let tile else { return }
     forgetBuffers()
     tile.needsFullDamage = true
     generation += 1
     describe()
   }
 
-  /// What the client has, asks for and waits with is of a generation that is over.
   private func forgetBuffers() {
-    session.withdrawRequests(of: index)
+    owner.buffersLost(of: self)
     for buffer in buffers.values { buffer.head = nil }
     buffers.removeAll(keepingCapacity: true)
     supersedeFenced()
   }
 
-  /// Sends the output's description.
-  func describe() {
-    guard let tile else { return }
+  /// Sends the output's description to the client.
+  func describe() { if let description { owner.outputChanged(description, of: self) } }
+
+  /// The output as the client sees it; nil where the surface is on none.
+  var description: OutputDescription? {
+    guard let tile else { return nil }
     let presenter = tile.presenter
     let info = presenter.output.info
     let name: String
@@ -135,14 +124,11 @@ final class Head {
     } else {
       (name, isConnected) = (presenter.name, info.connected)
     }
-    session.send(
-      .output(
-        OutputDescription(
-          scanout: UInt32(index), generation: generation, connected: isConnected, parked: parking == .noneFree,
-          mode: presenter.mode(of: tile), widthMillimetres: info.widthMillimetres,
-          heightMillimetres: info.heightMillimetres, cursorSize: info.cursorSize, memoryKind: info.memoryKind,
-          name: name, edid: presenter.isTiled ? [] : info.edid)))
-    feed?.outputChanged()
+    return OutputDescription(
+      scanout: UInt32(index), generation: generation, connected: isConnected, parked: parking == .noneFree,
+      mode: presenter.mode(of: tile), widthMillimetres: info.widthMillimetres,
+      heightMillimetres: info.heightMillimetres, cursorSize: info.cursorSize, memoryKind: info.memoryKind,
+      name: name, edid: presenter.isTiled ? [] : info.edid)
   }
 
   // MARK: - Frames
@@ -175,7 +161,7 @@ final class Head {
     trace.update(frame) { $0.latchedNanoseconds = now }
     counters.lastLatchNanoseconds = now
     if readyNanoseconds != 0 { counters.latch.add(now > readyNanoseconds ? now - readyNanoseconds : 0) }
-    feed?.frameLatched()
+    owner.frameLatched(of: self)
   }
 
   func frameDone(_ frame: UInt64, _ outcome: PresentOutcome, timeNanoseconds: UInt64 = 0, sequence: UInt64 = 0) {
@@ -188,14 +174,7 @@ final class Head {
       $0.outcome = outcome
       $0.flippedNanoseconds = timeNanoseconds
     }
-    if let feed {
-      return feed.frameDone(frame, outcome, timeNanoseconds: timeNanoseconds, sequence: sequence)
-    }
-    session.send(
-      .frameDone(
-        FrameDone(
-          scanout: UInt32(index), frame: frame, outcome: outcome, timeNanoseconds: timeNanoseconds, sequence: sequence))
-    )
+    owner.frameDone(frame, outcome, timeNanoseconds: timeNanoseconds, sequence: sequence, of: self)
   }
 
   func release(_ buffer: ClientBuffer) {
@@ -203,18 +182,17 @@ final class Head {
       let now = monotonicNanoseconds()
       trace.update(buffer.lastFrame) { $0.releasedNanoseconds = now }
     }
-    if let feed, buffer.usage == .frame { return feed.released(buffer) }
-    session.send(
-      .released(
-        Released(
-          bufferID: buffer.id, scanout: UInt32(index), frame: buffer.usage == .cursor ? 0 : buffer.lastFrame)))
+    owner.released(buffer, of: self)
   }
 
-  /// The output refused a frame. The same words are told and logged once in a row.
+  /// The output refused a frame. The same reason is sent and logged once in a row.
   func outputFailed(_ why: String) {
     if why == lastError { return }
     lastError = why
-    session.log("scanout \(index): \(why)")
-    session.send(.error(ErrorMessage(code: .output, scanout: UInt32(index), text: why), request: 0))
+    log("scanout \(index): \(why)")
+    owner.failed(why, of: self)
   }
+
+  /// Logs a line under the client's name.
+  func log(_ text: String) { owner.log(text) }
 }

@@ -11,7 +11,7 @@ struct FencedFrame {
   let source: EventLoop.Source
 }
 
-extension Head {
+extension Surface {
   /// How many frames may wait for their fences; of more, the last but one gives way. The oldest stays, so that a client
   /// that draws far ahead is seen.
   private static let fencedLimit = 8
@@ -32,11 +32,11 @@ extension Head {
     if (try? waitUntilReady(fence.raw, .readable, timeoutMilliseconds: 0))?.isEmpty == false { return show(new) }
     var frame = new
     frame.buffer.beginUse()
-    if fenced.count >= Head.fencedLimit { supersede(removeFenced(at: fenced.count - 1), by: &frame) }
+    if fenced.count >= Surface.fencedLimit { supersede(removeFenced(at: fenced.count - 1), by: &frame) }
     lastFenceSerial += 1
     let serial = lastFenceSerial
     do throws(SystemError) {
-      let source = try session.server.loop.add(fence.raw) { [weak self] _ in self?.fenceSignalled(serial) }
+      let source = try loop.add(fence.raw) { [weak self] _ in self?.fenceSignalled(serial) }
       fenced.append(FencedFrame(serial: serial, frame: frame, fence: fence, source: source))
     } catch {
       outputFailed("a frame's acquire fence cannot be waited for: \(error)")
@@ -74,7 +74,7 @@ extension Head {
 
   private func removeFenced(at place: Int) -> Presenter.Frame {
     let entry = fenced.remove(at: place)
-    session.server.loop.remove(entry.source)
+    loop.remove(entry.source)
     return entry.frame
   }
 

@@ -1,0 +1,58 @@
+import HybridRegion
+import PresentProtocol
+
+/// Frames end and buffers are released in the region's ring; the rest goes to the connection that the region came
+/// through.
+extension RegionFeed: SurfaceOwner {
+  func log(_ text: String) { session.log(text) }
+
+  func drop(_ why: String) { session.drop(why) }
+
+  func outputChanged(_ description: OutputDescription, of surface: Surface) {
+    session.outputChanged(description, of: surface)
+    take(description)
+    if generation == description.generation { return }
+    generation = description.generation
+    beginAgain()
+  }
+
+  func buffersLost(of surface: Surface) {
+    session.buffersLost(of: surface)
+    forgetBuffers()
+  }
+
+  func outputLost(of surface: Surface) {
+    for slot in slots.indices { slots[slot].frame = 0 }
+    underWayCount = 0
+    waiting.removeAll(keepingCapacity: true)
+    mark()
+  }
+
+  /// There is room for the next frame.
+  func frameLatched(of surface: Surface) { if !waiting.isEmpty { mark() } }
+
+  func frameDone(
+    _ frame: UInt64, _ outcome: PresentOutcome, timeNanoseconds: UInt64, sequence: UInt64, of surface: Surface
+  ) {
+    guard let slot = slots.firstIndex(where: { $0.frame == frame && frame != 0 }) else { return }
+    if underWayCount > 0 { underWayCount -= 1 }
+    mark()
+    if outcome == .rejected { holdBack() }
+    let outcome: RegionOutcome =
+      switch outcome {
+      case .flipped: .flipped
+      case .superseded: .superseded
+      case .rejected: .rejected(.output)
+      }
+    tell(slot, outcome, timeNanoseconds: timeNanoseconds, sequence: sequence)
+  }
+
+  func released(_ buffer: ClientBuffer, of surface: Surface) {
+    if buffer.usage == .cursor { return session.released(buffer, of: surface) }
+    guard let slot = slots.firstIndex(where: { $0.buffer === buffer }) else { return }
+    if newest == slot { newest = nil }
+    giveBack(slot)
+  }
+
+  func failed(_ why: String, of surface: Surface) { session.failed(why, of: surface) }
+}
