@@ -146,7 +146,10 @@ let package = Package(
       swiftSettings: strict),
     .testTarget(
       name: "FrameSimulatorTests", dependencies: ["FrameScheduler", "FrameSimulator"], swiftSettings: strict),
-    .testTarget(name: "GraphicsMemoryTests", dependencies: ["GraphicsMemory", "TestSupport"], swiftSettings: strict),
+    .testTarget(
+      name: "GraphicsMemoryTests",
+      dependencies: ["GraphicsMemory", "LinuxIO", "Scanout", "TestSupport", "CAllocationCounter"],
+      swiftSettings: strict),
     .testTarget(name: "GuestMemoryTests", dependencies: ["GuestMemory", "TestSupport"], swiftSettings: strict),
     .testTarget(name: "VirtioTests", dependencies: ["Virtio", "TestSupport"], swiftSettings: strict),
     .testTarget(name: "VhostUserTests", dependencies: ["VhostUser", "TestSupport"], swiftSettings: strict),

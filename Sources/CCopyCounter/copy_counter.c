@@ -22,7 +22,7 @@ static size_t mapping_count;
 static void *(*real_memcpy)(void *, const void *, size_t);
 static void *(*real_memmove)(void *, const void *, size_t);
 
-/* The processes under test have one thread that maps and copies: nothing here is locked. */
+/* The processes under test have one thread that maps, and waits while others copy for it: the list is not locked. */
 
 static int is_shared(const void *address) {
   uintptr_t a = (uintptr_t)address;
@@ -48,11 +48,11 @@ static void forget(uintptr_t start, uintptr_t end) {
 static void count(const void *to, const void *from, size_t n) {
   if (!counts || n < minimum) return;
   if (is_shared(to) || is_shared(from)) {
-    counts->shared_calls += 1;
-    counts->shared_bytes += n;
+    __atomic_fetch_add(&counts->shared_calls, 1, __ATOMIC_RELAXED);
+    __atomic_fetch_add(&counts->shared_bytes, n, __ATOMIC_RELAXED);
   } else {
-    counts->other_calls += 1;
-    counts->other_bytes += n;
+    __atomic_fetch_add(&counts->other_calls, 1, __ATOMIC_RELAXED);
+    __atomic_fetch_add(&counts->other_bytes, n, __ATOMIC_RELAXED);
   }
 }
 

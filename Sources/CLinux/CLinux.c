@@ -4,10 +4,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/dma-buf.h>
+#include <linux/futex.h>
 #include <linux/memfd.h>
 #include <linux/netlink.h>
 #include <linux/udmabuf.h>
 #include <pthread.h>
+#include <sched.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -34,6 +37,54 @@ int clinux_set_thread_name(const char *name) {
   strncpy(shortName, name, sizeof shortName - 1);
   shortName[sizeof shortName - 1] = 0;
   return pthread_setname_np(pthread_self(), shortName);
+}
+
+int clinux_thread_start(uintptr_t *thread, const char *name, void *(*body)(void *), void *context) {
+  pthread_attr_t attributes;
+  pthread_t started;
+  sigset_t all, before;
+  int code = pthread_attr_init(&attributes);
+  if (code != 0) return code;
+  pthread_attr_setstacksize(&attributes, 256 << 10);
+  /* The thread inherits the mask. */
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
+  code = pthread_create(&started, &attributes, body, context);
+  pthread_sigmask(SIG_SETMASK, &before, NULL);
+  pthread_attr_destroy(&attributes);
+  if (code != 0) return code;
+  char shortName[16];
+  strncpy(shortName, name, sizeof shortName - 1);
+  shortName[sizeof shortName - 1] = 0;
+  pthread_setname_np(started, shortName);
+  *thread = (uintptr_t)started;
+  return 0;
+}
+
+int clinux_thread_join(uintptr_t thread) { return pthread_join((pthread_t)thread, NULL); }
+
+int clinux_available_processors(void) {
+  /* The kernel says EINVAL where the set is smaller than its own. */
+  for (int count = 1024; count <= 1 << 20; count *= 2) {
+    cpu_set_t *set = CPU_ALLOC(count);
+    if (!set) return 1;
+    size_t size = CPU_ALLOC_SIZE(count);
+    int result = sched_getaffinity(0, size, set);
+    int code = errno;
+    int available = result == 0 ? CPU_COUNT_S(size, set) : 0;
+    CPU_FREE(set);
+    if (result == 0) return available > 0 ? available : 1;
+    if (code != EINVAL) return 1;
+  }
+  return 1;
+}
+
+int clinux_futex_wait(const void *word, uint32_t expected) {
+  return (int)syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, expected, NULL, NULL, 0);
+}
+
+int clinux_futex_wake(const void *word, int count) {
+  return (int)syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, count, NULL, NULL, 0);
 }
 
 int clinux_pipe2(int ends[2], int flags) { return pipe2(ends, flags); }

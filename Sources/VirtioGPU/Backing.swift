@@ -17,16 +17,8 @@ import GuestMemory
     var byteCount: Int
   }
 
-  /// A run of bytes in one piece.
-  @unsafe private struct Run {
-    /// Bytes of the resource before it.
-    var start: Int
-    var byteCount: Int
-    var base: UnsafeRawPointer
-  }
-
   private let entries: ContiguousArray<Entry>
-  private var runs: ContiguousArray<Run> = unsafe []
+  private var runs: ContiguousArray<MemorySegment> = unsafe []
   /// Bytes of all entries together.
   let byteCount: Int
   /// Whether every byte is guest memory now.
@@ -82,7 +74,7 @@ import GuestMemory
     if let last = unsafe runs.indices.last, unsafe runs[last].base + runs[last].byteCount == base {
       unsafe runs[last].byteCount += count
     } else {
-      unsafe runs.append(Run(start: start, byteCount: count, base: base))
+      unsafe runs.append(MemorySegment(start: start, byteCount: count, base: base))
     }
   }
 
@@ -131,56 +123,14 @@ import GuestMemory
   /// What lies past the end of the backing is left out. The caller has checked that the rows fit the destination.
   func copyRows(
     _ rowCount: Int, rowBytes: Int, offset: Int, strideBytes: Int, to destination: UnsafeMutableRawPointer,
-    destinationStrideBytes: Int, ledger: inout CopyLedger
+    destinationStrideBytes: Int, ledger: inout CopyLedger, workers: CopyWorkers?
   ) {
     guard isResolved, rowCount > 0, rowBytes > 0, offset >= 0, offset < byteCount else { return }
-    var run = runIndex(offset)
-    if rowBytes == strideBytes && strideBytes == destinationStrideBytes {
-      unsafe copy(rowCount * rowBytes, offset, to: destination, &run, &ledger)
-      return
+    // SAFETY: the runs are mapped guest memory as long as the backing is resolved.
+    unsafe runs.withUnsafeBufferPointer { runs in
+      unsafe ledger.copyRows(
+        rowCount, rowBytes: rowBytes, from: runs, offset: offset, sourceStrideBytes: strideBytes, to: destination,
+        destinationStrideBytes: destinationStrideBytes, workers: workers)
     }
-    var offset = offset
-    var destination = unsafe destination
-    for _ in 0..<rowCount {
-      unsafe copy(rowBytes, offset, to: destination, &run, &ledger)
-      offset += strideBytes
-      unsafe destination += destinationStrideBytes
-    }
-  }
-
-  /// Copies bytes from `offset` on; `index` is a run at or before it, and moves along.
-  private func copy(
-    _ count: Int, _ offset: Int, to destination: UnsafeMutableRawPointer, _ index: inout Int,
-    _ ledger: inout CopyLedger
-  ) {
-    var offset = offset
-    var rest = min(count, byteCount - offset)
-    var destination = unsafe destination
-    while rest > 0, unsafe index < runs.count {
-      let run = unsafe runs[index]
-      let skip = unsafe offset - run.start
-      let length = unsafe min(rest, run.byteCount - skip)
-      guard length > 0 else {
-        index += 1
-        continue
-      }
-      // SAFETY: `skip` and the `length` bytes after it are inside the run, since rows only move forward from a run that
-      // began at or before `offset`; the destination has room by the caller's check.
-      unsafe ledger.copy(length, from: run.base + skip, to: destination)
-      unsafe destination += length
-      offset += length
-      rest -= length
-    }
-  }
-
-  /// The run that holds byte `offset`, which is below `byteCount`.
-  private func runIndex(_ offset: Int) -> Int {
-    var low = 0
-    var high = unsafe runs.count
-    while low < high {
-      let middle = (low + high) / 2
-      if unsafe runs[middle].start <= offset { low = middle + 1 } else { high = middle }
-    }
-    return max(low - 1, 0)
   }
 }

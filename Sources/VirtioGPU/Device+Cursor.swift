@@ -97,7 +97,8 @@ extension Device {
     guard resource.isReadable else { throw .unspecified }
     guard let copy = PrivatePicture(width: side, height: side) else { throw .outOfMemory }
     unsafe resource.copy(
-      source.bounds, of: source, to: copy.base, destinationStrideBytes: copy.strideBytes, ledger: &cursorLedger)
+      source.bounds, of: source, to: copy.base, destinationStrideBytes: copy.strideBytes, ledger: &cursorLedger,
+      workers: nil)
     return copy
   }
 

@@ -94,7 +94,7 @@ extension Device {
       unsafe binding.resource.copy(
         moved, of: binding.picture,
         to: mapped.pixels + rect.y * stride + rect.x * PixelFormat.bytesPerPixel,
-        destinationStrideBytes: stride, ledger: &ledger)
+        destinationStrideBytes: stride, ledger: &ledger, workers: workers)
     }
     mapped.endAccess()
     pool.drawn(buffer)

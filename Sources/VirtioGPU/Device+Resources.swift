@@ -26,7 +26,7 @@ extension Device {
     let resource = add(id, kind: .image, picture: picture, bytes: bytes)
     guard layout.width <= Device.cursorDimension, layout.height <= Device.cursorDimension else { return }
     do throws(GPUError) {
-      try resource.makePrivate(ledger: &ledger)
+      try resource.makePrivate(ledger: &ledger, workers: workers)
     } catch {
       remove(resource)
       throw error
@@ -75,7 +75,7 @@ extension Device {
     let resource = try find(id)
     guard resource.backing != nil else { throw .unspecified }
     // What an image shows stays: the pages are the guest's again, so it moves into our own memory.
-    if !resource.isBlob { try resource.makePrivate(ledger: &ledger) }
+    if !resource.isBlob { try resource.makePrivate(ledger: &ledger, workers: workers) }
     replaceImports(of: resource)
     resource.backing = nil
     let cost = resource.chargedBytes - Device.resourceCost - imageBytes(resource)

@@ -21,7 +21,7 @@ extension Device {
       unsafe backing.copyRows(
         rect.height, rowBytes: rowBytes, offset: offset, strideBytes: picture.strideBytes,
         to: own.base + rect.y * own.strideBytes + rect.x * PixelFormat.bytesPerPixel,
-        destinationStrideBytes: own.strideBytes, ledger: &ledger)
+        destinationStrideBytes: own.strideBytes, ledger: &ledger, workers: workers)
     }
     resource.hasTransferred = true
     if resource.scanouts == 0 && rect != picture.bounds { resource.changedUnseen = true }
@@ -41,7 +41,7 @@ extension Device {
       resource.picture?.offset = origin
       rebind(resource)
     } else {
-      try resource.makePrivate(ledger: &ledger)
+      try resource.makePrivate(ledger: &ledger, workers: workers)
     }
   }
 

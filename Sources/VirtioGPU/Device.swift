@@ -40,6 +40,8 @@ import Scanout
   /// Counts every byte copied for cursors.
   public internal(set) var cursorLedger = CopyLedger()
 
+  /// Threads that help to copy large pictures; they start with the first one.
+  let workers = CopyWorkers()
   let buffer = ResponseBuffer()
   var resources: [UInt32: Resource] = [:]
   var chargedBytes = 0

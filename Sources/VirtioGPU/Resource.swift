@@ -92,37 +92,34 @@ final class Resource {
   /// Copies `rect`, which lies in `picture`, to where `destination` says its upper left pixel goes.
   func copy(
     _ rect: Rect, of picture: Picture, to destination: UnsafeMutableRawPointer, destinationStrideBytes: Int,
-    ledger: inout CopyLedger
+    ledger: inout CopyLedger, workers: CopyWorkers?
   ) {
     let rowBytes = rect.width * PixelFormat.bytesPerPixel
     if let privatePicture {
       // SAFETY: a private picture is as large as the image, and `rect` was clipped to it.
-      var source =
-        unsafe privatePicture.base + rect.y * privatePicture.strideBytes
-        + rect.x * PixelFormat.bytesPerPixel
-      var destination = unsafe destination
-      for _ in 0..<rect.height {
-        unsafe ledger.copy(rowBytes, from: source, to: destination)
-        unsafe source += privatePicture.strideBytes
-        unsafe destination += destinationStrideBytes
-      }
+      unsafe ledger.copyRows(
+        rect.height, rowBytes: rowBytes,
+        from: privatePicture.base + rect.y * privatePicture.strideBytes + rect.x * PixelFormat.bytesPerPixel,
+        sourceStrideBytes: privatePicture.strideBytes, to: destination, destinationStrideBytes: destinationStrideBytes,
+        workers: workers)
       return
     }
     unsafe backing?.copyRows(
       rect.height, rowBytes: rowBytes, offset: picture.byteOffset(x: rect.x, y: rect.y),
       strideBytes: picture.strideBytes, to: destination, destinationStrideBytes: destinationStrideBytes,
-      ledger: &ledger)
+      ledger: &ledger, workers: workers)
   }
 
   /// Moves the pixels into memory of this process, from where they are shown from now on.
   ///
   /// - Throws: `.outOfMemory` where the host has none.
-  func makePrivate(ledger: inout CopyLedger) throws(GPUError) {
+  func makePrivate(ledger: inout CopyLedger, workers: CopyWorkers?) throws(GPUError) {
     guard privatePicture == nil, let picture else { return }
     guard let copy = PrivatePicture(width: picture.width, height: picture.height) else { throw .outOfMemory }
     if hasTransferred {
       unsafe self.copy(
-        picture.bounds, of: picture, to: copy.base, destinationStrideBytes: copy.strideBytes, ledger: &ledger)
+        picture.bounds, of: picture, to: copy.base, destinationStrideBytes: copy.strideBytes, ledger: &ledger,
+        workers: workers)
     }
     privatePicture = copy
   }

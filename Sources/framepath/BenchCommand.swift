@@ -24,7 +24,7 @@ struct BenchCommand: ParsableCommand {
         framepath bench schedule --workload equal --vms 16
         framepath bench decisions
         framepath bench memory
-        framepath bench memcpy --sizes 3840x2160
+        framepath bench memcpy --sizes 3840x2160 --threads 2 --threads 4 --threads 8
       """,
     subcommands: [
       BenchCopiesCommand.self, BenchThroughputCommand.self, BenchScaleCommand.self, BenchSoakCommand.self,

@@ -9,13 +9,33 @@ struct BenchMemcpyCommand: ParsableCommand {
     var height: Int
     var microsecondsPerPicture: Spread
     var gigabytesPerSecond: Spread
+    /// The product's copy on several threads; empty where none were asked for.
+    var shared: [Shared] = []
+  }
+
+  /// A copy on several threads against plain memcpy, in the same run, by the clock.
+  struct Shared: Codable {
+    var threads: Int
+    var microsecondsPerPicture: Spread
+    /// How many times as fast as plain memcpy on one thread.
+    var speedup: Spread
   }
 
   static let configuration = CommandConfiguration(
     commandName: "memcpy", abstract: "Plain memcpy of pictures in shared memory: what a copy costs at best.")
 
   @Option(help: ArgumentHelp("Sizes of the picture.", valueName: "WxH,…")) var sizes = BenchSizes.usual
+  @Option(
+    parsing: .singleValue,
+    help: ArgumentHelp(
+      "Also measure the product's copy on that many threads, against memcpy in the same run. May be repeated.",
+      valueName: "count"))
+  var threads: [Int] = []
   @OptionGroup var options: BenchOptions
+
+  func validate() throws {
+    guard threads.allSatisfy({ (1...64).contains($0) }) else { throw ValidationError("--threads takes 1 to 64.") }
+  }
 
   func run() throws {
     var results: [Result] = []
@@ -30,7 +50,8 @@ struct BenchMemcpyCommand: ParsableCommand {
       results.append(
         Result(
           width: size.width, height: size.height, microsecondsPerPicture: Spread(times.map { $0 / 1000 }),
-          gigabytesPerSecond: Spread(times.map { $0 > 0 ? Double(byteCount) / $0 : 0 })))
+          gigabytesPerSecond: Spread(times.map { $0 > 0 ? Double(byteCount) / $0 : 0 }),
+          shared: try shared(width: size.width, height: size.height)))
     }
     var table = TextTable(["SIZE", ">µs PER PICTURE", ">GB/s"])
     for result in results {
@@ -39,7 +60,39 @@ struct BenchMemcpyCommand: ParsableCommand {
         result.gigabytesPerSecond.text(decimals: 2),
       ])
     }
-    try options.show(results, [Machine.now().line] + table.lines, BenchMemcpyCommand.page(results, options.commandLine))
+    var lines = [Machine.now().line] + table.lines
+    if !threads.isEmpty { lines += [""] + BenchMemcpyCommand.sharedTable(results).lines }
+    try options.show(results, lines, BenchMemcpyCommand.page(results, options.commandLine))
+  }
+
+  private func shared(width: Int, height: Int) throws -> [Shared] {
+    if threads.isEmpty { return [] }
+    var runs: [SharedCopyProbe] = []
+    for _ in 0..<options.runs {
+      var probe = try SharedCopyProbe(width: width, height: height, threadCounts: threads)
+      probe.run(milliseconds: 300)
+      runs.append(probe)
+    }
+    return threads.indices.map { place in
+      Shared(
+        threads: threads[place],
+        microsecondsPerPicture: Spread(runs.map { $0.sharedNanoseconds(place) / 1000 }),
+        speedup: Spread(runs.map { $0.memcpyNanoseconds / $0.sharedNanoseconds(place) }))
+    }
+  }
+
+  private static func sharedTable(_ results: [Result]) -> TextTable {
+    var table = TextTable(["SIZE", ">THREADS", ">µs PER PICTURE", ">× MEMCPY"])
+    for result in results {
+      for shared in result.shared {
+        table.add([
+          "\(result.width)x\(result.height)", "\(shared.threads)", shared.microsecondsPerPicture.text(decimals: 0),
+          shared.speedup.text(decimals: 2),
+        ])
+      }
+    }
+    table.add(note: "by the clock; memcpy: on one thread, in the same run")
+    return table
   }
 
   private static func page(_ results: [Result], _ command: String) -> ReportPage {

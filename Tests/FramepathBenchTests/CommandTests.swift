@@ -15,7 +15,8 @@ struct CommandTests {
       "copies --frames 10", "throughput --sizes 320x200 --seconds 0.05 --runs 2",
       "throughput --device ivshmem --sizes 320x200 --seconds 0.05 --runs 2 --no-harness",
       "scale --vms 1,2 --size 128x96 --seconds 0.1 --runs 1", "memory --size 320x200 --idle 0.2 --runs 2",
-      "memcpy --sizes 320x200 --runs 2", "soak --vms 4 --visitors 1 --size 128x96 --seconds 3 --sample 0.5",
+      "memcpy --sizes 640x480 --threads 1 --threads 3 --runs 2",
+      "soak --vms 4 --visitors 1 --size 128x96 --seconds 3 --sample 0.5",
       "tiles --vms 2 --output headless:320x200@60 --seconds 0.3 --runs 2",
       "schedule --workload equal --vms 4 --seconds 1",
     ])

@@ -21,6 +21,14 @@ int clinux_get_seals(int fd);
 int clinux_accept4(int fd, int flags);
 int clinux_fallocate(int fd, int64_t offset, int64_t length);
 int clinux_set_thread_name(const char *name);
+/* Starts a joinable thread with a small stack and all signals blocked; 0, or an errno. */
+int clinux_thread_start(uintptr_t *thread, const char *name, void *(*body)(void *), void *context);
+int clinux_thread_join(uintptr_t thread);
+/* The processors that the calling thread may run on: sched_getaffinity. At least 1. */
+int clinux_available_processors(void);
+/* FUTEX_WAIT_PRIVATE and FUTEX_WAKE_PRIVATE. */
+int clinux_futex_wait(const void *word, uint32_t expected);
+int clinux_futex_wake(const void *word, int count);
 int clinux_pipe2(int ends[2], int flags);
 int clinux_pidfd_open(int pid);
 /* The calling process's environment, which nothing here changes. */

@@ -1,0 +1,35 @@
+import CLinux
+
+/// A thread beside the event loop's, for work that touches nothing but the memory handed to it.
+///
+/// All signals are blocked in it, so that they reach the thread that waits for them. The owner has its function return
+/// before it lets go of the thread.
+@safe public final class WorkerThread {
+  private let thread: UInt
+
+  /// Starts a thread that calls `body` with `context`.
+  ///
+  /// The corresponding C function is `pthread_create`.
+  /// - Parameters:
+  ///   - name: at most 15 bytes, for `ps` and `top`.
+  ///   - context: must stay valid until the thread is joined.
+  public init(
+    name: String, context: UnsafeMutableRawPointer,
+    _ body: @convention(c) (UnsafeMutableRawPointer?) -> UnsafeMutableRawPointer?
+  ) throws(SystemError) {
+    var started: UInt = 0
+    let code = unsafe clinux_thread_start(&started, name, body, context)
+    guard code == 0 else { throw SystemError(call: "pthread_create", code: code, subject: name) }
+    thread = started
+  }
+
+  /// Waits for the end of the thread.
+  ///
+  /// The corresponding C function is `pthread_join`.
+  deinit { _ = clinux_thread_join(thread) }
+
+  /// Processors that the calling thread may run on, at least 1.
+  ///
+  /// The corresponding C function is `sched_getaffinity`.
+  public static var availableProcessorCount: Int { Int(clinux_available_processors()) }
+}
