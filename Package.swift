@@ -97,7 +97,7 @@ let package = Package(
         "PresentProtocol", "PresentClient", "HybridRegion", "FramepathGuest",
       ],
       swiftSettings: memory),
-    .target(name: "HostProbe", dependencies: ["LinuxIO"], swiftSettings: strict),
+    .target(name: "HostProbe", dependencies: ["LinuxIO", "Scanout"], swiftSettings: strict),
     .target(name: "PNGFile", dependencies: ["CPNG", "Scanout", "GraphicsMemory"], swiftSettings: memory),
 
     .target(
@@ -120,12 +120,14 @@ let package = Package(
       exclude: ["Discovery"], swiftSettings: strict),
     .executableTarget(
       name: "framepath-ivshmem",
-      dependencies: ["LinuxIO", "HybridRegion", "Ivshmem", "PresentProtocol", argumentParser], swiftSettings: strict),
+      dependencies: ["LinuxIO", "Scanout", "HybridRegion", "Ivshmem", "PresentProtocol", argumentParser],
+      swiftSettings: strict),
     .executableTarget(name: "framepath-guest", dependencies: ["GuestPrograms", argumentParser], swiftSettings: strict),
     .executableTarget(
       name: "framepath",
       dependencies: [
-        "LinuxIO", "GraphicsMemory", "PNGFile", "FrameScheduler", "FrameSimulator", "HostProbe", "GuestPrograms",
+        "LinuxIO", "Scanout", "GraphicsMemory", "PNGFile", "FrameScheduler", "FrameSimulator", "HostProbe",
+        "GuestPrograms",
         "FramepathBench", "KMS", "PresentClient",
         "PresentProtocol", argumentParser,
       ],

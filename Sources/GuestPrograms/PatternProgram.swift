@@ -55,9 +55,8 @@ struct PictureSize: ExpressibleByArgument {
   let height: Int
 
   init?(argument: String) {
-    let parts = argument.split(separator: "x").compactMap { Int($0) }
-    guard parts.count == 2, parts.allSatisfy({ (1...16384).contains($0) }) else { return nil }
-    (width, height) = (parts[0], parts[1])
+    guard let size = PixelSize(argument) else { return nil }
+    (width, height) = (size.width, size.height)
   }
 }
 

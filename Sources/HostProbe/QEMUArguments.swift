@@ -1,3 +1,5 @@
+import Scanout
+
 /// The words that give a VM its Framepath screen on QEMU's command line.
 public struct QEMUArguments: Sendable {
   /// Which device the caller wants.
@@ -92,13 +94,11 @@ public struct QEMUArguments: Sendable {
 
   /// The memory's size with its unit, which `-m` and `-object` then understand alike.
   public static func checkedMemory(_ text: String) throws(HostProbeError) -> String {
-    let digits = text.prefix { $0.isASCII && $0.isNumber }
-    let unit = text.dropFirst(digits.count).uppercased()
-    guard let count = Int(digits), count > 0, ["", "K", "M", "G", "T"].contains(unit) else {
-      throw HostProbeError("\(text) is no size of memory. Use a whole number and K, M, G or T, such as 512M or 4G.")
-    }
     // A bare number is MiB to -m and bytes to -object.
-    return "\(count)\(unit.isEmpty ? "M" : unit)"
+    guard let count = ByteCount(text, unit: .mebibyte), count.bytes > 0 else {
+      throw HostProbeError("\(text) is not a size of memory. Use a whole number and K, M, G or T, such as 512M or 4G.")
+    }
+    return count.description
   }
 
   /// A socket path as a word of QEMU's option syntax and of a shell's unquoted `$(…)`.

@@ -20,26 +20,17 @@ public struct DisplayMode: Equatable, Hashable, Sendable, CustomStringConvertibl
   }
 
   /// For example `1920x1080@60` or `1366x768@59.790`.
-  public var description: String {
-    let whole = refreshMillihertz / 1000
-    let rest = refreshMillihertz % 1000
-    if rest == 0 { return "\(width)x\(height)@\(whole)" }
-    let digits = String(rest)
-    return "\(width)x\(height)@\(whole).\(String(repeating: "0", count: 3 - digits.count))\(digits)"
-  }
+  public var description: String { "\(width)x\(height)@\(RefreshRate(millihertz: refreshMillihertz))" }
 
-  /// Reads `WxH`, `WxH@Hz` or `WxH@Hz.mmm`; the rate is 60 Hz where none is given.
+  /// Reads `WxH`, `WxH@Hz` or `WxH@Hz.mmm`, 1 to 1000 Hz; the rate is 60 Hz where none is given.
   public init?(_ text: String) {
     let parts = text.split(separator: "@", maxSplits: 1, omittingEmptySubsequences: false)
-    let size = parts[0].split(separator: "x", omittingEmptySubsequences: false)
-    guard size.count == 2, let width = Int(size[0]), let height = Int(size[1]),
-      (1...16384).contains(width), (1...16384).contains(height)
-    else { return nil }
+    guard let size = PixelSize(parts[0]) else { return nil }
     var millihertz = 60_000
     if parts.count == 2 {
-      guard let rate = Double(parts[1]), rate >= 1, rate <= 1000 else { return nil }
-      millihertz = Int((rate * 1000).rounded())
+      guard let rate = RefreshRate(parts[1]), (1000...1_000_000).contains(rate.millihertz) else { return nil }
+      millihertz = rate.millihertz
     }
-    self.init(width: width, height: height, refreshMillihertz: millihertz)
+    self.init(width: size.width, height: size.height, refreshMillihertz: millihertz)
   }
 }

@@ -3,6 +3,7 @@ import HybridRegion
 import Ivshmem
 import LinuxIO
 import PresentProtocol
+import Scanout
 
 /// The backend that gives virtual machines the hybrid graphics memory as an ivshmem device.
 ///
@@ -130,17 +131,8 @@ struct ByteCount: ExpressibleByArgument {
   let value: Int
 
   init?(argument: String) {
-    var digits = argument
-    var shift = 0
-    switch argument.last {
-    case "K", "k": shift = 10
-    case "M", "m": shift = 20
-    case "G", "g": shift = 30
-    default: break
-    }
-    if shift > 0 { digits.removeLast() }
-    guard let number = Int(digits), number > 0, number <= 1 << 40 else { return nil }
-    value = number << shift
+    guard let count = Scanout.ByteCount(argument), (1...1 << 40).contains(count.bytes) else { return nil }
+    value = count.bytes
   }
 }
 
@@ -155,9 +147,8 @@ struct Resolution: ExpressibleByArgument, CustomStringConvertible {
   }
 
   init?(argument: String) {
-    let parts = argument.split(separator: "x").compactMap { Int($0) }
-    guard parts.count == 2, parts.allSatisfy({ (1...16384).contains($0) }) else { return nil }
-    self.init(width: parts[0], height: parts[1])
+    guard let size = PixelSize(argument) else { return nil }
+    self.init(width: size.width, height: size.height)
   }
 
   /// Bytes of a picture whose rows begin at multiples of 256 bytes.

@@ -2,6 +2,7 @@ import ArgumentParser
 import FoundationEssentials
 import FramepathBench
 import LinuxIO
+import Scanout
 
 /// `framepath bench`: one subcommand per file.
 struct BenchCommand: ParsableCommand {
@@ -100,11 +101,8 @@ struct BenchSizes: ExpressibleByArgument {
   init?(argument: String) {
     sizes = []
     for text in argument.split(separator: ",", omittingEmptySubsequences: false) {
-      let parts = text.split(separator: "x", omittingEmptySubsequences: false).map { Int($0) }
-      guard parts.count == 2, let width = parts[0], let height = parts[1], (32...8192).contains(width),
-        (32...8192).contains(height)
-      else { return nil }
-      sizes.append((width, height))
+      guard let size = PixelSize(text, in: 32...8192) else { return nil }
+      sizes.append((size.width, size.height))
     }
   }
 

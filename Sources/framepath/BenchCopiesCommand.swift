@@ -1,5 +1,6 @@
 import ArgumentParser
 import FramepathBench
+import Scanout
 
 /// `framepath bench copies`.
 struct BenchCopiesCommand: ParsableCommand {
@@ -88,11 +89,7 @@ struct CopySizes: ExpressibleByArgument {
   var defaultValueDescription: String { sizes.map { "\($0.width * $0.height * 4)B" }.joined(separator: ",") }
 
   private static func pixels(_ text: Substring) -> (width: Int, height: Int)? {
-    let parts = text.split(separator: "x", omittingEmptySubsequences: false).map { Int($0) }
-    guard parts.count == 2, let width = parts[0], let height = parts[1], (1...8192).contains(width),
-      (1...8192).contains(height)
-    else { return nil }
-    return (width, height)
+    PixelSize(text, in: 1...8192).map { ($0.width, $0.height) }
   }
 
   /// A picture of exactly so many bytes, as flat as it can be.

@@ -131,7 +131,7 @@ struct QEMUArgumentsTests {
     }
   }
 
-  @Test(arguments: [("2048", "2048M"), ("4g", "4G"), ("512M", "512M"), ("1T", "1T")])
+  @Test(arguments: [("2048", "2G"), ("1500", "1500M"), ("4g", "4G"), ("512M", "512M"), ("1T", "1T")])
   func `-m and -object get the same size`(given: String, size: String) throws {
     let words = try QEMUArguments(socketPath: "/s", memory: given).words(for: qemu11, kvm: nil)
     #expect(words[1] == size)
