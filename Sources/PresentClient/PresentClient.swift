@@ -185,7 +185,7 @@ public final class PresentClient {
       enqueue(.destroyBuffer(late.bufferID))
       return nil
     case .regionNews(let scanout): return .regionNews(scanout: Int(scanout))
-    case .error, .statusReply, .snapshotReply, .controlReply, .leased, .leaseEnded: return nil
+    case .error, .statusReply, .snapshotReply, .controlReply, .leased, .leaseEnded, .changed: return nil
     }
   }
 

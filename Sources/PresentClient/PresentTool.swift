@@ -12,7 +12,7 @@ public struct PresentSnapshot {
 
 /// Blocking one-shot requests for tools. Each makes its own connection and waits 5 s at most.
 public enum PresentTool {
-  private static let answerNanoseconds: UInt64 = 5_000_000_000
+  static let answerNanoseconds: UInt64 = 5_000_000_000
 
   /// The daemon's status: JSON, as Docs/Protocol.md describes it.
   ///
@@ -127,7 +127,7 @@ public enum PresentTool {
     }
   }
 
-  private static func read(_ fd: borrowing OwnedFD, byteCount: UInt64) throws(PresentClientError) -> [UInt8] {
+  static func read(_ fd: borrowing OwnedFD, byteCount: UInt64) throws(PresentClientError) -> [UInt8] {
     do throws(SystemError) {
       try requireSize(fd, byteCount)
       let mapping = try Mapping(fd: fd.raw, byteCount: Int(byteCount), writable: false)

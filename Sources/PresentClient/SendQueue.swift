@@ -34,7 +34,7 @@ struct SendQueue {
       }
       return append(message)
     case .hello, .createBuffer, .importBuffer, .destroyBuffer, .disable, .path, .status, .snapshot, .control,
-      .trace, .region, .syncPoints, .lease:
+      .trace, .region, .syncPoints, .lease, .subscribe:
       return append(message, fds)
     }
   }

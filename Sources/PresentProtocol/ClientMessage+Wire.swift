@@ -37,6 +37,11 @@ extension ClientMessage {
     case .region(let region): unsafe store(framepath_region_message(region), into: buffer)
     case .lease(let output, let request): unsafe store(framepath_lease(output, request), into: buffer)
     case .syncPoints(let points, let request): unsafe store(framepath_sync_points(points, request), into: buffer)
+    case .subscribe(let kinds, let request):
+      unsafe store(
+        framepath_subscribe(
+          header: header(FRAMEPATH_SUBSCRIBE, framepath_subscribe.self, request: request), kinds: kinds.rawValue,
+          reserved: 0), into: buffer)
     }
   }
 
@@ -79,6 +84,10 @@ extension ClientMessage {
       return .lease(output: try loadText(wire.output, "LEASE's output"), request: head.request)
     case FRAMEPATH_SYNC_POINTS:
       return .syncPoints(try SyncPoints(unsafe load(bytes, as: framepath_sync_points.self)), request: head.request)
+    case FRAMEPATH_SUBSCRIBE:
+      let kinds = ChangeKinds(rawValue: try unsafe load(bytes, as: framepath_subscribe.self).kinds)
+      guard kinds.isSubset(of: .all) else { throw .malformed("SUBSCRIBE has unknown kinds \(kinds.rawValue)") }
+      return .subscribe(kinds, request: head.request)
     default: throw .malformed("message of unknown type \(head.type)")
     }
   }

@@ -237,6 +237,27 @@ public struct SyncPoints: Equatable, Sendable {
   }
 }
 
+/// In which ways the daemon's state can change, as SUBSCRIBE and CHANGED name them.
+public struct ChangeKinds: OptionSet, Hashable, Sendable {
+  /// Bits of `enum framepath_change_kind`.
+  public let rawValue: UInt32
+
+  /// A set of kinds from its bits.
+  public init(rawValue: UInt32) { self.rawValue = rawValue }
+
+  /// An output was added, plugged, unplugged or leased, or has another mode or power state.
+  public static let outputs = ChangeKinds(rawValue: 1)
+  /// A client connected or left, or a scanout has another output or path.
+  public static let vms = ChangeKinds(rawValue: 2)
+  /// Another VM is shown alone on an output.
+  public static let focus = ChangeKinds(rawValue: 4)
+  /// Settings were changed.
+  public static let settings = ChangeKinds(rawValue: 8)
+
+  /// Every kind.
+  public static let all: ChangeKinds = [.outputs, .vms, .focus, .settings]
+}
+
 /// Whose picture SNAPSHOT asks for.
 public enum SnapshotSubject: Equatable, Sendable {
   /// A VM's scanout, with its cursor.
@@ -277,4 +298,6 @@ public enum ClientMessage: Sendable {
   case lease(output: String, request: UInt64)
   /// SYNC_POINTS (15); `request` is repeated by a refusal.
   case syncPoints(SyncPoints, request: UInt64)
+  /// SUBSCRIBE (16) to changes of these kinds, instead of those before; `request` is repeated by each CHANGED.
+  case subscribe(ChangeKinds, request: UInt64)
 }

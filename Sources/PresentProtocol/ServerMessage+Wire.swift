@@ -48,6 +48,11 @@ extension ServerMessage {
           header: header(FRAMEPATH_LEASED, framepath_leased.self, request: request), lessee_id: leased.lesseeID,
           connector_id: leased.connectorID, crtc_id: leased.crtcID, plane_id: leased.planeID), into: buffer)
     case .leaseEnded(let why, let request): unsafe store(framepath_lease_ended(why, request), into: buffer)
+    case .changed(let kinds, let request):
+      unsafe store(
+        framepath_changed(
+          header: header(FRAMEPATH_CHANGED, framepath_changed.self, request: request), kinds: kinds.rawValue,
+          reserved: 0), into: buffer)
     }
   }
 
@@ -104,6 +109,9 @@ extension ServerMessage {
     case FRAMEPATH_LEASE_ENDED:
       let wire = try unsafe load(bytes, as: framepath_lease_ended.self)
       return .leaseEnded(why: try loadText(wire.text, "LEASE_ENDED's text"), request: head.request)
+    case FRAMEPATH_CHANGED:
+      let wire = try unsafe load(bytes, as: framepath_changed.self)
+      return .changed(ChangeKinds(rawValue: wire.kinds), request: head.request)
     default: throw .malformed("message of unknown type \(head.type)")
     }
   }

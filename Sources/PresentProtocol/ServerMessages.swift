@@ -254,4 +254,6 @@ public enum ServerMessage: Equatable, Sendable {
   case leased(Leased, request: UInt64)
   /// LEASE_ENDED (140): the lease that was asked for by that request is over; up to 255 bytes of text say why.
   case leaseEnded(why: String, request: UInt64)
+  /// CHANGED (141): the state has changed in these ways; `request` is that of SUBSCRIBE.
+  case changed(ChangeKinds, request: UInt64)
 }

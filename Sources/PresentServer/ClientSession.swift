@@ -104,14 +104,19 @@ final class ClientSession {
     case .present(let frame): present(frame, &fds)
     case .disable(let index): head(index)?.blank()
     case .cursor(let cursor): setCursor(cursor)
-    case .path(let index, let path, let reason): head(index)?.setPath(path, reason: reason)
-    case .status(let request): answer(server.statusJSON(), request)
+    case .path(let index, let path, let reason):
+      head(index)?.setPath(path, reason: reason)
+      server.changes.note(.vms)
+    case .status(let request):
+      server.changes.looked(self)
+      answer(server.statusJSON(), request)
     case .snapshot(let subject, let request): answerSnapshot(subject, request)
     case .control(let text, let request): answerControl(text, request)
     case .trace(let request): answer(server.traceJSON(), request)
     case .region(let region): attachRegion(region, &fds)
     case .lease(let output, let request): requestLease(of: output, request)
     case .syncPoints(let points, let request): setSyncPoints(points, request, &fds)
+    case .subscribe(let kinds, let request): server.changes.subscribe(self, kinds, request, server.presenters)
     }
   }
 

@@ -35,6 +35,7 @@ extension Server {
     if let focus = plan.focus, let tile = focusable(focus.vm) { tile.presenter.focus(tile) }
     if let revoke = plan.revoke { presenters.first { $0.name == revoke.output }?.revoke() }
     if let revoke = plan.revokeLease { presenters.first { $0.name == revoke.output }?.revokeLease() }
+    changes.note(.settings)
   }
 
   /// Has an output that has just come be as all outputs were told to be.

@@ -34,6 +34,8 @@ public final class Server {
   private(set) var sessions: [ClientSession] = []
   /// What there is for buffers of all clients.
   let memory: MemoryBroker
+  /// Who is told of changes.
+  let changes = ChangeFeed()
   private let makeParkedOutput: (String) throws -> any Output
   private let write: (String) -> Void
   private let socket: ServerSocket
@@ -99,6 +101,7 @@ public final class Server {
         settleMemory()
         endRound()
       } while memory.hasDecisions
+      changes.endRound(presenters)
       sendBatches()
     }
     for presenter in presenters { watch(presenter) }
@@ -252,6 +255,8 @@ public final class Server {
 
   func forget(_ session: ClientSession) {
     sessions.removeAll { $0 === session }
+    changes.forget(session)
+    if session.hello?.kind != .tool { changes.note(.vms) }
     if isListeningPaused, !isClosed, let listening {
       isListeningPaused = false
       do { try loop.modify(listening, .readable) } catch { log("\(error)") }
@@ -339,6 +344,7 @@ public final class Server {
   func assign(_ head: Surface, _ presenter: Presenter) {
     let former = head.parking == nil ? nil : head.presenter
     head.move(to: presenter, parking: nil)
+    changes.note(.vms)
     former?.close()
     head.log("scanout \(head.index) is on \(presenter.name)")
   }
@@ -350,6 +356,7 @@ public final class Server {
       let presenter = try Presenter(makeParkedOutput(name), name: name, loop: loop)
       watch(presenter)
       head.move(to: presenter, parking: parking)
+      changes.note(.vms)
       switch parking {
       case .noneFree: head.log("scanout \(head.index) waits for a free output")
       case .unplugged(let name): head.log("scanout \(head.index) waits for \(name) to be plugged in")

@@ -140,6 +140,15 @@ struct ClientMessageTests {
     }
   }
 
+  @Test func `SUBSCRIBE (16)`() throws {
+    // header (4), kinds, reserved
+    try expectBothWays(.subscribe([.outputs, .settings], request: 9), words([16, 24, 9, 0, 9, 0]))
+    try expectBothWays(.subscribe([], request: 1 << 32), words([16, 24, 0, 1, 0, 0]))
+    #expect(throws: PresentProtocolError.malformed("SUBSCRIBE has unknown kinds 16")) {
+      try decodeClient(words([16, 24, 9, 0, 16, 0]))
+    }
+  }
+
   @Test func `REGION (13)`() throws {
     let region = AttachRegion(
       scanout: 2, regionByteCount: 0x1_0000_0000, slotCount: 3, sharesClock: true, hasGuestDoorbell: false)
@@ -211,6 +220,10 @@ struct LeaseMessageTests {
 @Suite("Daemon messages, literally")
 struct ServerMessageTests {
   @Test func `REGION_NEWS (138)`() throws { try expectBothWays(.regionNews(scanout: 3), words([138, 24, 0, 0, 3, 0])) }
+
+  @Test func `CHANGED (141)`() throws {
+    try expectBothWays(.changed([.vms, .focus], request: 0x1_0000_0002), words([141, 24, 2, 1, 6, 0]))
+  }
 
   @Test func `WELCOME (129)`() throws {
     try expectBothWays(

@@ -42,6 +42,7 @@ enum framepath_type {
   FRAMEPATH_REGION = 13,
   FRAMEPATH_LEASE = 14,
   FRAMEPATH_SYNC_POINTS = 15,
+  FRAMEPATH_SUBSCRIBE = 16,
   /* daemon to client */
   FRAMEPATH_WELCOME = 129,
   FRAMEPATH_OUTPUT = 130,
@@ -55,6 +56,7 @@ enum framepath_type {
   FRAMEPATH_REGION_NEWS = 138,
   FRAMEPATH_LEASED = 139,
   FRAMEPATH_LEASE_ENDED = 140,
+  FRAMEPATH_CHANGED = 141,
 };
 
 enum framepath_client_kind {
@@ -309,6 +311,21 @@ struct framepath_sync_points {
   uint64_t release_point;
 };
 
+enum framepath_change_kind {
+  FRAMEPATH_CHANGE_OUTPUTS = 1,  /* an output was added, plugged, unplugged, leased, or has another mode or power state */
+  FRAMEPATH_CHANGE_VMS = 2,      /* a client connected or left; a scanout has another output or path */
+  FRAMEPATH_CHANGE_FOCUS = 4,    /* another VM is shown alone on an output */
+  FRAMEPATH_CHANGE_SETTINGS = 8, /* settings were changed */
+};
+
+/* Asks for CHANGED whenever the state that STATUS reports has changed in one of these ways. A further SUBSCRIBE takes its
+ * place; with no kinds it ends. Not answered. */
+struct framepath_subscribe {
+  struct framepath_header header;
+  uint32_t kinds; /* bits of enum framepath_change_kind */
+  uint32_t reserved;
+};
+
 struct framepath_welcome {
   struct framepath_header header;
   uint32_t version;
@@ -394,6 +411,14 @@ struct framepath_control_reply {
   struct framepath_header header;
 };
 
+/* The state has changed since the client's last STATUS or SUBSCRIBE. Each kind is sent once, and again only after the
+ * client's next STATUS or SUBSCRIBE. `request` is that of SUBSCRIBE. */
+struct framepath_changed {
+  struct framepath_header header;
+  uint32_t kinds; /* bits of enum framepath_change_kind */
+  uint32_t reserved;
+};
+
 #define FRAMEPATH_ASSERT_SIZE(type, bytes) static_assert(sizeof(struct type) == (bytes), #type)
 FRAMEPATH_ASSERT_SIZE(framepath_rect, 16);
 FRAMEPATH_ASSERT_SIZE(framepath_header, 16);
@@ -417,6 +442,8 @@ FRAMEPATH_ASSERT_SIZE(framepath_lease, 48);
 FRAMEPATH_ASSERT_SIZE(framepath_leased, 32);
 FRAMEPATH_ASSERT_SIZE(framepath_lease_ended, 272);
 FRAMEPATH_ASSERT_SIZE(framepath_sync_points, 40);
+FRAMEPATH_ASSERT_SIZE(framepath_subscribe, 24);
+FRAMEPATH_ASSERT_SIZE(framepath_changed, 24);
 FRAMEPATH_ASSERT_SIZE(framepath_welcome, 32);
 FRAMEPATH_ASSERT_SIZE(framepath_output, 1152);
 FRAMEPATH_ASSERT_SIZE(framepath_buffer, 48);

@@ -1,0 +1,69 @@
+import LinuxIO
+public import PresentProtocol
+
+/// A tool's lasting connection on which the daemon tells of changes, so that the tool need not poll.
+///
+/// `next` says that something has changed, `status` fetches the state. A kind of change is told once and then again only
+/// after `status`.
+public final class PresentWatch {
+  private let connection: PresentConnection
+  private var pending: ChangeKinds = []
+  private var lastRequest: UInt64 = 1
+
+  /// Subscribes to changes of these kinds.
+  ///
+  /// - Throws: `.notConnected` where no daemon listens at `path`.
+  public init(_ kinds: ChangeKinds = .all, path: String = PresentSocket.defaultPath()) throws(PresentClientError) {
+    connection = try PresentTool.connect(path, name: "tool", asking: .subscribe(kinds, request: 1))
+  }
+
+  /// The connection's descriptor, for an event loop or `poll`: readable once something has changed.
+  public var descriptor: Int32 { connection.descriptor }
+
+  /// Waits for a change.
+  ///
+  /// - Parameter milliseconds: how long; 0 only looks.
+  /// - Returns: the kinds of change since the last call; nil where there was none in time.
+  /// - Throws: where the daemon is gone, or refuses.
+  public func next(withinMilliseconds milliseconds: UInt64) throws(PresentClientError) -> ChangeKinds? {
+    let deadline = monotonicNanoseconds() + milliseconds * 1_000_000
+    while pending.isEmpty {
+      let now = monotonicNanoseconds()
+      var fds = ReceivedFDs()
+      guard let message = try PresentTool.answer(connection, &fds, within: deadline > now ? deadline - now : 0) else {
+        return nil
+      }
+      if case .changed(let kinds, request: _) = message { pending.formUnion(kinds) }
+    }
+    defer { pending = [] }
+    return pending
+  }
+
+  /// The daemon's status: JSON, as Docs/Protocol.md describes it. Changes from now on are told again.
+  public func status() throws(PresentClientError) -> [UInt8] {
+    lastRequest += 1
+    let request = lastRequest
+    do throws(PresentProtocolError) {
+      guard try connection.send(.status(request: request)) else { throw PresentProtocolError.closed }
+    } catch {
+      throw .failed("\(error)")
+    }
+    let deadline = monotonicNanoseconds() + PresentTool.answerNanoseconds
+    while true {
+      let now = monotonicNanoseconds()
+      var fds = ReceivedFDs()
+      guard let message = try PresentTool.answer(connection, &fds, within: deadline > now ? deadline - now : 0) else {
+        throw .timedOut
+      }
+      switch message {
+      // Told before the status was made: it shows those.
+      case .changed: continue
+      case .statusReply(let byteCount, request: request):
+        guard let fd = fds.take(0) else { throw .failed("framepathd sent a status without its text") }
+        pending = []
+        return try PresentTool.read(fd, byteCount: byteCount)
+      default: continue
+      }
+    }
+  }
+}

@@ -1,0 +1,92 @@
+import FrameScheduler
+import Outputs
+import PresentProtocol
+import Scanout
+
+/// Tells subscribed clients that the state has changed, at the end of a round of the loop.
+///
+/// A kind is sent once and then not before the client has asked for the status again: at most one message per kind waits
+/// for a client, however often the state changes. Without subscribers nothing is compared.
+final class ChangeFeed {
+  private struct Subscriber {
+    unowned let session: ClientSession
+    var kinds: ChangeKinds
+    /// Sent since the client looked last.
+    var sent: ChangeKinds = []
+    let request: UInt64
+  }
+
+  /// What of an output is compared from round to round.
+  private struct OutputState: Equatable {
+    let mode: DisplayMode
+    let isConnected: Bool
+    let power: OutputPower
+    let lessee: VMID?
+    let focus: VMID?
+
+    init(_ presenter: Presenter) {
+      mode = presenter.output.info.mode
+      isConnected = presenter.output.info.connected
+      power = presenter.power.effective
+      lessee = presenter.leasing.current?.id
+      focus = lessee ?? presenter.focusedTile?.id
+    }
+  }
+
+  private var subscribers: [Subscriber] = []
+  private var outputs: [OutputState] = []
+  private var noted: ChangeKinds = []
+
+  /// The state changed in these ways; told at the end of the round.
+  func note(_ kinds: ChangeKinds) { noted.formUnion(kinds) }
+
+  /// Takes a client's subscription in place of the one before.
+  func subscribe(_ session: ClientSession, _ kinds: ChangeKinds, _ request: UInt64, _ presenters: [Presenter]) {
+    // What changed before in this round is for the others.
+    endRound(presenters)
+    forget(session)
+    if kinds.isEmpty { return }
+    if subscribers.isEmpty { outputs = presenters.map { OutputState($0) } }
+    subscribers.append(Subscriber(session: session, kinds: kinds, request: request))
+  }
+
+  /// The client gets the status as it is now.
+  func looked(_ session: ClientSession) {
+    for index in subscribers.indices where subscribers[index].session === session { subscribers[index].sent = [] }
+  }
+
+  func forget(_ session: ClientSession) { subscribers.removeAll { $0.session === session } }
+
+  /// Tells subscribers of the round's changes.
+  func endRound(_ presenters: [Presenter]) {
+    defer { noted = [] }
+    if subscribers.isEmpty { return }
+    compare(presenters)
+    if noted.isEmpty { return }
+    for index in subscribers.indices {
+      let news = noted.intersection(subscribers[index].kinds).subtracting(subscribers[index].sent)
+      if news.isEmpty { continue }
+      subscribers[index].sent.formUnion(news)
+      subscribers[index].session.send(.changed(news, request: subscribers[index].request))
+    }
+  }
+
+  private func compare(_ presenters: [Presenter]) {
+    if presenters.count != outputs.count {
+      outputs = presenters.map { OutputState($0) }
+      return note([.outputs, .focus])
+    }
+    for (index, presenter) in presenters.enumerated() {
+      let state = OutputState(presenter)
+      let before = outputs[index]
+      if state == before { continue }
+      outputs[index] = state
+      if state.focus != before.focus { note(.focus) }
+      if (state.mode, state.isConnected, state.power, state.lessee)
+        != (before.mode, before.isConnected, before.power, before.lessee)
+      {
+        note(.outputs)
+      }
+    }
+  }
+}

@@ -1,0 +1,103 @@
+import LinuxIO
+import PresentClient
+import PresentProtocol
+import Testing
+
+@testable import PresentServer
+
+@Suite("Telling clients of changes")
+struct ChangeFeedTests {
+  private func subscriber(_ bench: Bench, _ kinds: ChangeKinds = .all) throws -> BenchClient {
+    let tool = try bench.client("tool", scanouts: 0)
+    try tool.send(.subscribe(kinds, request: 5))
+    #expect(try tool.messages() == [])
+    return tool
+  }
+
+  @Test func `a client that connects, moves and leaves is told of as VMS`() throws {
+    let bench = try Bench([FakeOutput("a"), FakeOutput("b")])
+    let tool = try subscriber(bench, .vms)
+    let vm = try bench.client("web")
+    #expect(try tool.messages() == [.changed(.vms, request: 5)])
+    _ = try tool.statusOutput()
+    try bench.server?.apply("[vm.web]\noutputs = \"b\"")
+    #expect(try tool.messages() == [.changed(.vms, request: 5)])
+    _ = try tool.statusOutput()
+    vm.leave()
+    #expect(try tool.messages() == [.changed(.vms, request: 5)])
+  }
+
+  @Test func `settings, a dark output and another VM in focus are told by their kinds`() throws {
+    let bench = try Bench()
+    try bench.server?.apply("[outputs]\nlayout = \"focus\"")
+    let one = try bench.client("one")
+    let two = try bench.client("two")
+    let tool = try subscriber(bench)
+    try bench.server?.apply("[vm.one]\nweight = 5")
+    #expect(try tool.messages() == [.changed(.settings, request: 5)])
+    _ = try tool.statusOutput()
+    try bench.server?.apply("focus = \"two\"")
+    #expect(try tool.messages() == [.changed([.settings, .focus], request: 5)])
+    _ = try tool.statusOutput()
+    try bench.server?.apply("[outputs]\npower = \"blank\"")
+    #expect(try tool.messages() == [.changed([.settings, .outputs], request: 5)])
+    #expect(!one.isEnded && !two.isEnded)
+  }
+
+  @Test func `a kind is told once until the client has asked for the status, however often it changes`() throws {
+    let bench = try Bench()
+    let tool = try subscriber(bench)
+    for weight in 1...200 {
+      try bench.server?.apply("[vm.web]\nweight = \(weight)")
+      try bench.settle()
+    }
+    #expect(try tool.messages() == [.changed(.settings, request: 5)])
+    #expect(try tool.statusOutput().contains("\"vms\""))
+    #expect(try tool.messages() == [])
+    try bench.server?.apply("[vm.web]\nweight = 7")
+    #expect(try tool.messages() == [.changed(.settings, request: 5)])
+  }
+
+  @Test func `only the kinds that were asked for last are told, and none after an empty SUBSCRIBE`() throws {
+    let bench = try Bench()
+    let tool = try subscriber(bench, .focus)
+    try bench.server?.apply("[vm.web]\nweight = 5")
+    #expect(try tool.messages() == [])
+    try tool.send(.subscribe(.settings, request: 6))
+    #expect(try tool.messages() == [])
+    try bench.server?.apply("[vm.web]\nweight = 6")
+    #expect(try tool.messages() == [.changed(.settings, request: 6)])
+    try tool.send(.subscribe([], request: 7))
+    #expect(try tool.messages() == [])
+    try bench.server?.apply("[vm.web]\nweight = 7")
+    #expect(try tool.messages() == [])
+  }
+
+  @Test func `frames alone are not a change`() throws {
+    let bench = try Bench()
+    let vm = try bench.client("web")
+    try vm.makeBuffer(1)
+    try vm.present(1, 1)
+    bench.output.vblank()
+    let tool = try subscriber(bench)
+    for frame: UInt64 in 2...5 {
+      try vm.present(frame, 1)
+      bench.output.vblank()
+    }
+    #expect(try tool.messages() == [])
+  }
+
+  @Test func `a tool that watches is woken by a change, not by time, and reads the new state`() throws {
+    let folder = try TemporaryFolder()
+    let path = "\(folder.path)/framepathd.sock"
+    let server = try ServerThread(path: path)
+    let watch = try PresentWatch(.settings, path: path)
+    #expect(String(decoding: try watch.status(), as: UTF8.self).contains("\"layout\":\"single\""))
+    #expect(try watch.next(withinMilliseconds: 0) == nil)
+    try PresentTool.control("[outputs]\nlayout = \"tile\"", path: path)
+    #expect(try watch.next(withinMilliseconds: 10_000) == .settings)
+    #expect(String(decoding: try watch.status(), as: UTF8.self).contains("\"layout\":\"tile\""))
+    try server.stop()
+    #expect(throws: PresentClientError.self) { try watch.next(withinMilliseconds: 10_000) }
+  }
+}
