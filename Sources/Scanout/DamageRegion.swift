@@ -1,28 +1,28 @@
-/// The changed part of a picture: up to 16 rectangles, then their union.
+/// The changed part of a picture: up to 16 rectangles, beyond that their union.
 ///
-/// Fixed storage: adding never allocates. The rectangles may overlap. Half the size of as many `Rect`s: every frame
-/// carries one through the daemon, by value.
+/// Fixed storage: adding never allocates. The rectangles may overlap. They are stored in half the size of a `Rect`,
+/// because every frame carries a region through the daemon by value.
 public struct DamageRegion: Sendable {
   /// The most rectangles kept apart.
   public static let capacity = 16
 
-  /// How many rectangles there are.
+  /// The number of rectangles.
   public private(set) var count = 0
   private var storage = InlineArray<16, PackedRect>(repeating: PackedRect(.empty))
 
-  /// Nothing changed.
+  /// An empty region.
   public init() {}
 
-  /// One changed rectangle.
+  /// A region of one rectangle.
   public init(_ rect: Rect) { add(rect) }
 
-  /// Nothing changed.
+  /// Whether the region is empty.
   public var isEmpty: Bool { count == 0 }
 
   /// The rectangle at `index`, below `count`.
   public subscript(index: Int) -> Rect { storage[index].rect }
 
-  /// Adds a rectangle; one that is covered already adds nothing, and a full region becomes its bounds.
+  /// Adds a rectangle. One that is covered already adds nothing; a full region becomes its bounds.
   public mutating func add(_ rect: Rect) {
     if rect.isEmpty { return }
     var kept = 0
@@ -49,14 +49,14 @@ public struct DamageRegion: Sendable {
     for index in 0..<other.count { add(other[index]) }
   }
 
-  /// The smallest rectangle around all of it.
+  /// The smallest rectangle that contains the region.
   public var bounds: Rect {
     var result = Rect.empty
     for index in 0..<count { result = result.union(self[index]) }
     return result
   }
 
-  /// The same changes `x` pixels further right and `y` further down.
+  /// The region moved by `x` pixels to the right and `y` pixels down.
   public func moved(x: Int, y: Int) -> DamageRegion {
     var result = self
     for index in 0..<count {
@@ -68,7 +68,7 @@ public struct DamageRegion: Sendable {
     return result
   }
 
-  /// The part of it inside `rect`.
+  /// The part of the region inside `rect`.
   public func clipped(to rect: Rect) -> DamageRegion {
     var result = DamageRegion()
     for index in 0..<count { result.add(self[index].intersection(rect)) }
@@ -76,7 +76,7 @@ public struct DamageRegion: Sendable {
   }
 }
 
-/// A rectangle in 16 bytes; what lies outside of 2³¹ pixels is no part of any picture.
+/// A rectangle in 16 bytes. Coordinates are cut to 2³¹ pixels, more than any picture has.
 private struct PackedRect {
   var x: Int32
   var y: Int32

@@ -1,4 +1,4 @@
-/// A picture size and rate that an output can show.
+/// A size and refresh rate that an output can show.
 public struct DisplayMode: Equatable, Hashable, Sendable, CustomStringConvertible {
   /// Visible pixels across.
   public var width: Int
@@ -7,14 +7,14 @@ public struct DisplayMode: Equatable, Hashable, Sendable, CustomStringConvertibl
   /// Frames per 1000 seconds: 60 Hz is 60 000.
   public var refreshMillihertz: Int
 
-  /// A mode of that size in pixels and rate in millihertz.
+  /// A mode of a size in pixels and a rate in millihertz.
   public init(width: Int, height: Int, refreshMillihertz: Int) {
     self.width = width
     self.height = height
     self.refreshMillihertz = refreshMillihertz
   }
 
-  /// The time between two vblanks.
+  /// The nanoseconds between two vblanks.
   public var periodNanoseconds: UInt64 {
     refreshMillihertz > 0 ? 1_000_000_000_000 / UInt64(refreshMillihertz) : 0
   }

@@ -1,12 +1,12 @@
 extension EDID {
-  /// The most bytes that a virtio-gpu device can hand over.
+  /// The largest EDID that virtio-gpu can transfer, in bytes.
   public static let maxByteCount = 1024
 
-  /// How many pixels a preferred mode may be smaller than the display's rectangle before Linux drops it
+  /// How many pixels smaller than the display's rectangle a preferred mode may be before Linux drops it
   /// (`virtio_gpu_conn_mode_valid`).
   public static let preferredModeTolerance = 16
 
-  /// Whether the bytes are whole blocks with right checksums, as many as the base block says.
+  /// Whether the bytes are whole blocks with valid checksums, as many as the base block says.
   public static func isValid(_ bytes: [UInt8]) -> Bool {
     guard bytes.count >= blockByteCount, bytes.count % blockByteCount == 0,
       bytes.starts(with: [0x00, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0x00]),
@@ -17,14 +17,14 @@ extension EDID {
     }
   }
 
-  /// The mode that a monitor prefers: a DisplayID timing marked so, or else the base block's first detailed timing.
+  /// The preferred mode: a DisplayID timing marked as preferred, else the base block's first detailed timing.
   ///
-  /// Nil where the EDID is broken or names none.
+  /// Nil if the EDID is broken or has neither.
   public static func preferredMode(of bytes: [UInt8]) -> DisplayMode? {
     isValid(bytes) ? (displayIDPreferredMode(bytes) ?? basePreferredMode(bytes)) : nil
   }
 
-  /// Whether a Linux guest that is told a display of `mode` keeps a preferred mode of this EDID.
+  /// Whether a Linux guest with a display of `mode` keeps this EDID's preferred mode.
   public static func agrees(_ bytes: [UInt8], with mode: DisplayMode) -> Bool {
     guard isValid(bytes) else { return false }
     return [displayIDPreferredMode(bytes), basePreferredMode(bytes)].contains { preferred in
@@ -34,26 +34,26 @@ extension EDID {
     }
   }
 
-  /// The same monitor with `mode` as its preferred one: first detailed timing and checksum rewritten, the rest kept.
+  /// The same EDID with `mode` as its preferred mode: the first detailed timing and the checksum are rewritten.
   ///
-  /// Nil where the EDID is broken, or the mode is too large or too fast for a detailed timing; generate one then.
+  /// Nil if the EDID is broken, or if the mode is too large or too fast for a detailed timing; then generate an EDID.
   public static func rewritingPreferredMode(of bytes: [UInt8], to mode: DisplayMode) -> [UInt8]? {
     let timing = VideoTiming(mode)
     guard isValid(bytes), timing.fitsDescriptor else { return nil }
-    // The old timing's picture size in millimetres stays the monitor's.
+    // The physical size in the old timing is the monitor's and stays.
     let isTiming = bytes[54] | bytes[55] != 0
     let width = isTiming ? Int(bytes[66]) | Int(bytes[68] >> 4) << 8 : Int(bytes[21]) * 10
     let height = isTiming ? Int(bytes[67]) | Int(bytes[68] & 15) << 8 : Int(bytes[22]) * 10
     var result = bytes
     result.replaceSubrange(54..<72, with: timing.descriptor(widthMillimetres: width, heightMillimetres: height))
-    // EDID 1.3 says by this bit that the first timing is the preferred one; 1.4 that it is the native one.
+    // In EDID 1.3 this bit marks the first timing as the preferred one, in 1.4 as the native one.
     result[24] |= 0x02
     result[127] = checksum(result[0..<127])
     return result
   }
 
-  /// The EDID to give a guest whose display has that mode: the monitor's own where it agrees, else rewritten, else a
-  /// generated one.
+  /// The EDID for a guest whose display has that mode: the monitor's own where it agrees with the mode, else rewritten,
+  /// else generated.
   public static func forGuest(monitor: [UInt8], description: Description) -> [UInt8] {
     if monitor.count <= maxByteCount {
       if agrees(monitor, with: description.mode) { return monitor }
@@ -69,7 +69,7 @@ extension EDID {
   /// The first type I timing marked as preferred in a DisplayID 1.x extension.
   private static func displayIDPreferredMode(_ bytes: [UInt8]) -> DisplayMode? {
     for start in stride(from: blockByteCount, to: bytes.count, by: blockByteCount) where bytes[start] == 0x70 {
-      // The section's payload: after its four bytes of header, before its checksum and the block's.
+      // The section's payload ends before its checksum and the block's.
       let end = min(start + 5 + Int(bytes[start + 2]), start + blockByteCount - 2)
       var offset = start + 5
       while offset + 3 <= end {

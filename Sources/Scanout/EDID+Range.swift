@@ -1,7 +1,7 @@
 extension EDID {
-  /// The frame rates in hertz that a monitor's display range limits descriptor (tag 0xFD) allows; nil without one.
+  /// The vertical rates in hertz of the display range limits descriptor (tag 0xFD), or nil without one.
   public static func verticalRates(of edid: [UInt8]) -> ClosedRange<Int>? {
-    // Four descriptors of 18 bytes from byte 54 on; those that are no timing begin with two zeros.
+    // Four descriptors of 18 bytes from byte 54 on; display descriptors begin with two zero bytes.
     for start in stride(from: 54, through: 108, by: 18) {
       guard edid.count >= blockByteCount else { return nil }
       guard edid[start] == 0, edid[start + 1] == 0, edid[start + 3] == 0xFD else { continue }

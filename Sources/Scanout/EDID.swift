@@ -1,22 +1,22 @@
-/// Extended display identification data: what a monitor says of itself (VESA E-EDID 1.4).
+/// Extended display identification data (VESA E-EDID 1.4): a monitor's description of itself.
 public enum EDID {
-  /// Bytes of a block.
+  /// Bytes per block.
   public static let blockByteCount = 128
 
-  /// What a generated monitor is to be.
+  /// The monitor to describe in a generated EDID.
   public struct Description: Equatable, Sendable {
-    /// The one mode that it prefers.
+    /// The monitor's only mode, and its preferred one.
     public var mode: DisplayMode
     /// The monitor's name; the first 13 printable ASCII characters are used.
     public var name: String
-    /// Tells monitors of the same name apart.
+    /// Distinguishes monitors of the same name.
     public var serial: UInt32
-    /// Physical size in millimetres; 0 takes a size of 96 pixels per inch.
+    /// Physical width in millimetres; 0 assumes 96 pixels per inch.
     public var widthMillimetres: Int
-    /// Physical size in millimetres; 0 takes a size of 96 pixels per inch.
+    /// Physical height in millimetres; 0 assumes 96 pixels per inch.
     public var heightMillimetres: Int
 
-    /// A monitor of that mode.
+    /// A description of a monitor with that mode.
     public init(
       mode: DisplayMode, name: String, serial: UInt32, widthMillimetres: Int = 0, heightMillimetres: Int = 0
     ) {
@@ -30,8 +30,9 @@ public enum EDID {
 
   /// A valid EDID that prefers the description's mode.
   ///
-  /// One block where an EDID 1.4 detailed timing can hold the mode (4095 pixels, 655.35 MHz). For larger or faster modes
-  /// a DisplayID extension block holds the preferred timing, and the base block a mode of the same shape that fits.
+  /// A mode that fits an EDID 1.4 detailed timing (4095 pixels, 655.35 MHz) takes one block. For a larger or faster
+  /// mode a DisplayID extension block has the preferred timing, and the base block has a mode of the same aspect that
+  /// fits.
   public static func generate(_ description: Description) -> [UInt8] {
     let timing = VideoTiming(description.mode)
     let needsExtension = !timing.fitsDescriptor
@@ -42,12 +43,13 @@ public enum EDID {
     block += manufacturer
     block += [0x01, 0x00]
     block += littleEndian(description.serial)
-    // Made in 1990 + 35 (a fixed year: the same monitor has the same EDID for ever), EDID 1.4.
+    // EDID 1.4, made in 2025: the year is fixed so that the same monitor always has the same EDID.
     block += [0, 35, 1, 4]
-    // Digital, 8 bits a colour, no particular plug; size in cm; gamma 2.2; sRGB, preferred timing is the native one.
+    // Digital input, 8 bits per colour, interface undefined; size in cm; gamma 2.2; sRGB, preferred timing is the
+    // native one.
     block += [0xA0, UInt8(size.width / 10), UInt8(size.height / 10), 120, 0x06]
     block += sRGBChromaticity
-    // Established timings: 640x480, 800x600 and 1024x768 at 60 Hz, those that are no larger than the monitor.
+    // The established timings that fit the monitor: 640x480, 800x600 and 1024x768 at 60 Hz.
     block += establishedTimings(width: timing.width, height: timing.height)
     // No standard timings.
     block += [UInt8](repeating: 0x01, count: 16)
@@ -65,7 +67,7 @@ public enum EDID {
   private static let sRGBChromaticity: [UInt8] = [0xEE, 0x91, 0xA3, 0x54, 0x4C, 0x99, 0x26, 0x0F, 0x50, 0x54]
   private static let dummyDescriptor: [UInt8] = [0, 0, 0, 0x10, 0] + [UInt8](repeating: 0, count: 13)
 
-  /// The largest mode of about the same shape, at 60 Hz or slower, that a detailed timing descriptor holds.
+  /// The largest mode of about the same aspect, at 60 Hz or less, that fits a detailed timing descriptor.
   private static func fallback(for timing: VideoTiming) -> VideoTiming {
     var width = timing.width
     var height = timing.height
@@ -82,12 +84,12 @@ public enum EDID {
     }
   }
 
-  /// Millimetres, at most what the base block's centimetre bytes can say.
+  /// The size in millimetres, limited to what the base block's centimetre bytes can hold.
   private static func physicalSize(_ description: Description, timing: VideoTiming) -> (width: Int, height: Int) {
     var width = description.widthMillimetres
     var height = description.heightMillimetres
     if width <= 0 || height <= 0 {
-      // 25.4 mm an inch, 96 pixels an inch.
+      // 25.4 mm per inch, 96 pixels per inch.
       width = timing.width * 254 / 960
       height = timing.height * 254 / 960
     }
@@ -107,7 +109,7 @@ public enum EDID {
     return bytes
   }
 
-  /// Thirteen characters, ended by a line feed and padded with spaces where shorter.
+  /// Thirteen characters; shorter texts end with a line feed and are padded with spaces.
   private static func textDescriptor(tag: UInt8, _ text: String) -> [UInt8] {
     var characters = text.utf8.filter { (0x20...0x7E).contains($0) }.prefix(13)
     while characters.last == 0x20 { characters.removeLast() }
@@ -117,7 +119,7 @@ public enum EDID {
     return bytes
   }
 
-  /// Display range limits around all timings, or nil where the descriptor's fields are too small for them.
+  /// Display range limits around all timings, or nil if the descriptor's fields are too small for them.
   private static func rangeDescriptor(timings: [VideoTiming]) -> [UInt8]? {
     // The established timings run at 60 Hz and 31.469 to 48.363 kHz.
     var minRate = 59
@@ -145,14 +147,15 @@ public enum EDID {
     ]
   }
 
-  /// An extension block (tag 0x70) with a DisplayID 1.3 section: what the display is, and one preferred timing.
+  /// A DisplayID 1.3 section in an extension block (tag 0x70): product, display parameters and one preferred timing.
   private static func displayIDBlock(
     _ timing: VideoTiming, serial: UInt32, size: (width: Int, height: Int)
   ) -> [UInt8] {
-    // Product identification: vendor, product 1, serial number, made in 2000 + 25, no name.
+    // Product identification: vendor, product 1, serial number, made in 2025, no name.
     var blocks: [UInt8] = [0x00, 0x00, 12] + Array("FPH".utf8) + [0x01, 0x00]
     blocks += littleEndian(serial) + [0, 25, 0]
-    // Display parameters: tenths of a millimetre, pixels, gamma 2.2, aspect ratio less 1 in hundredths, 8 bits a colour.
+    // Display parameters: tenths of a millimetre, pixels, gamma 2.2, aspect ratio minus 1 in hundredths, 8 bits per
+    // colour.
     blocks += [0x01, 0x00, 12]
     for number in [size.width * 10, size.height * 10, timing.width, timing.height] {
       blocks += [UInt8(truncatingIfNeeded: number), UInt8(truncatingIfNeeded: number >> 8)]
@@ -160,7 +163,7 @@ public enum EDID {
     let longer = max(timing.width, timing.height)
     let shorter = min(timing.width, timing.height)
     blocks += [0x00, 120, UInt8(clamping: (longer * 100 + shorter / 2) / shorter - 100), 0x77]
-    // Interface: DisplayPort 1.2 of four lanes, RGB of 8 bits a colour, no content protection.
+    // Display interface: DisplayPort 1.2 with four lanes, RGB of 8 bits per colour, no content protection.
     blocks += [0x0F, 0x00, 10, 0xA4, 0x12, 0x02, 0, 0, 0, 0, 0, 0, 0]
     blocks += [0x03, 0x00, 20] + timing.displayIDTypeI
     // Product type 3: a desktop display.
@@ -176,6 +179,6 @@ public enum EDID {
     [0, 8, 16, 24].map { UInt8(truncatingIfNeeded: value >> $0) }
   }
 
-  /// The byte that makes the sum of a block 0 modulo 256.
+  /// The byte that makes a block's sum 0 modulo 256.
   static func checksum(_ bytes: some Sequence<UInt8>) -> UInt8 { 0 &- bytes.reduce(0, &+) }
 }

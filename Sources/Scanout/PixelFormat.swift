@@ -24,10 +24,10 @@ public enum PixelFormat: UInt32, CaseIterable, Sendable {
   /// The DRM fourcc code.
   public var fourcc: UInt32 { rawValue }
 
-  /// Bytes of one pixel: 4 for all of them.
+  /// Bytes per pixel: 4 in all formats.
   public static let bytesPerPixel = 4
 
-  /// For example `XRGB8888`, the code's name without `DRM_FORMAT_`.
+  /// The fourcc's name without `DRM_FORMAT_`, for example `XRGB8888`.
   public var name: String {
     switch self {
     case .argb8888: "ARGB8888"
@@ -41,7 +41,7 @@ public enum PixelFormat: UInt32, CaseIterable, Sendable {
     }
   }
 
-  /// The same layout with its alpha byte ignored: what a primary plane shows.
+  /// The same layout with the alpha byte ignored, for a primary plane.
   public var opaque: PixelFormat {
     switch self {
     case .argb8888, .xrgb8888: .xrgb8888
@@ -51,7 +51,7 @@ public enum PixelFormat: UInt32, CaseIterable, Sendable {
     }
   }
 
-  /// How far right each component of a little-endian word must be shifted; alpha is what is left.
+  /// The bit positions of the components in a little-endian word; alpha is the remaining byte.
   public var shifts: (red: UInt32, green: UInt32, blue: UInt32, alpha: UInt32) {
     switch self {
     case .argb8888, .xrgb8888: (16, 8, 0, 24)

@@ -1,6 +1,6 @@
-/// A rectangle of whole pixels; `x` and `y` of its upper left corner, never negative here.
+/// A rectangle in whole pixels. `x` and `y` are the upper left corner; here they are never negative.
 ///
-/// Sizes may come from a guest: all arithmetic is 64-bit and clamps or fails, it never traps.
+/// Sizes may come from a guest: arithmetic is 64-bit, and clamps or fails but never traps.
 public struct Rect: Equatable, Hashable, Sendable {
   /// Pixels from the left.
   public var x: Int
@@ -11,7 +11,7 @@ public struct Rect: Equatable, Hashable, Sendable {
   /// Pixels down.
   public var height: Int
 
-  /// A rectangle of the given place and size in pixels.
+  /// A rectangle at (x, y) of a size in pixels.
   public init(x: Int, y: Int, width: Int, height: Int) {
     self.x = x
     self.y = y
@@ -29,15 +29,15 @@ public struct Rect: Equatable, Hashable, Sendable {
   @inlinable public var maxX: Int { x &+ width }
   /// One past the last row.
   @inlinable public var maxY: Int { y &+ height }
-  /// No pixel at all.
+  /// Whether the rectangle has no pixels.
   @inlinable public var isEmpty: Bool { width <= 0 || height <= 0 }
 
-  /// Whether all of `other` lies in this rectangle.
+  /// Whether `other` lies inside this rectangle.
   @inlinable public func contains(_ other: Rect) -> Bool {
     other.x >= x && other.y >= y && other.maxX <= maxX && other.maxY <= maxY
   }
 
-  /// The pixels in both.
+  /// The pixels common to both.
   @inlinable public func intersection(_ other: Rect) -> Rect {
     let left = max(x, other.x)
     let top = max(y, other.y)
@@ -46,7 +46,7 @@ public struct Rect: Equatable, Hashable, Sendable {
     return right > left && bottom > top ? Rect(x: left, y: top, width: right - left, height: bottom - top) : .empty
   }
 
-  /// The smallest rectangle around both; an empty one adds nothing.
+  /// The smallest rectangle that contains both; an empty one is ignored.
   @inlinable public func union(_ other: Rect) -> Rect {
     if isEmpty { return other }
     if other.isEmpty { return self }

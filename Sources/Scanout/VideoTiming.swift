@@ -1,8 +1,9 @@
-/// When a display's pixels, blanking and sync pulses come: VESA CVT with reduced blanking, version 1.
+/// The pixels, blanking and sync pulses of a mode: VESA CVT with reduced blanking, version 1.
 ///
-/// Unlike CVT, the width is kept to the pixel and the clock to 10 kHz, so that the refresh rate is the one asked for.
+/// Unlike in CVT, the width is kept to the pixel and the clock to 10 kHz, so that the refresh rate is the requested
+/// one.
 struct VideoTiming: Equatable {
-  /// In units of 10 kHz, as EDID counts.
+  /// In units of 10 kHz, as in EDID.
   var pixelClock10Kilohertz: Int
   var width: Int
   var horizontalBlank: Int
@@ -13,12 +14,12 @@ struct VideoTiming: Equatable {
   var verticalFront: Int
   var verticalSync: Int
 
-  /// Pixels from line to line.
+  /// Pixels per line, with blanking.
   var horizontalTotal: Int { width + horizontalBlank }
-  /// Lines from frame to frame.
+  /// Lines per frame, with blanking.
   var verticalTotal: Int { height + verticalBlank }
 
-  /// The rate that these numbers give.
+  /// The resulting refresh rate.
   var refreshMillihertz: Int {
     let pixels = horizontalTotal * verticalTotal
     return pixels > 0 ? (pixelClock10Kilohertz * 10_000_000 + pixels / 2) / pixels : 0
@@ -42,7 +43,7 @@ struct VideoTiming: Equatable {
     self.verticalSync = verticalSync
   }
 
-  /// The timing of a mode. Sizes are held to 1…16384 pixels and rates to 1…1000 Hz; an unknown rate is 60 Hz.
+  /// The timing of a mode. Sizes are limited to 1…16384 pixels and rates to 1…1000 Hz; an unknown rate becomes 60 Hz.
   init(_ mode: DisplayMode) {
     width = min(max(mode.width, 1), 16384)
     height = min(max(mode.height, 1), 16384)
@@ -55,14 +56,14 @@ struct VideoTiming: Equatable {
     // At least 460 µs of vertical blanking. A frame lasts 10⁹ / millihertz µs, a visible line `height`-th of the rest.
     let frameMicroseconds = 1_000_000_000 / Double(millihertz)
     let blankLines = Int(460 * Double(height) / (frameMicroseconds - 460)) + 1
-    // Below 10 MHz a descriptor counts as broken: small and slow modes get more blanking.
+    // A clock below 10 MHz makes a descriptor invalid: small and slow modes get more blanking.
     let enoughLines = (10_000_000_000 / ((width + horizontalBlank) * millihertz)) + 1 - height
     verticalBlank = max(blankLines, verticalFront + verticalSync + 6, min(enoughLines, 4095))
     let pixels = (width + horizontalBlank) * (height + verticalBlank)
     pixelClock10Kilohertz = max((pixels * millihertz + 5_000_000) / 10_000_000, 1)
   }
 
-  /// CVT says the picture's aspect by the length of the vertical sync pulse.
+  /// CVT encodes the aspect ratio in the length of the vertical sync pulse.
   private static func verticalSyncLines(width: Int, height: Int) -> Int {
     if width * 3 == height * 4 { return 4 }
     if width * 9 == height * 16 { return 5 }
@@ -71,12 +72,12 @@ struct VideoTiming: Equatable {
     return 10
   }
 
-  /// Whether an 18-byte detailed timing descriptor has room for it.
+  /// Whether the timing fits into an 18-byte detailed timing descriptor.
   var fitsDescriptor: Bool {
     width <= 4095 && height <= 4095 && verticalBlank <= 4095 && pixelClock10Kilohertz <= 65535
   }
 
-  /// The 18 bytes of a detailed timing descriptor (EDID 1.4, 3.10.2). Only where `fitsDescriptor`.
+  /// The 18 bytes of a detailed timing descriptor (EDID 1.4, 3.10.2). Requires `fitsDescriptor`.
   func descriptor(widthMillimetres: Int, heightMillimetres: Int) -> [UInt8] {
     let across = min(widthMillimetres, 4095)
     let down = min(heightMillimetres, 4095)
@@ -89,12 +90,12 @@ struct VideoTiming: Equatable {
       low((horizontalFront >> 8) << 6 | (horizontalSync >> 8) << 4 | (verticalFront >> 4) << 2 | verticalSync >> 4),
       low(across), low(down), low((across >> 8) << 4 | down >> 8),
       0, 0,
-      // Digital separate sync, horizontal positive, vertical negative: the mark of reduced blanking.
+      // Digital separate sync, horizontal positive, vertical negative, which marks reduced blanking.
       0x1A,
     ]
   }
 
-  /// The timing in a detailed timing descriptor, or nil where the 18 bytes are something else or interlaced.
+  /// Parses a detailed timing descriptor; nil for other descriptors and interlaced timings.
   init?(descriptor bytes: ArraySlice<UInt8>) {
     guard bytes.count == 18 else { return nil }
     let d = bytes.map { Int($0) }
@@ -120,14 +121,14 @@ struct VideoTiming: Equatable {
     return bytes
   }
 
-  /// The aspect ratio as type I timings name it; 8 is "undefined".
+  /// The aspect ratio code of type I timings; 8 means undefined.
   private var displayIDAspect: UInt8 {
     let ratios = [(1, 1), (5, 4), (4, 3), (15, 9), (16, 9), (16, 10), (64, 27), (256, 135)]
     for (code, ratio) in ratios.enumerated() where width * ratio.1 == height * ratio.0 { return UInt8(code) }
     return 8
   }
 
-  /// The mode in a type I detailed timing, or nil for one that is interlaced.
+  /// Parses a type I timing; nil if it is interlaced.
   init?(displayIDTypeI bytes: ArraySlice<UInt8>) {
     guard bytes.count == 20 else { return nil }
     let d = bytes.map { Int($0) }
