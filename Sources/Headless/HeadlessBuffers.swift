@@ -2,9 +2,9 @@ import GraphicsMemory
 import LinuxIO
 import Outputs
 
-/// A picture in a sealed memfd of our own.
+/// A host buffer in a sealed memfd.
 ///
-/// Its stride is exactly the row's bytes: no hardware reads it, and pictures of equal strides are copied in one piece.
+/// The stride is exactly one row: no hardware reads it, and buffers of equal strides are copied in one piece.
 final class MemfdBuffer: ScanoutBuffer {
   let layout: FrameLayout
   let byteCount: Int
@@ -40,7 +40,7 @@ final class MemfdBuffer: ScanoutBuffer {
   }
 }
 
-/// A client's memory, referenced: mapped, for reading, only when a snapshot asks.
+/// A client's memory, by reference. It is mapped for reading only when a snapshot needs it.
 final class ReferencedBuffer: ScanoutBuffer {
   private enum Memory {
     case ranges([MemoryRange], [SharedFD])
@@ -81,7 +81,7 @@ final class ReferencedBuffer: ScanoutBuffer {
 
   func descriptor() throws(OutputError) -> OwnedFD {
     switch memory {
-    case .ranges: throw .rejected("a client's own pages have no descriptor of their own")
+    case .ranges: throw .rejected("a client's pages have no descriptor to pass on")
     case .dmaBuf(let descriptor): do { return try descriptor.duplicate() } catch { throw .system(error) }
     }
   }

@@ -3,19 +3,19 @@ public import LinuxIO
 public import Outputs
 public import Scanout
 
-/// An output without a monitor: an absolute timer stands for vblank.
+/// An output without a monitor; an absolute timer takes the place of the vblank.
 ///
-/// A commit latches at once and is on screen at the next vblank of the mode's grid. It takes any picture size by
-/// changing its mode to it, so nothing is ever scaled or composed. The timer runs only while a commit is pending;
-/// sequence numbers count the vblanks of idle times as well.
+/// A commit latches at once and is on screen at the next vblank of the mode's grid. The mode follows the size of the
+/// picture, so nothing is scaled or composed. The timer runs only while a commit is pending; sequence numbers count the
+/// vblanks of idle times too.
 public final class HeadlessOutput: Output {
-  /// Width and height in pixels of cursor pictures; the daemon draws them into snapshots.
+  /// Width and height of the cursor in pixels; the daemon draws it into snapshots.
   public static let cursorSize = 64
 
   private let name: String
   private let configured: DisplayMode
   private let slowestMillihertz: Int?
-  /// The mode that the last picture has set.
+  /// The mode of the last picture.
   public private(set) var currentMode: DisplayMode
   private var grid: VblankGrid
   private let loop: EventLoop
@@ -24,34 +24,33 @@ public final class HeadlessOutput: Output {
   private var pending = Pictures()
   private var pendingSequence: UInt64 = 0
   private var pendingTime: UInt64 = 0
-  /// Where it can follow its commits: its refreshes.
+  /// The refreshes of a display with a variable rate; nil for a fixed rate.
   private var variable: VariableVblanks?
   private var shown = Pictures()
   private var isClosed = false
 
-  /// What a commit keeps until the next one is on screen.
+  /// Buffers that are kept until the next commit is on screen.
   private struct Pictures {
     var frame: (any ScanoutBuffer)?
     var cursor: (any ScanoutBuffer)?
   }
 
-  /// Counters since it was opened. A timer reaches every vblank: none is ever missed.
+  /// Counters since the output was opened. No vblank is missed: the timer reaches every one.
   public private(set) var counters = OutputCounters()
-  /// Called on the loop's thread; set once by the owner.
+  /// The event handler; set once by the owner, and called on the loop's thread.
   public var onEvent: ((OutputEvent) -> Void)?
 
-  /// An output of that mode, whose vblank grid starts now.
+  /// An output with that mode, whose vblank grid starts now.
   ///
   /// - Parameters:
-  ///   - slowestMillihertz: makes it a display that can follow its commits, between this and the mode's rate; nil: one
-  ///     that cannot.
-  ///   - loop: the loop that will tell of flips; all use is on its thread.
+  ///   - slowestMillihertz: for a display with a variable rate, its lowest one; nil for a fixed rate.
+  ///   - loop: the loop that delivers flips; the output is used on its thread only.
   public init(
     name: String, mode: DisplayMode, slowestMillihertz: Int? = nil, loop: EventLoop
   ) throws(OutputError) {
-    guard HeadlessOutput.accepts(mode) else { throw .rejected("\(mode) is no mode of a headless output") }
+    guard HeadlessOutput.accepts(mode) else { throw .rejected("a headless output cannot have the mode \(mode)") }
     if let slowestMillihertz, !(1...mode.refreshMillihertz).contains(slowestMillihertz) {
-      throw .rejected("no rates lie between \(slowestMillihertz) and \(mode.refreshMillihertz) mHz")
+      throw .rejected("there is no rate between \(slowestMillihertz) and \(mode.refreshMillihertz) mHz")
     }
     self.slowestMillihertz = slowestMillihertz
     self.name = name
@@ -62,7 +61,7 @@ public final class HeadlessOutput: Output {
       epochNanoseconds: monotonicNanoseconds(), firstSequence: 0, refreshMillihertz: UInt64(mode.refreshMillihertz))
     do {
       timer = try TimerFD()
-      // By its edge: an expiry need not be read.
+      // Edge-triggered: an expiry need not be read.
       source = try loop.add(timer.fd.raw, [.readable, .edge]) { [unowned self] _ in vblank() }
     } catch {
       throw .system(error)
@@ -71,7 +70,7 @@ public final class HeadlessOutput: Output {
 
   deinit { if let source { loop.remove(source) } }
 
-  /// What is known of it now.
+  /// The current description.
   public var info: OutputInfo {
     var info = OutputInfo(
       name: name, kind: .headless, connected: !isClosed, mode: currentMode, modes: [configured], widthMillimetres: 0,
@@ -80,14 +79,14 @@ public final class HeadlessOutput: Output {
     return info
   }
 
-  /// Whether a commit has not yet reached the screen.
+  /// Whether the last commit is not on screen yet.
   public private(set) var isCommitPending = false
 
-  /// A sealed memfd whose stride is the row's bytes, so that a whole frame is copied in one piece.
+  /// A sealed memfd whose stride is one row, so that a whole frame is copied in one piece.
   public func makeBuffer(width: Int, height: Int, format: PixelFormat) throws(OutputError) -> any ScanoutBuffer {
     let (stride, overflow) = width.multipliedReportingOverflow(by: PixelFormat.bytesPerPixel)
     guard !overflow, let layout = FrameLayout(width: width, height: height, strideBytes: stride, format: format) else {
-      throw .rejected("\(width)x\(height) is no picture size")
+      throw .rejected("a picture cannot be \(width)x\(height)")
     }
     return try MemfdBuffer(layout: layout)
   }
@@ -97,7 +96,7 @@ public final class HeadlessOutput: Output {
     try makeBuffer(width: HeadlessOutput.cursorSize, height: HeadlessOutput.cursorSize, format: .argb8888)
   }
 
-  /// References a client's memory; nothing moves, and it is mapped only when somebody reads it.
+  /// References a client's memory without copying; it is mapped only when it is read.
   public func importBuffer(
     _ memory: ImportedMemory, layout: FrameLayout, modifier: UInt64
   ) throws(OutputError) -> any ScanoutBuffer {
@@ -107,7 +106,7 @@ public final class HeadlessOutput: Output {
     return try ReferencedBuffer(memory, layout: layout)
   }
 
-  /// Always a mode of the picture's size, at the current rate: no monitor minds.
+  /// Always a mode of the picture's size at the current rate.
   public func fit(_ buffer: any ScanoutBuffer, source: Rect, keeping: DisplayMode?) -> FitMethod {
     if source.isEmpty { return .compose("the picture is empty") }
     return .mode(
@@ -134,10 +133,10 @@ public final class HeadlessOutput: Output {
     timer.arm(deadlineNanoseconds: pendingTime)
   }
 
-  /// Nothing: no hardware puts anything out.
+  /// Nil: there is no hardware to read from.
   public func capture() throws(OutputError) -> MappedBuffer? { nil }
 
-  /// Lets go of the buffers; later commits fail.
+  /// Releases the buffers; later commits fail.
   public func close() {
     isClosed = true
     timer.disarm()
@@ -162,7 +161,7 @@ public final class HeadlessOutput: Output {
     currentMode = wanted
   }
 
-  /// When a commit that is made now is on screen.
+  /// The vblank at which a commit made now is on screen.
   private func nextVblank(_ isVariable: Bool) -> (UInt64, UInt64) {
     let now = monotonicNanoseconds()
     let next = grid.sequence(at: now) + 1
@@ -180,7 +179,7 @@ public final class HeadlessOutput: Output {
   }
 
   private func vblank() {
-    // An expiry that was told of in the same round in which the timer was armed anew is not this commit's.
+    // The expiry may be older than the timer's last setting in the same round.
     guard isCommitPending, monotonicNanoseconds() >= pendingTime else { return }
     shown = pending
     pending = Pictures()

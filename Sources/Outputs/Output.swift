@@ -2,26 +2,26 @@ public import GraphicsMemory
 public import LinuxIO
 public import Scanout
 
-/// What an output is made of.
+/// The kinds of outputs.
 public enum OutputKind: String, Sendable {
-  /// A timer as vblank and no monitor.
+  /// A timer that stands for the vblank, without a monitor.
   case headless
   /// A CRTC and a connector of a DRM card.
   case kms
 }
 
-/// Why an output refused something.
+/// Why an output refused a request.
 public enum OutputError: Error, Equatable, Sendable, CustomStringConvertible {
   /// A system call failed.
   case system(SystemError)
-  /// The driver refused the configuration; the text says which and with what errno.
+  /// The driver refused the configuration; the text names it and the errno.
   case rejected(String)
   /// The last commit has not reached the screen yet.
   case busy
   /// The output is unplugged, or its card is gone or lost to another DRM master.
   case gone(String)
 
-  /// The error for a person.
+  /// A message for the user.
   public var description: String {
     switch self {
     case .system(let error): error.description
@@ -32,21 +32,21 @@ public enum OutputError: Error, Equatable, Sendable, CustomStringConvertible {
   }
 }
 
-/// A buffer that an output can scan out; freed when nobody holds it.
+/// A buffer that an output can scan out; it is freed with its last reference.
 public protocol ScanoutBuffer: AnyObject {
-  /// The picture in it.
+  /// The layout of the pixels.
   var layout: FrameLayout { get }
-  /// What `descriptor()` gives.
+  /// The kind of memory that `descriptor()` returns.
   var memoryKind: MemoryKind { get }
-  /// Bytes to map.
+  /// The bytes to map.
   var byteCount: Int { get }
-  /// A new descriptor of its memory, for a client to map.
+  /// A new descriptor of the memory, for a client to map.
   func descriptor() throws(OutputError) -> OwnedFD
-  /// Maps it for reading, for snapshots and composition; kept for the buffer's life.
+  /// Maps the buffer for reading by snapshots and composition; the mapping lasts as long as the buffer.
   func mapped() throws(OutputError) -> MappedBuffer
 }
 
-/// A cursor picture and its place.
+/// A cursor image and its position.
 public struct CursorState {
   /// A buffer of the output's cursor size, ARGB8888 premultiplied.
   public var buffer: any ScanoutBuffer
@@ -55,7 +55,7 @@ public struct CursorState {
   /// Pixels from the top of the output; may be negative.
   public var y: Int
 
-  /// A cursor with its picture's upper left corner at (x, y).
+  /// A cursor whose upper left corner is at (x, y).
   public init(buffer: any ScanoutBuffer, x: Int, y: Int) {
     self.buffer = buffer
     self.x = x
@@ -63,19 +63,19 @@ public struct CursorState {
   }
 }
 
-/// What an output shows from the next vblank on.
+/// The content of an output from the next vblank on.
 public struct OutputFrame {
-  /// The picture; nil blanks the output.
+  /// The buffer; nil blanks the output.
   public var buffer: (any ScanoutBuffer)?
   /// The part of the buffer that is shown, in the buffer's pixels.
   public var source: Rect
-  /// What changed since the last commit, in the buffer's pixels.
+  /// The rectangles that changed since the last commit, in the buffer's pixels.
   public var damage: DamageRegion
   /// The cursor; nil hides it.
   public var cursor: CursorState?
-  /// Pictures over this one, on planes of their own.
+  /// Buffers on overlay planes above this one.
   public var overlays = Overlays()
-  /// Whether the display follows this output's commits from this one on (`OutputInfo.variableMillihertz`).
+  /// Whether the display follows this output's commits from this commit on (`OutputInfo.variableMillihertz`).
   public var isVariable = false
 
   /// A frame of that buffer.
@@ -87,41 +87,41 @@ public struct OutputFrame {
   }
 }
 
-/// How a picture of some size reaches an output.
+/// How a buffer of some size is shown on an output.
 public enum FitMethod: Equatable, Sendable {
-  /// The output changes to, or has, a mode of that size.
+  /// The output has a mode of that size, or switches to it.
   case mode(DisplayMode)
-  /// The plane shows it at (x, y) of the current mode, black around.
+  /// The plane shows it at (x, y) of the current mode, surrounded by black.
   case centered(x: Int, y: Int)
   /// The driver can do neither: it must be composed into a buffer of the current mode. The text says why.
   case compose(String)
 }
 
-/// A picture of an output, as its hardware or the daemon made it.
+/// A picture of an output, written by its hardware or composed by the daemon.
 public struct OutputPicture {
   /// XRGB8888 rows.
   public var buffer: MappedBuffer
   /// Whether the hardware wrote it (a KMS writeback connector).
   public var fromWriteback: Bool
 
-  /// A picture.
+  /// A picture of an output.
   public init(buffer: MappedBuffer, fromWriteback: Bool) {
     self.buffer = buffer
     self.fromWriteback = fromWriteback
   }
 }
 
-/// What an output tells of.
+/// Events of an output.
 public enum OutputEvent: Sendable {
   /// The last commit is on screen.
   case flipped(timeNanoseconds: UInt64, sequence: UInt64)
-  /// `info` has changed, other than by a commit of the owner: plugged, unplugged, other modes.
+  /// `info` changed for another reason than a commit: plugged, unplugged, other modes.
   case changed
-  /// The lessee has let go of its lease; the owner ends it.
+  /// The lessee closed its lease; the owner must end it.
   case leaseEnded
 }
 
-/// What is known of an output.
+/// The description of an output.
 public struct OutputInfo: Equatable, Sendable {
   /// `headless-0`, `HDMI-A-1`, …
   public var name: String
@@ -131,20 +131,20 @@ public struct OutputInfo: Equatable, Sendable {
   public var connected: Bool
   /// The current mode.
   public var mode: DisplayMode
-  /// All modes, preferred first. A headless output takes any size and lists its configured one.
+  /// All modes, the preferred one first. A headless output takes any size and lists its configured mode.
   public var modes: [DisplayMode]
-  /// Physical size in millimetres; 0 where unknown.
+  /// Physical width in millimetres; 0 if unknown.
   public var widthMillimetres: Int
-  /// Physical size in millimetres; 0 where unknown.
+  /// Physical height in millimetres; 0 if unknown.
   public var heightMillimetres: Int
-  /// The monitor's EDID; empty where it has none.
+  /// The monitor's EDID; empty if it has none.
   public var edid: [UInt8]
-  /// Width and height in pixels of the cursor plane's pictures; 0 without a cursor plane.
+  /// Width and height in pixels of the cursor plane; 0 without one.
   public var cursorSize: Int
-  /// Where the buffers made for it lie.
+  /// The kind of memory of the buffers made for this output.
   public var memoryKind: MemoryKind
-  /// The rates in frames per 1000 seconds between which the display can follow commits; nil where it cannot. The lower
-  /// one is 0 where the monitor does not say.
+  /// The rates in frames per 1000 seconds between which the display can follow commits; nil if it cannot. The lower one
+  /// is 0 if the monitor does not report it.
   public var variableMillihertz: ClosedRange<Int>?
 
   /// All fields but `variableMillihertz`, which is nil.
@@ -165,90 +165,90 @@ public struct OutputInfo: Equatable, Sendable {
   }
 }
 
-/// Counters of an output since it was opened.
+/// Counters since the output was opened.
 public struct OutputCounters: Equatable, Sendable {
   /// Commits that changed something on screen.
   public var commits: UInt64 = 0
-  /// Commits that reached the screen a vblank or more later than the one after them.
+  /// Commits that reached the screen one or more vblanks late.
   public var missedVblanks: UInt64 = 0
 
-  /// Nothing yet.
+  /// All zero.
   public init() {}
 }
 
-/// A screen: one CRTC with its connector, or a timer that stands for one.
+/// An output: a CRTC with its connector, or a timer in their place.
 ///
-/// Used from the daemon's one thread. At most one commit is under way; its end is told by `.flipped`. Without commits
-/// an output costs nothing: no timer runs, no event comes.
+/// Used from the daemon's thread only. At most one commit is pending; `.flipped` ends it. An output without commits
+/// costs nothing: no timer runs and no event comes.
 public protocol Output: AnyObject {
-  /// What is known of it now.
+  /// The current description.
   var info: OutputInfo { get }
-  /// `info.mode`, for every flip.
+  /// `info.mode`, without building the whole `info`: it is read at every flip.
   var currentMode: DisplayMode { get }
-  /// Counters since it was opened.
+  /// Counters since the output was opened.
   var counters: OutputCounters { get }
-  /// Whether a commit has not yet reached the screen.
+  /// Whether the last commit is not on screen yet.
   var isCommitPending: Bool { get }
-  /// Called on the daemon's thread; set once by the owner.
+  /// The event handler; set once by the owner, and called on the daemon's thread.
   var onEvent: ((OutputEvent) -> Void)? { get set }
 
-  /// A buffer that the CPU draws into and this output shows.
+  /// A buffer for the CPU to draw into, which this output can show.
   func makeBuffer(width: Int, height: Int, format: PixelFormat) throws(OutputError) -> any ScanoutBuffer
-  /// A buffer for the cursor plane: `info.cursorSize` square (64 where that is 0), ARGB8888.
+  /// A buffer for the cursor plane: `info.cursorSize` square (64 if that is 0), ARGB8888.
   func makeCursorBuffer() throws(OutputError) -> any ScanoutBuffer
-  /// A client's own pages (memfd ranges) or dma-buf as a buffer of this output, without moving a byte.
+  /// Imports a client's memory (memfd ranges or a dma-buf) as a buffer of this output, without copying.
   func importBuffer(_ memory: ImportedMemory, layout: FrameLayout, modifier: UInt64) throws(OutputError)
     -> any ScanoutBuffer
-  /// How a picture of that size and format would be shown; asks the driver (TEST_ONLY) where it must.
+  /// How a picture of that size and format would be shown. Asks the driver (TEST_ONLY) where necessary.
   ///
-  /// - Parameter keeping: where several share the output, the one mode that it may change to; nil where it may take any
-  ///   of its modes.
+  /// - Parameter keeping: the only mode that the output may switch to, if it is shared; nil if it may take any of its
+  /// modes.
   func fit(_ buffer: any ScanoutBuffer, source: Rect, keeping: DisplayMode?) -> FitMethod
-  /// How many overlay planes there are beside the frame's own, at most `Overlays.capacity`.
+  /// The number of overlay planes, at most `Overlays.capacity`.
   var overlayCount: Int { get }
-  /// The overlay planes that could show a buffer by its format, one bit each.
+  /// The overlay planes that support a buffer's format, as one bit each.
   func overlayPlanes(for buffer: any ScanoutBuffer) -> UInt64
-  /// Whether the hardware would show a frame with those overlays in the current mode (TEST_ONLY).
+  /// Whether the hardware accepts a frame with overlays in the current mode (TEST_ONLY).
   func accepts(_ frame: OutputFrame) -> Bool
-  /// Shows the frame at the next vblank and returns at once; `.busy` while a commit is pending.
+  /// Shows the frame at the next vblank. Returns at once; throws `.busy` while a commit is pending.
   func commit(_ frame: OutputFrame, fit: FitMethod) throws(OutputError)
-  /// What the hardware puts out now (a writeback connector), or nil where it has no such thing.
+  /// The picture that the hardware scans out now (by a writeback connector), or nil if it cannot be read.
   func capture() throws(OutputError) -> MappedBuffer?
-  /// Puts back what was on screen before this program and lets go of the hardware.
+  /// Restores the picture from before this program and releases the hardware.
   func close()
-  /// Why it cannot be leased now; nil where it can.
+  /// The reason why the output cannot be leased now; nil if it can.
   var leaseObjection: String? { get }
-  /// Takes everything off the screen, for a lessee. A commit, unless the screen is off.
+  /// Takes everything off the screen for a lessee. This is a commit, unless the output is off.
   func clearForLease() throws(OutputError)
   /// Leases a cleared output.
   func makeLease() throws(OutputError) -> OutputLease
-  /// Takes the lease back, or the clearing, and shows the last picture again, or nothing. A commit.
+  /// Ends the lease, or the clearing, and shows the last picture again if `showsPicture`. This is a commit.
   func endLease(showsPicture: Bool)
 }
 
 extension Output {
-  /// Out of `info`.
+  /// `info.mode`.
   public var currentMode: DisplayMode { info.mode }
 
-  /// What is no DRM device cannot be leased.
+  /// An output without a DRM device cannot be leased.
   public var leaseObjection: String? { "\(info.name) is \(info.kind.rawValue): it has no DRM device to lease" }
 
-  /// Refused.
+  /// Always refused.
   public func clearForLease() throws(OutputError) { throw .rejected(leaseObjection ?? "") }
 
-  /// Refused.
+  /// Always refused.
   public func makeLease() throws(OutputError) -> OutputLease { throw .rejected(leaseObjection ?? "") }
 
-  /// Nothing: there is none.
+  /// Does nothing: there is no lease.
   public func endLease(showsPicture: Bool) {}
 
-  /// How a picture would be shown on an output that nobody shares.
+  /// How a picture would be shown on an output that is not shared.
   public func fit(_ buffer: any ScanoutBuffer, source: Rect) -> FitMethod { fit(buffer, source: source, keeping: nil) }
 }
 
-/// Memory that a client owns.
+/// Memory of a client.
 public enum ImportedMemory {
-  /// Ranges of sealed memfds in order, and the descriptors that the ranges name.
+  /// Ranges of sealed memfds, and the descriptors that they index.
   case memfd([MemoryRange], [SharedFD])
   /// One dma-buf.
   case dmaBuf(SharedFD)

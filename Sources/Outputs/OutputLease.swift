@@ -1,20 +1,19 @@
 public import LinuxIO
 
-/// An output in another program's hands: a DRM lease.
+/// A DRM lease of an output.
 public struct OutputLease {
-  /// A DRM device that has nothing but the leased objects, of which it is the master. Whoever holds a copy of it holds
-  /// the lease.
+  /// A DRM device that has the leased objects only and is their master. The lease lasts until its last copy is closed.
   public var descriptor: SharedFD
-  /// The kernel's number of the lessee.
+  /// The kernel's lessee id.
   public var lesseeID: UInt32
   /// The leased connector.
   public var connectorID: UInt32
   /// The leased CRTC.
   public var crtcID: UInt32
-  /// The leased primary plane; overlays and cursor planes are found by asking the descriptor.
+  /// The leased primary plane; the lessee finds overlay and cursor planes through the descriptor.
   public var planeID: UInt32
 
-  /// A lease.
+  /// A lease of those objects.
   public init(descriptor: SharedFD, lesseeID: UInt32, connectorID: UInt32, crtcID: UInt32, planeID: UInt32) {
     self.descriptor = descriptor
     self.lesseeID = lesseeID

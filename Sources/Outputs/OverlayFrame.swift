@@ -1,6 +1,6 @@
 public import Scanout
 
-/// A picture on an overlay plane, over the frame's own.
+/// A buffer on an overlay plane.
 public struct OverlayFrame {
   /// A buffer that `Output.overlayPlanes(for:)` has named planes for.
   public var buffer: any ScanoutBuffer
@@ -11,7 +11,7 @@ public struct OverlayFrame {
   /// Pixels from the top of the output.
   public var y: Int
 
-  /// A picture at a place.
+  /// A buffer at (x, y) of the output.
   public init(buffer: any ScanoutBuffer, source: Rect, x: Int, y: Int) {
     self.buffer = buffer
     self.source = source
@@ -20,23 +20,24 @@ public struct OverlayFrame {
   }
 }
 
-/// What overlay planes show, by their numbers; in place, so that a frame with overlays needs no storage of its own.
+/// The contents of the overlay planes by plane number. Stored in place, so that a frame with overlays needs no
+/// allocation.
 public struct Overlays {
   /// The most planes that an output can have.
   public static let capacity = 8
 
-  /// nil while there was none yet: most frames have none, and this is copied with each.
+  /// Nil until the first overlay is set: most frames have none, and this is copied with each frame.
   private var places: InlineArray<8, OverlayFrame?>?
-  /// How many show something.
+  /// The number of planes in use.
   public private(set) var count = 0
 
-  /// None.
+  /// No overlays.
   public init() {}
 
-  /// Whether no plane shows anything.
+  /// Whether no plane is in use.
   public var isEmpty: Bool { count == 0 }
 
-  /// What a plane shows; nil for nothing.
+  /// The content of a plane; nil if it shows nothing.
   public subscript(plane: Int) -> OverlayFrame? {
     get { (0..<Overlays.capacity).contains(plane) ? places?[plane] : nil }
     set {
@@ -49,10 +50,10 @@ public struct Overlays {
 }
 
 extension Output {
-  /// No planes but its own.
+  /// No overlay planes.
   public var overlayCount: Int { 0 }
-  /// None.
+  /// No overlay planes.
   public func overlayPlanes(for buffer: any ScanoutBuffer) -> UInt64 { 0 }
-  /// Without planes, nothing that has any.
+  /// Accepts frames without overlays only.
   public func accepts(_ frame: OutputFrame) -> Bool { frame.overlays.isEmpty }
 }

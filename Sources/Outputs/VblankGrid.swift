@@ -1,9 +1,9 @@
 /// The vblanks of a mode as points of an absolute time grid.
 ///
-/// Vblank n lies at `epoch + n × 10¹² / refresh in millihertz` nanoseconds exactly, so that a rate such as 60 Hz,
-/// whose period is no whole number of nanoseconds, does not drift. Vblanks count whether anyone watches or not.
+/// Vblank n lies exactly at `epoch + n × 10¹² / refresh in millihertz` nanoseconds, so that a rate such as 60 Hz, whose
+/// period is not a whole number of nanoseconds, does not drift. Vblanks of idle times are counted.
 public struct VblankGrid: Equatable, Sendable {
-  /// Time of vblank `firstSequence` in nanoseconds of CLOCK_MONOTONIC.
+  /// CLOCK_MONOTONIC nanoseconds of vblank `firstSequence`.
   public let epochNanoseconds: UInt64
   /// The number of the vblank at the epoch.
   public let firstSequence: UInt64
@@ -23,9 +23,9 @@ public struct VblankGrid: Equatable, Sendable {
   public func sequence(at nanoseconds: UInt64) -> UInt64 {
     if nanoseconds <= epochNanoseconds { return firstSequence }
     let wide = (nanoseconds - epochNanoseconds).multipliedFullWidth(by: refreshMillihertz)
-    // A quotient that overflows would take 584 years at 1 GHz.
+    // The quotient overflows after 584 years at 1 GHz.
     let periods = Self.nanosecondsPerMillihertz.dividingFullWidth(wide).quotient
-    // The point's time is rounded down, so a time that equals it may lie a fraction before it.
+    // The stored time is rounded down, so an equal time may lie a fraction before the vblank.
     let next = firstSequence + periods + 1
     return time(of: next) <= nanoseconds ? next : next - 1
   }
@@ -37,7 +37,7 @@ public struct VblankGrid: Equatable, Sendable {
     return epochNanoseconds + refreshMillihertz.dividingFullWidth(wide).quotient
   }
 
-  /// The grid of another rate from the last vblank before `nanoseconds` on; numbers keep rising.
+  /// The grid with another rate from the last vblank before `nanoseconds` on; numbers keep rising.
   public func changed(toMillihertz millihertz: UInt64, at nanoseconds: UInt64) -> VblankGrid {
     let current = sequence(at: nanoseconds)
     return VblankGrid(

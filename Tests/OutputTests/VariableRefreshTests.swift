@@ -77,7 +77,7 @@ import Testing
 
   @Test func `a slowest rate above the mode's is refused`() throws {
     let loop = try EventLoop()
-    #expect(throws: OutputError.rejected("no rates lie between 101000 and 100000 mHz")) {
+    #expect(throws: OutputError.rejected("there is no rate between 101000 and 100000 mHz")) {
       try HeadlessOutput(
         name: "x", mode: try #require(DisplayMode("64x64@100")), slowestMillihertz: 101_000, loop: loop)
     }
