@@ -1,25 +1,25 @@
 import Outputs
 
-/// Which CRTC drives which connector.
+/// The assignment of CRTCs to connectors.
 enum Assignment {
-  /// What must be known of a connector to find a CRTC for it.
+  /// A connector's requirements.
   struct Wish: Equatable {
     /// The connector.
     var connector: UInt32
-    /// Bit n: the n-th CRTC can drive it.
+    /// Bit n is set if the n-th CRTC can drive it.
     var possibleCRTCs: UInt32
-    /// The CRTC that drives it already; 0 for none.
+    /// The CRTC that drives it now; 0 if none does.
     var currentCRTC: UInt32
   }
 
   /// CRTC ids by connector id, for as many connectors as possible.
   ///
-  /// A connector keeps the CRTC that drives it where that hinders no other (a maximum matching by augmenting paths).
+  /// A maximum matching by augmenting paths. A connector keeps its current CRTC unless another connector needs it.
   /// - Parameters:
   ///   - wishes: the connectors, most important first.
-  ///   - crtcs: the ids of all CRTCs in the card's order; nil for one that is taken.
+  ///   - crtcs: the ids of all CRTCs in the card's order; nil for one in use.
   static func match(_ wishes: [Wish], crtcs: [UInt32?]) -> [UInt32: UInt32] {
-    // wish index by CRTC index
+    // Wish index by CRTC index.
     var owners = [Int?](repeating: nil, count: crtcs.count)
     for (index, wish) in wishes.enumerated() {
       guard let current = crtcs.firstIndex(of: wish.currentCRTC), owners[current] == nil, can(wish, current) else {
@@ -53,7 +53,7 @@ enum Assignment {
   }
 }
 
-/// The hardware of one output: a connector, the CRTC that drives it, and its planes.
+/// The KMS objects of an output: a connector, its CRTC, and their planes.
 struct Pipeline {
   let connectorID: UInt32
   let connectorProperties: ConnectorProperties
@@ -63,10 +63,11 @@ struct Pipeline {
   let primaryProperties: PlaneProperties
   let cursor: Plane?
   let cursorProperties: PlaneProperties?
-  /// Planes over the primary one, the lowest first.
+  /// The planes above the primary one, lowest first.
   let overlays: [(plane: Plane, properties: PlaneProperties)]
 
-  /// The plane of that kind that fits the CRTC best: the one it uses already, else the one with the fewest other uses.
+  /// The best plane of that kind for the CRTC: the one it uses already, else the one that the fewest other CRTCs can
+  /// use.
   static func plane(_ kind: Plane.Kind, for crtc: CRTC, among planes: [Plane], taken: Set<UInt32>) -> Plane? {
     planes
       .filter { $0.kind == kind && !taken.contains($0.id) && $0.possibleCRTCs >> crtc.index & 1 == 1 }
@@ -77,9 +78,9 @@ struct Pipeline {
       }
   }
 
-  /// Overlay planes for a CRTC: its own, and its part of those that CRTCs share.
+  /// The overlay planes for a CRTC: its own, and its part of those that several CRTCs can use.
   ///
-  /// A plane that is stacked below the primary one, or may be, would show nothing.
+  /// Planes that are, or may be, below the primary plane are left out: they would be hidden.
   static func overlays(
     for crtc: CRTC, of crtcCount: Int, above primary: Plane, among planes: [Plane], taken: Set<UInt32>
   ) -> [Plane] {
@@ -113,6 +114,6 @@ struct Pipeline {
     self.overlays = overlays
   }
 
-  /// The ids of its planes.
+  /// The ids of all planes of the pipeline.
   var planeIDs: [UInt32] { planes.map(\.id) }
 }

@@ -2,9 +2,9 @@ import CDRM
 import Glibc
 import LinuxIO
 
-/// An atomic commit under construction: properties grouped by object, in storage that is made once.
+/// An atomic commit under construction: properties grouped by object, in storage that is allocated once.
 ///
-/// Building and submitting allocate nothing, which `drmModeAtomicCommit` does at every call.
+/// Building and submitting do not allocate; `drmModeAtomicCommit` allocates at every call.
 @safe struct AtomicRequest: ~Copyable {
   static let objectCapacity = 64
   static let propertyCapacity = 512
@@ -15,7 +15,7 @@ import LinuxIO
   private let values: UnsafeMutablePointer<UInt64>
   private(set) var objectCount = 0
   private(set) var propertyCount = 0
-  /// More was added than there is room for; submitting fails with E2BIG.
+  /// More was added than the storage holds; submitting fails with E2BIG.
   private(set) var isOverfull = false
 
   init() {
@@ -36,14 +36,14 @@ import LinuxIO
     unsafe values.deallocate()
   }
 
-  /// Starts anew.
+  /// Clears the request.
   mutating func reset() {
     objectCount = 0
     propertyCount = 0
     isOverfull = false
   }
 
-  /// The properties that follow belong to this object.
+  /// Begins an object: the properties that follow belong to it.
   mutating func begin(_ object: UInt32) {
     guard objectCount < Self.objectCapacity else {
       isOverfull = true
@@ -55,7 +55,7 @@ import LinuxIO
     objectCount += 1
   }
 
-  /// Sets a property of the object begun last.
+  /// Sets a property of the last object.
   mutating func set(_ property: UInt32, _ value: UInt64) {
     guard objectCount > 0, propertyCount < Self.propertyCapacity else {
       isOverfull = true
@@ -68,15 +68,15 @@ import LinuxIO
     propertyCount += 1
   }
 
-  /// Sets a property that holds a signed number.
+  /// Sets a property with a signed value.
   mutating func set(_ property: UInt32, signed value: Int) { set(property, UInt64(bitPattern: Int64(value))) }
 
-  /// Hands the request to the kernel.
+  /// Submits the request to the kernel.
   ///
   /// - Parameters:
   ///   - flags: `DRM_MODE_ATOMIC_*` and `DRM_MODE_PAGE_FLIP_*`.
-  ///   - userData: comes back in the flip event.
-  /// - Returns: 0, or the errno of the refusal.
+  ///   - userData: returned in the flip event.
+  /// - Returns: 0, or the errno.
   borrowing func submit(_ device: CardDevice, flags: UInt32, userData: UInt64 = 0) -> Int32 {
     if isOverfull { return E2BIG }
     var argument = drm_mode_atomic()
@@ -91,7 +91,7 @@ import LinuxIO
     return unsafe drmIoctl(device.fd.raw, CDRM_IOCTL_MODE_ATOMIC, &argument) == 0 ? 0 : errno
   }
 
-  /// What was set, in order, for tests.
+  /// The content of the request in order, for tests.
   var contents: [(object: UInt32, property: UInt32, value: UInt64)] {
     var result: [(object: UInt32, property: UInt32, value: UInt64)] = []
     var next = 0

@@ -1,31 +1,31 @@
 import CDRM
 
-/// What a card's driver can do; reading it turns the client capabilities on.
+/// The capabilities of a card's driver; reading them enables the client capabilities.
 struct CardCapabilities: Equatable {
   let driverName: String
-  /// Dma-bufs of others can become frame buffers, as far as the driver says.
+  /// Dma-bufs of other devices can become framebuffers (`DRM_PRIME_CAP_IMPORT`).
   let importsBuffers: Bool
-  /// Frame buffers may carry modifiers.
+  /// Framebuffers may have modifiers.
   let hasModifiers: Bool
-  /// Connectors that write the picture back into memory are listed.
+  /// Writeback connectors are listed.
   let hasWriteback: Bool
-  /// Width and height of cursor pictures that the driver recommends.
+  /// The cursor size in pixels that the driver recommends.
   let cursorSize: Int
 
   init(_ device: CardDevice) throws(KMSError) {
     driverName = device.driverName
     guard device.enable(DRM_CLIENT_CAP_UNIVERSAL_PLANES), device.enable(DRM_CLIENT_CAP_ATOMIC) else {
-      throw .unsuitable(path: device.path, "the driver \(driverName) has no atomic mode setting")
+      throw .unsuitable(path: device.path, "the driver \(driverName) does not support atomic mode setting")
     }
     guard device.capability(DRM_CAP_DUMB_BUFFER) != 0 else {
-      throw .unsuitable(path: device.path, "the driver \(driverName) makes no dumb buffers")
+      throw .unsuitable(path: device.path, "the driver \(driverName) does not support dumb buffers")
     }
     guard device.capability(DRM_CAP_TIMESTAMP_MONOTONIC) != 0 else {
-      throw .unsuitable(path: device.path, "the driver \(driverName) does not time flips by CLOCK_MONOTONIC")
+      throw .unsuitable(path: device.path, "the driver \(driverName) does not use CLOCK_MONOTONIC for flip events")
     }
     let prime = device.capability(DRM_CAP_PRIME)
     guard prime & UInt64(DRM_PRIME_CAP_EXPORT) != 0 else {
-      throw .unsuitable(path: device.path, "the driver \(driverName) exports no buffers")
+      throw .unsuitable(path: device.path, "the driver \(driverName) cannot export buffers")
     }
     importsBuffers = prime & UInt64(DRM_PRIME_CAP_IMPORT) != 0
     hasModifiers = device.capability(DRM_CAP_ADDFB2_MODIFIERS) != 0

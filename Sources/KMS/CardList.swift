@@ -1,36 +1,36 @@
 import CDRM
 import LinuxIO
 
-/// What can be known of a card without driving its screens.
+/// A card as seen without driving its screens.
 public struct CardSummary: Equatable, Sendable {
-  /// Whether a program could become the card's DRM master.
+  /// The state of the card's DRM mastership.
   public enum Master: Equatable, Sendable {
-    /// Nobody is.
+    /// The card has no master.
     case free
-    /// Somebody else is; who, as far as it can be told.
+    /// Another program is the master; the processes, as far as they can be found.
     case held([MasterHolder])
-    /// The card could not be opened, so it is unknown; the text says why.
+    /// Unknown: the card cannot be opened for the reason in the text.
     case unknown(String)
   }
 
   /// The card's node, `/dev/dri/card0`.
   public var path: String
-  /// The driver's name; empty where the card cannot be opened.
+  /// The driver's name; empty if the card cannot be opened.
   public var driverName: String
-  /// What is plugged in, as the kernel last saw it.
+  /// The connectors as last probed by the kernel.
   public var connectors: [ConnectorDescription]
-  /// Who drives it.
+  /// The state of its DRM mastership.
   public var master: Master
-  /// Why Framepath cannot use it, whoever drives it; nil where it can.
+  /// Why Framepath cannot use the card, independent of its master; nil if it can.
   public var unsuitable: String?
-  /// Whether it can show memory of clients without a copy, as far as its driver says.
+  /// Whether the driver can show clients' memory without a copy (`DRM_PRIME_CAP_IMPORT`).
   public var importsBuffers: Bool
-  /// Whether the hardware can write pictures of its screens back into memory.
+  /// Whether the hardware has writeback connectors.
   public var hasWriteback: Bool
 }
 
 extension KMSCard {
-  /// All cards of this machine. No mastership is kept, and no monitor is asked anything.
+  /// All cards of this machine. Mastership is not kept, and monitors are not probed.
   public static func list() -> [CardSummary] {
     ((try? LinuxFile.list("/dev/dri")) ?? [])
       .filter { $0.hasPrefix("card") && Int($0.dropFirst(4)) != nil }
@@ -50,7 +50,7 @@ extension KMSCard {
       return summary
     }
     summary.driverName = device.driverName
-    // The first to open a card becomes its master, and whoever may become it finds it free: give it back at once.
+    // The first process to open a card becomes its master: give mastership back at once.
     if device.isMaster || (try? device.becomeMaster()) != nil {
       device.dropMaster()
     } else {

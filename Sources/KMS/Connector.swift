@@ -2,29 +2,29 @@ import CDRM
 import LinuxIO
 public import Scanout
 
-/// A connector of a card and what is plugged into it.
+/// A connector of a card, with the monitor that is plugged in.
 public struct ConnectorDescription: Equatable, Sendable {
-  /// `HDMI-A-1`, `Virtual-1`, …: as the kernel names it.
+  /// The kernel's name: `HDMI-A-1`, `Virtual-1`, …
   public var name: String
   /// Whether a monitor is plugged in.
   public var connected: Bool
-  /// The monitor's modes, preferred first.
+  /// The monitor's modes, the preferred one first.
   public var modes: [DisplayMode]
-  /// Physical size in millimetres; 0 where unknown.
+  /// Physical width in millimetres; 0 if unknown.
   public var widthMillimetres: Int
-  /// Physical size in millimetres; 0 where unknown.
+  /// Physical height in millimetres; 0 if unknown.
   public var heightMillimetres: Int
-  /// The monitor's EDID; empty where it has none.
+  /// The monitor's EDID; empty if it has none.
   public var edid: [UInt8]
 }
 
-/// A connector as the card knows it.
+/// A connector with its KMS ids.
 struct Connector {
   let id: UInt32
   let isWriteback: Bool
-  /// Bit n: the card's n-th CRTC can drive it.
+  /// Bit n is set if the card's n-th CRTC can drive it.
   let possibleCRTCs: UInt32
-  /// The CRTC that drove it when it was read; 0 for none.
+  /// The CRTC that drove it when it was read; 0 if none did.
   let currentCRTC: UInt32
   let modes: [KMSMode]
   let properties: PropertyTable
@@ -35,7 +35,7 @@ extension Connector {
   /// Reads a connector.
   ///
   /// The corresponding C functions are `drmModeGetConnector` and `drmModeGetConnectorCurrent`.
-  /// - Parameter probe: asks the monitor again, which may take a tenth of a second.
+  /// - Parameter probe: probes the monitor again, which may take 100 ms.
   init(_ device: CardDevice, id: UInt32, probe: Bool) throws(SystemError) {
     let raw = device.fd.raw
     guard let read = unsafe probe ? drmModeGetConnector(raw, id) : drmModeGetConnectorCurrent(raw, id) else {

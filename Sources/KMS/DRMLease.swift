@@ -2,19 +2,18 @@ import CDRM
 import Glibc
 import LinuxIO
 
-/// A part of a card that another program drives: its descriptor is a DRM master of the leased objects, and sees no
-/// other connector, CRTC or plane.
+/// A DRM lease: its descriptor is master of the leased objects, and sees no other connector, CRTC or plane.
 ///
-/// The lease ends when every copy of the descriptor is closed, or by `CardDevice.revokeLease`.
+/// The lease ends when the last copy of the descriptor is closed, or by `CardDevice.revokeLease`.
 struct DRMLease: ~Copyable {
-  /// The kernel's number of the lessee; unique on its card while any copy of the descriptor lives.
+  /// The kernel's lessee id; unique on its card while any copy of the descriptor is open.
   let lesseeID: UInt32
   private let fd: OwnedFD
 
-  /// Makes a lease of those objects.
+  /// Creates a lease.
   ///
   /// The corresponding C function is `drmModeCreateLease` (DRM_IOCTL_MODE_CREATE_LEASE).
-  /// - Parameter objects: ids of a connector, a CRTC and its primary plane at least; further planes as wanted.
+  /// - Parameter objects: ids of a connector, a CRTC and its primary plane at least; optionally more planes.
   init(of device: CardDevice, objects: [UInt32]) throws(DRMLeaseError) {
     var lessee: UInt32 = 0
     // SAFETY: the kernel reads the array's elements during the call and writes one number.
@@ -26,10 +25,10 @@ struct DRMLease: ~Copyable {
     fd = OwnedFD(taking: result)
   }
 
-  /// Gives the lessee's descriptor away.
+  /// Gives up the lessee's descriptor.
   consuming func takeDescriptor() -> OwnedFD { fd }
 
-  /// The objects that a lessee's descriptor may use; empty once the lease was revoked.
+  /// The objects of a lessee's descriptor; empty after the lease is revoked.
   ///
   /// The corresponding C function is `drmModeGetLease` (DRM_IOCTL_MODE_GET_LEASE).
   static func objects(of descriptor: Int32) throws(DRMLeaseError) -> [UInt32] {
@@ -41,7 +40,7 @@ struct DRMLease: ~Copyable {
 }
 
 extension CardDevice {
-  /// The lessees that hold anything now.
+  /// The ids of the card's lessees.
   ///
   /// The corresponding C function is `drmModeListLessees` (DRM_IOCTL_MODE_LIST_LESSEES).
   func lessees() throws(DRMLeaseError) -> [UInt32] {
@@ -51,7 +50,7 @@ extension CardDevice {
     return unsafe idsBehindCount(list)
   }
 
-  /// Takes everything from a lessee; its later calls find no object.
+  /// Revokes a lease; the lessee's later calls find no object.
   ///
   /// The corresponding C function is `drmModeRevokeLease` (DRM_IOCTL_MODE_REVOKE_LEASE).
   func revokeLease(_ lesseeID: UInt32) throws(DRMLeaseError) {
@@ -60,13 +59,13 @@ extension CardDevice {
   }
 }
 
-/// Why the kernel made no lease, or did not do what was asked with one.
+/// Why a DRM lease call failed.
 enum DRMLeaseError: Error, Equatable, CustomStringConvertible {
-  /// No lease of those objects was made; the errno.
+  /// The lease could not be created; objects and errno.
   case notMade(objects: [UInt32], code: Int32)
-  /// The lessee keeps what it has; the errno.
+  /// The lease could not be revoked; lessee id and errno.
   case notRevoked(lesseeID: UInt32, code: Int32)
-  /// Lessees, or a lessee's objects, cannot be listed; the errno.
+  /// The lessees, or a lessee's objects, could not be listed; the errno.
   case notListed(code: Int32)
 
   /// The errno.
@@ -76,14 +75,14 @@ enum DRMLeaseError: Error, Equatable, CustomStringConvertible {
     }
   }
 
-  /// The error for a person.
+  /// A message for the user.
   var description: String {
     switch self {
     case .notMade(let objects, let code):
       let why =
         switch code {
         case EBUSY: "; one of them is leased already"
-        case EOPNOTSUPP: "; the driver has no leases"
+        case EOPNOTSUPP: "; the driver does not support leases"
         default: ""
         }
       let error = SystemError(
@@ -97,7 +96,7 @@ enum DRMLeaseError: Error, Equatable, CustomStringConvertible {
   }
 }
 
-/// The ids of a libdrm list: `{ uint32_t count; uint32_t ids[]; }`, whose array does not import.
+/// The ids of a libdrm list: `{ uint32_t count; uint32_t ids[]; }`. The flexible array is not imported.
 private func idsBehindCount(_ list: UnsafeMutableRawPointer) -> [UInt32] {
   // SAFETY: the caller's list is a count and as many ids.
   let count = Int(unsafe list.load(as: UInt32.self))

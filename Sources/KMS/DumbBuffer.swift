@@ -4,11 +4,11 @@ import LinuxIO
 import Scanout
 
 extension KMSBuffer {
-  /// A black buffer of the driver's own making, exported as a dma-buf that can be mapped and handed to a client.
+  /// A black dumb buffer, exported as a dma-buf that can be mapped and passed to a client.
   ///
-  /// The corresponding C functions are `drmModeCreateDumbBuffer` and `drmPrimeHandleToFD(DRM_RDWR)`. The stride is
-  /// the driver's choice.
-  /// - Parameter fourcc: the format that planes shall read it as.
+  /// The corresponding C functions are `drmModeCreateDumbBuffer` and `drmPrimeHandleToFD(DRM_RDWR)`. The driver chooses
+  /// the stride.
+  /// - Parameter fourcc: the format for planes.
   static func dumb(
     _ device: CardDevice, width: Int, height: Int, format: PixelFormat, fourcc: UInt32
   ) throws(SystemError) -> KMSBuffer {

@@ -4,10 +4,10 @@ import LinuxIO
 import Outputs
 import Scanout
 
-/// A KMS frame buffer: a picture in a GEM object that planes can show.
+/// A KMS framebuffer: a GEM object with a layout, which planes can show.
 ///
-/// The frame buffer holds its GEM object, so the handle that made it is closed at once: no handle is ever shared, and
-/// importing the same memory twice is harmless.
+/// The framebuffer keeps its GEM object alive, so the handle that made it is closed at once: no handle is ever shared,
+/// and importing the same memory twice is harmless.
 struct Framebuffer: ~Copyable {
   let id: UInt32
   /// The format that planes read it as.
@@ -22,12 +22,12 @@ struct Framebuffer: ~Copyable {
     }
   }
 
-  /// A frame buffer over a GEM handle, which the caller closes.
+  /// Creates a framebuffer for a GEM handle; the caller closes the handle.
   ///
   /// The corresponding C functions are `drmModeAddFB2` and `drmModeAddFB2WithModifiers`.
   /// - Parameters:
-  ///   - fourcc: the format that planes shall read it as.
-  ///   - modifier: nil leaves it to the driver (linear for everything mapped by a CPU).
+  ///   - fourcc: the format for planes.
+  ///   - modifier: nil leaves it to the driver (linear for everything that a CPU maps).
   init(
     _ device: CardDevice, handle: UInt32, layout: FrameLayout, fourcc: UInt32, modifier: UInt64?
   ) throws(SystemError) {
@@ -75,14 +75,14 @@ func fourccText(_ code: UInt32) -> String {
     ?? String(decoding: [0, 8, 16, 24].map { UInt8(truncatingIfNeeded: code >> UInt32($0)) }, as: UTF8.self)
 }
 
-/// A buffer that planes of one card show.
+/// A buffer that the planes of one card can show.
 final class KMSBuffer: ScanoutBuffer {
   enum Memory {
-    /// A dumb buffer of ours, exported.
+    /// A dumb buffer of the daemon, exported.
     case own(SharedFD)
-    /// A client's dma-buf: read only.
+    /// A client's dma-buf, read-only.
     case dmaBuf(SharedFD)
-    /// A client's pages: the dma-buf made of them, and the pages to map.
+    /// A client's pages: the dma-buf over them, and the ranges to map.
     case pages(SharedFD, [MemoryRange], [SharedFD])
   }
 
@@ -90,7 +90,7 @@ final class KMSBuffer: ScanoutBuffer {
   let byteCount: Int
   let device: CardDevice
   let framebufferID: UInt32
-  /// The format that planes read it as.
+  /// The format for planes.
   let fourcc: UInt32
   private let framebuffer: Framebuffer
   private let memory: Memory

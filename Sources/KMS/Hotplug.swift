@@ -1,6 +1,6 @@
 import LinuxIO
 
-/// A device event of the kernel.
+/// A uevent of the kernel.
 struct Uevent: Equatable {
   /// `change`, `add`, `remove`, …
   var action = ""
@@ -10,12 +10,12 @@ struct Uevent: Equatable {
   var deviceType = ""
   /// `dri/card0`, …
   var deviceName = ""
-  /// A connector was plugged, unplugged, or changed what it offers.
+  /// A connector was plugged or unplugged, or its modes changed.
   var isHotplug = false
-  /// A lessee has let go of its lease.
+  /// A lease ended.
   var isLease = false
 
-  /// Reads the bytes of one message: `ACTION@PATH`, then `KEY=value` strings, each ended by a zero byte.
+  /// Parses one message: `ACTION@PATH`, then `KEY=value` strings, each terminated by a zero byte.
   init?(_ bytes: some Collection<UInt8>) {
     let parts = bytes.split(separator: 0)
     guard let head = parts.first, head.contains(UInt8(ascii: "@")) else { return nil }
@@ -35,24 +35,24 @@ struct Uevent: Equatable {
     }
   }
 
-  /// Whether the connectors of `card` (`dri/card0`) should be read again.
+  /// Whether the connectors of `card` (`dri/card0`) must be read again.
   func concernsConnectors(of card: String) -> Bool {
     subsystem == "drm" && deviceType == "drm_minor" && action == "change" && isHotplug
       && (deviceName == card || deviceName.isEmpty)
   }
 
-  /// Whether the lessees of `card` should be listed again.
+  /// Whether the lessees of `card` must be listed again.
   func concernsLeases(of card: String) -> Bool {
     subsystem == "drm" && action == "change" && isLease && (deviceName == card || deviceName.isEmpty)
   }
 
-  /// Whether `card` has gone.
+  /// Whether `card` was removed.
   func isRemoval(of card: String) -> Bool { subsystem == "drm" && action == "remove" && deviceName == card }
 }
 
-/// Hears of what happens to one card's connectors.
+/// Listens for uevents of one card.
 final class HotplugListener {
-  /// What happened.
+  /// A change of the card.
   enum News {
     case connectorsChanged
     case leasesChanged
@@ -67,7 +67,7 @@ final class HotplugListener {
 
   /// - Parameters:
   ///   - path: the card's node, `/dev/dri/card0`.
-  ///   - onNews: called on the loop's thread, once for several events that came together.
+  ///   - onNews: called on the loop's thread, once for all events of a read.
   init(path: String, loop: EventLoop, onNews: @escaping (News) -> Void) throws(SystemError) {
     socket = try UeventSocket()
     self.loop = loop
@@ -81,7 +81,7 @@ final class HotplugListener {
 
   private func receiveAll() -> News? {
     var news: News?
-    // A full socket tells of more later: the loop is level-triggered.
+    // Events left in the socket wake the loop again: it is level-triggered.
     for _ in 0..<64 {
       // SAFETY: the buffer is the array's own storage; receive writes at most its size.
       let received = unsafe buffer.withUnsafeMutableBytes { bytes in

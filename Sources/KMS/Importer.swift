@@ -3,16 +3,16 @@ import GraphicsMemory
 import LinuxIO
 import Outputs
 
-/// Makes buffers of clients' memory without moving a byte, or says why it cannot.
+/// Imports clients' memory as buffers without copying, or gives the reason why it cannot.
 final class Importer {
-  /// What /sys/module/udmabuf/parameters allows; both can be raised there.
+  /// The limits in /sys/module/udmabuf/parameters; both can be raised there.
   struct Limits: Equatable {
     var ranges = 1024
     var mebibytes = 64
 
     static let folder = "/sys/module/udmabuf/parameters"
 
-    /// The limits now; the kernel's defaults where they cannot be read.
+    /// The current limits; the kernel's defaults if they cannot be read.
     static var current: Limits {
       var limits = Limits()
       if let value = number("list_limit") { limits.ranges = value }
@@ -24,7 +24,7 @@ final class Importer {
       LinuxFile.text("\(folder)/\(name)").flatMap { Int($0) }
     }
 
-    /// Why so many ranges of so many bytes are refused, or nil.
+    /// Why a number of ranges and bytes is refused, or nil.
     func refusal(ranges count: Int, byteCount: Int) -> String? {
       if count > ranges { return "\(count) ranges of memory exceed udmabuf's list_limit of \(ranges)" }
       if byteCount > mebibytes << 20 {
@@ -43,9 +43,9 @@ final class Importer {
     self.capabilities = capabilities
   }
 
-  /// A buffer over that memory; whether the driver also shows it, a TEST_ONLY commit must tell.
+  /// A buffer over that memory. Whether the driver can show it must be tested by a TEST_ONLY commit.
   ///
-  /// - Parameter fourcc: the format that planes shall read it as.
+  /// - Parameter fourcc: the format for planes.
   func buffer(
     _ memory: ImportedMemory, layout: FrameLayout, modifier: UInt64, fourcc: UInt32
   ) throws(OutputError) -> KMSBuffer {
@@ -55,7 +55,7 @@ final class Importer {
       let byteCount: Int
       do { byteCount = try fd.byteCount() } catch { throw .system(error) }
       guard byteCount >= layout.byteCount else {
-        throw .rejected("the dma-buf holds \(byteCount) bytes, the picture needs \(layout.byteCount)")
+        throw .rejected("the dma-buf holds \(byteCount) bytes, but the picture needs \(layout.byteCount)")
       }
       return try buffer(
         fd, layout: layout, modifier: modifier, fourcc: fourcc, byteCount: byteCount, memory: .dmaBuf(fd))
@@ -87,7 +87,7 @@ final class Importer {
     throw .rejected("/dev/udmabuf is not open")
   }
 
-  /// What a failure to open /dev/udmabuf means.
+  /// The message for a failure to open /dev/udmabuf.
   static func openRefusal(_ error: SystemError) -> String {
     switch error.code {
     case 2: "/dev/udmabuf is missing: the kernel lacks CONFIG_UDMABUF, or its module is not loaded"
@@ -108,19 +108,19 @@ final class Importer {
       throw .rejected("\(capabilities.driverName) cannot import this memory: \(error)")
     }
     defer { _ = drmCloseBufferHandle(raw, handle) }
-    // Pages of ours are linear whatever the driver thinks of them, and a driver without modifiers takes nothing else. Of
-    // a dma-buf the driver may know another layout than linear: there the client's word is passed on.
+    // udmabuf memory is linear whatever the driver assumes, and a driver without modifiers accepts nothing else. A
+    // driver may know a dma-buf by another layout: there the client's modifier is passed on.
     var isPlain = modifier == CDRM_FORMAT_MOD_LINEAR || modifier == CDRM_FORMAT_MOD_INVALID
     if case .dmaBuf = memory, capabilities.hasModifiers { isPlain = modifier == CDRM_FORMAT_MOD_INVALID }
     if !isPlain && !capabilities.hasModifiers {
-      throw .rejected("\(capabilities.driverName) knows no modifiers, and the buffer has one")
+      throw .rejected("\(capabilities.driverName) does not support modifiers, and the buffer has one")
     }
     do {
       let framebuffer = try Framebuffer(
         device, handle: handle, layout: layout, fourcc: fourcc, modifier: isPlain ? nil : modifier)
       return KMSBuffer(framebuffer, device: device, layout: layout, byteCount: byteCount, memory: memory)
     } catch {
-      throw .rejected("\(capabilities.driverName) refused the frame buffer: \(error)")
+      throw .rejected("\(capabilities.driverName) refused the framebuffer: \(error)")
     }
   }
 }

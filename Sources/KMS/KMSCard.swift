@@ -3,14 +3,14 @@ public import LinuxIO
 import Outputs
 public import Scanout
 
-/// A DRM card whose screens this program drives: its DRM master, its connectors and the outputs made of them.
+/// A DRM card that this process drives: its mastership, its connectors, and the outputs made of them.
 ///
-/// One descriptor serves all outputs of a card. Used from the loop's thread only. The mastership is held until
+/// One descriptor serves all outputs of a card. Used from the loop's thread only. The card keeps the mastership until
 /// `close`.
 public final class KMSCard {
   /// The card's node, `/dev/dri/card0`.
   public let path: String
-  /// Called after connectors were plugged or unplugged, with what `connectors` is now.
+  /// Called with the new `connectors` after connectors were plugged or unplugged.
   public var onOutputsChanged: (([ConnectorDescription]) -> Void)?
 
   let device: CardDevice
@@ -37,7 +37,7 @@ public final class KMSCard {
   ///
   /// - Parameters:
   ///   - path: `/dev/dri/card0`.
-  ///   - loop: the loop that will tell of flips and of plugged connectors; all use is on its thread.
+  ///   - loop: the loop that delivers flips and hotplug events; the card is used on its thread only.
   public static func open(path: String, loop: EventLoop) throws(KMSError) -> KMSCard {
     let device: CardDevice
     do { device = try CardDevice(path: path) } catch { throw .system(error) }
@@ -59,13 +59,13 @@ public final class KMSCard {
     } catch {
       throw .system(error)
     }
-    // Without netlink (some containers) the card works; only plugging goes unnoticed.
+    // Without netlink (in some containers) the card works, but hotplug is not noticed.
     hotplug = try? HotplugListener(path: path, loop: loop) { [weak self] news in self?.heard(news) }
   }
 
   deinit { close() }
 
-  /// All connectors that a monitor can be plugged into.
+  /// All connectors that can have a monitor, without writeback connectors.
   public var connectors: [ConnectorDescription] {
     allConnectors.filter { !$0.isWriteback }.map(\.description)
   }
@@ -73,12 +73,12 @@ public final class KMSCard {
   /// The driver's name, such as `vkms` or `i915`.
   public var driverName: String { capabilities.driverName }
 
-  /// Makes an output of a connector, and shows black on it.
+  /// Opens an output on a connector, and shows black on it.
   ///
   /// - Parameters:
-  ///   - connector: a name out of `connectors`.
-  ///   - mode: nil takes the monitor's preferred mode; a rate of 0 takes the first one of that size, any other one the
-  ///     nearest within 1 Hz.
+  ///   - connector: a name of `connectors`.
+  ///   - mode: nil for the monitor's preferred mode; a rate of 0 for the first mode of that size, another rate for the
+  ///   nearest one within 1 Hz.
   public func makeOutput(connector name: String, mode: DisplayMode?) throws(KMSError) -> KMSOutput {
     guard let connector = allConnectors.first(where: { !$0.isWriteback && $0.description.name == name }) else {
       throw .noConnector(name, has: connectors.map(\.name))
@@ -97,7 +97,7 @@ public final class KMSCard {
     return output
   }
 
-  /// Closes all outputs, which restores what they showed before, and gives the mastership back.
+  /// Closes all outputs, which restores what was shown before, and drops the mastership.
   public func close() {
     for entry in outputs { entry.output?.close() }
     outputs = []
@@ -109,15 +109,15 @@ public final class KMSCard {
     source = nil
   }
 
-  /// An output has closed: its CRTC and connector are free.
+  /// Called by an output that has closed: its CRTC and connector are free.
   func closed(crtcID: UInt32) { outputs.removeAll { $0.crtcID == crtcID } }
 
-  /// The writeback connector that can copy what a CRTC puts out.
+  /// The writeback connector that can capture a CRTC.
   func writebackConnector(for crtc: CRTC) -> Connector? {
     allConnectors.first { $0.isWriteback && $0.possibleCRTCs >> crtc.index & 1 == 1 }
   }
 
-  /// Reads the connectors again and tells those whom a change concerns.
+  /// Reads the connectors again and notifies the outputs that changed.
   func rescan() {
     guard let read = try? Topology.connectors(device, probe: true) else { return }
     let before = connectors
@@ -140,13 +140,13 @@ public final class KMSCard {
     let crtcs = topology.crtcs.map { crtc in outputs.contains { $0.crtcID == crtc.id } ? nil : crtc.id }
     let id =
       Assignment.match(waiting.map(wish), crtcs: crtcs)[connector.id]
-      // More connectors than CRTCs: the one that is asked for goes first.
+      // There are more connectors than CRTCs: the requested one goes first.
       ?? Assignment.match([wish(connector)], crtcs: crtcs)[connector.id]
     return topology.crtcs.first { $0.id == id }
   }
 
   private static func becomeMaster(_ device: CardDevice) throws(KMSError) {
-    // The first program to open a card is its master already.
+    // The first process to open a card is already its master.
     if device.isMaster { return }
     do {
       try device.becomeMaster()
@@ -170,7 +170,7 @@ public final class KMSCard {
     }
   }
 
-  /// Ends the leases whose lessees have let go of them.
+  /// Ends the leases whose lessees closed them.
   private func checkLeases() {
     guard outputs.contains(where: { $0.output?.lease != nil }), let lessees = try? device.lessees() else { return }
     for entry in outputs { entry.output?.checkLease(lessees: lessees) }

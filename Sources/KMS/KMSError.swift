@@ -5,26 +5,26 @@ public import Scanout
 public enum KMSError: Error, Equatable, Sendable, CustomStringConvertible {
   /// A call failed.
   case system(SystemError)
-  /// The device cannot do what every output needs; the text says what is missing.
+  /// The device lacks a feature that every output needs; the text names it.
   case unsuitable(path: String, String)
-  /// Another program drives the card's screens.
+  /// Another program is the card's DRM master.
   case masterTaken(path: String, holders: [MasterHolder])
-  /// The driver lacks a property without which nothing can be shown.
+  /// The driver lacks a required property.
   case missingProperty(object: String, name: String)
   /// The card has no connector of that name.
   case noConnector(String, has: [String])
   /// Nothing is plugged into the connector.
   case disconnected(String)
-  /// The connector's monitor lacks that mode.
+  /// The connector's monitor does not have that mode.
   case noMode(connector: String, wanted: DisplayMode, has: [DisplayMode])
-  /// All CRTCs or primary planes that the connector could use are taken.
+  /// All CRTCs or primary planes for the connector are in use.
   case noPipeline(String)
-  /// An output of that connector is open already.
+  /// The connector has an output already.
   case inUse(String)
   /// The driver refused the configuration.
   case rejected(String, SystemError)
 
-  /// The error for a person.
+  /// A message for the user.
   public var description: String {
     switch self {
     case .system(let error): error.description
@@ -33,7 +33,7 @@ public enum KMSError: Error, Equatable, Sendable, CustomStringConvertible {
       holders.isEmpty
         ? "\(path): another program is its DRM master"
         : "\(path): DRM master is taken by \(holders.map(\.description).joined(separator: ", "))"
-    case .missingProperty(let object, let name): "\(object) has no property \(name)"
+    case .missingProperty(let object, let name): "\(object) lacks the property \(name)"
     case .noConnector(let name, let has):
       "there is no connector \(name); the card has \(has.isEmpty ? "none" : has.joined(separator: ", "))"
     case .disconnected(let name): "nothing is plugged into \(name)"

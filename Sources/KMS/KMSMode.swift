@@ -1,7 +1,7 @@
 import CDRM
 import Scanout
 
-/// A mode of a monitor: the kernel's timing and what it means.
+/// A mode of a monitor: the kernel's timing and the `DisplayMode` it stands for.
 struct KMSMode: Equatable {
   let timing: drmModeModeInfo
   let mode: DisplayMode
@@ -12,10 +12,10 @@ struct KMSMode: Equatable {
       width: Int(timing.hdisplay), height: Int(timing.vdisplay), refreshMillihertz: KMSMode.refreshMillihertz(timing))
   }
 
-  /// The timing in a mode's property blob (`struct drm_mode_modeinfo`), or nil for another number of bytes.
+  /// Reads the timing in a mode's property blob (`struct drm_mode_modeinfo`); nil if the size is wrong.
   init?(blob bytes: [UInt8]) {
     guard bytes.count == MemoryLayout<drm_mode_modeinfo>.size else { return nil }
-    // SAFETY: libdrm's structure is the kernel's, a plain one of that size.
+    // libdrm's structure is the kernel's: plain data of that size.
     self.init(unsafe bytes.withUnsafeBytes { unsafe $0.loadUnaligned(as: drmModeModeInfo.self) })
   }
 
@@ -39,7 +39,7 @@ struct KMSMode: Equatable {
     return (Int(timing.clock) * 1_000_000 + pixels / 2) / pixels
   }
 
-  /// A monitor's modes as an output offers them: progressive, each size and rate once, preferred first.
+  /// The modes that an output offers: progressive, each size and rate once, the preferred one first.
   static func usable(_ timings: [drmModeModeInfo]) -> [KMSMode] {
     var result: [KMSMode] = []
     let all = timings.map(KMSMode.init).filter { $0.isProgressive && $0.mode.width > 0 && $0.mode.height > 0 }
@@ -50,11 +50,11 @@ struct KMSMode: Equatable {
     return result
   }
 
-  /// How far a monitor's rate may lie from the wanted one: 59.94 Hz is taken for 60.
+  /// How far a rate may be from the requested one: 59.94 Hz is accepted for 60.
   static let rateToleranceMillihertz = 1000
 
-  /// The mode that a request means: the first one of all without a request; of the size, the one whose rate is
-  /// nearest, or the first where the wanted rate is 0.
+  /// The mode for a request: the first of all without a request; else, of that size, the one with the nearest rate, or
+  /// the first if the requested rate is 0.
   static func choose(_ wanted: DisplayMode?, from modes: [KMSMode], connector: String) throws(KMSError) -> KMSMode {
     guard let wanted else {
       if let first = modes.first { return first }
@@ -70,12 +70,12 @@ struct KMSMode: Equatable {
     return nearest
   }
 
-  /// The modes in which a picture of that size fills the screen, best first: the current one, then the nearest to the
-  /// output's own rate, since a guest says none.
+  /// The modes in which a picture of that size fills the screen, best first: the current mode, then by distance to the
+  /// output's own rate, because a guest gives none.
   ///
   /// - Parameters:
   ///   - homeMillihertz: the rate of the mode that the output was opened in.
-  ///   - keeping: the only mode that the output may change to; nil for any.
+  ///   - keeping: the only mode that the output may switch to; nil for any.
   static func candidates(
     width: Int, height: Int, from modes: [KMSMode], current: KMSMode, homeMillihertz: Int, keeping: DisplayMode?
   ) -> [KMSMode] {

@@ -9,7 +9,7 @@ struct Writeback {
   let connectorID: UInt32
   let properties: WritebackProperties
 
-  /// nil where the card has none for this CRTC that writes XRGB8888.
+  /// Nil if the card has no writeback connector for this CRTC that supports XRGB8888.
   init?(_ connector: Connector?, _ device: CardDevice) {
     guard let connector, let properties = try? WritebackProperties(connector.properties) else { return nil }
     let formats = device.blob(connector.properties.value("WRITEBACK_PIXEL_FORMATS"))
@@ -29,14 +29,14 @@ struct Writeback {
 }
 
 extension KMSOutput {
-  /// What the CRTC puts out now, written by the hardware into a buffer of ours; nil while the output is dark, without
-  /// a writeback connector, and where the driver does not let it stand beside the monitor's connector.
+  /// The picture that the CRTC scans out now, written by the hardware into a host buffer. Nil while the output is off,
+  /// without a writeback connector, and if the driver does not accept one beside the monitor's connector.
   ///
-  /// Waits for a few frames at most. The first call attaches the writeback connector, which is a mode change to some
+  /// Waits for a few frames at most. The first call attaches the writeback connector, which is a mode set for some
   /// drivers; it stays attached until `close`.
   public func capture() throws(OutputError) -> MappedBuffer? {
     try checkUsable()
-    // A lessee may have turned it on, off, or to another mode.
+    // A lessee may have turned the CRTC on or off, or set another mode.
     let own = scene == nil ? nil : (width: mode.mode.width, height: mode.mode.height)
     guard let size = lease == nil ? own : currentSize else { return nil }
     let attached = writeback
@@ -58,14 +58,14 @@ extension KMSOutput {
       request.set(target.properties.outFencePointer, UInt64(UInt(bitPattern: pointer)))
       request.begin(pipeline.crtc.id)
       request.set(pipeline.crtcProperties.active, 1)
-      // Without NONBLOCK: a commit that is pending is waited for, and no event comes.
+      // Without NONBLOCK the call waits for a pending commit, and no event comes.
       return request.submit(device, flags: attached == nil ? UInt32(DRM_MODE_ATOMIC_ALLOW_MODESET) : 0)
     }
-    // Linux 6.12.y checks which connectors may share a CRTC, and its vkms does not say that these two may.
+    // Linux 6.12.y checks which connectors may share a CRTC, and its vkms does not allow these two to.
     if code == KMSOutput.invalidCode && attached == nil { return nil }
     if code != 0 { throw outputError(code, "writeback") }
     writeback = target
-    // In a lessee's way otherwise.
+    // An attached writeback connector would block the lessee's mode sets.
     defer { if lease != nil { detachWriteback() } }
     guard fence >= 0 else { throw .rejected("\(card.capabilities.driverName) gave no writeback fence") }
     let owned = OwnedFD(taking: fence)
@@ -76,7 +76,7 @@ extension KMSOutput {
     } catch {
       throw .system(error)
     }
-    if !isDone { throw .rejected("the writeback did not end in time") }
+    if !isDone { throw .rejected("the writeback timed out") }
     return try buffer.mapped()
   }
 

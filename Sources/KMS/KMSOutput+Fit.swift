@@ -5,27 +5,27 @@ public import Outputs
 public import Scanout
 
 extension KMSOutput {
-  /// A client's pages or dma-buf as a buffer of this output, after the driver accepted it in a TEST_ONLY commit.
+  /// Imports a client's pages or dma-buf as a buffer of this output; a TEST_ONLY commit must accept it.
   public func importBuffer(
     _ memory: ImportedMemory, layout: FrameLayout, modifier: UInt64
   ) throws(OutputError) -> any ScanoutBuffer {
     try checkUsable()
     let buffer = try card.importer.buffer(
       memory, layout: layout, modifier: modifier, fourcc: try planeFormat(for: layout.format))
-    // The part of it that the current mode has room for: a larger or smaller picture's fit is asked for later.
+    // Test the part that the current mode has room for; the fit of other sizes is asked for later.
     let visible = Rect(
       width: min(layout.width, mode.mode.width), height: min(layout.height, mode.mode.height))
     let code = test(buffer, visible, mode)
-    // A driver that only shows whole screens says nothing here of a smaller picture.
+    // A driver that only supports full-screen planes cannot be tested with a smaller picture.
     if code != 0 && visible.width == mode.mode.width && visible.height == mode.mode.height {
       throw .rejected(refusal(code, "to show the imported memory (pitch \(layout.strideBytes))"))
     }
     return buffer
   }
 
-  /// A mode of the picture's size, else the picture in the middle, else the reason why neither works.
+  /// The mode of the picture's size; else the picture centred; else the reason why neither works.
   ///
-  /// A guest that has the output to itself so sets the monitor's mode by its own.
+  /// This is how a guest that has the output to itself sets the monitor's mode.
   public func fit(_ buffer: any ScanoutBuffer, source: Rect, keeping: DisplayMode?) -> FitMethod {
     guard let buffer = buffer as? KMSBuffer, buffer.device === device else {
       return .compose("the buffer belongs to another output")
@@ -49,7 +49,7 @@ extension KMSOutput {
     return .compose("\(why), and \(refusal(code, "a plane smaller than the screen"))")
   }
 
-  /// The frame's place for a commit.
+  /// The scene of the primary plane for a commit.
   func place(
     _ buffer: any ScanoutBuffer, _ source: Rect, _ fit: FitMethod
   ) throws(OutputError) -> (plane: PlaneScene, mode: KMSMode) {
@@ -66,7 +66,7 @@ extension KMSOutput {
         throw .rejected("\(connector.description.name) has no mode \(wanted)")
       }
       guard wanted.width == source.width, wanted.height == source.height else {
-        throw .rejected("the picture has not the size of the mode \(wanted)")
+        throw .rejected("the picture does not have the size of the mode \(wanted)")
       }
       return (plane, found)
     case .centered(let x, let y):
@@ -78,7 +78,7 @@ extension KMSOutput {
     }
   }
 
-  /// The cursor's place for a commit.
+  /// The scene of the cursor plane for a commit.
   func place(_ cursor: CursorState?) throws(OutputError) -> PlaneScene? {
     guard let cursor else { return nil }
     guard pipeline.cursor != nil, cursorSize > 0 else {
@@ -91,15 +91,15 @@ extension KMSOutput {
       framebufferID: buffer.framebufferID, source: buffer.layout.bounds, x: cursor.x, y: cursor.y)
   }
 
-  /// The fourcc code that the primary plane reads a format as: its alpha is ignored where the plane can.
+  /// The fourcc by which the primary plane reads a format: without alpha if the plane supports that.
   func planeFormat(for format: PixelFormat) throws(OutputError) -> UInt32 {
     let formats = pipeline.primary.formats
     for candidate in [format.opaque, format] where formats.contains(candidate.fourcc) { return candidate.fourcc }
     let has = formats.map(fourccText).joined(separator: ", ")
-    throw .rejected("\(connector.description.name) shows \(has), not \(format.name)")
+    throw .rejected("\(connector.description.name) supports \(has), not \(format.name)")
   }
 
-  /// The smallest cursor size that the driver takes: 64, or what it recommends; 0 without a usable cursor plane.
+  /// The smallest cursor size that the driver accepts: 64, or the recommended one; 0 without a usable cursor plane.
   func findCursorSize() -> Int {
     guard pipeline.cursor != nil, let scene else { return 0 }
     for size in [64, card.capabilities.cursorSize] where size > 0 {
@@ -116,7 +116,7 @@ extension KMSOutput {
     return 0
   }
 
-  /// What a refused commit means for the owner.
+  /// The error for a refused commit.
   func outputError(_ code: Int32, _ what: String) -> OutputError {
     switch code {
     case 13, 1:
@@ -136,7 +136,7 @@ extension KMSOutput {
     ((mode.mode.width - source.width) / 2, (mode.mode.height - source.height) / 2)
   }
 
-  /// Asks the driver whether it would show that; 0, or the errno of its refusal.
+  /// Tests a scene (TEST_ONLY); 0 or the errno.
   private func test(_ buffer: KMSBuffer, _ source: Rect, _ wanted: KMSMode) -> Int32 {
     var plane = PlaneScene(framebufferID: buffer.framebufferID, source: source, x: 0, y: 0)
     if wanted == mode { (plane.x, plane.y) = centre(source) }

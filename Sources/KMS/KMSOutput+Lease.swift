@@ -4,38 +4,37 @@ import LinuxIO
 public import Outputs
 import Scanout
 
-/// What an output showed before it was cleared for a lessee, to be shown again.
+/// The state of an output from before it was cleared for a lessee.
 struct LeaseState {
   let scene: Scene?
-  /// Holds the scene's buffers.
+  /// Keeps the scene's buffers alive.
   let shown: OutputFrame?
   let properties: SavedProperties
-  /// The kernel's number; nil before the lease is made.
+  /// The kernel's lessee id; nil before the lease is made.
   var lesseeID: UInt32?
-  /// What the commit that puts everything back still has to try; nil while the lease is out.
+  /// How far the restoring commit has to fall back; nil during the lease.
   var restoring: Restoring?
 
-  /// Ways to put an output back, the fullest first.
+  /// The ways to restore an output, the most complete first.
   enum Restoring {
-    /// Picture, mode and every property that the lessee has set.
+    /// Picture, mode and every property that the lessee changed.
     case all
-    /// Picture and mode only: the driver refuses one of those properties.
+    /// Picture and mode only: the driver refuses one of the properties.
     case picture
-    /// Everything off: the driver refuses the picture.
+    /// Turn everything off: the driver refuses the picture.
     case off
   }
 }
 
 extension KMSOutput {
-  /// Why it cannot be leased now; nil where it can.
+  /// The reason why the output cannot be leased now; nil if it can.
   public var leaseObjection: String? {
     do throws(OutputError) { try checkUsable() } catch { return error.description }
     return nil
   }
 
-  /// Takes frames, cursor and overlays off the screen: a lessee that knows only the primary plane has it to itself, and
-  /// what a VM showed last is no lessee's business. A commit like any other: `.flipped` follows unless the screen is off
-  /// already.
+  /// Takes frame, cursor and overlays off the screen: a lessee that knows only the primary plane has it to itself, and
+  /// must not see a VM's last picture. A commit like any other: `.flipped` follows unless the output is off already.
   public func clearForLease() throws(OutputError) {
     if let leaseObjection { throw .rejected(leaseObjection) }
     if pending != nil || lease != nil { throw .busy }
@@ -55,7 +54,7 @@ extension KMSOutput {
     let cleared = Scene(
       primary: PlaneScene(framebufferID: black.framebufferID, source: black.layout.bounds, x: 0, y: 0), cursor: nil)
     request.reset()
-    // Two connectors on a CRTC, one of them not the lessee's, would be in the way of its mode sets.
+    // A second connector on the CRTC that is not leased would block the lessee's mode sets.
     writeback?.appendDetach(to: &request)
     if writeback == nil {
       cleared.appendFlip(to: &request, pipeline, after: last, redraws: true, clips: 0)
@@ -71,7 +70,7 @@ extension KMSOutput {
     pending = PendingCommit(frame: frame, target: nil, waitsForKernel: true)
   }
 
-  /// Leases connector, CRTC and all planes of the output, which `clearForLease` has cleared.
+  /// Leases connector, CRTC and all planes of the output after `clearForLease`.
   public func makeLease() throws(OutputError) -> OutputLease {
     guard lease != nil, lease?.lesseeID == nil, pending == nil else { throw .busy }
     let objects = [pipeline.connectorID, pipeline.crtc.id] + pipeline.planeIDs
@@ -87,14 +86,14 @@ extension KMSOutput {
     }
   }
 
-  /// Takes the lease back and shows again, in its own mode, what was on screen before: a commit that waits for nobody,
-  /// whose end `.flipped` tells of. Until then the output is busy.
+  /// Ends the lease and restores the former picture in its own mode. This commit does not wait for the lessee;
+  /// `.flipped` reports its end, and until then the output is busy.
   ///
-  /// - Parameter showsPicture: false where that picture is nobody's any more: the output goes dark.
+  /// - Parameter showsPicture: false if the saved picture's owner is gone; the output is blanked.
   public func endLease(showsPicture: Bool) {
     guard let ended = lease, ended.restoring == nil else { return }
     revoke(ended)
-    // Another monitor has set the scene to nil: the modes are others, and the next frame finds one.
+    // Another monitor was plugged in: its modes differ, and the next frame selects one.
     let before = showsPicture && isConnected && scene != nil ? ended.scene : nil
     let nothing = OutputFrame(buffer: nil, source: .empty, damage: DamageRegion(), cursor: nil)
     scene = before
@@ -106,11 +105,11 @@ extension KMSOutput {
 
   private func revoke(_ ended: LeaseState) {
     guard let lesseeID = ended.lesseeID else { return }
-    // It fails where the lessee is gone, or the card.
+    // Fails if the lessee or the card is gone.
     do throws(DRMLeaseError) { try device.revokeLease(lesseeID) } catch {}
   }
 
-  /// Tries to put everything back; while a commit of the lessee's is under way, again after a frame.
+  /// Tries to restore the output; if a commit of the lessee is pending, tries again after one frame.
   func restore() {
     guard let state = lease, let way = state.restoring else { return }
     var blobs: [BlobOwner] = []
@@ -121,7 +120,7 @@ extension KMSOutput {
       pipeline.appendOff(to: &request)
     }
     if way == .all { state.properties.appendChanged(device, pipeline, to: &request, blobs: &blobs) }
-    // A CRTC that was off and stays so has no event.
+    // A CRTC that is off and stays off sends no event.
     let (isDark, flags) = (scene == nil, UInt32(DRM_MODE_ATOMIC_ALLOW_MODESET))
     let code =
       isDark ? request.submit(device, flags: flags | UInt32(DRM_MODE_ATOMIC_NONBLOCK)) : trySubmit(flags: flags)
@@ -138,19 +137,19 @@ extension KMSOutput {
       scene = nil
       return restore()
     case (_, .off):
-      // The card is gone, or another's: the next commit fails and says why.
+      // The card is gone or has another master: the next commit fails with the reason.
       lease = nil
     }
     if isTimed { timer.arm(deadlineNanoseconds: monotonicNanoseconds() + mode.mode.periodNanoseconds) }
   }
 
-  /// Lessees of the card have changed: ends the lease whose last descriptor was closed.
+  /// Called when the card's lessees changed: ends the lease if its last descriptor was closed.
   func checkLease(lessees: [UInt32]) {
     guard let lease, lease.restoring == nil, let lesseeID = lease.lesseeID, !lessees.contains(lesseeID) else { return }
     onEvent?(.leaseEnded)
   }
 
-  /// For the end of the output: nobody has it any more, and its properties are as they were.
+  /// Ends the lease when the output closes, and restores its properties.
   func endLeaseForGood() {
     guard let ended = lease else { return }
     lease = nil
@@ -163,7 +162,7 @@ extension KMSOutput {
     scene = nil
   }
 
-  /// The mode that the CRTC is in, whoever has set it; nil while it is off.
+  /// The size of the CRTC's mode, whether set by the daemon or a lessee; nil while it is off.
   ///
   /// The corresponding C function is `drmModeGetCrtc`.
   var currentSize: (width: Int, height: Int)? {

@@ -4,10 +4,11 @@ public import Outputs
 import Scanout
 
 extension KMSOutput {
-  /// The planes over the primary one.
+  /// The planes above the primary one.
   public var overlayCount: Int { pipeline.overlays.count }
 
-  /// The overlay planes whose format list has the buffer's format. One with alpha would show what lies below.
+  /// The overlay planes that support the buffer's format. Formats with alpha are excluded: what is below would show
+  /// through.
   public func overlayPlanes(for buffer: any ScanoutBuffer) -> UInt64 {
     guard let buffer = buffer as? KMSBuffer, buffer.device === device, PixelFormat.isOpaque(fourcc: buffer.fourcc)
     else { return 0 }
@@ -18,7 +19,7 @@ extension KMSOutput {
     return planes
   }
 
-  /// Asks the driver; nothing changes on screen.
+  /// Asks the driver by a TEST_ONLY commit.
   public func accepts(_ frame: OutputFrame) -> Bool {
     guard let picture = frame.buffer, scene != nil else { return false }
     do throws(OutputError) {
@@ -34,14 +35,14 @@ extension KMSOutput {
     }
   }
 
-  /// The overlays' places for a commit.
+  /// The scenes of the overlay planes for a commit.
   func place(_ overlays: Outputs.Overlays) throws(OutputError) -> OverlayScenes {
     var scenes = OverlayScenes()
     if overlays.isEmpty { return scenes }
     for plane in 0..<Overlays.capacity {
       guard let overlay = overlays[plane] else { continue }
       guard plane < pipeline.overlays.count, let buffer = overlay.buffer as? KMSBuffer, buffer.device === device else {
-        throw .rejected("overlay \(plane) or its buffer is not of this output")
+        throw .rejected("overlay plane \(plane) or its buffer belongs to another output")
       }
       guard !overlay.source.isEmpty, buffer.layout.bounds.contains(overlay.source) else {
         throw .rejected("the source lies outside the buffer")
@@ -54,7 +55,7 @@ extension KMSOutput {
 }
 
 extension PixelFormat {
-  /// Whether a format code is one of the known ones without alpha.
+  /// Whether a fourcc is a known one without alpha.
   fileprivate static func isOpaque(fourcc: UInt32) -> Bool {
     guard let format = PixelFormat(fourcc: fourcc) else { return false }
     return format.opaque == format

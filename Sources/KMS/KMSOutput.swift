@@ -4,10 +4,10 @@ import LinuxIO
 public import Outputs
 public import Scanout
 
-/// One CRTC of a card with its connector and planes.
+/// A CRTC of a card with its connector and planes.
 ///
-/// Every commit is atomic and nonblocking and ends with a flip event of the kernel. Where the driver has no vblank of
-/// its own, a timer at the mode's rate stands for it, so that clients are paced there too.
+/// Every commit is atomic and nonblocking and ends with the kernel's flip event. If the driver has no vblank, a timer
+/// at the mode's rate replaces it, so that clients are paced there too.
 public final class KMSOutput: Output {
   let card: KMSCard
   let device: CardDevice
@@ -16,35 +16,36 @@ public final class KMSOutput: Output {
   let saved: SavedState
   var connector: Connector
   var mode: KMSMode
-  /// The rate of the mode that it was opened in, or got with another monitor; guests' modes stay near it.
+  /// The rate of the mode at opening, or of the preferred mode of a monitor plugged in later; guests' modes stay near
+  /// it.
   private(set) var homeMillihertz: Int
   var modeBlob: PropertyBlob
   var request = AtomicRequest()
   var writeback: Writeback?
-  /// The lowest rate at which the monitor follows commits, in frames per 1000 seconds; nil where it does not.
+  /// The lowest rate at which the monitor follows commits, in frames per 1000 seconds; nil without variable refresh.
   var variableFloor: Int?
   private(set) var vblanks: VblankSource
   private var clips = DamageClips()
   let timer: TimerFD
   private var timerSource: EventLoop.Source?
-  /// What the kernel shows, or will with the pending commit; nil while the CRTC is off.
+  /// The scene on screen, or after the pending commit; nil while the CRTC is off.
   var scene: Scene?
   private(set) var shown: OutputFrame?
   var pending: PendingCommit?
-  /// From the moment at which it is cleared for a lessee until it is put back.
+  /// Set from the clearing for a lessee until the output is restored.
   var lease: LeaseState?
-  /// Comes back with the kernel's event, so that a late one ends no later commit.
+  /// Returned in the kernel's event, so that a late event does not end a later commit.
   private var commitNumber: UInt64 = 0
   private(set) var cursorSize = 0
   private var isClosed = false
   private(set) var isConnected = true
 
-  /// Counters since it was opened.
+  /// Counters since the output was opened.
   public private(set) var counters = OutputCounters()
-  /// Called on the loop's thread; set once by the owner.
+  /// The event handler; set once by the owner, and called on the loop's thread.
   public var onEvent: ((OutputEvent) -> Void)?
 
-  /// Takes the pipeline over and shows black on it.
+  /// Takes over the pipeline and shows black on it.
   init(
     card: KMSCard, pipeline: Pipeline, connector: Connector, mode: KMSMode, wanted: DisplayMode?
   ) throws(KMSError) {
@@ -80,7 +81,7 @@ public final class KMSOutput: Output {
 
   deinit { close() }
 
-  /// What is known of it now.
+  /// The current description.
   public var info: OutputInfo {
     let about = connector.description
     var info = OutputInfo(
@@ -91,18 +92,18 @@ public final class KMSOutput: Output {
     return info
   }
 
-  /// The mode it is set to.
+  /// The current mode.
   public var currentMode: DisplayMode { mode.mode }
 
-  /// Whether it is that connector of that card.
+  /// Whether this output is that connector of that card.
   public func isOf(_ card: KMSCard, connector name: String) -> Bool {
     self.card === card && connector.description.name == name
   }
 
-  /// Whether a commit has not yet reached the screen.
+  /// Whether the last commit is not on screen yet.
   public var isCommitPending: Bool { pending != nil }
 
-  /// A dumb buffer, exported as a dma-buf; its stride is the driver's choice.
+  /// A dumb buffer, exported as a dma-buf; the driver chooses its stride.
   public func makeBuffer(width: Int, height: Int, format: PixelFormat) throws(OutputError) -> any ScanoutBuffer {
     let fourcc = try planeFormat(for: format)
     do {
@@ -112,7 +113,7 @@ public final class KMSOutput: Output {
     }
   }
 
-  /// A dumb buffer of the cursor plane's size; without such a plane, one that is only drawn from.
+  /// A dumb buffer of the cursor plane's size; without such a plane a buffer that the daemon blends from.
   public func makeCursorBuffer() throws(OutputError) -> any ScanoutBuffer {
     let size = cursorSize > 0 ? cursorSize : 64
     let fourcc = cursorSize > 0 ? PixelFormat.argb8888.fourcc : try planeFormat(for: .argb8888)
@@ -123,7 +124,7 @@ public final class KMSOutput: Output {
     }
   }
 
-  /// Shows the frame at the next vblank and returns at once.
+  /// Shows the frame at the next vblank. Returns at once.
   public func commit(_ frame: OutputFrame, fit: FitMethod) throws(OutputError) {
     try checkUsable()
     if pending != nil { throw .busy }
@@ -144,7 +145,7 @@ public final class KMSOutput: Output {
     counters.commits &+= 1
   }
 
-  /// Puts back what was on screen before and lets go of the connector, the CRTC and all buffers.
+  /// Restores the former picture and releases the connector, the CRTC and all buffers.
   public func close() {
     if isClosed { return }
     isClosed = true
@@ -178,7 +179,7 @@ public final class KMSOutput: Output {
     defer { if blob != 0 { _ = drmModeDestroyPropertyBlob(device.fd.raw, blob) } }
     request.reset()
     next.appendFlip(to: &request, pipeline, after: last, redraws: redraws, clips: blob)
-    // A monitor that follows commits has no vblank to be late for; some drivers set the mode anew for the change.
+    // With variable refresh no vblank can be missed; some drivers need a mode set to switch it.
     let target = next.isVariable ? nil : vblanks.next(device, pipeline.crtc.id)
     let changesRate = next.isVariable != last.isVariable
     try submit(flags: changesRate ? UInt32(DRM_MODE_ATOMIC_ALLOW_MODESET) : 0, what: "the frame")
@@ -204,37 +205,37 @@ public final class KMSOutput: Output {
   private func goDark(_ frame: OutputFrame) throws(OutputError) {
     let now = monotonicNanoseconds()
     if scene == nil {
-      // Dark already: the commit ends with the next vblank that would have been.
+      // Already off: the commit ends at the next vblank that would have been.
       pending = PendingCommit(frame: frame, target: nil, waitsForKernel: false)
       timer.arm(deadlineNanoseconds: now + mode.mode.periodNanoseconds)
       return
     }
     request.reset()
     writeback?.appendDetach(to: &request)
-    // With its mode kept, some drivers would insist on a picture for the dark CRTC.
+    // With the mode kept, some drivers would require a picture for the inactive CRTC.
     pipeline.appendOff(to: &request)
     try submit(flags: UInt32(DRM_MODE_ATOMIC_ALLOW_MODESET), what: "turning off")
     scene = nil
     writeback = nil
     pending = PendingCommit(frame: frame, target: nil, waitsForKernel: true)
     counters.commits &+= 1
-    // Not every driver sends the event of a CRTC that is turned off.
+    // Some drivers do not send the event of a CRTC that is turned off.
     timer.arm(deadlineNanoseconds: now + KMSOutput.darkTimeoutNanoseconds)
   }
 
-  /// How long the kernel may take to tell that a CRTC is off.
+  /// How long the kernel may take to report that a CRTC is off.
   private static let darkTimeoutNanoseconds: UInt64 = 300_000_000
 
   func submit(flags: UInt32, what: String) throws(OutputError) {
     var code = trySubmit(flags: flags)
     if code == KMSOutput.busyCode {
-      // Nothing of ours is under way: another output's mode change holds this CRTC. Waiting for it is bounded.
+      // No commit of this output is pending: another output's mode set holds the CRTC, for a bounded time.
       code = request.submit(device, flags: flags | UInt32(DRM_MODE_PAGE_FLIP_EVENT), userData: commitNumber)
     }
     if code != 0 { throw outputError(code, what) }
   }
 
-  /// Submits the request as the next commit, without waiting; 0, or the errno.
+  /// Submits the request as the next commit without waiting; 0 or the errno.
   func trySubmit(flags: UInt32) -> Int32 {
     commitNumber &+= 1
     let always = UInt32(DRM_MODE_PAGE_FLIP_EVENT) | UInt32(DRM_MODE_ATOMIC_NONBLOCK)
@@ -246,7 +247,7 @@ public final class KMSOutput: Output {
 
   // MARK: Ends of commits
 
-  /// The kernel's flip event for this CRTC.
+  /// Handles the kernel's flip event for this CRTC.
   func flipped(_ flip: PageFlip) {
     guard let commit = pending, commit.waitsForKernel, flip.commitNumber == commitNumber else { return }
     timer.disarm()
@@ -276,7 +277,7 @@ public final class KMSOutput: Output {
 
   // MARK: Plugging
 
-  /// The connector was read again; nil when it is no longer there.
+  /// The connector was read again; nil if it no longer exists.
   func connectorChanged(_ read: Connector?) {
     if isClosed { return }
     let connected = read?.description.connected ?? false
@@ -287,7 +288,7 @@ public final class KMSOutput: Output {
     let isSame = connected == isConnected && (read.map { $0.description == lastDescription } ?? true)
     lastDescription = read?.description
     if isSame { return }
-    // A monitor that goes to sleep at a mode set comes back: its lessee keeps what it has.
+    // A monitor may disconnect briefly during a mode set; then its lessee keeps the lease.
     if isConnected && !connected, lease == nil || lease?.restoring != nil { switchOff() }
     isConnected = connected
     if connected, !connector.modes.contains(mode) {
@@ -304,7 +305,7 @@ public final class KMSOutput: Output {
 
   private var lastDescription: ConnectorDescription?
 
-  /// Turns the CRTC off at once; the next commit after plugging in sets the mode anew.
+  /// Turns the CRTC off at once; the next commit after plugging in sets the mode.
   private func switchOff() {
     request.reset()
     writeback?.appendDetach(to: &request)
@@ -334,11 +335,11 @@ public final class KMSOutput: Output {
   }
 }
 
-/// A commit that has not reached the screen.
+/// A commit that is not on screen yet.
 struct PendingCommit {
   var frame: OutputFrame
-  /// The vblank that it should reach; nil where the mode changes too.
+  /// The vblank that it should reach; nil for a mode set.
   var target: UInt64?
-  /// Whether the kernel's event is still to come; else only the timer that stands for vblank.
+  /// Whether the kernel's event is still to come; else the timer ends the commit.
   var waitsForKernel: Bool
 }

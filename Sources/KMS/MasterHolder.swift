@@ -1,19 +1,19 @@
 import LinuxIO
 
-/// A program that has a card open, or is its DRM master.
+/// A process that has a card open, or is its DRM master.
 public struct MasterHolder: Equatable, Sendable, CustomStringConvertible {
   /// The program's name.
   public var program: String
   /// Its process id.
   public var pid: Int32
-  /// Whether the kernel said that it is the master; else it merely has the card open.
+  /// Whether the kernel names it as the master; else it only has the card open.
   public var isCertain: Bool
 
   /// For example `Xorg (pid 612)`.
   public var description: String { isCertain ? "\(program) (pid \(pid))" : "perhaps \(program) (pid \(pid))" }
 
-  /// Who holds a card: the master by the kernel's word where debugfs can be read, else everybody else who has the
-  /// card open.
+  /// The processes that hold a card: the master if debugfs can be read, else every other process that has the card
+  /// open.
   static func find(path: String, minor: Int?) -> [MasterHolder] {
     if let minor, let text = LinuxFile.text("/sys/kernel/debug/dri/\(minor)/clients") {
       let holders = masters(clientsText: text)
@@ -28,7 +28,7 @@ public struct MasterHolder: Equatable, Sendable, CustomStringConvertible {
   ///              command  tgid dev master a   uid      magic
   ///                 Xorg   612   0   y    y     0          0
   /// ```
-  /// A command may hold blanks: a row is known by its number, number, y or n, y or n, number.
+  /// A command may contain spaces: a row is recognised by its number, number, y or n, y or n, number.
   static func masters(clientsText text: String) -> [MasterHolder] {
     var result: [MasterHolder] = []
     for line in text.split(separator: "\n") {

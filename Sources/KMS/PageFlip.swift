@@ -1,19 +1,19 @@
 import CDRM
 
-/// The end of a commit, as the kernel tells it (DRM_EVENT_FLIP_COMPLETE).
+/// The kernel's page-flip event (DRM_EVENT_FLIP_COMPLETE).
 struct PageFlip: Equatable {
-  /// The CRTC whose commit it was.
+  /// The CRTC of the commit.
   var crtcID: UInt32
-  /// The number that was given with the commit.
+  /// The user data of the commit.
   var commitNumber: UInt64
-  /// When the frame's first pixel left, in nanoseconds of CLOCK_MONOTONIC; the kernel gives whole microseconds.
+  /// CLOCK_MONOTONIC nanoseconds of the frame's first pixel, with the kernel's resolution of a microsecond.
   var timeNanoseconds: UInt64
-  /// The low 32 bits of the CRTC's vblank counter; 0 where the driver has none.
+  /// The low 32 bits of the CRTC's vblank counter; 0 if the driver has none.
   var sequence: UInt32
 
-  /// Calls `body` with every flip event among the bytes that a read of the card gave.
+  /// Calls `body` for every flip event in bytes read from the card.
   ///
-  /// Events of other kinds are passed over; a length that makes no sense ends the reading.
+  /// Other events are skipped; an impossible length ends the reading.
   static func forEach(in bytes: UnsafeRawBufferPointer, _ body: (PageFlip) -> Void) {
     let headerBytes = MemoryLayout<drm_event>.size
     var offset = 0

@@ -2,7 +2,7 @@ import CDRM
 import LinuxIO
 import Scanout
 
-/// A blob of ours in the kernel, such as a mode; the kernel keeps its content for as long as a state uses it.
+/// A property blob of this process, such as a mode; the kernel keeps its content while a state uses it.
 struct PropertyBlob: ~Copyable {
   let id: UInt32
   private let device: CardDevice
@@ -14,7 +14,7 @@ struct PropertyBlob: ~Copyable {
     self.device = device
   }
 
-  /// Those bytes.
+  /// A blob of those bytes.
   init(_ device: CardDevice, bytes: [UInt8]) throws(SystemError) {
     id = unsafe try Self.make(device, bytes, byteCount: bytes.count)
     self.device = device
@@ -36,12 +36,12 @@ struct PropertyBlob: ~Copyable {
   }
 }
 
-/// The clip rectangles of one commit (FB_DAMAGE_CLIPS), in storage that is made once.
+/// The clip rectangles of one commit (FB_DAMAGE_CLIPS), in storage that is allocated once.
 struct DamageClips {
   private var rects = InlineArray<16, drm_mode_rect>(repeating: drm_mode_rect())
   private var count = 0
 
-  /// The region's rectangles; DamageRegion keeps 16 at most.
+  /// Copies the region's rectangles, at most 16.
   mutating func assign(_ damage: DamageRegion) {
     count = 0
     for index in 0..<min(damage.count, 16) {
@@ -53,7 +53,8 @@ struct DamageClips {
     }
   }
 
-  /// A blob of them; the caller destroys it with `PropertyBlob.destroy`. 0 where the kernel refuses: all is redrawn.
+  /// Creates a blob of them; the caller destroys it with `PropertyBlob.destroy`. 0 if the kernel refuses: then
+  /// everything is redrawn.
   mutating func makeBlob(_ device: CardDevice) -> UInt32 {
     let byteCount = count * MemoryLayout<drm_mode_rect>.stride
     if byteCount == 0 { return 0 }

@@ -1,14 +1,14 @@
 import CDRM
 import LinuxIO
 
-/// The properties of one KMS object as they were when it was read: ids and values by name.
+/// The properties of a KMS object when it was read: ids and values by name.
 struct PropertyTable {
   struct Entry: Equatable {
     var id: UInt32
     var value: UInt64
   }
 
-  /// What the properties belong to, for errors: `plane 31`.
+  /// The object's name in errors: `plane 31`.
   let object: String
   let entries: [String: Entry]
 
@@ -44,10 +44,10 @@ struct PropertyTable {
     return entry.id
   }
 
-  /// The id of a property that not every driver has; 0 where it is missing.
+  /// The id of a property that some drivers lack; 0 if it is missing.
   func optional(_ name: String) -> UInt32 { entries[name]?.id ?? 0 }
 
-  /// The value when the table was read; 0 where the property is missing.
+  /// The value when the table was read; 0 if the property is missing.
   func value(_ name: String) -> UInt64 { entries[name]?.value ?? 0 }
 }
 
@@ -55,7 +55,7 @@ struct PropertyTable {
 struct CRTCProperties: Equatable {
   let active: UInt32
   let modeID: UInt32
-  /// VRR_ENABLED; 0 where the driver knows no variable rates.
+  /// VRR_ENABLED; 0 if the driver lacks variable refresh.
   let variable: UInt32
 
   init(_ table: PropertyTable) throws(KMSError) {
@@ -97,7 +97,7 @@ struct PlaneProperties: Equatable {
   let crtcY: UInt32
   let crtcWidth: UInt32
   let crtcHeight: UInt32
-  /// FB_DAMAGE_CLIPS; 0 where the driver takes none.
+  /// FB_DAMAGE_CLIPS; 0 if the driver does not support them.
   let damageClips: UInt32
 
   init(_ table: PropertyTable) throws(KMSError) {

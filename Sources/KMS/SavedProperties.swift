@@ -1,29 +1,29 @@
 import CDRM
 import LinuxIO
 
-/// What the properties of a pipeline's objects were before a lessee could set them: gamma, alpha, rotation, VRR, ….
-/// What every mode set of ours says anyway is no part of it.
+/// The properties of a pipeline's objects before a lessee could set them: gamma, alpha, rotation, VRR, …
+/// Properties that every mode set writes are left out.
 struct SavedProperties {
   private struct Entry {
     let object: UInt32
     let property: UInt32
     let value: UInt64
-    /// The content of a blob: its number may have become another one's.
+    /// The content of a blob: its id may be reused for another one.
     let blob: [UInt8]?
   }
 
   private let entries: [Entry]
 
-  /// Reads the values of now.
+  /// Reads the current values.
   init(_ device: CardDevice, _ pipeline: Pipeline) { entries = SavedProperties.read(device, pipeline) }
 
-  /// Adds to the request whatever differs by now. Blobs that it needs live in `blobs`.
+  /// Adds the properties that have changed to the request. The blobs that it needs live in `blobs`.
   func appendChanged(
     _ device: CardDevice, _ pipeline: Pipeline, to request: inout AtomicRequest, blobs: inout [BlobOwner]
   ) {
     var begun: UInt32 = 0
     for (old, new) in zip(entries, SavedProperties.read(device, pipeline)) {
-      // A connector's list of properties may change with its monitor: then the rest is left.
+      // A connector's list of properties may change with its monitor; then the rest is skipped.
       guard old.object == new.object, old.property == new.property else { return }
       if old.value == new.value && old.blob == new.blob { continue }
       var value = old.value
@@ -41,7 +41,7 @@ struct SavedProperties {
     }
   }
 
-  /// Names of properties that mode sets and flips say, or that are no state.
+  /// Properties that mode sets and flips write, or that are not state.
   private static let ownNames: Set<String> = [
     "ACTIVE", "MODE_ID", "CRTC_ID", "FB_ID", "SRC_X", "SRC_Y", "SRC_W", "SRC_H", "CRTC_X", "CRTC_Y", "CRTC_W", "CRTC_H",
     "FB_DAMAGE_CLIPS", "IN_FENCE_FD", "OUT_FENCE_PTR", "DPMS", "link-status", "WRITEBACK_FB_ID",
@@ -73,7 +73,7 @@ struct SavedProperties {
   }
 }
 
-/// A property blob that a list can hold.
+/// A property blob that an array can hold.
 final class BlobOwner {
   private let blob: PropertyBlob
   var id: UInt32 { blob.id }

@@ -1,7 +1,7 @@
 import CDRM
 import LinuxIO
 
-/// What a CRTC, its connector and its planes showed before an output took them, to be put back.
+/// The state of a CRTC, its connector and its planes before an output took them over.
 struct SavedState {
   private struct PlaneState {
     let id: UInt32
@@ -9,13 +9,13 @@ struct SavedState {
     let values: PropertyTable
   }
 
-  /// Whether the connector showed a picture by this CRTC.
+  /// Whether the connector was showing a picture through this CRTC.
   let wasShowing: Bool
   private let mode: [UInt8]
   private let wasVariable: Bool
   private let planes: [PlaneState]
 
-  /// Reads the state of now.
+  /// Reads the current state.
   init(_ device: CardDevice, _ pipeline: Pipeline, planes allPlanes: [Plane]) throws(KMSError) {
     do throws(SystemError) {
       let connector = try PropertyTable(
@@ -32,7 +32,7 @@ struct SavedState {
       }
       var planes: [PlaneState] = []
       for (plane, table) in zip(allPlanes, tables) where table.value("CRTC_ID") == UInt64(pipeline.crtc.id) {
-        // A plane that lacks a property that every atomic driver has is not ours to touch.
+        // A plane without the properties of every atomic driver is left alone.
         guard let properties = try? PlaneProperties(table) else { continue }
         planes.append(PlaneState(id: plane.id, properties: properties, values: table))
       }
@@ -42,7 +42,7 @@ struct SavedState {
     }
   }
 
-  /// Turns off planes of the former owner that the output does not use itself.
+  /// Turns off the former owner's planes that the output does not use itself.
   func appendTakingOver(to request: inout AtomicRequest, keeping own: [UInt32]) {
     for plane in planes where !own.contains(plane.id) {
       request.begin(plane.id)
@@ -51,7 +51,7 @@ struct SavedState {
     }
   }
 
-  /// Puts the state back, or turns the pipeline off where nothing was shown or its frame buffer is gone.
+  /// Restores the state, or turns the pipeline off if nothing was shown or the framebuffer is gone.
   func restore(_ device: CardDevice, _ pipeline: Pipeline, writeback: Writeback?, request: inout AtomicRequest) {
     if wasShowing, let blob = try? PropertyBlob(device, bytes: mode) {
       request.reset()
@@ -94,7 +94,7 @@ struct SavedState {
 }
 
 extension Pipeline {
-  /// Its planes with their properties.
+  /// The planes of the pipeline with their properties.
   var planes: [(id: UInt32, properties: PlaneProperties)] {
     var planes = [(primary.id, primaryProperties)]
     for overlay in overlays { planes.append((overlay.plane.id, overlay.properties)) }
@@ -102,7 +102,7 @@ extension Pipeline {
     return planes
   }
 
-  /// Everything off: planes, CRTC and connector.
+  /// Turns off planes, CRTC and connector.
   func appendOff(to request: inout AtomicRequest) {
     for (id, properties) in planes {
       request.begin(id)

@@ -1,17 +1,17 @@
 import CDRM
 import Scanout
 
-/// A picture on a plane: which frame buffer, which part of it, and where on the CRTC.
+/// The state of a plane: framebuffer, source rectangle and position on the CRTC.
 struct PlaneScene: Equatable {
   var framebufferID: UInt32
-  /// Pixels of the frame buffer.
+  /// Pixels of the framebuffer.
   var source: Rect
   /// Pixels from the left of the CRTC; may be negative.
   var x: Int
   /// Pixels from the top of the CRTC; may be negative.
   var y: Int
 
-  /// Sets the plane to it. Nothing is scaled: it covers as many pixels of the CRTC as of the source.
+  /// Adds the plane's properties. Nothing is scaled: the plane covers as many pixels of the CRTC as of the source.
   ///
   /// `SRC_*` are 16.16 fixed point, `CRTC_*` whole pixels.
   func append(to request: inout AtomicRequest, plane: UInt32, _ ids: PlaneProperties, crtc: UInt32) {
@@ -29,16 +29,16 @@ struct PlaneScene: Equatable {
   }
 }
 
-/// What a CRTC shows.
+/// The state of a CRTC.
 struct Scene: Equatable {
   var primary: PlaneScene
-  /// nil hides the cursor.
+  /// Nil hides the cursor.
   var cursor: PlaneScene?
   var overlays = OverlayScenes()
   /// Whether the monitor's rate follows the commits.
   var isVariable = false
 
-  /// All of it, mode included, as after darkness or for a change of the mode.
+  /// Adds the whole scene with the mode, for an inactive CRTC or another mode.
   func appendModeset(to request: inout AtomicRequest, _ pipeline: Pipeline, modeBlob: UInt32) {
     request.begin(pipeline.connectorID)
     request.set(pipeline.connectorProperties.crtcID, UInt64(pipeline.crtc.id))
@@ -52,11 +52,11 @@ struct Scene: Equatable {
     appendCursor(to: &request, pipeline)
   }
 
-  /// What differs from the scene before; the CRTC is always part of it, so that a flip event comes in any case.
+  /// Adds the changes since the last scene. The CRTC is always included, so that a flip event comes in any case.
   ///
   /// - Parameters:
-  ///   - redraws: the picture's content changed, though its frame buffer may be the same.
-  ///   - clips: a blob of the changed rectangles; 0 means all.
+  ///   - redraws: the picture changed, even if the framebuffer is the same.
+  ///   - clips: a blob of the changed rectangles; 0 means everything.
   func appendFlip(
     to request: inout AtomicRequest, _ pipeline: Pipeline, after last: Scene, redraws: Bool, clips: UInt32
   ) {
@@ -70,12 +70,12 @@ struct Scene: Equatable {
       if clips != 0 { request.set(pipeline.primaryProperties.damageClips, UInt64(clips)) }
     }
     var changesOverlay = false
-    // What an overlay shows may have been drawn anew though its frame buffer is the same.
+    // An overlay's content may have changed in the same framebuffer.
     for plane in pipeline.overlays.indices where overlays[plane] != nil || last.overlays[plane] != nil {
       appendOverlay(plane, to: &request, pipeline)
       changesOverlay = true
     }
-    // A cursor that moved, or a commit for nothing else: then its pixels may have changed.
+    // The cursor moved, or the commit has no other reason: then its pixels may have changed.
     if cursor != last.cursor || (!changesPicture && !changesOverlay && cursor != nil) {
       appendCursor(to: &request, pipeline)
     }
@@ -104,7 +104,7 @@ struct Scene: Equatable {
   }
 }
 
-/// What the overlay planes of a CRTC show, by their places in the pipeline.
+/// The states of the CRTC's overlay planes, by their index in the pipeline.
 struct OverlayScenes: Equatable {
   private var scenes: InlineArray<8, PlaneScene?> = InlineArray(repeating: nil)
 

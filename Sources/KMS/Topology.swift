@@ -4,7 +4,7 @@ import LinuxIO
 /// A CRTC of a card.
 struct CRTC {
   let id: UInt32
-  /// Its place in the card's list: the bit that stands for it in `possibleCRTCs`.
+  /// The index in the card's list, which is the bit in `possibleCRTCs`.
   let index: Int
   let properties: PropertyTable
 }
@@ -19,22 +19,22 @@ struct Plane {
 
   let id: UInt32
   let kind: Kind
-  /// Bit n: the card's n-th CRTC can use it.
+  /// Bit n is set if the card's n-th CRTC can use it.
   let possibleCRTCs: UInt32
-  /// The CRTC that used it when it was read; 0 for none.
+  /// The CRTC that used it when it was read; 0 if none did.
   let currentCRTC: UInt32
-  /// Fourcc codes that it shows.
+  /// The fourccs that it supports.
   let formats: [UInt32]
   let properties: PropertyTable
 
-  /// Whether it covers another plane. Drivers without `zpos` stack planes by their kinds.
+  /// Whether the plane is above another one. Drivers without `zpos` stack planes by type.
   func isAbove(_ other: Plane) -> Bool {
     guard let mine = properties.entries["zpos"], let theirs = other.properties.entries["zpos"] else { return true }
     return mine.value > theirs.value
   }
 }
 
-/// What a card consists of; CRTCs and planes stay the same while it is open, connectors may come and go.
+/// The objects of a card. CRTCs and planes do not change while it is open; connectors may come and go.
 struct Topology {
   let crtcs: [CRTC]
   let planes: [Plane]
@@ -78,11 +78,11 @@ struct Topology {
     )
   }
 
-  /// All connectors, as plugged now.
+  /// All connectors with their current state.
   static func connectors(_ device: CardDevice, probe: Bool) throws(SystemError) -> [Connector] {
     var result: [Connector] = []
     for id in try objectIDs(device).connectors {
-      // One that vanished since the list was read (DisplayPort daisy chains) is left out.
+      // A connector that vanished since the list was read (DisplayPort MST) is left out.
       if let connector = try? Connector(device, id: id, probe: probe) { result.append(connector) }
     }
     return result

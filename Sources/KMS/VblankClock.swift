@@ -1,17 +1,17 @@
 import Outputs
 
-/// The vblanks of a CRTC as its flip events tell them: full numbers of the kernel's 32-bit counter, and the number
-/// that the next commit will reach.
+/// The vblanks of a CRTC by its flip events: the kernel's 32-bit counter extended to 64 bits, and the vblank that the
+/// next commit will reach.
 struct VblankClock: Equatable {
-  /// Vblank of the last flip, or as asked from the kernel.
+  /// The vblank of the last flip, or of the last query.
   private(set) var sequence: UInt64
-  /// Its time in nanoseconds.
+  /// The time of that vblank in nanoseconds.
   private(set) var timeNanoseconds: UInt64
-  /// Between two vblanks.
+  /// The nanoseconds between two vblanks.
   var periodNanoseconds: UInt64
 
-  /// How long the period may be extrapolated before the kernel must be asked: a clock that is off by 1000 ppm is
-  /// then still off by less than a hundredth of a 60 Hz period.
+  /// How long the period may be extrapolated before the kernel must be queried: a clock that is off by 1000 ppm is then
+  /// still off by less than a hundredth of a 60 Hz period.
   static let trustNanoseconds: UInt64 = 100_000_000
 
   init(sequence: UInt64, timeNanoseconds: UInt64, periodNanoseconds: UInt64) {
@@ -20,12 +20,12 @@ struct VblankClock: Equatable {
     self.periodNanoseconds = max(periodNanoseconds, 1)
   }
 
-  /// Whether the last flip is too long ago to know the current vblank.
+  /// Whether the last flip is too old to extrapolate the current vblank.
   func isStale(at nanoseconds: UInt64) -> Bool {
     nanoseconds > timeNanoseconds && nanoseconds - timeNanoseconds > VblankClock.trustNanoseconds
   }
 
-  /// What the kernel said when it was asked.
+  /// Takes the kernel's answer to a query.
   mutating func resynchronise(sequence: UInt64, timeNanoseconds: UInt64) {
     self.sequence = max(sequence, self.sequence)
     self.timeNanoseconds = max(timeNanoseconds, self.timeNanoseconds)
@@ -37,7 +37,7 @@ struct VblankClock: Equatable {
     return sequence + elapsed / periodNanoseconds + 1
   }
 
-  /// Takes a flip event; its number always rises, also where the counter started anew with a mode change.
+  /// Takes a flip event; the result always rises, also if the counter restarts at a mode set.
   mutating func flipped(_ flip: PageFlip) -> UInt64 {
     let step = Int32(bitPattern: flip.sequence &- UInt32(truncatingIfNeeded: sequence))
     sequence += step > 0 ? UInt64(step) : 1

@@ -2,21 +2,21 @@ import LinuxIO
 import Outputs
 import Scanout
 
-/// Where an output's vblanks come from: the driver's counter, or a time grid where the driver has none (it then ends
-/// every commit at once).
+/// The source of an output's vblanks: the driver's counter, or a time grid if the driver has none (it then ends every
+/// commit at once).
 enum VblankSource {
   case hardware(VblankClock)
   case software(VblankGrid)
 
-  /// When a commit ends, after the kernel's event.
+  /// How a commit ends after the kernel's event.
   enum End: Equatable {
-    /// Now, with that time and number; late where it missed the vblank it was meant for.
+    /// At once, with that time and number; late if it missed its target vblank.
     case now(timeNanoseconds: UInt64, sequence: UInt64, isLate: Bool)
-    /// At that time, by a timer.
+    /// Later, by a timer.
     case at(deadlineNanoseconds: UInt64)
   }
 
-  /// Asks the driver once, with the CRTC on.
+  /// Queries the driver once, while the CRTC is on.
   init(_ device: CardDevice, _ crtcID: UInt32, _ mode: DisplayMode) {
     if let now = device.vblank(of: crtcID) {
       self = .hardware(
@@ -45,7 +45,7 @@ enum VblankSource {
     }
   }
 
-  /// Takes the kernel's event.
+  /// Handles the kernel's event.
   mutating func flipped(_ flip: PageFlip, target: UInt64?) -> End {
     switch self {
     case .hardware(var clock):
@@ -63,7 +63,7 @@ enum VblankSource {
     }
   }
 
-  /// The vblank that a timer stood for.
+  /// The vblank at which the timer expired.
   mutating func timerEnd(at nanoseconds: UInt64, target: UInt64?) -> (timeNanoseconds: UInt64, sequence: UInt64) {
     switch self {
     case .hardware(var clock):
@@ -77,7 +77,7 @@ enum VblankSource {
     }
   }
 
-  /// Goes on with another rate; numbers keep rising.
+  /// Switches to another rate; numbers keep rising.
   mutating func changeMode(_ mode: DisplayMode) {
     switch self {
     case .hardware(var clock):
