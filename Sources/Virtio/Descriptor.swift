@@ -19,7 +19,7 @@ struct Descriptor {
   var isWritable: Bool { flags & Descriptor.writeFlag != 0 }
   var isIndirect: Bool { flags & Descriptor.indirectFlag != 0 }
 
-  /// From the two 8-byte halves, little-endian.
+  /// Parses the two little-endian 8-byte halves.
   init(low: UInt64, high: UInt64) {
     address = UInt64(littleEndian: low)
     let rest = UInt64(littleEndian: high)
@@ -31,7 +31,7 @@ struct Descriptor {
 
 /// A descriptor table in guest memory: the ring's own, or an indirect one.
 @safe struct DescriptorTable {
-  /// How many descriptors it has.
+  /// The number of descriptors.
   let count: Int
   private let address: UInt64
   private let pointer: UnsafeMutableRawPointer?
@@ -44,7 +44,7 @@ struct Descriptor {
     unsafe self.pointer = pointer
   }
 
-  /// An indirect table. It may lie anywhere, across regions, and at any alignment.
+  /// An indirect table. It may be at any address, across regions, and at any alignment.
   init(indirect address: UInt64, count: Int, memory: GuestMemory) {
     self.count = count
     self.address = address
@@ -52,9 +52,9 @@ struct Descriptor {
     unsafe self.pointer = UInt(bitPattern: pointer) & 7 == 0 ? pointer : nil
   }
 
-  /// Copies the descriptor at `index`, which is below `count`; nil where it lies outside guest memory.
+  /// Copies the descriptor at `index`, which is below `count`; nil if it is outside guest memory.
   ///
-  /// Each byte is read once: the guest may change it meanwhile.
+  /// Each byte is read once, because the guest may change it at any time.
   func copy(_ index: Int, _ memory: GuestMemory) -> Descriptor? {
     if let pointer = unsafe pointer {
       // SAFETY: `count` descriptors from `pointer` on are mapped, 8-byte aligned; `index` is below `count`.

@@ -1,12 +1,12 @@
 import GuestMemory
 
-/// The buffers of one request: first those the device reads, then those it writes.
+/// The buffers of one request: those that the device reads, then those that it writes.
 ///
-/// Each queue has one such object, used again for every request: it shows the chain of the last `Virtqueue.pop`. Whoever
-/// answers later keeps `head`, and writes the answer now: the driver looks at it only once `push` has named the head.
-/// All buffers lay in guest memory when the chain was popped. Owned by the queue's thread.
+/// Each queue has one such object and reuses it for every request: it is the chain of the last `Virtqueue.pop`. To
+/// answer later, keep `head` and write the answer now: the driver reads it only after `push` of that head. All buffers
+/// were in guest memory when the chain was popped. Owned by the queue's thread.
 @safe public final class DescriptorChain {
-  /// The most descriptors that a chain may have, an indirect table's included.
+  /// The most descriptors of a chain, including an indirect table.
   static let maxDescriptorCount = VirtqueueConfig.maxSize
   /// The specification's limit on the bytes of a chain.
   private static let maxByteCount: UInt64 = 1 << 32
@@ -16,11 +16,11 @@ import GuestMemory
     let byteCount: UInt32
   }
 
-  /// Names the chain in `Virtqueue.push`.
+  /// Identifies the chain for `Virtqueue.push`.
   public private(set) var head: UInt16 = 0
-  /// Bytes that the driver wrote for the device.
+  /// The bytes that the driver wrote for the device.
   public private(set) var readableByteCount = 0
-  /// Bytes that the device may write.
+  /// The bytes that the device may write.
   public private(set) var writableByteCount = 0
 
   private let memory: GuestMemory
@@ -32,25 +32,25 @@ import GuestMemory
     segments.reserveCapacity(min(size, 128))
   }
 
-  /// Copies readable bytes, from `offset` on, into `buffer`.
+  /// Copies readable bytes from `offset` on into `buffer`.
   ///
-  /// - Returns: how many bytes were copied: fewer than the buffer holds where the chain ends before.
+  /// - Returns: the number of copied bytes; fewer than the buffer holds if the chain ends before.
   public func read(into buffer: UnsafeMutableRawBufferPointer, offset: Int = 0) -> Int {
     transfer(segments: 0..<readableSegmentCount, offset: offset, byteCount: buffer.count) { address, part in
       unsafe memory.copyIn(from: address, into: UnsafeMutableRawBufferPointer(rebasing: buffer[part]))
     }
   }
 
-  /// Copies `bytes` to the writable buffers, from `offset` on.
+  /// Copies `bytes` into the writable buffers from `offset` on.
   ///
-  /// - Returns: how many bytes were copied: fewer than there are where the chain ends before.
+  /// - Returns: the number of copied bytes; fewer than given if the chain ends before.
   public func write(_ bytes: UnsafeRawBufferPointer, at offset: Int = 0) -> Int {
     transfer(segments: readableSegmentCount..<segments.count, offset: offset, byteCount: bytes.count) { address, part in
       unsafe memory.copyOut(UnsafeRawBufferPointer(rebasing: bytes[part]), to: address)
     }
   }
 
-  /// Calls `copy` for the piece of each segment that `byteCount` bytes from `offset` on touch.
+  /// Calls `copy` for each segment's part of the `byteCount` bytes from `offset` on.
   private func transfer(
     segments range: Range<Int>, offset: Int, byteCount: Int, _ copy: (UInt64, Range<Int>) -> Bool
   ) -> Int {
@@ -65,7 +65,8 @@ import GuestMemory
         continue
       }
       let count = min(length - skip, byteCount - done)
-      // The sum stays in the segment, which was in guest memory at the pop; the table may have changed since.
+      // The sum stays inside the segment, which was in guest memory at the pop; the memory table may have changed
+      // since.
       guard copy(segment.address &+ UInt64(skip), done..<done + count) else { return done }
       done += count
       skip = 0
@@ -73,7 +74,7 @@ import GuestMemory
     return done
   }
 
-  /// Walks the chain at `head` of `table` and takes its buffers over.
+  /// Walks the chain at `head` of `table` and stores its buffers.
   func gather(head: UInt16, table: DescriptorTable, allowsIndirect: Bool) throws(VirtqueueError) {
     segments.removeAll(keepingCapacity: true)
     self.head = head
@@ -125,7 +126,7 @@ import GuestMemory
     guard segments.count < DescriptorChain.maxDescriptorCount else {
       throw .chainTooLong(head: head, limit: DescriptorChain.maxDescriptorCount)
     }
-    // At most 32768 lengths below 2^32 each are added: no overflow.
+    // At most 32768 lengths below 2^32 are added: the sum cannot overflow.
     let sum = UInt64(readableByteCount + writableByteCount + byteCount)
     guard sum <= DescriptorChain.maxByteCount else { throw .chainTooLarge(head: head, byteCount: sum) }
     guard memory.contains(descriptor.address, byteCount) else {

@@ -16,7 +16,7 @@ import GuestMemory
   init(config: VirtqueueConfig, memory: GuestMemory) throws(VirtqueueError) {
     let size = Int(config.size)
     mask = UInt16(size - 1)
-    // used_event and avail_event stand behind the rings.
+    // used_event and avail_event follow the rings.
     let tail = config.features.contains(.eventIndex) ? 2 : 0
     unsafe descriptors = try Rings.resolve(
       .descriptorTable, config.descriptorTable, size * Rings.descriptorByteCount, alignment: 16, memory)
@@ -30,24 +30,24 @@ import GuestMemory
     guard let pointer = unsafe memory.userAddressToPointer(address, byteCount) else {
       throw .ringOutsideMemory(part: part, address: address, byteCount: byteCount)
     }
-    // The pointer counts, not the address: the frontend may have said anything about how the two relate.
+    // Alignment is checked on the pointer: the frontend may map addresses arbitrarily.
     guard UInt(bitPattern: pointer) & (alignment - 1) == 0 else { throw .ringMisaligned(part: part, address: address) }
     return unsafe pointer
   }
 
   // SAFETY of all below: `init` found the whole of each part in one mapping, aligned; `slot` is masked to the size.
 
-  /// `avail.flags`; bit 0: the driver wants no interrupt.
+  /// `avail.flags`; bit 0: VIRTQ_AVAIL_F_NO_INTERRUPT.
   var availFlags: SharedIndex { unsafe SharedIndex(avail) }
   /// `avail.idx`.
   var availIndex: SharedIndex { unsafe SharedIndex(avail + 2) }
-  /// `avail.used_event`: the driver's wish with EVENT_IDX.
+  /// `avail.used_event`, with EVENT_IDX.
   var usedEvent: SharedIndex { unsafe SharedIndex(avail + 4 + 2 * (Int(mask) + 1)) }
-  /// `used.flags`; bit 0: the device wants no kick.
+  /// `used.flags`; bit 0: VIRTQ_USED_F_NO_NOTIFY.
   var usedFlags: SharedIndex { unsafe SharedIndex(used) }
   /// `used.idx`.
   var usedIndex: SharedIndex { unsafe SharedIndex(used + 2) }
-  /// `used.avail_event`: the device's wish with EVENT_IDX.
+  /// `used.avail_event`, with EVENT_IDX.
   var availEvent: SharedIndex { unsafe SharedIndex(used + 4 + 8 * (Int(mask) + 1)) }
 
   /// `avail.ring[index % size]`.

@@ -12,16 +12,16 @@ import GuestMemory
 /// } while queue.enableNotifications()
 /// if queue.needsNotification() { interrupt() }
 /// ```
-/// Chains may be pushed in any order and long after they were popped. Nothing here allocates in steady state, and no
-/// value that a driver can write traps. Owned by one thread.
+/// Chains may be pushed in any order, and long after they were popped. Nothing allocates in steady state, and no value
+/// written by a driver traps. Owned by one thread.
 @safe public final class Virtqueue {
   /// Descriptors in the ring.
   public let size: Int
-  /// The index in the avail ring of the next chain; what a later activation goes on at.
+  /// The avail index of the next chain; a later activation continues there.
   public private(set) var nextAvail: UInt16
-  /// The index in the used ring of the next answer.
+  /// The used index of the next answer.
   public private(set) var nextUsed: UInt16
-  /// How many chains were popped and not pushed yet.
+  /// The number of chains that are popped and not yet pushed.
   public private(set) var inFlightCount = 0
 
   private var isInFlight: [Bool]
@@ -34,16 +34,16 @@ import GuestMemory
   private let allowsIndirect: Bool
   private let notifiesOnEmpty: Bool
 
-  /// `nextUsed` when the driver's wish was looked at last; nil before the first time.
+  /// `nextUsed` at the last check for a notification; nil before the first one.
   private var notifiedUsed: UInt16?
   private var hasPushed = false
-  /// Answers given while the ring was outside guest memory, which it is for a moment while regions are replaced.
+  /// Answers given while the ring is outside guest memory, which happens briefly while regions are replaced.
   private var heldBack: [(head: UInt16, writtenByteCount: UInt32)] = []
 
   init(config: VirtqueueConfig, memory: GuestMemory, rings: Rings) {
     size = Int(config.size)
     nextAvail = config.nextAvail
-    // What the ring says holds at a resume too: nothing else writes it while the queue is stopped.
+    // The used index is also right after a stop: only the device writes it.
     nextUsed = rings.usedIndex.loadAcquiring()
     isInFlight = Array(repeating: false, count: size)
     self.config = config
@@ -58,7 +58,7 @@ import GuestMemory
 
   // MARK: Chains
 
-  /// The next chain that the driver made available, or nil. It is good until the next call.
+  /// The next available chain, or nil. The chain is valid until the next call.
   public func pop() throws(VirtqueueError) -> DescriptorChain? {
     try resolve()
     let available = rings.availIndex.loadAcquiring()
@@ -67,7 +67,7 @@ import GuestMemory
     guard waiting <= size else { throw .availIndexJumped(from: nextAvail, to: available, size: size) }
     let head = rings.availEntry(nextAvail)
     guard Int(head) < size else { throw .headOutOfRange(head: head, size: size) }
-    // This also bounds what a device has to remember of chains that it answers later.
+    // This also bounds the number of chains that a device may have to answer later.
     guard !isInFlight[Int(head)] else { throw .headInFlight(head: head) }
     // SAFETY: `Rings` found `size` descriptors there.
     let table = unsafe DescriptorTable(rings.descriptors, count: size)
@@ -78,7 +78,7 @@ import GuestMemory
     return chain
   }
 
-  /// Gives a popped chain back to the driver. A head that is not in flight is ignored.
+  /// Returns a popped chain to the driver. A head that is not in flight is ignored.
   ///
   /// - Parameter writtenByteCount: bytes written to the chain, counted from its first writable byte.
   public func push(head: UInt16, writtenByteCount: UInt32) {
@@ -94,11 +94,11 @@ import GuestMemory
 
   // MARK: Notifications
 
-  /// Whether the driver wants an interrupt for what was pushed since the last call. Call it after a batch of pushes.
+  /// Whether the driver must be notified of the pushes since the last call. Call it after a batch of pushes.
   public func needsNotification() -> Bool {
     guard hasPushed, isResolved() else { return false }
     hasPushed = false
-    // Between storing used.idx and loading what the driver wishes; the driver does the same the other way round.
+    // A full fence between storing used.idx and loading the driver's event index; the driver does the reverse.
     fullMemoryFence()
     let old = notifiedUsed
     notifiedUsed = nextUsed
@@ -110,16 +110,16 @@ import GuestMemory
     return nextUsed &- event &- 1 < nextUsed &- old
   }
 
-  /// Tells the driver that kicks are not needed for now. It may kick none the less.
+  /// Disables kicks. The driver may kick nevertheless.
   public func disableNotifications() {
-    // With EVENT_IDX the old avail_event is passed by, and so says it already.
+    // With EVENT_IDX the old avail_event lies behind and already disables kicks.
     guard !hasEventIndex, isResolved() else { return }
     rings.usedFlags.storeRelaxed(1)
   }
 
-  /// Asks the driver for a kick when it makes the next chain available.
+  /// Enables a kick for the next available chain.
   ///
-  /// - Returns: whether a chain has come before it could know: pop again then.
+  /// - Returns: whether a chain became available before that: then pop again.
   public func enableNotifications() -> Bool {
     guard isResolved() else { return false }
     if hasEventIndex { rings.availEvent.storeRelaxed(nextAvail) } else { rings.usedFlags.storeRelaxed(0) }
@@ -127,9 +127,9 @@ import GuestMemory
     return rings.availIndex.loadAcquiring() != nextAvail
   }
 
-  /// Calls `body` for the chains that are there, at most `limit` of them, with kicks disabled meanwhile.
+  /// Calls `body` for available chains, at most `limit`, with kicks disabled.
   ///
-  /// - Returns: whether chains may be left; kicks are enabled again only where none are.
+  /// - Returns: whether chains may be left; kicks are enabled again only if none are.
   public func drain(limit: Int, _ body: (DescriptorChain) -> Void) throws(VirtqueueError) -> Bool {
     var count = 0
     repeat {
@@ -145,15 +145,15 @@ import GuestMemory
 
   // MARK: Guest memory
 
-  /// Resolves the ring again where the table of guest memory has changed.
+  /// Resolves the ring again after the memory table changed.
   ///
-  /// - Throws: where the ring is outside the new table. It stays unusable until a later table has it.
+  /// - Throws: if the ring is outside the new table. It is unusable until a later table contains it.
   public func resolve() throws(VirtqueueError) {
     if generation == memory.generation { return }
     adopt(try Rings(config: config, memory: memory))
   }
 
-  /// Goes on with a ring whose parts lie elsewhere (SET_VRING_ADDR on a running queue).
+  /// Moves the ring to other addresses (SET_VRING_ADDR on a running queue).
   public func relocate(descriptorTable: UInt64, availRing: UInt64, usedRing: UInt64) throws(VirtqueueError) {
     var moved = config
     moved.descriptorTable = descriptorTable

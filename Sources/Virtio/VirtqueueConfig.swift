@@ -1,6 +1,6 @@
 public import GuestMemory
 
-/// A split virtqueue before it runs: what the driver chose. `activate` turns it into a `Virtqueue`.
+/// The configuration of a split virtqueue before it runs. `activate` turns it into a `Virtqueue`.
 public struct VirtqueueConfig: Equatable, Sendable {
   /// The largest ring of the specification.
   public static let maxSize = 32768
@@ -13,12 +13,12 @@ public struct VirtqueueConfig: Equatable, Sendable {
   public var availRing: UInt64
   /// The frontend's address of `virtq_used`.
   public var usedRing: UInt64
-  /// The avail ring's index to go on at: 0 for a fresh ring, else what `Virtqueue.nextAvail` was at the stop.
+  /// The avail index to start at: 0 for a fresh ring, else `Virtqueue.nextAvail` at the stop.
   public var nextAvail: UInt16
   /// The features that the driver accepted.
   public var features: VirtioFeatures
 
-  /// What the driver chose.
+  /// A configuration as chosen by the driver.
   public init(
     size: UInt32, descriptorTable: UInt64, availRing: UInt64, usedRing: UInt64, nextAvail: UInt16 = 0,
     features: VirtioFeatures = []

@@ -1,18 +1,18 @@
-/// What a driver did wrong with a ring. The queue is of no use afterwards.
+/// A driver's violation of the ring protocol. The queue is unusable afterwards.
 public enum VirtqueueError: Error, Equatable, Sendable, CustomStringConvertible {
-  /// The size is 0, no power of two, or above 32768.
+  /// The size is 0, not a power of two, or above 32768.
   case badSize(UInt32)
-  /// A part of the ring is not (wholly) in one region of guest memory.
+  /// A part of the ring is not, or not wholly, in one region of guest memory.
   case ringOutsideMemory(part: RingPart, address: UInt64, byteCount: Int)
-  /// A part of the ring is not aligned as the specification wants.
+  /// A part of the ring is not aligned as the specification requires.
   case ringMisaligned(part: RingPart, address: UInt64)
   /// `avail.idx` is more than a ring's length ahead.
   case availIndexJumped(from: UInt16, to: UInt16, size: Int)
   /// A chain was made available again before it was used.
   case headInFlight(head: UInt16)
-  /// An entry of the avail ring names no descriptor.
+  /// An entry of the avail ring is not a descriptor's index.
   case headOutOfRange(head: UInt16, size: Int)
-  /// A descriptor's `next` names no descriptor of its table.
+  /// A descriptor's `next` is not an index of its table.
   case nextOutOfRange(next: UInt16, count: Int)
   /// A chain has more descriptors than its table, so it contains a loop; or it has more than 32768.
   case chainTooLong(head: UInt16, limit: Int)
@@ -20,13 +20,13 @@ public enum VirtqueueError: Error, Equatable, Sendable, CustomStringConvertible 
   case emptyDescriptor(head: UInt16)
   /// The buffers of a chain add up to more than 2^32 bytes.
   case chainTooLarge(head: UInt16, byteCount: UInt64)
-  /// A buffer is not (wholly) guest memory.
+  /// A buffer is not, or not wholly, in guest memory.
   case bufferOutsideMemory(head: UInt16, address: UInt64, byteCount: UInt32)
   /// A device-readable buffer follows a device-writable one.
   case readableAfterWritable(head: UInt16)
-  /// An indirect table though INDIRECT_DESC was not negotiated, inside another one, or with `next`.
+  /// An indirect table without INDIRECT_DESC, inside another one, or with `next`.
   case unexpectedIndirect(head: UInt16)
-  /// An indirect table's length is 0, no multiple of 16, or above 32768 descriptors.
+  /// An indirect table's length is 0, not a multiple of 16, or above 32768 descriptors.
   case badIndirectByteCount(head: UInt16, byteCount: UInt32)
 
   /// The parts of a split virtqueue.
@@ -39,7 +39,7 @@ public enum VirtqueueError: Error, Equatable, Sendable, CustomStringConvertible 
     case usedRing = "used ring"
   }
 
-  /// One line with the numbers.
+  /// A message for the log, with the numbers.
   public var description: String {
     switch self {
     case .badSize(let size): "queue size \(size) is not a power of two from 1 to 32768"
@@ -50,14 +50,14 @@ public enum VirtqueueError: Error, Equatable, Sendable, CustomStringConvertible 
       "avail.idx went from \(from) to \(to) in a ring of \(size)"
     case .headInFlight(let head): "the chain at \(head) was made available again before it was used"
     case .headOutOfRange(let head, let size): "avail ring names descriptor \(head) of \(size)"
-    case .nextOutOfRange(let next, let count): "a descriptor goes on at \(next) of \(count)"
+    case .nextOutOfRange(let next, let count): "a descriptor continues at \(next) of \(count)"
     case .chainTooLong(let head, let limit): "the chain at \(head) loops, or is longer than \(limit) descriptors"
     case .emptyDescriptor(let head): "the chain at \(head) has a descriptor of 0 bytes"
     case .chainTooLarge(let head, let byteCount): "the chain at \(head) has \(byteCount) bytes, more than 2^32"
     case .bufferOutsideMemory(let head, let address, let byteCount):
       "the chain at \(head) has a buffer at \(hex(address)) of \(byteCount) bytes that is not in guest memory"
     case .readableAfterWritable(let head): "the chain at \(head) has a readable buffer after a writable one"
-    case .unexpectedIndirect(let head): "the chain at \(head) has an indirect table where none may be"
+    case .unexpectedIndirect(let head): "the chain at \(head) has an unexpected indirect table"
     case .badIndirectByteCount(let head, let byteCount):
       "the chain at \(head) has an indirect table of \(byteCount) bytes"
     }
