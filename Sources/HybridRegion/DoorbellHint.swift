@@ -1,23 +1,23 @@
 import CFramepathABI
 
-/// `framepath_region_header.doorbell`: while it says so, and only to the guest of its epoch, a present need not ring.
+/// `framepath_region_header.doorbell`: a quiet doorbell exempts the guest of its epoch from ringing after a present.
 ///
-/// The host makes it quiet only while it will look at the ring by itself. Before it could sleep without that, it wants
-/// the doorbell again and looks once more. The guest asks after its entry is there. With a full barrier on either side
-/// one of the two sees the other: as virtio's EVENT_IDX.
+/// The host makes it quiet only while it will look at the ring anyway. Before it may sleep without looking, it asks for
+/// the doorbell again and looks once more. The guest reads the word after its entry is in the ring. With a full barrier
+/// on both sides at least one of them sees the other, as with virtio's EVENT_IDX.
 enum DoorbellHint {
-  /// The word that a host stores.
+  /// The word as the host stores it.
   static func word(epoch: UInt32, isQuiet: Bool) -> UInt64 {
     let value = isQuiet ? FRAMEPATH_REGION_DOORBELL_QUIET : FRAMEPATH_REGION_DOORBELL_WANTED
     return UInt64(epoch) << 32 | UInt64(value.rawValue)
   }
 }
 
-/// A guest asks whether to ring: a machine that does one memory access a step.
+/// The guest's check whether to ring, as a state machine with one memory access per step.
 struct DoorbellQuestion: Hashable {
   private var isPublished = false
 
-  /// Whether to ring; nil until that is known. Begin after the entry has been announced.
+  /// Whether to ring; nil until that is known. Start after the entry has been announced.
   mutating func step<Memory: RingMemory>(epoch: UInt32, in memory: inout Memory) -> Bool? {
     guard isPublished else {
       memory.publish()
@@ -28,11 +28,12 @@ struct DoorbellQuestion: Hashable {
   }
 }
 
-/// A host wants to be woken again: a machine that does one memory access a step. Afterwards it must look once more.
+/// The host's request to be woken, as a state machine with one memory access per step. Afterwards it must look at the
+/// ring.
 struct DoorbellRequest: Hashable {
   private var isStored = false
 
-  /// Whether it is done.
+  /// Returns whether the request is complete.
   mutating func step<Memory: RingMemory>(epoch: UInt32, in memory: inout Memory) -> Bool {
     guard isStored else {
       memory.store(DoorbellHint.word(epoch: epoch, isQuiet: false), to: .doorbell)

@@ -11,19 +11,19 @@ import Synchronization
     unsafe cell = address.assumingMemoryBound(to: Atomic<UInt64>.self)
   }
 
-  /// Reads it; what its writer published before it is visible afterwards.
+  /// Loads the word with acquire ordering: what its writer published before it is visible afterwards.
   func load() -> UInt64 {
     // SAFETY: the initialiser's caller keeps the word mapped; any bit pattern is a number.
     UInt64(littleEndian: unsafe cell.pointee.load(ordering: .acquiring))
   }
 
-  /// Writes it after everything read or written before, as far as ordinary memory goes.
+  /// Stores the word with release ordering, which orders ordinary memory only.
   func store(_ value: UInt64) {
     // SAFETY: as in `load`.
     unsafe cell.pointee.store(value.littleEndian, ordering: .releasing)
   }
 
-  /// Writes it where it is still `old`.
+  /// Replaces the word if it is still `old`.
   func replace(_ old: UInt64, by new: UInt64) {
     // SAFETY: as in `load`.
     _ = unsafe cell.pointee.compareExchange(
@@ -39,7 +39,7 @@ import Synchronization
   private let doorbell: SharedWord?
   private let entries: UnsafeRawPointer
   private let entryByteCount: Int
-  /// Whether loads may pass each other: a BAR that is mapped write-combined.
+  /// Whether loads may be reordered, as in a write-combined BAR.
   private let isWeaklyOrdered: Bool
 
   /// - Parameters:
@@ -64,7 +64,7 @@ import Synchronization
     switch word {
     case .tail: tail
     case .head: head
-    case .doorbell: doorbell ?? { preconditionFailure("nobody asks for the guest's doorbell in the region") }()
+    case .doorbell: doorbell ?? { preconditionFailure("only the present ring has a doorbell word") }()
     case .generation(let index): entryWord(index, 0)
     case .payload(let index, let word): entryWord(index, word + 1)
     }

@@ -1,12 +1,12 @@
-/// Tells of refused frames without flooding the log: the first at once, then one line every ten seconds.
+/// Logs refused frames without flooding the log: the first at once, then one line every ten seconds.
 public struct RefusalLog: Sendable {
   private var count: UInt64 = 0
   private var quietUntil: UInt64 = 0
 
-  /// Nothing refused yet.
+  /// A log without refusals.
   public init() {}
 
-  /// Counts a refusal at `now` of CLOCK_MONOTONIC, and writes a line where one is due.
+  /// Counts a refusal at `now` of CLOCK_MONOTONIC, and writes a line if one is due.
   public mutating func add(_ reason: RegionReason, now: UInt64, _ write: (String) -> Void) {
     count += 1
     guard now >= quietUntil else { return }

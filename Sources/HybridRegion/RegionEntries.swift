@@ -96,7 +96,7 @@ struct ReleaseEntry: RingPayload {
     }
   }
 
-  /// The event, or nil where the numbers name none.
+  /// The event, or nil if the numbers are not one.
   var event: RegionEvent? {
     let slot = Int(words[3] >> 32)
     switch UInt32(truncatingIfNeeded: words[3]) {

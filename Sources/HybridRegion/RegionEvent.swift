@@ -1,23 +1,23 @@
 import CFramepathABI
 
-/// What the host has to say of a frame or a slot (`enum framepath_region_event`).
+/// An event of the host about a frame or a slot (`enum framepath_region_event`).
 public enum RegionEvent: Equatable, Sendable {
-  /// What became of a frame. `timeNanoseconds` is the host's CLOCK_MONOTONIC of the flip, `sequence` the output's
-  /// vblank counter; both 0 where it was not flipped. The slot is still the host's.
+  /// The outcome of a frame. `timeNanoseconds` is the host's CLOCK_MONOTONIC of the flip, `sequence` the output's
+  /// vblank counter; both are 0 if it was not flipped. The host still holds the slot.
   case done(slot: Int, frame: UInt64, RegionOutcome, timeNanoseconds: UInt64, sequence: UInt64)
-  /// The slot may be drawn into. `frame` is the present that this ends, 0 for a slot held since before the attach.
+  /// The slot may be drawn into. `frame` is the present that this ends, or 0 for a slot held since before the attach.
   case released(slot: Int, frame: UInt64)
 }
 
 /// `enum framepath_region_outcome`.
 public enum RegionOutcome: Equatable, Sendable {
-  /// On screen.
+  /// The frame was on screen.
   case flipped
-  /// A newer frame took its place.
+  /// A newer frame replaced it.
   case superseded
   /// The host or the output refused it.
   case rejected(RegionReason)
-  /// The daemon went away under it.
+  /// The output changed or the daemon ended before the flip.
   case lost
 
   var code: UInt32 {
@@ -44,73 +44,73 @@ public enum RegionOutcome: Equatable, Sendable {
 
 /// Why the host refused an entry or an attach (`enum framepath_region_reason`).
 public enum RegionReason: UInt32, Error, Sendable, CustomStringConvertible {
-  /// The guest speaks another major version.
+  /// The guest has another major version.
   case badVersion = 1
-  /// There is no such slot.
+  /// The slot does not exist.
   case badSlot = 2
   /// The slot was presented and not yet released.
   case slotHeld = 3
-  /// A size, stride or format that no slot holds.
+  /// No slot holds a picture of that size, stride and format.
   case badLayout = 4
   /// More rectangles than an entry has.
   case badDamage = 5
-  /// A frame number that does not rise.
+  /// The frame number does not rise.
   case badFrame = 6
-  /// An entry of another generation than its place.
+  /// The entry's generation does not match its position.
   case torn = 7
-  /// More entries announced than the ring has.
+  /// More entries are announced than the ring has.
   case overrun = 8
-  /// The output cannot show it.
+  /// The output cannot show the picture.
   case output = 9
-  /// The host counts memory that clients bring, and has none left for it now.
+  /// Imported memory is counted, and none is left for the slot now.
   case noMemory = 10
 
-  /// The reason for a person.
+  /// A message for the user.
   public var description: String {
     switch self {
-    case .badVersion: "it speaks another major version"
-    case .badSlot: "there is no such slot"
-    case .slotHeld: "the slot was presented and not yet released"
+    case .badVersion: "the guest has another major version"
+    case .badSlot: "the slot does not exist"
+    case .slotHeld: "the slot has not been released"
     case .badLayout: "no slot holds a picture of that size, stride or format"
     case .badDamage: "there are more damage rectangles than an entry has"
     case .badFrame: "the frame number does not rise"
     case .torn: "the entry is stale or torn"
     case .overrun: "more entries are announced than the ring has"
-    case .output: "the output cannot show it"
-    case .noMemory: "there is no memory left for it"
+    case .output: "the output cannot show the picture"
+    case .noMemory: "no memory is left for the slot"
     }
   }
 }
 
-/// What stands behind the region now (`enum framepath_region_host_state`).
+/// The state of the host side of a region (`enum framepath_region_host_state`).
 public enum RegionHostState: UInt32, Sendable {
-  /// The host side has just begun.
+  /// The host side is starting.
   case starting = 0
-  /// There is no daemon now: frames are kept, and the newest will be shown.
+  /// No daemon is running: frames are kept, and the newest one will be shown.
   case waiting = 1
   /// Frames are shown.
   case presenting = 2
-  /// The host side has gone for good.
+  /// The host side has ended.
   case ended = 3
 }
 
-/// The output behind a region.
+/// The mode of the output behind a region.
 public struct RegionOutput: Equatable, Sendable {
-  /// Pixels across the current mode.
+  /// Width in pixels.
   public var width: Int
-  /// Pixels down.
+  /// Height in pixels.
   public var height: Int
-  /// Millihertz.
+  /// Refresh rate in millihertz.
   public var refreshMillihertz: Int
 
-  /// An output's mode.
+  /// A mode.
   public init(width: Int, height: Int, refreshMillihertz: Int) {
     self.width = width
     self.height = height
     self.refreshMillihertz = refreshMillihertz
   }
 
-  /// `refresh_mhz << 32 | height << 16 | width`, or nil for 0 in either dimension.
+  /// Parses `refresh_mhz << 32 | height << 16 | width`; nil if width or height is 0.
   init?(word: UInt64) {
     width = Int(word & 0xFFFF)
     height = Int(word >> 16 & 0xFFFF)

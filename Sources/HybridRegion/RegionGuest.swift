@@ -3,28 +3,28 @@ public import GraphicsMemory
 public import LinuxIO
 public import Scanout
 
-/// Why a guest could not present.
+/// Why a frame could not be presented.
 public enum RegionPresentError: Error, Equatable, Sendable {
   /// The slot was not acquired, or the picture does not fit into it.
   case badFrame
-  /// Another client has taken the region.
+  /// Another client has attached to the region.
   case displaced
-  /// The host does not read the ring, or its words make no sense.
+  /// The host does not read the ring, or wrote an invalid index.
   case hostFailed
 }
 
-/// A guest's side of a region: the protocol without any waiting. `FramepathGuest` adds devices and waits.
+/// A guest's side of a region, without waiting; `FramepathGuest` adds devices and waiting.
 ///
-/// Owned by one thread. It believes nothing that the host writes beyond its effect on the picture: it cannot be made to
-/// trap, to loop, or to leave the region.
+/// Owned by one thread. Data of the host is used only within checked bounds: it can spoil the picture, but cannot make
+/// the guest trap, loop, or leave the region.
 @safe public final class RegionGuest {
-  /// Where everything lies.
+  /// The layout of the region.
   public let layout: RegionLayout
   /// The VM's name.
   public let name: String
-  /// Whether the flip times of the host are of this machine's CLOCK_MONOTONIC.
+  /// Whether the host's flip times are of this machine's CLOCK_MONOTONIC.
   public let sharesClock: Bool
-  /// The peer whose doorbell is the host's, and its vector: peer << 16 | vector.
+  /// The host's doorbell: peer << 16 | vector.
   public let doorbellValue: UInt32
 
   private let mapping: Mapping
@@ -36,9 +36,9 @@ public enum RegionPresentError: Error, Equatable, Sendable {
   private var release = RingConsumer<ReleaseEntry>(epoch: 0)
   private var entry = ReleaseEntry()
 
-  /// Takes over a mapping of a region's first byte and all of it.
+  /// Takes over a mapping of a whole region.
   ///
-  /// - Parameter isWeaklyOrdered: for a BAR that is mapped write-combined.
+  /// - Parameter isWeaklyOrdered: true for a write-combined BAR.
   public init(_ mapping: consuming Mapping, isWeaklyOrdered: Bool) throws(RegionError) {
     guard mapping.byteCount >= RegionLayout.headerByteCount else { throw .noRegion }
     // SAFETY: the mapping is page-aligned and longer than a header, as checked above.
@@ -60,7 +60,7 @@ public enum RegionPresentError: Error, Equatable, Sendable {
     self.mapping = mapping
   }
 
-  /// Begins: whoever had the region before is displaced. `attachResult` tells when the host has seen it.
+  /// Starts to attach, which displaces the current client. `attachResult` reports when the host has seen it.
   public func attach(_ flags: RegionGuestFlags) {
     let old = AttachWord(rawValue: words.attach.load()).epoch
     repeat { epoch = UInt32.random(in: 1...UInt32.max) } while epoch == old
@@ -73,7 +73,7 @@ public enum RegionPresentError: Error, Equatable, Sendable {
     framepath_region_publish()
   }
 
-  /// nil: the host has not looked yet. After `.success`, slots can be acquired.
+  /// Nil until the host has answered. After `.success`, slots can be acquired.
   public func attachResult() -> Result<Void, RegionReason>? {
     let word = words.acknowledged.load()
     guard UInt32(truncatingIfNeeded: word >> 32) == epoch else { return nil }
@@ -86,7 +86,7 @@ public enum RegionPresentError: Error, Equatable, Sendable {
     return .success(())
   }
 
-  /// Lets go of the region, unless another client has it.
+  /// Detaches, unless another client has attached.
   public func detach() {
     guard epoch != 0, !isDisplaced else { return }
     words.attach.store(0)
@@ -94,33 +94,33 @@ public enum RegionPresentError: Error, Equatable, Sendable {
     epoch = 0
   }
 
-  /// Whether another client has taken the region.
+  /// Whether another client has attached.
   public var isDisplaced: Bool { words.attach.load() != AttachWord(epoch: epoch, flags: flags).rawValue }
 
-  /// The output's mode, or nil where there is none now.
+  /// The output's mode, or nil if there is none now.
   public var output: RegionOutput? { RegionOutput(word: words.output.load()) }
 
-  /// What stands behind the region.
+  /// The state of the host side.
   public var state: RegionHostState {
     RegionHostState(rawValue: UInt32(truncatingIfNeeded: words.state.load())) ?? .starting
   }
 
-  /// Entries that the host refused since the attach.
+  /// The number of entries that the host refused since the attach.
   public var refusalCount: Int { Int(words.refusals.load() >> 32) }
 
-  /// Takes a free slot, the one with the newest picture; nil where there is none now.
+  /// Takes the free slot with the newest picture; nil if none is free.
   public func acquire() -> Int? { slots.acquire() }
 
-  /// How many presents ago the slot's picture was new: 1 is the last one; 0: its content is unknown.
+  /// How many presents ago the slot's picture was new: 1 for the last one; 0 if its content is unknown.
   public func age(of slot: Int) -> Int { Int(clamping: slots.age(slot)) }
 
-  /// Gives an acquired slot back unpresented.
+  /// Returns an acquired slot without presenting it.
   public func abandon(_ slot: Int) { slots.abandon(slot) }
 
-  /// How many slots are the host's.
+  /// The number of slots that the host holds.
   public var heldCount: Int { slots.heldCount }
 
-  /// An acquired slot's memory, valid while this object lives.
+  /// The memory of an acquired slot; valid while this object lives.
   public func pixels(of slot: Int) -> UnsafeMutableRawBufferPointer {
     precondition(slot >= 0 && slot < layout.slotCount, "a slot of the region")
     // SAFETY: the layout has placed every slot inside the mapping.
@@ -128,11 +128,11 @@ public enum RegionPresentError: Error, Equatable, Sendable {
       start: mapping.base + layout.slotOffset(slot), count: layout.slotByteCount)
   }
 
-  /// Hands an acquired slot over. The caller rings the doorbell where `wantsDoorbell` says so afterwards.
+  /// Presents an acquired slot. Afterwards ring the doorbell if `wantsDoorbell`.
   ///
   /// - Parameters:
-  ///   - picture: how it lies in the slot; its offset is 0.
-  ///   - damage: what changed since the last present; empty means everything.
+  ///   - picture: the layout of the picture in the slot; its offset is 0.
+  ///   - damage: the rectangles that changed since the last present; empty means everything.
   /// - Returns: the frame's number.
   public func present(
     _ slot: Int, _ picture: FrameLayout, damage: DamageRegion = DamageRegion(), readyNanoseconds: UInt64
@@ -151,7 +151,7 @@ public enum RegionPresentError: Error, Equatable, Sendable {
     entry.strideBytes = UInt32(picture.strideBytes)
     entry.fourcc = picture.format.fourcc
     setDamage(damage.clipped(to: picture.bounds), of: &entry)
-    // The pixels before the entry.
+    // Publish the pixels before the entry.
     framepath_region_publish()
     var ring = words.present
     guard present.push(entry, in: &ring) == .pushed else { throw .hostFailed }
@@ -160,7 +160,7 @@ public enum RegionPresentError: Error, Equatable, Sendable {
     return frame
   }
 
-  /// Whether to ring for what was presented just now: false while the host will look by itself.
+  /// Whether to ring for the last present; false while the host looks at the ring anyway.
   public func wantsDoorbell() -> Bool {
     var ring = words.present
     var question = DoorbellQuestion()
@@ -184,7 +184,7 @@ public enum RegionPresentError: Error, Equatable, Sendable {
     for index in 0..<damage.count { entry.setDamage(index, rect(damage[index])) }
   }
 
-  /// The next thing that the host has said; nil where there is none. At most a ring's worth is looked through.
+  /// The host's next event, or nil. At most one ring's length is scanned.
   public func nextEvent() -> RegionEvent? {
     var ring = words.release
     for _ in 0..<layout.releaseEntryCount {

@@ -1,15 +1,15 @@
 import CFramepathABI
 public import LinuxIO
 
-/// Where everything lies in a region. All numbers are bytes but the counts.
+/// The layout of a region. Offsets and sizes are bytes.
 public struct RegionLayout: Equatable, Sendable {
-  /// All of it: a power of two.
+  /// The size of the region: a power of two.
   public let regionByteCount: Int
-  /// The first slot.
+  /// The offset of the first slot.
   public let slotsOffset: Int
-  /// From one slot to the next.
+  /// The distance from one slot to the next.
   public let slotByteCount: Int
-  /// Slots, 1 to 16.
+  /// The number of slots, 1 to 16.
   public let slotCount: Int
   let guestOffset: Int
   let presentOffset: Int
@@ -17,23 +17,23 @@ public struct RegionLayout: Equatable, Sendable {
   let releaseOffset: Int
   let releaseEntryCount: Int
 
-  /// The most slots of a region.
+  /// The most slots that a region can have.
   public static let maxSlotCount = Int(FRAMEPATH_REGION_MAX_SLOTS)
-  /// The largest region.
+  /// The size of the largest region.
   public static let maxByteCount = 1 << 32
-  /// Slots begin at and span multiples of this.
+  /// Offset and size of a slot are multiples of this.
   static let alignment = Int(FRAMEPATH_REGION_ALIGNMENT)
   static let presentEntryByteCount = MemoryLayout<framepath_region_present>.size
   static let releaseEntryByteCount = MemoryLayout<framepath_region_release>.size
   static let headerByteCount = MemoryLayout<framepath_region_header>.size
   static let guestByteCount = MemoryLayout<framepath_region_guest>.size
 
-  /// A region of a given size, shared out evenly among its slots.
+  /// A region of a given size, divided evenly among its slots.
   ///
   /// - Parameters:
   ///   - regionByteCount: a power of two of at most 4 GiB.
   ///   - slotCount: 1 to 16.
-  /// - Returns: nil where a slot would not have 64 KiB.
+  /// - Returns: nil if a slot would be smaller than 64 KiB.
   public init?(regionByteCount: Int, slotCount: Int) {
     guard regionByteCount > 0, regionByteCount & (regionByteCount - 1) == 0,
       regionByteCount <= RegionLayout.maxByteCount, (1...RegionLayout.maxSlotCount).contains(slotCount)
@@ -51,7 +51,7 @@ public struct RegionLayout: Equatable, Sendable {
     releaseEntryCount = Int(FRAMEPATH_REGION_RELEASE_ENTRIES)
   }
 
-  /// The smallest region whose slots hold frames of `frameByteCount` bytes; nil where that is over 4 GiB.
+  /// The smallest region whose slots hold frames of `frameByteCount` bytes; nil if it exceeds 4 GiB.
   public init?(fittingFrameBytes frameByteCount: Int, slotCount: Int) {
     guard frameByteCount > 0, frameByteCount <= RegionLayout.maxByteCount,
       (1...RegionLayout.maxSlotCount).contains(slotCount)
@@ -68,17 +68,17 @@ public struct RegionLayout: Equatable, Sendable {
     return nil
   }
 
-  /// New memory for such a region: a memfd sealed against shrinking, growing and further seals.
+  /// Creates the memory for such a region: a memfd sealed against shrinking, growing and further seals.
   public func makeMemory() throws(SystemError) -> OwnedFD {
     try MemFD.create(name: "framepath-region", byteCount: regionByteCount)
   }
 
-  /// The first byte of a slot, from the region's beginning.
+  /// The offset of a slot in the region.
   public func slotOffset(_ slot: Int) -> Int { slotsOffset + slot * slotByteCount }
 
-  /// Reads a host's header for a guest, which believes nothing of it.
+  /// Checks a host's header for a guest.
   ///
-  /// - Parameter mappedByteCount: bytes that are mapped.
+  /// - Parameter mappedByteCount: the number of mapped bytes.
   init(checking header: framepath_region_header, mappedByteCount: Int) throws(RegionError) {
     guard header.magic == FRAMEPATH_REGION_MAGIC else { throw .noRegion }
     let major = header.version >> 16
@@ -93,7 +93,7 @@ public struct RegionLayout: Equatable, Sendable {
     releaseOffset = Int(header.release_offset)
     releaseEntryCount = Int(header.release_entries)
     guard regionByteCount <= mappedByteCount else {
-      throw .malformed("it says \(header.region_bytes) bytes, the device has \(mappedByteCount)")
+      throw .malformed("it has \(header.region_bytes) bytes by its header, but the device has \(mappedByteCount)")
     }
     guard (1...RegionLayout.maxSlotCount).contains(slotCount), slotsOffset % RegionLayout.alignment == 0,
       slotByteCount % RegionLayout.alignment == 0, slotByteCount > 0,
@@ -122,17 +122,17 @@ public struct RegionLayout: Equatable, Sendable {
 public enum RegionError: Error, Equatable, Sendable, CustomStringConvertible {
   /// The memory does not begin with a region's magic number.
   case noRegion
-  /// The other side speaks another major version.
+  /// The host has another major version.
   case version(host: Int, guest: Int)
   /// The header's numbers contradict each other or the memory's size.
   case malformed(String)
 
-  /// The error for a person.
+  /// A message for the user.
   public var description: String {
     switch self {
-    case .noRegion: "the memory holds no Framepath region"
-    case .version(let host, let guest): "the region has version \(host), this program speaks version \(guest)"
-    case .malformed(let why): "the region's header makes no sense: \(why)"
+    case .noRegion: "the memory is not a Framepath region"
+    case .version(let host, let guest): "the region has version \(host), this program needs version \(guest)"
+    case .malformed(let why): "the region's header is invalid: \(why)"
     }
   }
 }

@@ -1,6 +1,6 @@
-/// The host's account of who may draw into which slot.
+/// The host's record of which side owns each slot.
 struct HostSlots: Hashable {
-  /// A slot that was presented and not yet released.
+  /// A slot that is presented and not yet released.
   struct Hold: Hashable {
     var epoch: UInt32
     var frame: UInt64
@@ -11,16 +11,16 @@ struct HostSlots: Hashable {
 
   init(count: Int) { holds = Array(repeating: nil, count: count) }
 
-  /// What another host has left.
+  /// The record that another host has left.
   init(holds: [Hold?], lastFrame: UInt64) {
     self.holds = holds
     self.lastFrame = lastFrame
   }
 
-  /// A new guest begins; what the last one presented is held on.
+  /// A new guest attaches; slots that the last one presented stay held.
   mutating func begin() { lastFrame = 0 }
 
-  /// Takes a slot, or says why not.
+  /// Holds a slot for a frame, or returns why not.
   mutating func hold(_ slot: UInt32, frame: UInt64, epoch: UInt32) -> RegionReason? {
     guard slot < UInt32(holds.count) else { return .badSlot }
     guard holds[Int(slot)] == nil else { return .slotHeld }
@@ -30,14 +30,14 @@ struct HostSlots: Hashable {
     return nil
   }
 
-  /// Gives a slot back; the frame number for the guest of `epoch`, or nil where the slot is the guest's already.
+  /// Releases a slot. Returns the frame number for the guest of `epoch`, or nil if the slot is not held.
   mutating func release(_ slot: Int, epoch: UInt32) -> UInt64? {
     guard holds.indices.contains(slot), let hold = holds[slot] else { return nil }
     holds[slot] = nil
     return hold.epoch == epoch ? hold.frame : 0
   }
 
-  /// Bit k: slot k is the host's.
+  /// Bit k is set if the host holds slot k.
   var heldMask: UInt64 {
     var mask: UInt64 = 0
     for index in holds.indices where holds[index] != nil { mask |= 1 << UInt64(index) }
@@ -45,17 +45,17 @@ struct HostSlots: Hashable {
   }
 }
 
-/// The guest's account of who may draw into which slot.
+/// The guest's record of which side owns each slot.
 struct GuestSlots: Hashable {
   private enum Holder: Hashable {
     case nobody
     case drawing
-    /// Presented as that frame; 0: held by the host since before the attach.
+    /// Presented as that frame; 0 if the host holds it since before the attach.
     case host(UInt64)
   }
 
   private var holders: [Holder]
-  /// The last frame drawn into each slot; 0: unknown.
+  /// The last frame drawn into each slot; 0 if unknown.
   private var frames: [UInt64]
   private(set) var lastFrame: UInt64 = 0
 
@@ -65,7 +65,7 @@ struct GuestSlots: Hashable {
     frames = Array(repeating: 0, count: count)
   }
 
-  /// Takes the free slot whose picture is the newest, or nil where there is none.
+  /// Takes the free slot with the newest picture; nil if none is free.
   mutating func acquire() -> Int? {
     var best: Int?
     for index in holders.indices where holders[index] == .nobody {
@@ -75,20 +75,20 @@ struct GuestSlots: Hashable {
     return best
   }
 
-  /// How many presents ago the slot's picture was new: 1 is the last one; 0: its content is unknown.
+  /// How many presents ago the slot's picture was new: 1 for the last one; 0 if its content is unknown.
   func age(_ slot: Int) -> UInt64 { frames[slot] == 0 ? 0 : lastFrame - frames[slot] + 1 }
 
-  /// Whether the slot was acquired and not yet given away.
+  /// Whether the slot was acquired and not presented or abandoned.
   func isDrawing(_ slot: Int) -> Bool { holders.indices.contains(slot) && holders[slot] == .drawing }
 
-  /// Gives an acquired slot back unpresented; its content is unknown from now on.
+  /// Returns an acquired slot without presenting it; its content is unknown from then on.
   mutating func abandon(_ slot: Int) {
     guard isDrawing(slot) else { return }
     holders[slot] = .nobody
     frames[slot] = 0
   }
 
-  /// The number for presenting an acquired slot.
+  /// The frame number of the next present.
   var nextFrame: UInt64 { lastFrame + 1 }
 
   /// Gives an acquired slot to the host as frame `nextFrame`.
@@ -98,13 +98,13 @@ struct GuestSlots: Hashable {
     frames[slot] = lastFrame
   }
 
-  /// Takes a slot back; false where the release is none of this hold, and means nothing.
+  /// Takes a slot back; false if the release does not match the guest's hold, and is ignored.
   mutating func released(_ slot: Int, frame: UInt64) -> Bool {
     guard holders.indices.contains(slot), holders[slot] == .host(frame) else { return false }
     holders[slot] = .nobody
     return true
   }
 
-  /// How many slots are the host's.
+  /// The number of slots that the host holds.
   var heldCount: Int { holders.count { if case .host = $0 { true } else { false } } }
 }

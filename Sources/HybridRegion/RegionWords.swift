@@ -1,7 +1,7 @@
 import CFramepathABI
 import LinuxIO
 
-/// The single words and the two rings of a mapped region.
+/// The words and the two rings of a mapped region.
 @safe struct RegionWords {
   let acknowledged: SharedWord
   let heldAtAttach: SharedWord
@@ -20,7 +20,7 @@ import LinuxIO
   /// - Parameters:
   ///   - base: page-aligned; `layout.regionByteCount` bytes are mapped for this value's life.
   ///   - layout: made here, or checked against the mapping's size.
-  ///   - isWeaklyOrdered: for a BAR that is mapped write-combined.
+  ///   - isWeaklyOrdered: true for a write-combined BAR.
   @unsafe init(base: UnsafeMutableRawPointer, layout: RegionLayout, isWeaklyOrdered: Bool) {
     typealias Header = framepath_region_header
     typealias Guest = framepath_region_guest
@@ -69,14 +69,14 @@ struct AttachWord: Equatable {
   var rawValue: UInt64 { UInt64(epoch) << 32 | UInt64(major & 0xFFFF) << 16 | UInt64(flags.rawValue) }
 }
 
-/// What a guest says of itself (`enum framepath_region_guest_flag`).
+/// The flags of a guest (`enum framepath_region_guest_flag`).
 public struct RegionGuestFlags: OptionSet, Sendable {
   /// The bits.
   public let rawValue: UInt16
   /// A set from its bits.
   public init(rawValue: UInt16) { self.rawValue = rawValue }
-  /// It rings the doorbell after every present: the host need not poll.
+  /// The guest rings the doorbell after every present: the host need not poll.
   public static let rings = RegionGuestFlags(rawValue: UInt16(FRAMEPATH_REGION_RINGS.rawValue))
-  /// It waits for the host's doorbell.
+  /// The guest waits for the host's doorbell.
   public static let listens = RegionGuestFlags(rawValue: UInt16(FRAMEPATH_REGION_LISTENS.rawValue))
 }

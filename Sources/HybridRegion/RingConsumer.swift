@@ -1,20 +1,20 @@
-/// How a pop ended.
+/// The result of a pop.
 enum PopResult: Equatable {
-  /// Nothing waits.
+  /// The ring is empty.
   case empty
   /// The producer's index belongs to another epoch.
   case stale
-  /// An entry, in the payload that was given.
+  /// An entry was read into the payload.
   case entry
-  /// The entry that should be next is another one, or was written while it was read: it is skipped.
+  /// The next entry has another generation, or was written during the read: it is skipped.
   case torn
   /// More entries are announced than the ring has: all are skipped.
   case overrun
 }
 
-/// The emptying side of a ring: a machine that does one memory access a step.
+/// The consumer of a ring, as a state machine with one memory access per step.
 ///
-/// An entry is copied once and counts only if its generation was right before and after the copy.
+/// An entry is copied once, and is valid only if its generation was right before and after the copy.
 struct RingConsumer<Payload: RingPayload> {
   private enum Phase: Hashable {
     case checkTail
@@ -24,14 +24,14 @@ struct RingConsumer<Payload: RingPayload> {
     case advance(PopOutcome)
   }
 
-  /// What `advance` ends with.
+  /// The result after `advance`.
   private enum PopOutcome: Hashable { case entry, torn, overrun }
 
   let epoch: UInt32
-  /// The next entry's position.
+  /// The position of the next entry.
   private(set) var head: UInt32 = 0
   private var phase = Phase.checkTail
-  /// Where `advance` goes.
+  /// The new head after `advance`.
   private var next: UInt32 = 0
 
   init(epoch: UInt32, head: UInt32 = 0) {
@@ -39,7 +39,7 @@ struct RingConsumer<Payload: RingPayload> {
     self.head = head
   }
 
-  /// Takes the next step of reading an entry into `payload`; nil until it is done.
+  /// Takes the next step of reading an entry into `payload`; nil until it is complete.
   mutating func step<Memory: RingMemory>(into payload: inout Payload, from memory: inout Memory) -> PopResult? {
     let index = Int(head) & (memory.entryCount - 1)
     let expected = EpochWord(epoch: epoch, position: head).rawValue
@@ -71,7 +71,7 @@ struct RingConsumer<Payload: RingPayload> {
     return nil
   }
 
-  /// Reads the entry of a position again that was taken before; false where it is not there any more.
+  /// Reads an entry that was taken before; false if it is no longer there.
   static func reread<Memory: RingMemory>(
     _ position: UInt32, epoch: UInt32, into payload: inout Payload, from memory: inout Memory
   ) -> Bool {

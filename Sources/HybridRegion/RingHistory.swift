@@ -1,4 +1,4 @@
-/// What the rings still tell of a slot's last present.
+/// A slot's last present, as the rings show it.
 struct LastPresent: Hashable {
   var slot: Int
   /// 0 for a slot that was held at the attach and not presented since.
@@ -7,19 +7,19 @@ struct LastPresent: Hashable {
   var position: UInt32?
   /// Whether no RELEASED follows it.
   var isHeld = true
-  /// Whether the guest knows what became of it.
+  /// Whether the guest has the frame's DONE.
   var isTold = false
 }
 
-/// An end that a release ring tells of.
+/// An end of a frame in the release ring.
 struct ToldEnd {
   var slot: Int
   var frame: UInt64
-  /// RELEASED, rather than DONE.
+  /// True for RELEASED, false for DONE.
   var isRelease: Bool
 }
 
-/// Reads back what a former host of the same attach held, out of entries that were taken long ago.
+/// Reconstructs the holds of a former host of the same attach from entries that were taken long ago.
 struct RingHistory {
   var epoch: UInt32
   /// The present ring's head.
@@ -29,7 +29,7 @@ struct RingHistory {
   var slotCount: Int
   var heldAtAttach: UInt64
 
-  /// The last present of each slot, the newest first, and the slots that were held at the attach.
+  /// The last present of each slot, newest first, then the slots that were held at the attach.
   func presents<Memory: RingMemory, Payload: RingPayload>(
     _ ring: inout Memory, _ payload: Payload.Type, _ read: (Payload) -> (slot: Int, frame: UInt64)
   ) -> [LastPresent] {
@@ -47,7 +47,7 @@ struct RingHistory {
     return found
   }
 
-  /// Marks those whose end was told.
+  /// Marks the frames whose end is in the release ring.
   func mark<Memory: RingMemory, Payload: RingPayload>(
     _ presents: inout [LastPresent], _ ring: inout Memory, _ payload: Payload.Type, _ read: (Payload) -> ToldEnd?
   ) {
@@ -62,7 +62,7 @@ struct RingHistory {
     }
   }
 
-  /// The account of a host that goes on.
+  /// The slot record for the next host.
   func slots(_ presents: [LastPresent]) -> HostSlots {
     var holds: [HostSlots.Hold?] = Array(repeating: nil, count: slotCount)
     var lastFrame: UInt64 = 0

@@ -1,16 +1,16 @@
-/// How a push ended.
+/// The result of a push.
 enum PushResult: Equatable {
-  /// The entry is there.
+  /// The entry is in the ring.
   case pushed
-  /// Every entry waits to be read.
+  /// The ring is full.
   case full
-  /// The consumer's index belongs to another epoch, or lies outside the ring: nothing was written.
+  /// The consumer's index has another epoch, or is outside the ring: nothing was written.
   case stale
 }
 
-/// The filling side of a ring: a machine that does one memory access a step.
+/// The producer of a ring, as a state machine with one memory access per step.
 ///
-/// It believes nothing that the other side writes but the consumer's index, and that only within the ring's bounds.
+/// Of the other side it reads the consumer's index only, and checks its bounds.
 struct RingProducer<Payload: RingPayload> {
   private enum Phase: Hashable {
     case checkRoom
@@ -24,7 +24,7 @@ struct RingProducer<Payload: RingPayload> {
   }
 
   let epoch: UInt32
-  /// The next entry's position.
+  /// The position of the next entry.
   private(set) var tail: UInt32 = 0
   private var phase = Phase.checkRoom
 
@@ -33,7 +33,7 @@ struct RingProducer<Payload: RingPayload> {
     self.tail = tail
   }
 
-  /// Takes the next step of pushing `payload`; nil until it is done.
+  /// Takes the next step of pushing `payload`; nil until it is complete.
   mutating func step<Memory: RingMemory>(_ payload: borrowing Payload, in memory: inout Memory) -> PushResult? {
     let index = Int(tail) & (memory.entryCount - 1)
     switch phase {

@@ -434,7 +434,7 @@ struct RegionFeedTests {
     let status = try box.client.statusOutput()
     #expect(status.contains("12288 bytes more than the 24576 held would exceed the limit of 24576 bytes"))
     #expect(status.contains(#""bufferBytes":24576"#))
-    #expect(bench.lines.contains { $0.contains("there is no memory left for it (12288 bytes more than the 24576 ") })
+    #expect(bench.lines.contains { $0.contains("no memory is left for the slot (12288 bytes more than the 24576 ") })
     bench.output.vblank()
     try bench.settle()
     #expect(box.newEvents() == [flipped(second, 102), released(first)])
