@@ -39,7 +39,7 @@ public enum GuestError: Error, Equatable, Sendable, CustomStringConvertible {
     case .hostSilent: "the host does not answer: is framepath-ivshmem running for this machine?"
     case .timedOut: "no frame slot became free in time"
     case .displaced: "another client has taken the region"
-    case .hostFailed: "the host's side of the region has ended or makes no sense"
+    case .hostFailed: "the host's side of the region has ended or is invalid"
     case .badFrame: "the picture does not fit the slot, or the slot was not acquired"
     case .server(let error): error.description
     case .daemon(let why): "framepathd: \(why)"

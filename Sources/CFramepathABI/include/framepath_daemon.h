@@ -20,15 +20,15 @@
 #include <time.h>
 #include <unistd.h>
 
-/* What a client keeps of its connection. */
+/* The state of a client's connection. */
 struct framepath_daemon {
   int socket;      /* -1: not connected */
-  int host_event;  /* wakes the daemon; -1: this screen has no daemon of its own */
+  int host_event;  /* wakes the daemon; -1 without a connection */
   int guest_event; /* the daemon raises it for a client of its own user or root; others get REGION_NEWS */
-  uint32_t width, height; /* of the output's mode; 0 before the daemon has told */
+  uint32_t width, height; /* of the output's mode; 0 before OUTPUT */
   char path[sizeof ((struct sockaddr_un *)0)->sun_path];
   char name[FRAMEPATH_NAME_BYTES];
-  char reason[FRAMEPATH_TEXT_BYTES]; /* the daemon's last word of error */
+  char reason[FRAMEPATH_TEXT_BYTES]; /* the text of the daemon's last ERROR */
 };
 
 static inline uint64_t framepath_now_ns(void) {
@@ -52,14 +52,14 @@ static inline void framepath_daemon_reset(struct framepath_daemon *daemon) {
   daemon->socket = daemon->host_event = daemon->guest_event = -1;
 }
 
-/* Closes everything; the daemon frees what it has of this client. */
+/* Closes the connection; the daemon frees everything of this client. */
 static inline void framepath_daemon_close(struct framepath_daemon *daemon) {
   framepath_close_file(&daemon->socket);
   framepath_close_file(&daemon->host_event);
   framepath_close_file(&daemon->guest_event);
 }
 
-/* Sets name and path; NULL: $FRAMEPATH_SOCKET, else where the user's or the system's daemon listens. */
+/* Sets name and path; NULL for $FRAMEPATH_SOCKET, else the user's or the system's default socket. */
 static inline int framepath_daemon_address(struct framepath_daemon *daemon, const char *path, const char *name) {
   if (!path) path = getenv("FRAMEPATH_SOCKET");
   const char *folder = getenv("XDG_RUNTIME_DIR");
@@ -70,7 +70,7 @@ static inline int framepath_daemon_address(struct framepath_daemon *daemon, cons
   return 0;
 }
 
-/* Sends one message with up to three descriptors, which stay the caller's. */
+/* Sends one message with up to three descriptors, which the caller keeps. */
 static inline int framepath_daemon_send(const struct framepath_daemon *daemon, void *message, size_t size, const int *files,
                                         size_t count) {
   union {
@@ -98,7 +98,7 @@ static inline int framepath_daemon_send(const struct framepath_daemon *daemon, v
   return sendmsg(daemon->socket, &packet, MSG_NOSIGNAL | MSG_DONTWAIT) == (ssize_t)size ? 0 : -errno;
 }
 
-/* Takes an ERROR's words; 0 where the client goes on, as after a frame that the output could not show. */
+/* Stores an ERROR's text; 0 if the client can go on, as after a frame that the output could not show. */
 static inline int framepath_daemon_error(struct framepath_daemon *daemon, const struct framepath_error *error) {
   memcpy(daemon->reason, error->text, sizeof daemon->reason);
   daemon->reason[sizeof daemon->reason - 1] = 0;
@@ -111,7 +111,7 @@ static inline int framepath_daemon_error(struct framepath_daemon *daemon, const 
   }
 }
 
-/* Reads all that has come, without waiting. An error is the connection's end: it is closed. */
+/* Reads all received messages without waiting. An error closes the connection. */
 static inline int framepath_daemon_read(struct framepath_daemon *daemon) {
   /* The daemon's packets have 2048 bytes at most, and hold whole messages. */
   uint64_t space[256];
@@ -148,7 +148,7 @@ static inline int framepath_daemon_read(struct framepath_daemon *daemon) {
   return -ENOTCONN;
 }
 
-/* Waits until something may have come, a millisecond at least, and reads it. */
+/* Waits for messages, for a millisecond at least, and reads them. */
 static inline int framepath_daemon_wait(struct framepath_daemon *daemon, uint64_t deadline, int most_ms) {
   struct pollfd files[2];
   uint64_t now = framepath_now_ns(), count;
@@ -162,7 +162,7 @@ static inline int framepath_daemon_wait(struct framepath_daemon *daemon, uint64_
   return framepath_daemon_read(daemon);
 }
 
-/* Connects and says HELLO for one scanout; 0 once the daemon has told of its output. */
+/* Connects and sends HELLO for one scanout; 0 once OUTPUT was received. */
 static inline int framepath_daemon_connect(struct framepath_daemon *daemon, uint64_t deadline) {
   struct sockaddr_un address;
   struct framepath_hello hello;
@@ -198,7 +198,7 @@ static inline int framepath_daemon_connect(struct framepath_daemon *daemon, uint
   return error;
 }
 
-/* Gives the daemon a region, new or one that another daemon has served; what it refuses is read later. */
+/* Gives the daemon a region, new or served by another daemon before; a refusal is read later. */
 static inline int framepath_daemon_give(struct framepath_daemon *daemon, int memory, uint64_t bytes, uint32_t slots) {
   struct framepath_region_message message;
   int files[3] = {memory, daemon->host_event, daemon->guest_event};
@@ -211,13 +211,13 @@ static inline int framepath_daemon_give(struct framepath_daemon *daemon, int mem
   return framepath_daemon_send(daemon, &message, sizeof message, files, 3);
 }
 
-/* Bytes of a picture whose rows are padded to 256; 0 where none has that size. */
+/* Bytes of a picture whose rows are padded to 256; 0 for an impossible size. */
 static inline uint64_t framepath_picture_bytes(uint32_t width, uint32_t height) {
   if (width > 65536 || height > 65536) return 0;
   return ((uint64_t)width * 4 + 255) / 256 * 256 * height;
 }
 
-/* The least region whose slots hold pictures of so many bytes; 0 where no region does. */
+/* The smallest region whose slots hold pictures of that many bytes; 0 if there is none. */
 static inline uint64_t framepath_region_size(uint64_t picture_bytes, uint32_t slots) {
   uint64_t unit = FRAMEPATH_REGION_ALIGNMENT;
   if (slots < 1 || slots > FRAMEPATH_REGION_MAX_SLOTS || picture_bytes == 0) return 0;
@@ -227,7 +227,7 @@ static inline uint64_t framepath_region_size(uint64_t picture_bytes, uint32_t sl
   return 0;
 }
 
-/* A sealed memfd of so many bytes, or a negative errno value. */
+/* A sealed memfd of that many bytes, or a negative errno value. */
 static inline int framepath_region_memory(uint64_t bytes) {
   /* By numbers: glibc declares the names for _GNU_SOURCE only. MFD_CLOEXEC | MFD_ALLOW_SEALING; F_ADD_SEALS of
    * F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW. */

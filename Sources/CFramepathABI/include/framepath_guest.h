@@ -1,6 +1,5 @@
-/* A guest of the hybrid graphics memory in C, C++ or any language that can call C: static inline functions only, no
- * library. Open the ivshmem device of a virtual machine, or in a container the daemon's socket, then: acquire a slot,
- * draw, present, again.
+/* A region client in C, C++ or any language that can call C: static inline functions only, no library. Open the ivshmem
+ * device of a virtual machine, or the daemon's socket in a container; then acquire a slot, draw, present, and repeat.
  *
  *   struct framepath_screen screen;
  *   int error = framepath_screen_open_device(&screen, NULL, 5000);   // or _open_daemon, or _open_memory
@@ -11,8 +10,8 @@
  *   framepath_screen_close(&screen);
  *
  * Compile with POSIX and BSD declarations (-std=gnu11). One thread per screen. Errors are negative errno values.
- * Docs/RegionABI.md has the rules that this follows; nothing that the host writes can lead an access out of the mapped
- * region or make a function loop for ever. */
+ * Docs/RegionABI.md has the rules. Nothing that the host writes can lead an access out of the mapped region, or make a
+ * function loop for ever. */
 #ifndef FRAMEPATH_GUEST_H
 #define FRAMEPATH_GUEST_H
 
@@ -31,7 +30,7 @@
 #include <time.h>
 #include <unistd.h>
 
-/* Everything a client keeps; its fields are the functions' own. */
+/* The state of a client; its fields are private to the functions. */
 struct framepath_screen {
   uint8_t *base;
   uint64_t mapped_bytes;
@@ -53,9 +52,9 @@ struct framepath_screen {
 static inline const char *framepath_strerror(int error) {
   switch (-error) {
   case ENODEV: return "no ivshmem device (PCI 1af4:1110) on this machine";
-  case ENXIO: return "the memory holds no Framepath region";
-  case EPROTONOSUPPORT: return "the host speaks another version than this program";
-  case EBADMSG: return "the region's header makes no sense";
+  case ENXIO: return "the memory is not a Framepath region";
+  case EPROTONOSUPPORT: return "the host has another version than this program";
+  case EBADMSG: return "the region's header is invalid";
   case EBUSY: return "another client of this machine has the region";
   case ECONNREFUSED: return "the host refused this client";
   case EHOSTDOWN: return "the host does not answer";
@@ -66,7 +65,7 @@ static inline const char *framepath_strerror(int error) {
   case ECONNRESET: return "the daemon has closed the connection";
   case ENAMETOOLONG: return "the socket's path or the client's name is too long";
   case E2BIG: return "no region has so many slots of that size";
-  case EPIPE: return "the host's side of the region has ended or makes no sense";
+  case EPIPE: return "the host's side of the region has ended or is invalid";
   case EINVAL: return "the picture does not fit the slot, or the slot was not acquired";
   default: return strerror(-error);
   }
@@ -93,11 +92,11 @@ static inline struct framepath_region_guest *framepath_guest_words(const struct 
 static inline void framepath_ring(struct framepath_screen *screen) {
   uint64_t one = 1;
   if (screen->doorbell) *screen->doorbell = screen->header.doorbell_peer << 16 | (screen->header.doorbell_vector & 0xffff);
-  /* A full counter is no error: the daemon is awake. */
+  /* A full counter is not an error: the daemon is awake. */
   if (screen->daemon.host_event >= 0 && write(screen->daemon.host_event, &one, sizeof one) < 0) return;
 }
 
-/* What the daemon said where it refused something; else empty. */
+/* The daemon's reason for a refusal; empty without one. */
 static inline const char *framepath_screen_reason(const struct framepath_screen *screen) { return screen->daemon.reason; }
 
 static inline void framepath_screen_reset(struct framepath_screen *screen) {
@@ -127,7 +126,7 @@ static inline int framepath_check_header(const struct framepath_region_header *h
   return 0;
 }
 
-/* Lets go of everything. Harmless on a screen that an open function could not open. */
+/* Detaches and releases everything. Harmless on a screen that could not be opened. */
 static inline void framepath_screen_close(struct framepath_screen *screen) {
   if (screen->base) {
     if (screen->epoch && framepath_load(&framepath_guest_words(screen)->attach) == screen->attach) {
@@ -143,8 +142,8 @@ static inline void framepath_screen_close(struct framepath_screen *screen) {
   framepath_screen_reset(screen);
 }
 
-/* Waits for the host's word, or a little while where it has none: 50 µs at first, 2 ms at last. A daemon that comes back
- * is given the region anew. */
+/* Waits for the host's doorbell, or without one for a growing time of 50 µs to 2 ms. After a restart of the daemon it
+ * gives the daemon the region again. */
 static inline void framepath_wait(struct framepath_screen *screen, uint64_t *pause, uint64_t deadline) {
   struct framepath_daemon *daemon = &screen->daemon;
   if (daemon->host_event < 0) {
@@ -214,8 +213,8 @@ static inline void framepath_unmap(struct framepath_screen *screen) {
   screen->base = NULL;
 }
 
-/* Opens a region by a descriptor of its memory (a memfd, resource2_wc), which stays the caller's, and attaches.
- * doorbell: where to store to wake the host, or NULL where it polls. */
+/* Attaches to a region by a descriptor of its memory (a memfd, resource2_wc), which the caller keeps.
+ * doorbell: the register that wakes the host, or NULL if the host polls. */
 static inline int framepath_screen_open_memory(struct framepath_screen *screen, int fd, volatile uint32_t *doorbell,
                                                int timeout_ms) {
   framepath_screen_reset(screen);
@@ -249,15 +248,15 @@ static inline int framepath_join(struct framepath_screen *screen, uint32_t width
     error = framepath_now_ns() < deadline ? framepath_daemon_wait(daemon, deadline, 1) : -EHOSTDOWN;
   }
   if (error == 0) error = framepath_begin(screen, timeout_ms);
-  /* The answer of a daemon that refuses comes before the time is over. */
+  /* A daemon that refuses answers before the time is over. */
   if (error == -EHOSTDOWN && daemon->socket < 0) error = -ECONNRESET;
   return error;
 }
 
-/* Connects to the daemon as a client of that name, and gives it a new region of so many slots (3 is good), each for a
- * picture of width x height pixels; 0 takes the output's mode. For containers and processes of the host: no other
- * privilege than the socket is needed. path: NULL is $FRAMEPATH_SOCKET, else the usual place.
- * A daemon that goes and comes back while framepath_screen_acquire waits is given the region anew. */
+/* Connects to the daemon as a client of that name, and gives it a new region with that many slots (3 is good), each for a
+ * picture of width x height pixels; 0 takes the output's mode. For containers and processes of the host: access to the
+ * socket is the only privilege needed. path: NULL for $FRAMEPATH_SOCKET, else the default path.
+ * If the daemon restarts while framepath_screen_acquire waits, it gets the region again. */
 static inline int framepath_screen_open_daemon(struct framepath_screen *screen, const char *path, const char *name,
                                                uint32_t width, uint32_t height, uint32_t slots, int timeout_ms) {
   framepath_screen_reset(screen);
@@ -304,7 +303,7 @@ static inline int framepath_screen_open_device(struct framepath_screen *screen, 
   if (framepath_has_line(path, "0")) {
     int fd = open(path, O_WRONLY | O_CLOEXEC);
     if (fd >= 0) {
-      if (write(fd, "1", 1) != 1) { /* mapping will tell */
+      if (write(fd, "1", 1) != 1) { /* the mapping will fail if this was needed */
       }
       close(fd);
     }
@@ -321,7 +320,7 @@ static inline int framepath_screen_open_device(struct framepath_screen *screen, 
     close(memory);
     return -error;
   }
-  /* An ivshmem-plain has no MSI-X table in BAR 1, and no doorbells. */
+  /* ivshmem-plain has no MSI-X table in BAR 1, and no doorbells. */
   void *registers = NULL;
   char text[128] = {0};
   snprintf(path, sizeof path, "%s/resource", device);
@@ -349,12 +348,12 @@ static inline int framepath_screen_open_device(struct framepath_screen *screen, 
   return error;
 }
 
-/* Whether another client has taken the region. */
+/* Whether another client has attached to the region. */
 static inline int framepath_screen_displaced(const struct framepath_screen *screen) {
   return framepath_load(&framepath_guest_words(screen)->attach) != screen->attach;
 }
 
-/* The output's mode; 0 in width: there is no monitor now. */
+/* The output's mode; a width of 0 means that there is no monitor now. */
 static inline void framepath_screen_mode(const struct framepath_screen *screen, uint32_t *width, uint32_t *height,
                                          uint32_t *refresh_mhz) {
   uint64_t word = framepath_load(&framepath_host(screen)->output);
@@ -369,10 +368,10 @@ static inline void *framepath_screen_pixels(const struct framepath_screen *scree
   return screen->base + screen->header.slots_offset + (uint64_t)slot * screen->header.slot_bytes;
 }
 
-/* Reads what the host has said, without waiting; a ring's worth at most. */
+/* Reads the host's events without waiting, at most one ring's length. */
 static inline void framepath_screen_read_events(struct framepath_screen *screen) {
   const struct framepath_region_header *header = &screen->header;
-  /* News that nobody reads would fill the socket. */
+  /* Unread REGION_NEWS would fill the socket. */
   if (screen->daemon.socket >= 0) framepath_daemon_read(&screen->daemon);
   for (uint32_t round = 0; round < header->release_entries; round++) {
     uint64_t tail = framepath_load(&framepath_host(screen)->release_tail);
@@ -401,7 +400,7 @@ static inline void framepath_screen_read_events(struct framepath_screen *screen)
   }
 }
 
-/* Takes a free slot and returns its number; waits for one. -ETIMEDOUT, -ESTALE (displaced) or -EPIPE (host ended). */
+/* Waits for a free slot and returns its number, or -ETIMEDOUT, -ESTALE (displaced) or -EPIPE (host ended). */
 static inline int framepath_screen_acquire(struct framepath_screen *screen, int timeout_ms) {
   uint64_t deadline = framepath_now_ns() + (uint64_t)timeout_ms * 1000000u;
   for (uint64_t pause = 50000;;) {
@@ -419,12 +418,12 @@ static inline int framepath_screen_acquire(struct framepath_screen *screen, int 
   }
 }
 
-/* Gives an acquired slot back unpresented. */
+/* Returns an acquired slot without presenting it. */
 static inline void framepath_screen_abandon(struct framepath_screen *screen, int slot) {
   if (slot >= 0 && (uint32_t)slot < screen->header.slot_count) screen->drawing &= ~(1u << slot);
 }
 
-/* Hands an acquired slot over. More rectangles than an entry has become no rectangle: everything has changed. */
+/* Presents an acquired slot. More rectangles than an entry holds become none, which means everything. */
 static inline int framepath_screen_present(struct framepath_screen *screen, int slot, uint32_t width, uint32_t height,
                                            uint32_t stride, uint32_t fourcc,
                                            const struct framepath_region_rect *damage, uint32_t damage_count) {
@@ -463,7 +462,7 @@ static inline int framepath_screen_present(struct framepath_screen *screen, int 
   framepath_region_publish();
   screen->holds[slot] = screen->frame + 1;
   screen->drawing &= ~(1u << slot);
-  /* While the host will look by itself it wants no doorbell: asked after the entry is there. */
+  /* The host needs no doorbell while it looks by itself. This is read after the entry is in the ring. */
   framepath_region_consume();
   if (framepath_load(&framepath_host(screen)->doorbell) !=
       ((uint64_t)screen->epoch << 32 | FRAMEPATH_REGION_DOORBELL_QUIET))

@@ -1,10 +1,10 @@
 /* The Framepath client protocol: fixed-size little-endian messages over a SOCK_SEQPACKET Unix socket.
  *
- * Every message starts with struct framepath_header and is sent whole, in one packet. Descriptors travel beside a
- * message by SCM_RIGHTS, where its comment says so. Reserved fields are 0. Docs/Protocol.md tells the rules.
+ * Every message starts with struct framepath_header and is sent whole, in one packet. Descriptors are passed with a
+ * message by SCM_RIGHTS, where its comment says so. Reserved fields are 0. Docs/Protocol.md has the rules.
  *
  * A scanout has a *generation*. It rises when the scanout moves to another output: all its buffers are gone then, and
- * what a client still sends with the former generation is answered as stale and does no harm. */
+ * messages with the former generation are answered as stale and have no effect. */
 #ifndef FRAMEPATH_PROTOCOL_H
 #define FRAMEPATH_PROTOCOL_H
 
@@ -72,13 +72,13 @@ enum framepath_path_kind {
 };
 
 enum framepath_present_flag {
-  FRAMEPATH_PRESENT_ACQUIRE_FENCE = 1, /* a descriptor beside the message: a sync file, or an eventfd. The buffer is
-                                          read once poll(2) says that it is readable */
+  FRAMEPATH_PRESENT_ACQUIRE_FENCE = 1, /* one descriptor: a sync file, or an eventfd. The buffer is
+                                          read once poll(2) reports it readable */
 };
 
 enum framepath_outcome {
   FRAMEPATH_FLIPPED = 1,    /* on screen since time_ns */
-  FRAMEPATH_SUPERSEDED = 2, /* a newer frame took its place; nobody reads it for this frame any more */
+  FRAMEPATH_SUPERSEDED = 2, /* a newer frame replaced it; the buffer is no longer read for this frame */
   FRAMEPATH_REJECTED = 3,   /* the output refused it; an ERROR says why */
 };
 
@@ -93,16 +93,16 @@ enum framepath_memory_kind {
 };
 
 enum framepath_error_code {
-  FRAMEPATH_ERROR_VERSION = 1,        /* the daemon speaks another version; the end */
-  FRAMEPATH_ERROR_MALFORMED = 2,      /* a message that breaks the rules; the end */
-  FRAMEPATH_ERROR_NAME_TAKEN = 3,     /* a live client has that name; the end */
-  FRAMEPATH_ERROR_NO_SUCH_OUTPUT = 4, /* HELLO wishes an output that is not there; the end */
+  FRAMEPATH_ERROR_VERSION = 1,        /* the daemon has another version; the connection ends */
+  FRAMEPATH_ERROR_MALFORMED = 2,      /* a message breaks the rules; the connection ends */
+  FRAMEPATH_ERROR_NAME_TAKEN = 3,     /* a live client has that name; the connection ends */
+  FRAMEPATH_ERROR_NO_SUCH_OUTPUT = 4, /* HELLO names an unknown output; the connection ends */
   FRAMEPATH_ERROR_NO_SUCH_VM = 5,     /* SNAPSHOT of an unknown VM, scanout or output */
-  FRAMEPATH_ERROR_NO_SUCH_BUFFER = 6, /* a buffer that was never made; the end */
-  FRAMEPATH_ERROR_NO_MEMORY = 7,      /* the limit is reached, or the system has no more */
+  FRAMEPATH_ERROR_NO_SUCH_BUFFER = 6, /* an unknown buffer; the connection ends */
+  FRAMEPATH_ERROR_NO_MEMORY = 7,      /* a limit is reached, or the system is out of memory */
   FRAMEPATH_ERROR_REFUSED = 8,        /* the output cannot do that; the text says why */
   FRAMEPATH_ERROR_OUTPUT = 9,         /* a commit failed; its frame is REJECTED */
-  FRAMEPATH_ERROR_STALE = 10,         /* a buffer for a generation that is over */
+  FRAMEPATH_ERROR_STALE = 10,         /* a buffer for a former generation */
 };
 
 struct framepath_rect {
@@ -113,26 +113,26 @@ struct framepath_rect {
 struct framepath_header {
   uint32_t type;    /* enum framepath_type */
   uint32_t size;    /* bytes of the whole message, this header included */
-  uint64_t request; /* chosen by whoever asks; the answer repeats it */
+  uint64_t request; /* chosen by the sender of a request; its answer repeats it */
 };
 
-/* First message of a client. Answered by WELCOME and one OUTPUT per scanout, or by ERROR and the end.
+/* First message of a client. Answered by WELCOME and one OUTPUT per scanout, or by ERROR, which ends it.
  * The first 24 bytes of HELLO, and all of ERROR, are the same in every version. */
 struct framepath_hello {
   struct framepath_header header;
   uint32_t magic;
   uint32_t version;
   uint32_t client_kind;
-  uint32_t scanout_count;                  /* heads wanted, at most 16; 0 for a tool */
+  uint32_t scanout_count;                  /* at most 16; 0 for a tool */
   char name[FRAMEPATH_NAME_BYTES];         /* the VM's name, UTF-8, 0-terminated */
-  char outputs[FRAMEPATH_MAX_SCANOUTS][FRAMEPATH_OUTPUT_NAME_BYTES]; /* wished output per head; empty: any free one */
+  char outputs[FRAMEPATH_MAX_SCANOUTS][FRAMEPATH_OUTPUT_NAME_BYTES]; /* the output of each scanout; empty for any free one */
 };
 
-/* Without it, a buffer for which there is no memory now is answered when there is. With it: NO_MEMORY at once. */
+/* With this flag a request that cannot be granted now is answered by NO_MEMORY at once; without it, it waits. */
 #define FRAMEPATH_BUFFER_AT_ONCE 1u
 
-/* A host buffer: made by the daemon where the scanout's output can show it. Answered by BUFFER or ERROR.
- * A cursor's buffer has the output's cursor size (BUFFER tells it), whatever width and height say. */
+/* A host buffer, allocated by the daemon for the scanout's output. Answered by BUFFER or ERROR.
+ * A cursor's buffer has the output's cursor size (see BUFFER); width and height are ignored. */
 struct framepath_create_buffer {
   struct framepath_header header;
   uint32_t buffer_id; /* chosen by the client, not in use */
@@ -145,9 +145,9 @@ struct framepath_create_buffer {
   uint32_t flags; /* FRAMEPATH_BUFFER_* */
 };
 
-/* A client's own memory as a frame buffer: range_count ranges of the memfds that travel beside the message.
- * The ranges themselves stand in the first descriptor, a sealed memfd of struct framepath_range entries; the further
- * descriptors are the memfds (or the one dma-buf) that the entries name by index. Answered by BUFFER or ERROR. */
+/* Imports a client's memory as a framebuffer: range_count ranges of memfds, or one dma-buf. The first descriptor is a
+ * sealed memfd of struct framepath_range entries; the others are the memfds that the entries index. A dma-buf is the
+ * only descriptor. Answered by BUFFER or ERROR. */
 struct framepath_import_buffer {
   struct framepath_header header;
   uint32_t buffer_id;
@@ -159,7 +159,7 @@ struct framepath_import_buffer {
   uint64_t offset; /* of the picture's first byte */
   uint64_t modifier;
   uint32_t memory_kind; /* enum framepath_memory_kind */
-  uint32_t range_count; /* 0 for a dma-buf: it is the only descriptor then */
+  uint32_t range_count; /* 0 for a dma-buf */
   uint32_t generation;
   uint32_t flags; /* FRAMEPATH_BUFFER_* */
 };
@@ -173,8 +173,8 @@ struct framepath_range {
 
 struct framepath_destroy_buffer {
   struct framepath_header header;
-  uint32_t buffer_id; /* freed once it has left the screen; an unknown one is ignored. No RELEASED follows. The request
-                       * for one that waits for memory is answered by ERROR(NO_MEMORY) */
+  uint32_t buffer_id; /* freed once it has left the screen; an unknown one is ignored. No RELEASED follows. A request
+                       * that waits for memory is answered by ERROR(NO_MEMORY) */
   uint32_t reserved;
 };
 
@@ -186,9 +186,9 @@ struct framepath_present {
   uint32_t scanout;
   uint32_t buffer_id;
   struct framepath_rect source;
-  uint16_t path;         /* enum framepath_path_kind: how the bytes came here */
+  uint16_t path;         /* enum framepath_path_kind: how the bytes reached the buffer */
   uint16_t flags;        /* enum framepath_present_flag */
-  uint32_t copies;       /* how often a CPU has moved this frame (or its damage) on the way here */
+  uint32_t copies;       /* how often a CPU has copied this frame (or its damage) so far */
   uint64_t copied_bytes; /* bytes copied by a CPU for this frame */
   uint64_t ready_ns;     /* CLOCK_MONOTONIC when the guest handed the frame over */
   uint32_t damage_count; /* 0: everything */
@@ -203,18 +203,18 @@ struct framepath_disable {
   uint32_t reserved;
 };
 
-/* Sets picture and place of a scanout's cursor; shown at the next vblank, without a new frame. */
+/* Sets image and position of a scanout's cursor; shown at the next vblank, without a new frame. */
 struct framepath_cursor {
   struct framepath_header header;
   uint32_t scanout;
   uint32_t buffer_id; /* of usage CURSOR; 0 hides the cursor */
-  int32_t x, y;       /* of the picture's corner (the hotspot is subtracted already) */
+  int32_t x, y;       /* of the image's upper left corner (the hotspot is already subtracted) */
   uint32_t hot_x, hot_y;
   uint32_t generation;
   uint32_t reserved;
 };
 
-/* Which path a scanout takes from now on, and why no better one. */
+/* The path that a scanout takes from now on, and why a better one is unavailable. */
 struct framepath_path {
   struct framepath_header header;
   uint32_t scanout;
@@ -250,7 +250,7 @@ struct framepath_control {
 };
 
 enum framepath_region_message_flag {
-  FRAMEPATH_REGION_MESSAGE_SHARED_CLOCK = 1,   /* whoever draws reads this machine's CLOCK_MONOTONIC */
+  FRAMEPATH_REGION_MESSAGE_SHARED_CLOCK = 1,   /* the guest reads this machine's CLOCK_MONOTONIC */
   FRAMEPATH_REGION_MESSAGE_GUEST_DOORBELL = 2, /* a third descriptor: an eventfd that the daemon raises where the client
                                                   is of its own user or root; else REGION_NEWS tells */
 };
@@ -267,7 +267,7 @@ struct framepath_region_message {
   uint32_t reserved;
 };
 
-/* The daemon has taken a region without a guest doorbell that it raises, or has written into its rings. */
+/* The daemon has accepted a region whose guest doorbell it does not raise, or has written into its rings. */
 struct framepath_region_news {
   struct framepath_header header;
   uint32_t scanout;
@@ -290,7 +290,7 @@ struct framepath_leased {
   uint32_t plane_id; /* the primary one */
 };
 
-/* The lease of that request is over: the descriptor finds no object any more. */
+/* The lease of that request has ended: the descriptor finds no object any more. */
 struct framepath_lease_ended {
   struct framepath_header header;
   char text[FRAMEPATH_TEXT_BYTES]; /* why */
@@ -298,11 +298,11 @@ struct framepath_lease_ended {
 
 enum framepath_sync_flag {
   FRAMEPATH_SYNC_ACQUIRE = 1, /* a descriptor: the DRM synchronisation object of acquire_point */
-  FRAMEPATH_SYNC_RELEASE = 2, /* a descriptor, behind that: the one of release_point */
+  FRAMEPATH_SYNC_RELEASE = 2, /* a further descriptor: the object of release_point */
 };
 
 /* For the scanout's next PRESENT: its buffer is read once acquire_point is signalled, and release_point is signalled when
- * nobody reads it for that frame any more. Answered by ERROR(REFUSED), and that PRESENT is REJECTED, or by nothing. */
+ * it is no longer read for that frame. Answered by ERROR(REFUSED), and that PRESENT is REJECTED, or by nothing. */
 struct framepath_sync_points {
   struct framepath_header header;
   uint32_t scanout;
@@ -329,11 +329,11 @@ struct framepath_subscribe {
 struct framepath_welcome {
   struct framepath_header header;
   uint32_t version;
-  uint32_t scanout_count; /* heads granted */
+  uint32_t scanout_count; /* the granted number */
   uint64_t memory_limit;  /* bytes of host buffers that this client may hold */
 };
 
-/* A head's output: sent after WELCOME and again whenever it changes. A new generation: make all buffers anew. */
+/* A scanout's output: sent after WELCOME and at every change. A new generation requires new buffers. */
 struct framepath_output {
   struct framepath_header header;
   uint32_t scanout;
@@ -343,8 +343,8 @@ struct framepath_output {
   uint32_t refresh_mhz; /* millihertz */
   uint32_t width_mm;
   uint32_t height_mm;
-  uint32_t cursor_size; /* width and height of a hardware cursor; 0: the daemon composes it */
-  uint32_t edid_size;   /* 0: the output has none of its own */
+  uint32_t cursor_size; /* width and height of a hardware cursor; 0: the daemon blends it */
+  uint32_t edid_size;   /* 0 without an EDID */
   uint32_t memory_kind; /* of buffers made for it */
   uint32_t generation;  /* at least 1 */
   uint32_t parked;      /* 1: no output is free; frames are paced at the refresh rate and seen by snapshots only */
@@ -352,7 +352,7 @@ struct framepath_output {
   uint8_t edid[FRAMEPATH_MAX_EDID_BYTES];
 };
 
-/* A buffer is ready for use. One descriptor beside it for a host buffer, none for an imported one. */
+/* A buffer is ready for use. One descriptor for a host buffer, none for an imported one. */
 struct framepath_buffer {
   struct framepath_header header;
   uint32_t buffer_id;
@@ -369,7 +369,7 @@ struct framepath_frame_done {
   uint64_t frame;
   uint32_t scanout;
   uint32_t outcome;  /* enum framepath_outcome */
-  uint64_t time_ns;  /* CLOCK_MONOTONIC of the flip; 0 where there was none */
+  uint64_t time_ns;  /* CLOCK_MONOTONIC of the flip; 0 without one */
   uint64_t sequence; /* vblank counter of the output at the flip */
 };
 
@@ -381,7 +381,7 @@ struct framepath_released {
   uint64_t frame; /* the last frame that showed it; 0 for a cursor's buffer */
 };
 
-/* One descriptor: a memfd of `size` bytes of JSON. */
+/* One descriptor: a memfd with `size` bytes of JSON. */
 struct framepath_status_reply {
   struct framepath_header header;
   uint64_t size;

@@ -1,4 +1,4 @@
-/* The hybrid graphics memory: one region that a guest (or a container) and its host-side backend map.
+/* The region: hybrid graphics memory that a guest (or a container) and the host both map.
  *
  *   offset         written by   what
  *   0              host         struct framepath_region_header
@@ -9,7 +9,7 @@
  *
  * All numbers are little-endian. Words that change while both sides run are 8 bytes long, 8-byte aligned, and read and
  * written whole. An "epoch word" is epoch << 32 | position: a side ignores words of another epoch than its own, so
- * that what a dead client left behind means nothing. Docs/RegionABI.md tells the rules, field by field. */
+ * that the words of a dead client are ignored. Docs/RegionABI.md has the rules, field by field. */
 #ifndef FRAMEPATH_REGION_H
 #define FRAMEPATH_REGION_H
 
@@ -43,27 +43,27 @@ enum framepath_region_guest_flag {
 
 enum framepath_region_host_state {
   FRAMEPATH_REGION_STARTING = 0,
-  FRAMEPATH_REGION_WAITING = 1,    /* no daemon now: frames are kept, the newest will be shown */
+  FRAMEPATH_REGION_WAITING = 1,    /* no daemon is running: frames are kept, the newest will be shown */
   FRAMEPATH_REGION_PRESENTING = 2,
-  FRAMEPATH_REGION_ENDED = 3,      /* the host side has gone for good */
+  FRAMEPATH_REGION_ENDED = 3,      /* the host side has ended */
 };
 
 enum framepath_region_event {
-  FRAMEPATH_REGION_DONE = 1,     /* what became of a frame; its slot is still the host's */
+  FRAMEPATH_REGION_DONE = 1,     /* the outcome of a frame; the host still holds its slot */
   FRAMEPATH_REGION_RELEASED = 2, /* the slot is the guest's again */
 };
 
 enum framepath_region_outcome {
   FRAMEPATH_REGION_FLIPPED = 1,    /* on screen since time_ns */
-  FRAMEPATH_REGION_SUPERSEDED = 2, /* a newer frame took its place */
+  FRAMEPATH_REGION_SUPERSEDED = 2, /* a newer frame replaced it */
   FRAMEPATH_REGION_REJECTED = 3,   /* `reason` says why */
-  FRAMEPATH_REGION_LOST = 4,       /* the daemon went away under it */
+  FRAMEPATH_REGION_LOST = 4,       /* the output changed or the daemon ended before the flip */
 };
 
 /* Low 32 bits of framepath_region_header.doorbell. */
 enum framepath_region_doorbell {
   FRAMEPATH_REGION_DOORBELL_WANTED = 0,
-  FRAMEPATH_REGION_DOORBELL_QUIET = 1, /* the host will look by itself before it could show another frame */
+  FRAMEPATH_REGION_DOORBELL_QUIET = 1, /* the host looks by itself before it can show another frame */
 };
 
 /* Why the host refused an entry, or an attach. */
@@ -71,17 +71,17 @@ enum framepath_region_reason {
   FRAMEPATH_REGION_OK = 0,
   FRAMEPATH_REGION_BAD_VERSION = 1, /* attach: another major version */
   FRAMEPATH_REGION_BAD_SLOT = 2,    /* no such slot */
-  FRAMEPATH_REGION_SLOT_HELD = 3,   /* the slot is the host's: it was presented and not yet released */
-  FRAMEPATH_REGION_BAD_LAYOUT = 4,  /* size, stride or format that no slot holds */
+  FRAMEPATH_REGION_SLOT_HELD = 3,   /* the slot is presented and not yet released */
+  FRAMEPATH_REGION_BAD_LAYOUT = 4,  /* no slot holds that size, stride and format */
   FRAMEPATH_REGION_BAD_DAMAGE = 5,  /* more rectangles than an entry has */
-  FRAMEPATH_REGION_BAD_FRAME = 6,   /* a frame number that does not rise */
-  FRAMEPATH_REGION_TORN = 7,        /* an entry of another generation than its place */
+  FRAMEPATH_REGION_BAD_FRAME = 6,   /* the frame number does not rise */
+  FRAMEPATH_REGION_TORN = 7,        /* the generation does not match the position */
   FRAMEPATH_REGION_OVERRUN = 8,     /* more entries announced than the ring has */
   FRAMEPATH_REGION_OUTPUT = 9,      /* the output cannot show it */
-  FRAMEPATH_REGION_NO_MEMORY = 10,  /* the host counts imported memory, and has none left for it now */
+  FRAMEPATH_REGION_NO_MEMORY = 10,  /* imported memory is counted, and none is left now */
 };
 
-/* Page 0. Everything before `acknowledged` is constant before `magic` is there. */
+/* Page 0. Everything before `acknowledged` is constant once `magic` is written. */
 struct framepath_region_header {
   uint64_t magic;               /* 0: FRAMEPATH_REGION_MAGIC, written last */
   uint32_t version;             /* 8: major << 16 | minor */
@@ -118,7 +118,7 @@ struct framepath_region_header {
 
 /* The guest's words. */
 struct framepath_region_guest {
-  uint64_t attach; /* 0: epoch << 32 | major version << 16 | flags; epoch 0: nobody */
+  uint64_t attach; /* 0: epoch << 32 | major version << 16 | flags; epoch 0: no guest */
   uint64_t reserved0[7];
   uint64_t present_tail; /* 64: epoch word: next entry that the guest writes */
   uint64_t reserved1[7];
@@ -131,7 +131,7 @@ struct framepath_region_rect {
   uint32_t x, y, width, height;
 };
 
-/* A frame handed over. `generation` is 0 while the other words are written, then epoch << 32 | position. */
+/* A presented frame. `generation` is 0 while the other words are written, then epoch << 32 | position. */
 struct framepath_region_present {
   uint64_t generation;   /* 0 */
   uint64_t frame;        /* 8: rises, from 1, with every present of an epoch */
@@ -146,11 +146,11 @@ struct framepath_region_present {
   struct framepath_region_rect damage[FRAMEPATH_REGION_MAX_DAMAGE]; /* 64 */
 };
 
-/* What the host has to say of a frame or a slot. */
+/* An event of the host about a frame or a slot. */
 struct framepath_region_release {
   uint64_t generation; /* 0: as above */
   uint64_t frame;      /* 8: of the present that this ends; 0 for a slot held since before the attach */
-  uint64_t time_ns;    /* 16: host's CLOCK_MONOTONIC of the flip; 0 where there was none */
+  uint64_t time_ns;    /* 16: host's CLOCK_MONOTONIC of the flip; 0 without one */
   uint64_t sequence;   /* 24: vblank counter of the output at the flip */
   uint32_t event;      /* 32: enum framepath_region_event */
   uint32_t slot;       /* 36 */
@@ -175,8 +175,8 @@ FRAMEPATH_REGION_ASSERT(sizeof(struct framepath_region_release) == 64);
 FRAMEPATH_REGION_ASSERT(offsetof(struct framepath_region_release, event) == 32);
 FRAMEPATH_REGION_ASSERT(FRAMEPATH_REGION_RELEASE_ENTRIES >= 3 * FRAMEPATH_REGION_MAX_SLOTS);
 
-/* Puts every store so far before every later one, write-combined ones (a BAR mapped with resource2_wc) included:
- * on x86 a release store alone does not hold those back. */
+/* Orders all earlier stores before all later ones, including write-combined ones (a BAR mapped with resource2_wc), which
+ * a release store does not order on x86. */
 static inline void framepath_region_publish(void) {
 #if defined(__x86_64__) || defined(__i386__)
   __asm__ volatile("sfence" ::: "memory");
@@ -184,7 +184,7 @@ static inline void framepath_region_publish(void) {
   __atomic_thread_fence(__ATOMIC_SEQ_CST);
 }
 
-/* Puts every load so far before every later one, also those from write-combined memory. */
+/* Orders all earlier loads before all later ones, including those from write-combined memory. */
 static inline void framepath_region_consume(void) {
 #if defined(__x86_64__) || defined(__i386__)
   __asm__ volatile("lfence" ::: "memory");
