@@ -4,10 +4,10 @@ public import LinuxIO
 import PresentProtocol
 import Scanout
 
-/// The daemon's ordinary socket, over which it serves a region of this process's own: an eventfd wakes the daemon, a
-/// message this side.
+/// The daemon's socket, through which it serves a region of this process: an eventfd wakes the daemon, a message wakes
+/// this side.
 ///
-/// A daemon that comes back takes the region over where the last one left it.
+/// A restarted daemon continues the region where the last one stopped.
 final class DaemonDoorbells: Doorbells {
   /// The region.
   let memory: SharedFD
@@ -17,14 +17,14 @@ final class DaemonDoorbells: Doorbells {
   private let doorbell: EventFD
   private var connection: PresentConnection?
 
-  /// Connects, makes a region whose slots hold the output's pictures, and waits until the daemon has taken it.
+  /// Connects, creates a region whose slots hold the output's pictures, and waits until the daemon has accepted it.
   init(path: String, name: String, slotCount: Int, timeoutMilliseconds: Int) throws(GuestError) {
     self.path = path
     self.name = name
     let (connection, output) = try DaemonDoorbells.connect(path, name, timeoutMilliseconds)
     let bytes = max(DaemonDoorbells.frameByteCount(output.mode.width, output.mode.height), DaemonDoorbells.leastBytes)
     guard let layout = RegionLayout(fittingFrameBytes: bytes, slotCount: slotCount) else {
-      throw .daemon("\(slotCount) slots of \(bytes) bytes are no region")
+      throw .daemon("a region cannot have \(slotCount) slots of \(bytes) bytes")
     }
     self.layout = layout
     do throws(SystemError) {
@@ -38,7 +38,7 @@ final class DaemonDoorbells: Doorbells {
     self.connection = connection
   }
 
-  /// Slots cost nothing until they are drawn into.
+  /// Slots take no memory until they are drawn into.
   private static let leastBytes = frameByteCount(3840, 2160)
 
   private static func frameByteCount(_ width: Int, _ height: Int) -> Int { (width * 4 + 255) / 256 * 256 * height }
@@ -91,7 +91,7 @@ final class DaemonDoorbells: Doorbells {
     throw .hostSilent
   }
 
-  /// Gives the region to a daemon, which takes it over or says why not.
+  /// Sends the region to a daemon, which accepts it or refuses it with a reason.
   private func give(to connection: PresentConnection, _ timeoutMilliseconds: Int) throws(GuestError) {
     let message = AttachRegion(
       scanout: 0, regionByteCount: UInt64(layout.regionByteCount), slotCount: UInt32(layout.slotCount),
@@ -114,7 +114,7 @@ final class DaemonDoorbells: Doorbells {
     }
   }
 
-  /// The next message, or nil where none comes in time. What the daemon refuses is an error.
+  /// The next message, or nil if none comes in time. A refusal is thrown.
   private static func receive(
     _ connection: PresentConnection, _ timeoutMilliseconds: Int32
   ) throws(GuestError) -> ServerMessage? {
@@ -133,17 +133,17 @@ final class DaemonDoorbells: Doorbells {
     } catch {
       throw .daemon(error.description)
     }
-    // What the output could not show ends nothing.
+    // A frame that the output could not show is not an error here.
     if case .error(let error, request: _)? = message, error.code != .output { throw .daemon(error.text) }
     return message
   }
 }
 
-/// A region that the daemon serves, without a guest's side: for programs that do their own.
+/// A region that the daemon serves, without a guest's side, for programs with their own.
 public struct DaemonRegion {
   private let doorbells: DaemonDoorbells
 
-  /// Connects to the daemon at `path` as a client of that name, and gives it a new region of three slots.
+  /// Connects to the daemon at `path` as a client of that name, and gives it a new region with three slots.
   public init(_ path: String, name: String, timeoutMilliseconds: Int = 5000) throws(GuestError) {
     doorbells = try DaemonDoorbells(path: path, name: name, slotCount: 3, timeoutMilliseconds: timeoutMilliseconds)
   }

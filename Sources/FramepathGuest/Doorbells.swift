@@ -3,26 +3,26 @@ import Ivshmem
 import LinuxIO
 import Synchronization
 
-/// How a guest wakes its host, and is woken. This one does neither: both sides poll.
+/// How a guest wakes its host, and is woken. This base class does neither: both sides poll.
 class Doorbells {
-  /// Whether the guest rings.
+  /// Whether the guest rings the host.
   var rings: Bool { false }
-  /// Whether the host can ring.
+  /// Whether the host can ring the guest.
   var listens: Bool { false }
 
   /// Wakes the host.
   func ring(_ value: UInt32) {}
 
-  /// Waits for the host's doorbell, or a little while where it has none.
+  /// Waits for the host's doorbell, or for a growing time without one.
   ///
-  /// - Returns: false where the host is known to be gone.
+  /// - Returns: false if the host is known to be gone.
   func wait(_ backoff: inout Backoff, until deadline: UInt64) -> Bool {
     backoff.sleep(until: deadline)
     return true
   }
 }
 
-/// The device's doorbell register, and its interrupt where VFIO gives it; else the host cannot ring.
+/// The device's doorbell register, and its interrupt if VFIO provides it; otherwise the host cannot ring.
 @safe final class RegisterDoorbells: Doorbells {
   private let mapping: Mapping
   private let interrupt: GuestInterrupt?
@@ -40,7 +40,7 @@ class Doorbells {
     guard let interrupt else { return super.wait(&backoff, until: deadline) }
     let now = monotonicNanoseconds()
     guard deadline > now else { return true }
-    // A host that rings nobody is looked at ten times a second.
+    // A host that does not ring is polled ten times a second.
     let milliseconds = Int32(clamping: min((deadline - now + 999_999) / 1_000_000, 100))
     _ = try? waitUntilReady(interrupt.vfio.event.fd.raw, .readable, timeoutMilliseconds: milliseconds)
     interrupt.vfio.event.drain()
@@ -82,7 +82,7 @@ final class ClientDoorbells: Doorbells {
   }
 }
 
-/// Ever longer sleeps while nothing comes: 50 µs at first, 2 ms at most.
+/// Growing sleeps while nothing comes: from 50 µs to 2 ms.
 struct Backoff {
   private var nanoseconds: UInt64 = 50_000
 

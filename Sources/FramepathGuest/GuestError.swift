@@ -4,32 +4,32 @@ public import LinuxIO
 
 /// Why a guest cannot draw or present.
 public enum GuestError: Error, Equatable, Sendable, CustomStringConvertible {
-  /// There is no ivshmem device; the text says what was looked at.
+  /// There is no ivshmem device; the text says where it was searched.
   case noDevice(String)
   /// Another client of this machine has the region.
   case busy(String)
-  /// The memory holds no region that this program can use.
+  /// The memory is not a region that this program can use.
   case region(RegionError)
   /// The host refused the attach.
   case refused(RegionReason)
-  /// The host did not answer in time: its side of the region does not run, or hangs.
+  /// The host did not answer in time: it does not run, or hangs.
   case hostSilent
   /// No slot became free in time.
   case timedOut
-  /// Another client has taken the region.
+  /// Another client has attached to the region.
   case displaced
-  /// The host's words in the region make no sense, or it has ended.
+  /// The host wrote invalid data into the region, or has ended.
   case hostFailed
   /// The slot was not acquired, or the picture does not fit into it.
   case badFrame
-  /// The ivshmem server did not give the memory.
+  /// The ivshmem server did not send the memory.
   case server(IvshmemError)
-  /// The daemon said no, or has closed the connection.
+  /// The daemon refused, or closed the connection.
   case daemon(String)
   /// A system call failed.
   case system(SystemError)
 
-  /// The error for a person.
+  /// A message for the user.
   public var description: String {
     switch self {
     case .noDevice(let what): "no region: \(what)"

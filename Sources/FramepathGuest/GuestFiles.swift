@@ -4,8 +4,8 @@ import LinuxIO
 /// The corresponding C function is `write`.
 func clibWrite(_ fd: Int32, _ text: String, _ count: Int) -> Int { unsafe write(fd, text, count) }
 
-/// Takes the exclusive lock of a file, or returns false where another process has it. The kernel drops it with the
-/// last descriptor of this open file.
+/// Takes the exclusive lock of a file; false if another process holds it. The kernel drops it with the last descriptor
+/// of this open file.
 ///
 /// The corresponding C function is `flock(LOCK_EX | LOCK_NB)`.
 func lockExclusively(_ fd: Int32) throws(SystemError) -> Bool {
@@ -27,7 +27,7 @@ func sleepNanoseconds(_ count: UInt64) {
 /// `open` flags.
 enum OpenFlags {
   static let readWrite = O_RDWR
-  /// Device registers: every access reaches the device.
+  /// For device registers: every access reaches the device.
   static let registers = O_RDWR | O_SYNC
 }
 

@@ -4,50 +4,50 @@ import Ivshmem
 import LinuxIO
 public import Scanout
 
-/// Where a region is.
+/// The location of a region.
 public enum RegionPlace: Equatable, Sendable {
-  /// The ivshmem device of that number (0 is the first) on this machine's PCI bus.
+  /// The ivshmem device with that number on this machine's PCI bus; 0 is the first.
   case device(Int)
   /// The socket of `framepath-ivshmem`: a container or a process of the host.
   case socket(String)
-  /// The daemon's own socket, where this process is a client of that name and brings a region of its own.
+  /// The daemon's socket; this process is a client of that name and brings its own region.
   case daemon(String, name: String)
-  /// A file that is the region's memory; nobody rings.
+  /// A file with the region's memory; it is polled.
   case file(String)
 }
 
 /// A frame slot to draw into.
 @safe public struct FrameSlot {
-  /// Its number.
+  /// The slot's number.
   public let index: Int
-  /// Its memory, valid while the screen lives and until the slot is presented or abandoned. Write-only in effect: it
-  /// may be write-combined, and reading it is slow then.
+  /// The slot's memory, valid while the screen lives and until the slot is presented or abandoned. Do not read it: it
+  /// may be write-combined, where reading is slow.
   public let pixels: UnsafeMutableRawBufferPointer
-  /// How many presents ago its picture was new: 1 is the last one; 0: its content is unknown.
+  /// How many presents ago its picture was new: 1 for the last one; 0 if its content is unknown.
   public let age: Int
 }
 
-/// A guest's screen: draw into a slot, present it, wait for the next.
+/// A guest's screen: acquire a slot, draw, present it, repeat.
 ///
 /// Used from one thread.
 public final class GuestScreen {
   private let region: RegionGuest
   private let doorbells: Doorbells
   private let lock: OwnedFD?
-  /// Called for everything that the host says.
+  /// Called for every event of the host.
   public var onEvent: ((RegionEvent) -> Void)?
-  /// When the last flip was: the host's CLOCK_MONOTONIC.
+  /// The time of the last flip in nanoseconds of the host's CLOCK_MONOTONIC.
   public private(set) var lastFlipNanoseconds: UInt64 = 0
-  /// Frames that were shown.
+  /// The number of frames that were flipped.
   public private(set) var flippedCount: UInt64 = 0
-  /// Frames that a newer one replaced before they were shown.
+  /// The number of frames that a newer one replaced.
   public private(set) var supersededCount: UInt64 = 0
-  /// Frames that the host refused or lost.
+  /// The number of frames that the host refused or lost.
   public private(set) var failedCount: UInt64 = 0
 
-  /// Opens the region, keeps other clients of this machine out, and begins.
+  /// Opens the region, locks out other clients of this machine, and attaches.
   ///
-  /// - Parameter timeoutMilliseconds: for the host's answer. A host that polls looks once a second.
+  /// - Parameter timeoutMilliseconds: for the host's answer. A polling host looks once a second.
   public init(_ place: RegionPlace = .device(0), timeoutMilliseconds: Int = 5000) throws(GuestError) {
     switch place {
     case .device(let number):
@@ -57,7 +57,7 @@ public final class GuestScreen {
       }
       let device = devices[number]
       let file = try GuestScreen.lockedFile(device.memoryPath)
-      // A device that VFIO has opened is enabled; a bound one cannot be otherwise.
+      // VFIO enables the device when it opens it; a bound device cannot be enabled otherwise.
       let interrupt = device.hasDoorbell ? GuestScreen.interrupt(device) : nil
       do throws(SystemError) { try device.enable() } catch { throw .system(error) }
       region = try GuestScreen.region(file.raw, isWeaklyOrdered: true)
@@ -102,8 +102,8 @@ public final class GuestScreen {
     throw .busy(path)
   }
 
-  /// A header that makes no sense is looked at again for a while: a former client may have written over it, and the
-  /// host makes it whole within a second.
+  /// An invalid header is read again for a while: a former client may have overwritten it, and the host restores it
+  /// within a second.
   private static func region(_ fd: Int32, isWeaklyOrdered: Bool) throws(GuestError) -> RegionGuest {
     let deadline = monotonicNanoseconds() + 1_500_000_000
     while true {
@@ -134,7 +134,7 @@ public final class GuestScreen {
     }
   }
 
-  /// A device whose registers cannot be mapped is polled.
+  /// Without its registers a device is polled.
   private static func registers(_ device: PCIDevice, _ interrupt: GuestInterrupt?) -> Doorbells {
     do throws(SystemError) {
       let file = try OwnedFD.open(device.registersPath, flags: OpenFlags.registers)
@@ -144,7 +144,7 @@ public final class GuestScreen {
     }
   }
 
-  /// nil where the device is not VFIO's, or VFIO does not give it: then the guest polls.
+  /// Nil if the device is not bound to vfio-pci, or cannot be opened: then the guest polls.
   private static func interrupt(_ device: PCIDevice) -> GuestInterrupt? {
     do throws(SystemError) {
       guard let opened = try VFIOInterrupt.open(device) else { return nil }
@@ -154,7 +154,7 @@ public final class GuestScreen {
     }
   }
 
-  /// Whether the host wakes this side, rather than being polled.
+  /// Whether the host wakes this side, so that it need not poll.
   public var hasInterrupt: Bool { doorbells.listens }
 
   private func begin(_ timeoutMilliseconds: Int) throws(GuestError) {
@@ -186,31 +186,31 @@ public final class GuestScreen {
   /// The VM's name.
   public var name: String { region.name }
 
-  /// The mode of the output, or nil where there is no monitor now.
+  /// The output's mode, or nil if there is no monitor now.
   public var output: RegionOutput? { region.output }
 
-  /// What stands behind the region.
+  /// The state of the host side.
   public var state: RegionHostState { region.state }
 
-  /// Bytes of a slot: the most that a picture may take.
+  /// The size of a slot in bytes, and so of the largest picture.
   public var slotByteCount: Int { region.layout.slotByteCount }
 
-  /// How many slots there are.
+  /// The number of slots.
   public var slotCount: Int { region.layout.slotCount }
 
-  /// Entries that the host refused since this client began.
+  /// The number of entries that the host refused since the attach.
   public var refusalCount: Int { region.refusalCount }
 
-  /// A picture layout for a slot: rows begin at multiples of 256 bytes, which display hardware takes.
+  /// A picture layout for a slot: the stride is a multiple of 256 bytes, which display hardware accepts.
   public func layout(width: Int, height: Int, format: PixelFormat = .xrgb8888) -> FrameLayout? {
     let (row, overflow) = width.multipliedReportingOverflow(by: PixelFormat.bytesPerPixel)
     guard width > 0, !overflow, row <= 1 << 20 else { return nil }
     return FrameLayout(width: width, height: height, strideBytes: (row + 255) / 256 * 256, format: format)
   }
 
-  /// Takes a free slot; waits for one.
+  /// Waits for a free slot.
   ///
-  /// - Throws: `.timedOut` where the host released none in time.
+  /// - Throws: `.timedOut` if no slot was released in time.
   public func acquire(timeoutMilliseconds: Int = 5000) throws(GuestError) -> FrameSlot {
     var result: FrameSlot?
     try wait(timeoutMilliseconds) {
@@ -222,14 +222,14 @@ public final class GuestScreen {
     return result
   }
 
-  /// Gives a slot back unpresented.
+  /// Returns a slot without presenting it.
   public func abandon(_ slot: FrameSlot) { region.abandon(slot.index) }
 
-  /// Hands a slot over.
+  /// Presents a slot.
   ///
   /// - Parameters:
-  ///   - picture: how it lies in the slot.
-  ///   - damage: what changed since the last present; empty means everything.
+  ///   - picture: the layout of the picture in the slot.
+  ///   - damage: the rectangles that changed since the last present; empty means everything.
   /// - Returns: the frame's number.
   @discardableResult
   public func present(
@@ -245,14 +245,14 @@ public final class GuestScreen {
     return frame
   }
 
-  /// Waits until at most `count` slots are the host's; the last frame's stays on screen.
+  /// Waits until the host holds at most `count` slots; the last frame's slot stays on screen.
   public func waitUntilHeld(atMost count: Int = 1, timeoutMilliseconds: Int = 5000) throws(GuestError) {
     try wait(timeoutMilliseconds) { region.heldCount <= count }
   }
 
-  /// Reads what the host has said, without waiting.
+  /// Reads the host's events without waiting.
   public func readEvents() {
-    // A host that writes without end does not keep this side busy.
+    // The limit keeps a host that writes without end from blocking this side.
     for _ in 0..<256 {
       guard let event = region.nextEvent() else { return }
       if case .done(_, _, let outcome, let time, _) = event {

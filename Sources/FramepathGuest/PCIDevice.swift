@@ -3,13 +3,13 @@ public import LinuxIO
 
 /// An ivshmem device on this machine's PCI bus.
 public struct PCIDevice: Equatable, Sendable {
-  /// Its directory in sysfs.
+  /// The device's directory in sysfs.
   public let path: String
 
-  /// The place on the bus, e.g. `0000:00:02.0`.
+  /// The device's address on the bus, for example `0000:00:02.0`.
   public var address: String { path.split(separator: "/").last.map(String.init) ?? path }
 
-  /// BAR 2, write-combined where the kernel offers that.
+  /// BAR 2, write-combined if the kernel offers that.
   var memoryPath: String {
     let combined = path + "/resource2_wc"
     return LinuxFile.status(combined) != nil ? combined : path + "/resource2"
@@ -18,10 +18,10 @@ public struct PCIDevice: Equatable, Sendable {
   /// BAR 0.
   var registersPath: String { path + "/resource0" }
 
-  /// The kernel's driver for it; nil where it has none.
+  /// The kernel driver that the device is bound to; nil without one.
   var driver: String? { lastPart(of: "/driver") }
 
-  /// Its group's file, where it has an IOMMU group; a kernel without IOMMU may make one up.
+  /// The VFIO group's file; nil without an IOMMU group. A kernel without an IOMMU may create a group.
   var vfioGroupPath: String? {
     guard let group = lastPart(of: "/iommu_group") else { return nil }
     for path in ["/dev/vfio/\(group)", "/dev/vfio/noiommu-\(group)"] where LinuxFile.status(path) != nil { return path }
@@ -32,9 +32,9 @@ public struct PCIDevice: Equatable, Sendable {
     LinuxFile.linkTarget(path + link)?.split(separator: "/").last.map(String.init)
   }
 
-  /// Whether it has vectors, and thus doorbells: `ivshmem-doorbell`, not `ivshmem-plain`.
+  /// Whether the device has vectors and so doorbells: `ivshmem-doorbell`, not `ivshmem-plain`.
   ///
-  /// BAR 1 holds the MSI-X table; an `ivshmem-plain` has none.
+  /// BAR 1 holds the MSI-X table; `ivshmem-plain` lacks it.
   public var hasDoorbell: Bool {
     guard let text = LinuxFile.text(path + "/resource") else { return false }
     let lines = text.split(separator: "\n")
@@ -42,9 +42,9 @@ public struct PCIDevice: Equatable, Sendable {
     return start.contains { $0 != "0" && $0 != "x" }
   }
 
-  /// The ivshmem devices, in the bus's order.
+  /// The ivshmem devices, in bus order.
   ///
-  /// - Parameter root: `/sys/bus/pci/devices`, but in tests.
+  /// - Parameter root: `/sys/bus/pci/devices`, except in tests.
   public static func all(root: String = "/sys/bus/pci/devices") -> [PCIDevice] {
     let names = (try? LinuxFile.list(root)) ?? []
     return names.sorted().compactMap { name in
@@ -68,7 +68,7 @@ public struct PCIDevice: Equatable, Sendable {
     return UInt32(text.dropFirst(2), radix: 16)
   }
 
-  /// Lets the device answer to memory accesses; root may.
+  /// Enables the device's memory accesses; needs root.
   func enable() throws(SystemError) {
     guard LinuxFile.text(path + "/enable")?.hasPrefix("0") == true else { return }
     let fd = try OwnedFD.open(path + "/enable", flags: 1)

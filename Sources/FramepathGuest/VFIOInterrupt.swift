@@ -1,16 +1,16 @@
 import CLinux
 import LinuxIO
 
-/// The first MSI-X vector of a PCI device as an eventfd, by VFIO; the device is let go with this value.
+/// The first MSI-X vector of a PCI device as an eventfd, through VFIO; the device is released with this value.
 struct VFIOInterrupt: ~Copyable {
   let event: EventFD
   private let container: OwnedFD
   private let group: OwnedFD
   private let device: OwnedFD
 
-  /// Takes a device that is bound to vfio-pci; nil for one that is not.
+  /// Opens a device that is bound to vfio-pci; nil if it is not.
   ///
-  /// - Throws: what the kernel says: EBUSY where a neighbour in its IOMMU group has a driver, EPERM for those who may not.
+  /// - Throws: EBUSY if another device of its IOMMU group has a kernel driver, EPERM without permission, and others.
   static func open(_ pci: PCIDevice) throws(SystemError) -> VFIOInterrupt? {
     guard pci.driver == "vfio-pci", let group = pci.vfioGroupPath else { return nil }
     let event = try EventFD()

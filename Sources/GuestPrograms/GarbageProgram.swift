@@ -4,20 +4,20 @@ import Glibc
 import Ivshmem
 import LinuxIO
 
-/// Writes random words over the region: a guest at its worst, for tests.
+/// Writes random words over the region: the worst possible guest, for tests.
 struct GarbageProgram: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "garbage", abstract: "Writes random words over the region, for tests.", shouldDisplay: false)
 
   @OptionGroup var options: GuestOptions
 
-  @Option(name: .long, help: "How long.") var seconds = 60.0
+  @Option(name: .long, help: "How long to run.") var seconds = 60.0
 
   func run() throws {
     switch options.place {
     case .device(let number):
       let devices = PCIDevice.all()
-      guard devices.indices.contains(number) else { throw ValidationError("this machine has no such ivshmem device") }
+      guard devices.indices.contains(number) else { throw ValidationError("this machine lacks that ivshmem device") }
       try spoil(devices[number].mapMemory()) {}
     case .socket(let path):
       let client = try IvshmemClient.connect(path)
@@ -33,7 +33,7 @@ struct GarbageProgram: ParsableCommand {
 
   private func spoil(_ memory: consuming Mapping, ring: () -> Void) {
     let end = monotonicNanoseconds() + UInt64(seconds * 1e9)
-    // The words and rings of both sides lie in the first 64 KiB; most writes go there.
+    // The words and rings of both sides are in the first 64 KiB; most writes go there.
     let near = min(65_536, memory.byteCount)
     while monotonicNanoseconds() < end {
       for round in 0..<4096 {

@@ -2,27 +2,28 @@ public import ArgumentParser
 import FramepathGuest
 import LinuxIO
 
-/// Where the programs of a guest find their region.
+/// The options by which the guest programs find their region.
 public struct GuestOptions: ParsableArguments {
-  @Option(name: .long, help: "Which ivshmem device of this machine: 0 is the first.")
+  @Option(name: .long, help: "The ivshmem device of this machine; 0 is the first.")
   var device: Int?
 
   @Option(name: .long, help: "The socket of framepath-ivshmem, in a container or on the host.")
   var socket: String?
 
-  @Option(name: .long, help: "framepathd's socket, for a region of one's own. Default: $FRAMEPATH_SOCKET, if set.")
+  @Option(
+    name: .long, help: "framepathd's socket, for a region of this program's own. Default: $FRAMEPATH_SOCKET, if set.")
   var daemon: String?
 
   @Option(name: .long, help: "This program's name at framepathd. Default: guest-PID.")
   var name: String?
 
-  @Option(name: .long, help: "A file that is the region's memory; it is polled.")
+  @Option(name: .long, help: "A file with the region's memory; it is polled.")
   var file: String?
 
-  /// All at their defaults.
+  /// The defaults.
   public init() {}
 
-  /// Checks what the parser cannot.
+  /// Checks the combination of options.
   public func validate() throws {
     guard [device != nil, socket != nil, daemon != nil, file != nil].count(where: { $0 }) <= 1 else {
       throw ValidationError("give at most one of --device, --socket, --daemon and --file")
@@ -44,7 +45,7 @@ public struct GuestPrograms: ParsableCommand {
   /// The command's name and subcommands.
   public static let configuration = CommandConfiguration(
     commandName: "guest",
-    abstract: "Draws into the hybrid graphics memory, from inside a virtual machine or a container.",
+    abstract: "Draws into a region, from inside a virtual machine or a container.",
     subcommands: [PatternProgram.self, MirrorProgram.self, GarbageProgram.self])
 
   /// For the parser.

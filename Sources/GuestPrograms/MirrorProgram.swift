@@ -5,12 +5,12 @@ import HybridRegion
 import LinuxIO
 import Scanout
 
-/// Mirrors this machine's own screen into the region: any desktop gets a path with one copy in the guest and none in
-/// the host.
+/// Mirrors this machine's own screen into the region: any desktop is shown with one copy in the guest and none in the
+/// host.
 struct MirrorProgram: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "mirror",
-    abstract: "Mirrors what this machine's own display device shows.",
+    abstract: "Mirrors the screen of this machine's own display device.",
     discussion: """
       Follows page flips and drawing into the visible buffer. Needs root, as everything that looks at another program's \
       screen does.
@@ -18,13 +18,13 @@ struct MirrorProgram: ParsableCommand {
 
   @OptionGroup var options: GuestOptions
 
-  @Option(name: .long, help: "The card whose screen is mirrored.")
+  @Option(name: .long, help: "The card to mirror.")
   var card = "/dev/dri/card0"
 
-  @Option(name: .long, help: "Looks per second at most; by default the output's refresh rate.")
+  @Option(name: .long, help: "Captures per second at most; by default the output's refresh rate.")
   var rate: Double?
 
-  @Option(name: .long, help: "End after so many frames; 0 never.")
+  @Option(name: .long, help: "End after this many frames; 0 never.")
   var frames = 0
 
   func run() throws {
@@ -36,7 +36,7 @@ struct MirrorProgram: ParsableCommand {
       let rate = min(max(self.rate ?? Double(screen.output?.refreshMillihertz ?? 60_000) / 1000, 0.1), 1000)
       let begun = monotonicNanoseconds()
       idleLooks = try mirror.step() ? 0 : idleLooks + 1
-      // A screen on which nothing moves is looked at ten times a second.
+      // A static screen is captured ten times a second.
       let interval = idleLooks > 120 ? 100_000_000 : UInt64(1e9 / rate)
       let spent = monotonicNanoseconds() - begun
       if spent < interval { pause(nanoseconds: interval - spent) }
@@ -47,16 +47,16 @@ struct MirrorProgram: ParsableCommand {
   }
 }
 
-/// The mirror's state between two looks.
+/// The mirror's state between two captures.
 struct Mirror {
   private let source: MirroredScreen
   private let screen: GuestScreen
   private var hashes = TileHashes()
   private var size = (width: 0, height: 0)
   private var format = PixelFormat.xrgb8888
-  /// What each slot lacks of the screen.
+  /// The damage that each slot lacks.
   private var ring: DamageRing
-  /// Every copy that the mirror makes.
+  /// Counts every copy of the mirror.
   private(set) var ledger = CopyLedger()
   private(set) var frameCount = 0
 
@@ -66,7 +66,7 @@ struct Mirror {
     ring = DamageRing(bufferCount: screen.slotCount, bounds: .empty)
   }
 
-  /// Looks once, and presents what has changed; false where nothing has.
+  /// Captures once, and presents the changes; false if there are none.
   mutating func step() throws -> Bool {
     guard let framebuffer = try source.current() else { return false }
     if framebuffer.width != size.width || framebuffer.height != size.height || framebuffer.format != format {
@@ -77,7 +77,9 @@ struct Mirror {
     }
     guard let layout = screen.layout(width: size.width, height: size.height, format: format.opaque),
       layout.byteCount <= screen.slotByteCount
-    else { throw ValidationError("a slot of \(screen.slotByteCount) bytes does not hold \(size.width)x\(size.height)") }
+    else {
+      throw ValidationError("a slot (\(screen.slotByteCount) bytes) is too small for \(size.width)x\(size.height)")
+    }
     var damage = DamageRegion()
     // SAFETY: the framebuffer's rows are mapped for its life.
     unsafe hashes.look(

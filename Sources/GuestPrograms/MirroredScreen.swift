@@ -3,7 +3,7 @@ import Glibc
 import LinuxIO
 import Scanout
 
-/// What a display device of this machine shows now, without being its master (GetFB2 and PRIME; root may).
+/// The current picture of a display device, without DRM master (GetFB2 and PRIME; needs root).
 @safe final class MirroredScreen {
   /// A framebuffer that is being scanned out, mapped for reading.
   @safe final class Framebuffer {
@@ -15,11 +15,11 @@ import Scanout
     let format: PixelFormat
     let strideBytes: Int
     fileprivate let offset: Int
-    /// Inode of the memory's dma-buf.
+    /// The inode of the memory's dma-buf.
     fileprivate let memory: UInt64
     private let mapping: Mapping
 
-    /// First byte of the first row; `strideBytes * height` bytes are mapped.
+    /// The first byte of the first row; `strideBytes * height` bytes are mapped.
     var pixels: UnsafeRawPointer { unsafe UnsafeRawPointer(mapping.base + offset) }
 
     fileprivate init(
@@ -37,7 +37,7 @@ import Scanout
     }
   }
 
-  /// Why there is nothing to mirror.
+  /// Why there is no picture to mirror.
   struct Failure: Error, CustomStringConvertible {
     let description: String
   }
@@ -50,14 +50,14 @@ import Scanout
   init(_ path: String) throws(SystemError) {
     self.path = path
     card = try OwnedFD.open(path, flags: O_RDWR)
-    // The first to open a card becomes its master, which would keep the desktop from starting.
+    // The first process to open a card becomes its master, which would keep the desktop from starting.
     _ = drmDropMaster(card.raw)
   }
 
-  /// The framebuffer of the first CRTC that shows one, or nil where none does.
+  /// The framebuffer of the first active CRTC, or nil if none is active.
   func current() throws -> Framebuffer? {
     guard let resources = unsafe drmModeGetResources(card.raw) else {
-      throw Failure(description: "\(path) drives no display")
+      throw Failure(description: "\(path) has no active display")
     }
     defer { unsafe drmModeFreeResources(resources) }
     for index in 0..<Int(unsafe resources.pointee.count_crtcs) {
@@ -70,13 +70,13 @@ import Scanout
     return nil
   }
 
-  /// Flipping programs use a few buffers in turn, so a few mappings are kept. Ids are used again once a buffer is
-  /// gone; what tells buffers apart is their dma-buf, which the kernel keeps as long as a mapping of it lives.
+  /// Page-flipping programs cycle through a few buffers, so a few mappings are kept. Framebuffer ids are reused;
+  /// buffers are identified by their dma-buf, which exists as long as it is mapped.
   private func framebuffer(_ id: UInt32) throws -> Framebuffer? {
     guard let info = unsafe drmModeGetFB2(card.raw, id) else { return nil }
     defer { unsafe drmModeFreeFB2(info) }
     let handle = unsafe info.pointee.handles.0
-    guard handle != 0 else { throw Failure(description: "only root may look at what \(path) shows") }
+    guard handle != 0 else { throw Failure(description: "only root can read the picture of \(path)") }
     defer { closeHandles(unsafe info.pointee.handles) }
     let width = Int(unsafe info.pointee.width)
     let height = Int(unsafe info.pointee.height)
@@ -84,7 +84,7 @@ import Scanout
     let offset = Int(unsafe info.pointee.offsets.0)
     let fourcc = unsafe info.pointee.pixel_format
     guard let format = PixelFormat(fourcc: fourcc) else {
-      throw Failure(description: "\(path) shows a format that is not 32-bit RGB (\(String(fourcc, radix: 16)))")
+      throw Failure(description: "\(path) has a format that is not 32-bit RGB (\(String(fourcc, radix: 16)))")
     }
     var number: Int32 = -1
     guard unsafe drmPrimeHandleToFD(card.raw, handle, UInt32(O_CLOEXEC), &number) == 0 else {
@@ -117,7 +117,7 @@ import Scanout
     return UInt64(info.st_ino)
   }
 
-  /// GetFB2 makes handles; a handle that several planes share is closed once.
+  /// GetFB2 creates handles; one shared by several planes is closed once.
   private func closeHandles(_ handles: (UInt32, UInt32, UInt32, UInt32)) {
     var closed: Set<UInt32> = [0]
     for handle in [handles.0, handles.1, handles.2, handles.3] where closed.insert(handle).inserted {

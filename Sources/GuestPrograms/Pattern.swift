@@ -1,7 +1,8 @@
-/// A picture that names its frame: a known function of frame and pixel, so that one pixel of another frame shows.
+/// A test picture that identifies its frame: a known function of frame and pixel, so that a pixel of another frame is
+/// noticed.
 ///
-/// The upper 16 rows hold the frame's number in 32 blocks, white for 1, least significant bit first; below them each
-/// pixel mixes its place with the frame.
+/// The upper 16 rows hold the frame's number in 32 blocks, white for 1, least significant bit first. Below, each pixel
+/// mixes its position with the frame's number.
 enum Pattern {
   static let numberRows = 16
 
@@ -14,12 +15,12 @@ enum Pattern {
     return row(y: y, frame: frame) ^ UInt32(truncatingIfNeeded: x) &* 0x0001_0203 & 0x00FF_FFFF
   }
 
-  /// What a row's pixels have in common.
+  /// The part of the function that is common to a row.
   @inlinable static func row(y: Int, frame: UInt32) -> UInt32 {
     (UInt32(truncatingIfNeeded: y) &* 0x9E37_79B1 ^ frame &* 0x85EB_CA6B) >> 8 & 0x00FF_FFFF
   }
 
-  /// Draws the rows of a picture that lie in `rows`.
+  /// Draws those rows of the picture.
   static func draw(
     _ pixels: UnsafeMutableRawBufferPointer, width: Int, rows: Range<Int>, strideBytes: Int, frame: UInt32
   ) {

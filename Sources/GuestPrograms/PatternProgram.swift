@@ -5,7 +5,7 @@ import HybridRegion
 import LinuxIO
 import Scanout
 
-/// Presents pictures that name their frames, as fast as slots come back, and tells how fast that was.
+/// Presents pictures that identify their frames as fast as slots are released, and reports the rate.
 struct PatternProgram: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "pattern", abstract: "Presents numbered test pictures.",
@@ -13,22 +13,22 @@ struct PatternProgram: ParsableCommand {
 
   @OptionGroup var options: GuestOptions
 
-  @Option(name: .long, help: "How many frames; 0 goes on until it is ended.")
+  @Option(name: .long, help: "The number of frames; 0 for no end.")
   var frames = 600
 
-  @Option(name: .long, help: "The picture's size, e.g. 1920x1080; by default the output's mode.")
+  @Option(name: .long, help: "The picture's size, such as 1920x1080; by default the output's mode.")
   var size: PictureSize?
 
   @Option(name: .long, help: "Frames per second at most; by default as fast as the output shows them.")
   var rate: Double?
 
-  @Option(name: .long, help: "Redraw and report only so many rows at a time, for damage.")
+  @Option(name: .long, help: "Redraw and report only this many rows at a time, for damage.")
   var rows: Int?
 
-  @Option(name: .long, help: "Seconds to keep the last picture.")
+  @Option(name: .long, help: "Keep the last picture for this many seconds.")
   var hold = 0.0
 
-  @Flag(name: .long, help: "Draw the picture only twice per slot, then present it again and again: hand-over alone.")
+  @Flag(name: .long, help: "Draw each slot only once, then present it repeatedly, to measure the hand-over alone.")
   var still = false
 
   func run() throws {
@@ -40,7 +40,7 @@ struct PatternProgram: ParsableCommand {
       (width, height) = (output.width, output.height)
     }
     guard let layout = screen.layout(width: width, height: height), layout.byteCount <= screen.slotByteCount else {
-      throw ValidationError("a slot of \(screen.slotByteCount) bytes does not hold \(width)x\(height)")
+      throw ValidationError("a slot of \(screen.slotByteCount) bytes is too small for \(width)x\(height)")
     }
     let run = PatternRun(screen: screen, layout: layout, program: self)
     try run.run()
@@ -49,7 +49,7 @@ struct PatternProgram: ParsableCommand {
   }
 }
 
-/// A picture's size such as `1920x1080`.
+/// A picture's size, such as `1920x1080`.
 struct PictureSize: ExpressibleByArgument {
   let width: Int
   let height: Int
@@ -90,7 +90,7 @@ final class PatternRun {
     endedAt = monotonicNanoseconds()
   }
 
-  /// Draws a frame, or the part of it that the options ask for; gives what changed.
+  /// Draws a frame, or the part that the options ask for; returns the damage.
   private func draw(_ slot: FrameSlot, frame: UInt32) -> DamageRegion {
     var number = frame
     if program.still {
@@ -103,7 +103,7 @@ final class PatternRun {
         slot.pixels, width: layout.width, rows: 0..<layout.height, strideBytes: layout.strideBytes, frame: number)
       return DamageRegion()
     }
-    // The rows that change in this frame, and those that changed since this slot was new.
+    // The rows of this frame, and those that changed since this slot was new.
     var damage = DamageRegion()
     for back in 0..<slot.age {
       let old = number &- UInt32(truncatingIfNeeded: back)

@@ -1,9 +1,9 @@
 import Scanout
 
-/// Finds what has changed in a picture since the last look, by a number per tile: each pixel is read once, and no second
-/// copy of the picture is kept.
+/// Finds the changes of a picture since the last call by a hash per tile: each pixel is read once, and no second copy
+/// is kept.
 struct TileHashes {
-  /// Pixels along a tile's edge.
+  /// The width and height of a tile in pixels.
   static let edge = 64
 
   private var hashes: [UInt64] = []
@@ -11,7 +11,7 @@ struct TileHashes {
   private var rows = 0
   private var seed: UInt64 = 1
 
-  /// Forgets all: the next look finds everything changed.
+  /// Forgets all hashes: the next call finds everything changed.
   mutating func reset(width: Int, height: Int) {
     columns = (width + TileHashes.edge - 1) / TileHashes.edge
     rows = (height + TileHashes.edge - 1) / TileHashes.edge
