@@ -1,19 +1,19 @@
-/// Reads little-endian fields from a private copy of a message; nil once the bytes run out.
+/// Reads little-endian fields from a private copy of a message; nil at the end of the bytes.
 ///
-/// Never point it at memory that a guest can write: the bytes may change between two reads.
+/// Do not use it on memory that a guest can write: the bytes may change between two reads.
 public struct ByteReader: ~Escapable {
   @usableFromInline let bytes: RawSpan
-  /// How many bytes have been read.
+  /// The number of bytes read.
   public private(set) var offset = 0
 
   /// Starts at the first byte.
   @_lifetime(copy bytes)
   public init(_ bytes: RawSpan) { self.bytes = bytes }
 
-  /// How many bytes are left.
+  /// The number of bytes left.
   public var remaining: Int { bytes.byteCount - offset }
 
-  /// The next integer, or nil, with nothing consumed, where fewer bytes are left.
+  /// The next integer; nil, with nothing consumed, if fewer bytes are left.
   @_lifetime(self: copy self)
   @inlinable
   public mutating func read<T: FixedWidthInteger & BitwiseCopyable>(_ type: T.Type = T.self) -> T? {
@@ -24,7 +24,7 @@ public struct ByteReader: ~Escapable {
     return T(littleEndian: unsafe bytes.unsafeLoadUnaligned(fromByteOffset: start, as: T.self))
   }
 
-  /// Passes over bytes; false, with nothing passed, where fewer are left.
+  /// Skips bytes; false, with nothing skipped, if fewer are left.
   @_lifetime(self: copy self)
   public mutating func advance(_ byteCount: Int) -> Bool {
     guard byteCount >= 0, byteCount <= remaining else { return false }
@@ -33,20 +33,20 @@ public struct ByteReader: ~Escapable {
   }
 }
 
-/// Writes little-endian fields into a private buffer; false once it is full.
+/// Writes little-endian fields into a private buffer; false when it is full.
 public struct ByteWriter: ~Copyable, ~Escapable {
   @usableFromInline var bytes: MutableRawSpan
-  /// How many bytes have been written.
+  /// The number of bytes written.
   public private(set) var offset = 0
 
   /// Starts at the first byte.
   @_lifetime(copy bytes)
   public init(_ bytes: consuming MutableRawSpan) { self.bytes = bytes }
 
-  /// How many bytes there is room for.
+  /// The number of bytes that still fit.
   public var remaining: Int { bytes.byteCount - offset }
 
-  /// Appends an integer; false, with nothing written, where it does not fit.
+  /// Appends an integer; false, with nothing written, if it does not fit.
   @_lifetime(self: copy self)
   @discardableResult
   @inlinable
@@ -57,7 +57,7 @@ public struct ByteWriter: ~Copyable, ~Escapable {
     return true
   }
 
-  /// Appends zeros; false, with nothing written, where they do not fit.
+  /// Appends zeros; false, with nothing written, if they do not fit.
   @_lifetime(self: copy self)
   @discardableResult
   public mutating func writeZeros(_ byteCount: Int) -> Bool {

@@ -1,22 +1,22 @@
 public import GraphicsMemory
 import LinuxIO
 
-/// The guest's memory as this process sees it: a table from guest addresses to mapped files.
+/// The guest's memory as mapped by this process: a table from guest addresses to mapped files.
 ///
-/// Every address and length may come from a guest: whatever lies outside the table, or overflows, gives nil or false.
-/// The guest writes the bytes while we look at them: copy headers before parsing them, and read ring indices through
-/// `SharedIndex`. Owned by one thread. Lookups allocate nothing.
+/// Addresses and lengths may come from a guest: one outside the table, or one that overflows, gives nil or false. The
+/// guest may write the bytes at any time: copy headers before parsing them, and read ring indices through
+/// `SharedIndex`. Owned by one thread. Lookups do not allocate.
 @safe public final class GuestMemory {
-  /// The most regions that a table may have.
+  /// The most regions of a table.
   public static let maxRegionCount = 256
 
-  /// Rises whenever the table changes: pointers got before that are void, and addresses have to be resolved again.
+  /// Rises whenever the table changes: pointers from before are invalid, and addresses must be resolved again.
   public private(set) var generation: UInt64 = 0
 
-  /// The table, by rising guest address.
+  /// The regions, sorted by guest address.
   public private(set) var regions: [GuestRegion] = []
 
-  /// What lookups need of a region, without reference counts.
+  /// The fields of a region for lookups, without reference counts.
   @unsafe private struct Window {
     let guestAddress: UInt64
     let userAddress: UInt64
@@ -29,7 +29,7 @@ import LinuxIO
   /// An empty table.
   public init() {}
 
-  /// Installs another table (SET_MEM_TABLE).
+  /// Replaces the table (SET_MEM_TABLE).
   public func replaceRegions(_ regions: [GuestRegion]) throws(GuestMemoryError) {
     guard regions.count <= GuestMemory.maxRegionCount else { throw .tooManyRegions(regions.count) }
     let sorted = regions.sorted { $0.guestAddress < $1.guestAddress }
@@ -45,7 +45,7 @@ import LinuxIO
     try replaceRegions(regions + [region])
   }
 
-  /// Removes the region with exactly these numbers (REM_MEM_REG).
+  /// Removes the region with exactly these values (REM_MEM_REG).
   public func removeRegion(guestAddress: UInt64, userAddress: UInt64, byteCount: UInt64) throws(GuestMemoryError) {
     let index = regions.firstIndex {
       $0.guestAddress == guestAddress && $0.userAddress == userAddress && UInt64($0.byteCount) == byteCount
@@ -56,9 +56,9 @@ import LinuxIO
     install(rest)
   }
 
-  /// Where `byteCount` bytes at guest address `address` are, or nil unless one region holds all of them.
+  /// A pointer to `byteCount` bytes at guest address `address`, or nil unless one region contains all of them.
   ///
-  /// The pointer is good until `generation` changes. No bytes have no address: nil for 0.
+  /// The pointer is valid until `generation` changes. Nil for a byte count of 0.
   public func contiguous(_ address: UInt64, _ byteCount: Int) -> UnsafeMutableRawPointer? {
     guard byteCount > 0, let index = windowIndex(address) else { return nil }
     let window = unsafe windows[index]
@@ -68,10 +68,10 @@ import LinuxIO
     return unsafe window.base + Int(offset)
   }
 
-  /// Calls `body` for each piece of the `byteCount` bytes at `address`, in their order.
+  /// Calls `body` for each contiguous piece of the `byteCount` bytes at `address`, in order.
   ///
   /// The bytes may cross from one region into the next.
-  /// - Returns: false, without any call, where a byte lies outside; true without any call for no bytes.
+  /// - Returns: false, without any call, if a byte is outside the table; true for a byte count of 0.
   public func forEachPiece(
     _ address: UInt64, _ byteCount: Int, _ body: (UnsafeMutableRawBufferPointer) -> Void
   ) -> Bool {
@@ -83,14 +83,14 @@ import LinuxIO
     return unsafe walk(address, byteCount) { _ in } && walk(address, byteCount, body)
   }
 
-  /// Whether all of `byteCount` bytes at `address` are guest memory.
+  /// Whether all of the `byteCount` bytes at `address` are guest memory.
   public func contains(_ address: UInt64, _ byteCount: Int) -> Bool {
     byteCount >= 0 && (unsafe walk(address, byteCount) { _ in })
   }
 
   /// Copies guest bytes from `address` on to fill `buffer`.
   ///
-  /// - Returns: false, with nothing copied, where a byte lies outside.
+  /// - Returns: false, with nothing copied, if a byte is outside the table.
   public func copyIn(from address: UInt64, into buffer: UnsafeMutableRawBufferPointer) -> Bool {
     guard let base = buffer.baseAddress else { return true }
     var done = 0
@@ -102,9 +102,9 @@ import LinuxIO
     }
   }
 
-  /// Copies `bytes` to the guest's memory at `address`.
+  /// Copies `bytes` into guest memory at `address`.
   ///
-  /// - Returns: false, with nothing copied, where a byte lies outside.
+  /// - Returns: false, with nothing copied, if a byte is outside the table.
   public func copyOut(_ bytes: UnsafeRawBufferPointer, to address: UInt64) -> Bool {
     guard let base = bytes.baseAddress else { return true }
     var done = 0
@@ -116,10 +116,10 @@ import LinuxIO
     }
   }
 
-  /// The file and offset behind `byteCount` bytes at `address`, for udmabuf; nil unless one region holds them all.
+  /// File and offset of the `byteCount` bytes at `address`, for udmabuf; nil unless one region contains all of them.
   ///
-  /// The descriptor is the region's: use it before `generation` changes. Offset and length are page-aligned only where
-  /// the arguments are.
+  /// The region owns the descriptor: use it before `generation` changes. Offset and length are page-aligned only if the
+  /// arguments are.
   public func fileRange(_ address: UInt64, _ byteCount: Int) -> MemoryRange? {
     guard byteCount > 0, let index = windowIndex(address) else { return nil }
     let region = regions[index]
@@ -128,9 +128,10 @@ import LinuxIO
     return MemoryRange(fd: region.fd.raw, offset: region.fileOffset + offset, byteCount: byteCount)
   }
 
-  /// Where `byteCount` bytes at the frontend's address `userAddress` are, or nil unless one region holds all of them.
+  /// A pointer to the `byteCount` bytes at the frontend's address `userAddress`, or nil unless one region contains all
+  /// of them.
   ///
-  /// The pointer is good until `generation` changes.
+  /// The pointer is valid until `generation` changes.
   public func userAddressToPointer(_ userAddress: UInt64, _ byteCount: Int) -> UnsafeMutableRawPointer? {
     guard byteCount > 0 else { return nil }
     for index in 0..<regions.count {
@@ -165,13 +166,13 @@ import LinuxIO
       // SAFETY: `offset` is inside the window, and `count` ends with it at the latest.
       unsafe body(UnsafeMutableRawBufferPointer(start: window.base + Int(offset), count: count))
       rest -= count
-      // The table's regions end below 2^64, so a wrap to 0 happens only past the last of them.
+      // Regions end below 2^64, so the address wraps to 0 only after the last one.
       address &+= UInt64(count)
     }
     return true
   }
 
-  /// The region that holds `address`.
+  /// The index of the region that contains `address`.
   private func windowIndex(_ address: UInt64) -> Int? {
     if lastHit < regions.count, holds(lastHit, address) { return lastHit }
     var low = 0

@@ -2,36 +2,36 @@ import CLinux
 import Glibc
 public import LinuxIO
 
-/// One piece of guest memory: guest addresses, the frontend's addresses for the same bytes, and our mapping of them.
+/// A region of guest memory: its guest address, the frontend's address for the same bytes, and our mapping.
 ///
 /// The mapping lives as long as any copy of this value.
 @safe public struct GuestRegion {
   /// Guest-physical address of the first byte.
   public let guestAddress: UInt64
-  /// Address of the first byte in the frontend's process; vhost-user gives ring addresses this way.
+  /// The frontend's address of the first byte; vhost-user gives ring addresses this way.
   public let userAddress: UInt64
   /// Length in bytes, at least 1.
   public let byteCount: Int
   /// The file that holds the bytes.
   public let fd: SharedFD
-  /// Where in the file the first byte is.
+  /// The offset of the first byte in the file.
   public let fileOffset: Int
   private let mapping: RegionMapping
 
   /// The first byte in this process.
   @unsafe public var base: UnsafeMutableRawPointer { unsafe mapping.base }
 
-  /// Maps a region of a file that can never shrink.
+  /// Maps a region of a file that cannot shrink.
   ///
-  /// Whoever holds the file could cut it short while we read it, and a read past its end is SIGBUS, so the file must
-  /// carry F_SEAL_SHRINK, and be long enough when it is mapped. `memory-backend-memfd` seals by default (hugetlb too);
+  /// Another owner of the file could truncate it at any time, and a read past its end raises SIGBUS. So the file must
+  /// have F_SEAL_SHRINK, and be long enough when it is mapped. `memory-backend-memfd` seals by default (hugetlb too);
   /// `memory-backend-file` cannot, and is refused, as udmabuf would refuse it.
   /// - Parameters:
   ///   - guestAddress: guest-physical address of the first byte.
   ///   - userAddress: the frontend's address of the first byte.
-  ///   - byteCount: bytes; any number from outside is safe.
+  ///   - byteCount: bytes; any value is safe.
   ///   - fd: the memfd.
-  ///   - fileOffset: bytes; any number from outside is safe.
+  ///   - fileOffset: bytes; any value is safe.
   public init(
     guestAddress: UInt64, userAddress: UInt64, byteCount: UInt64, fd: SharedFD, fileOffset: UInt64
   ) throws(GuestMemoryError) {
@@ -67,12 +67,12 @@ public import LinuxIO
   }
 }
 
-/// A mapping that copies of a region share.
+/// A mapping shared by all copies of a region.
 @safe private final class RegionMapping {
   private let mapping: Mapping
   private let skip: Int
 
-  /// hugetlb maps and unmaps whole huge pages only; its block size is the huge page.
+  /// hugetlb maps whole huge pages only; its block size is the huge page.
   init(fd: Int32, offset: Int, byteCount: Int, blockByteCount: Int) throws(SystemError) {
     let isPowerOfTwo = blockByteCount > 0 && blockByteCount & (blockByteCount - 1) == 0
     let unit = isPowerOfTwo ? max(blockByteCount, pageByteCount) : pageByteCount

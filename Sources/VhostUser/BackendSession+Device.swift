@@ -1,7 +1,7 @@
 import LinuxIO
 
 extension BackendSession {
-  /// A reply without content says that the range is not in the config space.
+  /// An empty reply means that the range is outside the config space.
   func getConfig() throws(VhostUserError) {
     guard var access = connection.parse({ ConfigAccess($0) }) else { throw badPayload(.getConfig) }
     // SAFETY: the buffer is used inside the closure only.
@@ -31,7 +31,7 @@ extension BackendSession {
     backendChannel = UnixSocket(taking: fd)
   }
 
-  /// Comes at every start of vhost-user-gpu, each time with another socket.
+  /// Sent at every start of vhost-user-gpu, each time with another socket.
   func setGPUSocket() throws(VhostUserError) {
     guard let fd = connection.fds.take(0) else { throw .missingFD(request: .gpuSetSocket) }
     do throws(SystemError) {

@@ -3,10 +3,10 @@ import LinuxIO
 import Virtio
 
 extension BackendSession {
-  /// How long the rings rest for more ADD_MEM_REG and REM_MEM_REG to follow.
+  /// How long the rings pause after an ADD_MEM_REG or REM_MEM_REG for more of them.
   private var settleNanoseconds: UInt64 { 5_000_000 }
 
-  /// QEMU sends this at the start, and again at any time while the rings run.
+  /// QEMU sends this at the start, and at any time while the rings run.
   func setMemoryTable() throws(VhostUserError) {
     guard let table = connection.parse({ MemoryTable($0) }) else { throw badPayload(.setMemoryTable) }
     var regions: [GuestRegion] = []
@@ -21,9 +21,9 @@ extension BackendSession {
     try settleMemory()
   }
 
-  /// QEMU replaces a region that changes by removing it and adding its parts, without a word about which message is the
-  /// last, while the guest runs. Between them rings and requests may lie outside memory for no fault of the guest's, so
-  /// the queues rest until another message comes, or none for 5 ms.
+  /// QEMU replaces a changed region by removing it and adding its parts while the guest runs, and does not mark the
+  /// last message. Between them rings and requests may be outside memory through no fault of the guest, so the queues
+  /// pause until another message comes, or none for 5 ms.
   func addMemoryRegion() throws(VhostUserError) {
     let region = try region(try singleRegion(.addMemoryRegion), fdIndex: 0, .addMemoryRegion)
     do throws(GuestMemoryError) {
@@ -45,7 +45,7 @@ extension BackendSession {
     waitForMore()
   }
 
-  /// The table is whole again: everything that was resolved before is resolved anew.
+  /// The table is complete again: resolves everything again.
   func settleMemory() throws(VhostUserError) {
     isMemoryChanging = false
     settleTimer.disarm()

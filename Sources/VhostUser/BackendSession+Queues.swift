@@ -2,12 +2,12 @@ import GuestMemory
 import LinuxIO
 import Virtio
 
-/// What the queues returned when they were stopped, to tell a guest's reset from a pause.
+/// The bases of the queues at their stop, to tell a guest's reset from a pause.
 ///
-/// QEMU says so itself only from 9.2 on (RESET_DEVICE); before, it negotiates the feature and sends nothing. A guest that
-/// starts over starts every ring at 0, while a pause hands back what the stop returned.
+/// QEMU sends RESET_DEVICE only from 9.2 on; before, it negotiates the feature and does not use it. A guest that
+/// restarts begins every ring at 0, while a pause resumes at the base of the stop.
 struct StopHistory {
-  /// Whether a ring had been used when it was stopped.
+  /// Whether a ring had been used before it was stopped.
   var hadRequests = false
 }
 
@@ -108,7 +108,7 @@ extension BackendSession {
   private func startIfReady(_ queue: VhostUserQueue) throws(VhostUserError) {
     guard queue.isReady else { return }
     if history.hadRequests && queues.allSatisfy({ $0.virtqueue == nil }) {
-      // A ring that the new driver does not use keeps its old base, and nobody names it: firmware has no cursor queue.
+      // A ring that the new driver does not use keeps its old base, and is not mentioned: firmware has no cursor queue.
       if queues.allSatisfy({ !$0.hasNewBase || $0.base == 0 }) { device.reset() }
       history = StopHistory()
     }
@@ -118,7 +118,7 @@ extension BackendSession {
       throw .queue(index: queue.index, error)
     }
     device.queueStarted(queue)
-    // Requests may have come while the queue was stopped, and their kick may have gone elsewhere.
+    // Requests may have come while the queue was stopped, and their kick may be lost.
     kicked(queue)
   }
 
@@ -161,7 +161,7 @@ extension BackendSession {
     return (try queueNamed(state.index, request), state)
   }
 
-  /// The queue that a message with a descriptor, or with none on purpose, names.
+  /// The queue of a message with a descriptor, or intentionally without one.
   private func vringFile(_ request: Request) throws(VhostUserError) -> VhostUserQueue {
     let file = VringFile(try numberPayload(request))
     let queue = try queueNamed(file.index, request)

@@ -3,16 +3,16 @@ public import LinuxIO
 
 /// A frontend's connection to a device: serves the vhost-user protocol on an event loop.
 ///
-/// The session owns the socket, the queues and their eventfds, and keeps `memory` as the frontend describes it. QEMU 8
-/// to 11 is served with both of its devices: the complete one (`vhost-user-test-device-pci`), and `vhost-user-gpu-pci`.
+/// The session owns the socket, the queues and their eventfds, and keeps `memory` as the frontend describes it. It
+/// serves both devices of QEMU 8 to 11: the complete one (`vhost-user-test-device-pci`) and `vhost-user-gpu-pci`.
 ///
-/// - Requests that are not served are acknowledged with a failure where the frontend wants to know, else logged and
-///   ignored, as future frontends may expect.
+/// - Unknown requests are acknowledged with a failure if the frontend asks for it, else logged and ignored, for future
+/// frontends.
 /// - Malformed messages, and rings that break the rules, end the session with one error. Nothing traps.
 ///
 /// Owned by the event loop's thread.
 @safe public final class BackendSession<Device: VhostUserDevice> {
-  /// The device served.
+  /// The served device.
   public let device: Device
   /// The guest's memory, kept up to date.
   public let memory: GuestMemory
@@ -20,7 +20,7 @@ public import LinuxIO
   public private(set) var acceptedFeatures: UInt64 = 0
   /// The protocol features that the frontend accepted.
   public private(set) var protocolFeatures: ProtocolFeatures = []
-  /// How the session ended; nil while it goes on.
+  /// How the session ended; nil while it runs.
   public private(set) var end: SessionEnd?
 
   let loop: EventLoop
@@ -29,7 +29,7 @@ public import LinuxIO
   var history = StopHistory()
   var backendChannel: UnixSocket?
   var gpuSocket: GPUSocket?
-  /// Regions have come or gone one by one, and more of that may follow: the rings rest until it is over.
+  /// Regions were added or removed and more may follow: the rings pause until then.
   var isMemoryChanging = false
   var settleTimer: TimerFD
   var settleSource: EventLoop.Source?
@@ -42,11 +42,11 @@ public import LinuxIO
   ///
   /// - Parameters:
   ///   - socket: connected to a frontend.
-  ///   - loop: whose thread runs everything.
+  ///   - loop: the event loop whose thread runs everything.
   ///   - memory: shared with the device.
   ///   - device: outlives pauses, and may outlive the session.
-  ///   - log: gets one line for things worth knowing.
-  ///   - onEnd: called once; everything registered is gone then.
+  ///   - log: gets single lines.
+  ///   - onEnd: called once, after everything is unregistered.
   public init(
     socket: consuming UnixSocket, loop: EventLoop, memory: GuestMemory, device: Device,
     log: @escaping (String) -> Void = { _ in }, onEnd: @escaping (SessionEnd) -> Void
@@ -65,13 +65,13 @@ public import LinuxIO
 
   deinit { removeSources() }
 
-  /// The queue at `index`, or nil where the device has none.
+  /// The queue at `index`, or nil if the device does not have it.
   public func queue(_ index: Int) -> VhostUserQueue? { queues.indices.contains(index) ? queues[index] : nil }
 
-  /// Tells the guest that the config space has changed.
+  /// Notifies the guest that the config space has changed.
   ///
-  /// - Returns: false where the frontend cannot pass it on: without BACKEND_REQ, and as vhost-user-gpu, which only
-  ///   prints an error.
+  /// - Returns: false if the frontend cannot pass it on: without BACKEND_REQ, and as vhost-user-gpu, which only prints
+  /// an error.
   @discardableResult
   public func configChanged() -> Bool {
     guard gpuSocket == nil else { return false }
@@ -90,7 +90,7 @@ public import LinuxIO
     finish(.failed(error))
   }
 
-  /// Hands one line to the log.
+  /// Writes one line to the log.
   func report(_ line: String) { log(line) }
 
   private func finish(_ end: SessionEnd) {
@@ -111,7 +111,7 @@ public import LinuxIO
   }
 
   private func readable() {
-    // Other descriptors have their turn after some messages.
+    // A limit, so that other descriptors get their turn.
     for _ in 0..<64 where end == nil {
       do throws(VhostUserError) {
         switch try connection.receive() {
@@ -141,7 +141,7 @@ public import LinuxIO
       if isMemoryChanging && request != .addMemoryRegion && request != .removeMemoryRegion { try settleMemory() }
       try serve(request)
     } catch {
-      // The frontend shows its user that the request failed; then the session ends.
+      // The frontend reports the failed request to its user; then the session ends.
       if wantsAcknowledgement && !request.hasReply { try? connection.reply(1) }
       throw error
     }
@@ -178,7 +178,7 @@ public import LinuxIO
   }
 
   private func setFeatures() throws(VhostUserError) {
-    // Bits that were never offered are let pass: QEMU's vhost-user-gpu sets its own.
+    // Bits that were not offered are accepted: QEMU's vhost-user-gpu sets its own.
     acceptedFeatures = try numberPayload(.setFeatures)
     if acceptedFeatures & ProtocolFeatures.featureMask == 0 {
       for queue in queues where queue.virtqueue == nil { queue.isEnabled = true }

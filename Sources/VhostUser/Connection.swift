@@ -1,20 +1,20 @@
 import LinuxIO
 
-/// The frontend's socket: puts messages together, and sends replies. Never blocks.
+/// The frontend's socket: reassembles messages and sends replies. Never blocks.
 @safe final class Connection {
-  /// What `receive` found.
+  /// The result of `receive`.
   enum Received {
-    /// A whole message: `header`, `payload` and `fds` hold it.
+    /// A whole message, in `header`, `payload` and `fds`.
     case message
-    /// Not yet.
+    /// No whole message yet.
     case wouldBlock
-    /// The frontend is gone, between two messages.
+    /// The frontend closed the connection between two messages.
     case closed
   }
 
-  /// Of the message received last.
+  /// The header of the last message.
   private(set) var header = MessageHeader(request: 0, payloadByteCount: 0)
-  /// The descriptors of the message received last; what nobody takes is closed.
+  /// The descriptors of the last message; those that are not taken are closed.
   var fds = ReceivedFDs()
 
   let socket: UnixSocket
@@ -31,7 +31,7 @@ import LinuxIO
 
   deinit { unsafe buffer.deallocate() }
 
-  /// Reads the payload of the message received last.
+  /// Parses the payload of the last message.
   func parse<T>(_ body: (RawSpan) -> T?) -> T? {
     let start = MessageHeader.byteCount
     // SAFETY: `header` was checked against the buffer's length; the buffer lives as long as this object.
@@ -40,10 +40,9 @@ import LinuxIO
     return body(bytes)
   }
 
-  /// Goes on receiving.
+  /// Continues to receive.
   ///
-  /// Header and payload are received one after the other, so that a message never takes bytes or descriptors of the
-  /// next one.
+  /// Header and payload are received separately, so that a message never takes bytes or descriptors of the next one.
   func receive() throws(VhostUserError) -> Received {
     if filled == 0 { fds = ReceivedFDs() }
     if filled < MessageHeader.byteCount {
@@ -89,7 +88,7 @@ import LinuxIO
     return .message
   }
 
-  /// Sends the reply to the message received last.
+  /// Sends the reply to the last message.
   func reply(_ payload: [UInt8]) throws(VhostUserError) {
     let flags = MessageHeader.version | MessageHeader.replyFlag
     let bytes = MessageHeader(request: header.request, flags: flags, payloadByteCount: payload.count).encoded(payload)
@@ -99,11 +98,11 @@ import LinuxIO
     } catch {
       throw .system(error)
     }
-    // Frontends wait for each reply: a full socket is a frontend that does not.
+    // A frontend waits for each reply: if the socket is full, it does not read.
     guard sent == bytes.count else { throw .frontendNotReading }
   }
 
-  /// Sends the reply to the message received last.
+  /// Sends the reply to the last message.
   func reply(_ number: UInt64) throws(VhostUserError) {
     var payload: [UInt8] = []
     payload.append(littleEndian: number)

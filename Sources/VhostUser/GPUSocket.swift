@@ -1,11 +1,11 @@
 import LinuxIO
 
-/// The socket of VHOST_USER_GPU_SET_SOCKET, over which a backend could draw in QEMU's own windows.
+/// The socket of VHOST_USER_GPU_SET_SOCKET, through which a backend can draw in QEMU's windows.
 ///
-/// This backend draws on monitors and never sends anything here, which docs/interop/vhost-user-gpu.rst allows: only the
-/// backend makes requests on this socket, and QEMU only answers them. So there is no codec: whatever comes is drained,
-/// and the end of file is the first sign of a pause. (Sending would be harmful too: QEMU blocks its main loop reading an
-/// UPDATE, and 7.2 never answers GET_EDID.)
+/// This backend never sends anything here, which docs/interop/vhost-user-gpu.rst allows: only the backend makes
+/// requests on this socket. So there is no codec: received bytes are discarded, and the end of file is the first sign
+/// of a pause. (Sending would be harmful too: QEMU blocks its main loop reading an UPDATE, and 7.2 never answers
+/// GET_EDID.)
 @safe final class GPUSocket {
   private let socket: UnixSocket
   private let loop: EventLoop

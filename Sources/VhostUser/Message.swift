@@ -1,8 +1,8 @@
 import GuestMemory
 
-/// What a frontend asks of a backend (docs/interop/vhost-user.rst, "Front-end message types").
+/// The requests of a frontend (docs/interop/vhost-user.rst, "Front-end message types").
 ///
-/// Only the requests that this backend serves; every other id is answered as unsupported.
+/// Only those that this backend serves; every other id is answered as unsupported.
 public enum Request: UInt32, Sendable {
   /// VHOST_USER_GET_FEATURES (1).
   case getFeatures = 1
@@ -53,7 +53,7 @@ public enum Request: UInt32, Sendable {
   /// VHOST_USER_REM_MEM_REG (38).
   case removeMemoryRegion = 38
 
-  /// Whether the request has an answer of its own, which stands for the acknowledgement.
+  /// Whether the request has its own answer, which replaces the acknowledgement.
   public var hasReply: Bool {
     switch self {
     case .getFeatures, .getProtocolFeatures, .getQueueNum, .getVringBase, .getConfig, .getMaxMemorySlots: true
@@ -64,7 +64,7 @@ public enum Request: UInt32, Sendable {
     }
   }
 
-  /// How many descriptors may come with the request.
+  /// The most descriptors that may come with the request.
   public var maxFDCount: Int {
     switch self {
     case .setMemoryTable: MemoryTable.maxRegionCount
@@ -79,30 +79,30 @@ public enum Request: UInt32, Sendable {
   }
 }
 
-/// What a backend asks of a frontend over the channel of SET_BACKEND_REQ_FD.
+/// The requests of a backend, sent over the channel of SET_BACKEND_REQ_FD.
 public enum BackendRequest: UInt32, Sendable {
   /// VHOST_USER_BACKEND_CONFIG_CHANGE_MSG (2): the config space has changed.
   case configChange = 2
 }
 
-/// The 12 bytes before every message.
+/// The 12-byte header of every message.
 public struct MessageHeader: Equatable, Sendable {
-  /// Bytes of a header.
+  /// The size of a header in bytes.
   public static let byteCount = 12
-  /// The largest payload accepted. The longest one that is used, a GET_CONFIG of 256 bytes, has 268.
+  /// The largest accepted payload. The longest one in use, a GET_CONFIG of 256 bytes, has 268.
   public static let maxPayloadByteCount = 4096
   /// Bits 0 and 1: the version, always 1.
   public static let version: UInt32 = 1
-  /// Bit 2: this is a reply.
+  /// Bit 2: the message is a reply.
   public static let replyFlag: UInt32 = 1 << 2
-  /// Bit 3: an acknowledgement is wanted (with REPLY_ACK).
+  /// Bit 3: an acknowledgement is requested (with REPLY_ACK).
   public static let needReplyFlag: UInt32 = 1 << 3
 
-  /// The request's id; any number.
+  /// The request's id; unchecked.
   public var request: UInt32
   /// Version and flags.
   public var flags: UInt32
-  /// Bytes of the payload that follows.
+  /// The size of the payload in bytes.
   public var payloadByteCount: UInt32
 
   /// A header.
@@ -112,10 +112,10 @@ public struct MessageHeader: Equatable, Sendable {
     self.payloadByteCount = UInt32(truncatingIfNeeded: payloadByteCount)
   }
 
-  /// Whether an acknowledgement is wanted.
+  /// Whether an acknowledgement is requested.
   public var needsReply: Bool { flags & MessageHeader.needReplyFlag != 0 }
 
-  /// Reads a header; nil where there are fewer than 12 bytes.
+  /// Parses a header; nil with fewer than 12 bytes.
   public init?(_ bytes: RawSpan) {
     var reader = ByteReader(bytes)
     guard let request = reader.read(UInt32.self), let flags = reader.read(UInt32.self),
@@ -126,7 +126,7 @@ public struct MessageHeader: Equatable, Sendable {
     payloadByteCount = count
   }
 
-  /// Refuses a header that cannot start a message to a backend.
+  /// Throws if the header cannot start a message to a backend.
   public func validate() throws(VhostUserError) {
     guard flags & 3 == MessageHeader.version, flags & MessageHeader.replyFlag == 0 else {
       throw .badFlags(request: request, flags: flags)
@@ -136,7 +136,7 @@ public struct MessageHeader: Equatable, Sendable {
     }
   }
 
-  /// The header and `payload` as bytes.
+  /// The bytes of the header and `payload`.
   public func encoded(_ payload: [UInt8] = []) -> [UInt8] {
     var bytes: [UInt8] = []
     bytes.reserveCapacity(MessageHeader.byteCount + payload.count)

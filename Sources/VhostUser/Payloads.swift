@@ -10,7 +10,7 @@ public struct MemoryRegionDescription: Equatable, Sendable {
   public var byteCount: UInt64
   /// The frontend's address of the same bytes.
   public var userAddress: UInt64
-  /// Where in the file they start.
+  /// The offset of the region in its file.
   public var fileOffset: UInt64
 
   /// A region.
@@ -21,7 +21,7 @@ public struct MemoryRegionDescription: Equatable, Sendable {
     self.fileOffset = fileOffset
   }
 
-  /// Reads 32 bytes.
+  /// Parses 32 bytes.
   public init?(_ reader: inout ByteReader) {
     guard let guestAddress = reader.read(UInt64.self), let byteCount = reader.read(UInt64.self),
       let userAddress = reader.read(UInt64.self), let fileOffset = reader.read(UInt64.self)
@@ -29,7 +29,7 @@ public struct MemoryRegionDescription: Equatable, Sendable {
     self.init(guestAddress: guestAddress, byteCount: byteCount, userAddress: userAddress, fileOffset: fileOffset)
   }
 
-  /// Reads the whole payload of ADD_MEM_REG or REM_MEM_REG: 8 bytes of padding, then a region.
+  /// Parses the payload of ADD_MEM_REG or REM_MEM_REG: 8 bytes of padding, then a region.
   public init?(padded bytes: RawSpan) {
     var reader = ByteReader(bytes)
     guard reader.advance(8), reader.remaining == MemoryRegionDescription.byteCount else { return nil }
@@ -49,17 +49,17 @@ public struct MemoryRegionDescription: Equatable, Sendable {
   }
 }
 
-/// The payload of SET_MEM_TABLE: `u32 count, u32 padding`, then so many regions.
+/// The payload of SET_MEM_TABLE: `u32 count, u32 padding`, then the regions.
 public struct MemoryTable: Equatable, Sendable {
-  /// VHOST_MEMORY_BASELINE_NREGIONS is 8; whoever has more uses ADD_MEM_REG.
+  /// VHOST_MEMORY_BASELINE_NREGIONS is 8; larger tables use ADD_MEM_REG.
   public static let maxRegionCount = 8
-  /// The regions, each with a descriptor of its own in the message.
+  /// The regions; each has its own descriptor in the message.
   public var regions: [MemoryRegionDescription]
 
   /// A table.
   public init(regions: [MemoryRegionDescription]) { self.regions = regions }
 
-  /// Reads a whole payload; nil where count and length do not agree, or there are more than 8 regions.
+  /// Parses a payload; nil if count and length disagree, or there are more than 8 regions.
   public init?(_ bytes: RawSpan) {
     var reader = ByteReader(bytes)
     guard let count = reader.read(UInt32.self), reader.advance(4), count <= UInt32(MemoryTable.maxRegionCount),
@@ -69,7 +69,7 @@ public struct MemoryTable: Equatable, Sendable {
     while let region = MemoryRegionDescription(&reader) { regions.append(region) }
   }
 
-  /// The payload's bytes.
+  /// The bytes of the payload.
   public var encoded: [UInt8] {
     var bytes: [UInt8] = []
     bytes.append(littleEndian: UInt32(truncatingIfNeeded: regions.count))
@@ -81,9 +81,9 @@ public struct MemoryTable: Equatable, Sendable {
 
 /// `vhost_vring_state`: 8 bytes.
 public struct VringState: Equatable, Sendable {
-  /// Which ring.
+  /// The ring's index.
   public var index: UInt32
-  /// Size, base or 0 / 1, as the request has it.
+  /// Size, base, or 0 / 1, depending on the request.
   public var number: UInt32
 
   /// A ring and its number.
@@ -92,7 +92,7 @@ public struct VringState: Equatable, Sendable {
     self.number = number
   }
 
-  /// Reads a whole payload.
+  /// Parses a payload.
   public init?(_ bytes: RawSpan) {
     var reader = ByteReader(bytes)
     guard let index = reader.read(UInt32.self), let number = reader.read(UInt32.self), reader.remaining == 0 else {
@@ -101,7 +101,7 @@ public struct VringState: Equatable, Sendable {
     self.init(index: index, number: number)
   }
 
-  /// The payload's bytes.
+  /// The bytes of the payload.
   public var encoded: [UInt8] {
     var bytes: [UInt8] = []
     bytes.append(littleEndian: index)
@@ -110,11 +110,11 @@ public struct VringState: Equatable, Sendable {
   }
 }
 
-/// `vhost_vring_addr`: 40 bytes. Addresses are the frontend's own.
+/// `vhost_vring_addr`: 40 bytes. The addresses are the frontend's.
 public struct VringAddress: Equatable, Sendable {
-  /// Which ring.
+  /// The ring's index.
   public var index: UInt32
-  /// Bit 0 asks for logging, which is not offered.
+  /// Bit 0 enables logging, which is not offered.
   public var flags: UInt32
   /// `virtq_desc[]`.
   public var descriptorTable: UInt64
@@ -122,7 +122,7 @@ public struct VringAddress: Equatable, Sendable {
   public var usedRing: UInt64
   /// `virtq_avail`.
   public var availRing: UInt64
-  /// Where to log; unused.
+  /// The log's address; unused.
   public var log: UInt64
 
   /// A ring's parts.
@@ -135,7 +135,7 @@ public struct VringAddress: Equatable, Sendable {
     log = 0
   }
 
-  /// Reads a whole payload.
+  /// Parses a payload.
   public init?(_ bytes: RawSpan) {
     var reader = ByteReader(bytes)
     guard let index = reader.read(UInt32.self), let flags = reader.read(UInt32.self),
@@ -147,7 +147,7 @@ public struct VringAddress: Equatable, Sendable {
     self.log = log
   }
 
-  /// The payload's bytes.
+  /// The bytes of the payload.
   public var encoded: [UInt8] {
     var bytes: [UInt8] = []
     bytes.append(littleEndian: index)
@@ -159,11 +159,11 @@ public struct VringAddress: Equatable, Sendable {
 
 /// The u64 of SET_VRING_KICK, CALL and ERR.
 public struct VringFile: Equatable, Sendable {
-  /// Bit 8: no descriptor comes with the message.
+  /// Bit 8: the message has no descriptor.
   public static let noFDFlag: UInt64 = 1 << 8
-  /// Bits 0 to 7: which ring.
+  /// Bits 0 to 7: the ring's index.
   public var index: UInt32
-  /// Whether a descriptor comes with the message.
+  /// Whether the message has a descriptor.
   public var hasFD: Bool
 
   /// A ring, with or without a descriptor.
@@ -172,7 +172,7 @@ public struct VringFile: Equatable, Sendable {
     self.hasFD = hasFD
   }
 
-  /// Takes the number apart.
+  /// Parses the number.
   public init(_ number: UInt64) {
     self.init(index: UInt32(number & 0xff), hasFD: number & VringFile.noFDFlag == 0)
   }
@@ -189,9 +189,9 @@ public struct ConfigAccess: Equatable, Sendable {
   public static let headerByteCount = 12
   /// The first byte of the config space.
   public var offset: UInt32
-  /// Bit 0: written for a migration. Sent back unchanged.
+  /// Bit 0: written for a migration. Returned unchanged.
   public var flags: UInt32
-  /// The bytes to write; of a GET_CONFIG only their number counts.
+  /// The bytes to write; for GET_CONFIG only their number counts.
   public var bytes: [UInt8]
 
   /// An access.
@@ -201,7 +201,7 @@ public struct ConfigAccess: Equatable, Sendable {
     self.bytes = bytes
   }
 
-  /// Reads a whole payload; nil where size and length do not agree, or the access leaves the 256 bytes.
+  /// Parses a payload; nil if size and length disagree, or the access exceeds the 256 bytes.
   public init?(_ payload: RawSpan) {
     var reader = ByteReader(payload)
     guard let offset = reader.read(UInt32.self), let size = reader.read(UInt32.self),
@@ -213,7 +213,7 @@ public struct ConfigAccess: Equatable, Sendable {
     while let byte = reader.read(UInt8.self) { bytes.append(byte) }
   }
 
-  /// The payload's bytes.
+  /// The bytes of the payload.
   public var encoded: [UInt8] {
     var payload: [UInt8] = []
     payload.append(littleEndian: offset)

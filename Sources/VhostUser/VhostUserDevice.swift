@@ -2,36 +2,36 @@ public import Virtio
 
 /// A virtio device that a frontend drives through a `BackendSession`.
 ///
-/// Every call comes on the thread of the session's event loop. A device keeps its queues and its resources over a pause:
-/// only `reset` says that the guest started over.
+/// Every call comes on the thread of the session's event loop. A device keeps its queues and resources during a pause:
+/// only `reset` means that the guest restarted.
 public protocol VhostUserDevice: AnyObject {
-  /// The virtio features offered: the device's own and the ring's (not VHOST_USER_F_PROTOCOL_FEATURES).
+  /// The offered virtio features: the device's own and the ring's (not VHOST_USER_F_PROTOCOL_FEATURES).
   var features: UInt64 { get }
-  /// How many virtqueues the device has, 1 to 256.
+  /// The number of virtqueues, 1 to 256.
   var queueCount: Int { get }
 
-  /// Fills `buffer` from the config space. Guests wait for it: answer from memory.
-  /// - Returns: false where the range is not in the config space.
+  /// Fills `buffer` from the config space. The guest waits for it: do not block.
+  /// - Returns: false if the range is outside the config space.
   func readConfig(at offset: Int, into buffer: UnsafeMutableRawBufferPointer) -> Bool
   /// The guest wrote to the config space.
-  /// - Returns: false where the range is not in the config space.
+  /// - Returns: false if the range is outside the config space.
   func writeConfig(at offset: Int, _ bytes: UnsafeRawBufferPointer) -> Bool
 
-  /// The guest's driver accepted these. QEMU's vhost-user-gpu sets bits that the backend never offered.
+  /// The features that the driver accepted. QEMU's vhost-user-gpu sets bits that the backend did not offer.
   func featuresAccepted(_ features: UInt64)
 
-  /// The queue runs from now on. A kick follows at once: requests may be waiting.
+  /// The queue is running. A kick follows at once, because requests may be waiting.
   func queueStarted(_ queue: VhostUserQueue)
-  /// Requests may be there: drain the queue, then `notify`. An error ends the session.
+  /// Requests may be available: drain the queue, then `notify`. An error ends the session.
   func queueKicked(_ queue: VhostUserQueue) throws(VirtqueueError)
-  /// The queue stops when this returns (a pause, a reset, or the end): push everything still in flight now.
+  /// The queue stops when this returns (a pause, a reset, or the end): push everything in flight now.
   func queueStopping(_ queue: VhostUserQueue)
 
-  /// Guest addresses mean other memory now: resolve what is kept of them again.
+  /// The memory table changed: resolve stored guest addresses again.
   func memoryChanged()
-  /// The guest started over: drop its resources.
+  /// The guest restarted: drop its resources.
   func reset()
-  /// The GPU socket came (at each start of vhost-user-gpu), or went (at each pause). Of no consequence for most.
+  /// The GPU socket was opened (at each start of vhost-user-gpu) or closed (at each pause). Most devices ignore it.
   func displayConnected(_ isConnected: Bool)
 }
 
@@ -44,6 +44,6 @@ extension VhostUserDevice {
 public enum SessionEnd: Equatable, Sendable {
   /// The frontend closed the connection.
   case closed
-  /// Something was wrong.
+  /// An error ended the session.
   case failed(VhostUserError)
 }

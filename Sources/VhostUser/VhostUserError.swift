@@ -2,13 +2,13 @@ public import GuestMemory
 public import LinuxIO
 public import Virtio
 
-/// Why a session with a frontend ended. Each of them is final.
+/// Why a session with a frontend ended. Every error is final.
 public enum VhostUserError: Error, Equatable, Sendable, CustomStringConvertible {
   /// The header's version is not 1, or it is marked as a reply.
   case badFlags(request: UInt32, flags: UInt32)
   /// The payload is longer than 4096 bytes.
   case payloadTooLong(request: UInt32, byteCount: UInt32)
-  /// The payload's length or content is not the request's.
+  /// The payload's length or content does not fit the request.
   case badPayload(request: Request, byteCount: Int)
   /// The connection ended inside a message.
   case truncated(receivedByteCount: Int)
@@ -18,13 +18,13 @@ public enum VhostUserError: Error, Equatable, Sendable, CustomStringConvertible 
   case misplacedFDs
   /// A descriptor is missing.
   case missingFD(request: Request)
-  /// The frontend accepted what was not offered.
+  /// The frontend accepted features that were not offered.
   case notOffered(protocolFeatures: UInt64)
   /// The request names a ring that the device does not have.
   case noSuchQueue(request: Request, index: UInt32, count: Int)
   /// SET_VRING_BASE above 65535.
   case badVringBase(index: Int, base: UInt32)
-  /// SET_VRING_ENABLE with something else than 0 or 1.
+  /// SET_VRING_ENABLE with another number than 0 or 1.
   case badVringEnable(index: Int, number: UInt32)
   /// SET_VRING_NUM or SET_VRING_BASE on a started ring.
   case queueRunning(request: Request, index: Int)
@@ -32,14 +32,14 @@ public enum VhostUserError: Error, Equatable, Sendable, CustomStringConvertible 
   case pollingNotSupported(index: Int)
   /// A ring, or a chain on it, breaks the rules.
   case queue(index: Int, VirtqueueError)
-  /// The table of guest memory was refused.
+  /// The memory table was refused.
   case memory(GuestMemoryError)
   /// The frontend does not read its replies.
   case frontendNotReading
   /// A system call failed.
   case system(SystemError)
 
-  /// One line with the numbers.
+  /// A message for the log, with the numbers.
   public var description: String {
     switch self {
     case .badFlags(let request, let flags): "vhost-user request \(request) has flags 0x\(String(flags, radix: 16))"
@@ -55,10 +55,10 @@ public enum VhostUserError: Error, Equatable, Sendable, CustomStringConvertible 
     case .notOffered(let bits): "protocol features 0x\(String(bits, radix: 16)) were accepted but not offered"
     case .noSuchQueue(let request, let index, let count):
       "\(request) (\(request.rawValue)) names queue \(index) of \(count)"
-    case .badVringBase(let index, let base): "queue \(index) shall start at \(base), which is above 65535"
-    case .badVringEnable(let index, let number): "queue \(index) shall be enabled with \(number) instead of 0 or 1"
+    case .badVringBase(let index, let base): "queue \(index) was given the base \(base), which is above 65535"
+    case .badVringEnable(let index, let number): "queue \(index) was enabled with \(number) instead of 0 or 1"
     case .queueRunning(let request, let index): "\(request) (\(request.rawValue)) on queue \(index), which is running"
-    case .pollingNotSupported(let index): "queue \(index) comes without a kick descriptor"
+    case .pollingNotSupported(let index): "queue \(index) has no kick descriptor"
     case .queue(let index, let error): "queue \(index): \(error)"
     case .memory(let error): "\(error)"
     case .frontendNotReading: "the frontend does not read its replies"

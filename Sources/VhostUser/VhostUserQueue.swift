@@ -2,11 +2,11 @@ import GuestMemory
 import LinuxIO
 public import Virtio
 
-/// One virtqueue of a session: what the frontend said about it, its eventfds, and the ring while it runs.
+/// One virtqueue of a session: its configuration, its eventfds, and the ring while it runs.
 ///
 /// The object stays the same over pauses and resets. Owned by the session's thread.
 @safe public final class VhostUserQueue {
-  /// Which queue of the device.
+  /// The index of the queue in the device.
   public let index: Int
 
   /// Whether chains may be popped and pushed.
@@ -19,7 +19,7 @@ public import Virtio
   var address: VringAddress?
   var isEnabled = false
   var virtqueue: Virtqueue?
-  /// A kick that came while the guest's memory was changing, or the queue disabled.
+  /// A kick that came while the memory table was changing, or the queue was disabled.
   var hasMissedKick = false
 
   private var kick: EventFD?
@@ -37,27 +37,27 @@ public import Virtio
 
   // MARK: For the device
 
-  /// The next chain, or nil. It is good until the next call.
+  /// The next chain, or nil. It is valid until the next call.
   public func pop() throws(VirtqueueError) -> DescriptorChain? {
     guard isRunning, let virtqueue else { return nil }
     return try virtqueue.pop()
   }
 
-  /// Calls `body` for the chains that are there.
+  /// Calls `body` for the available chains.
   ///
-  /// A guest that never stops making requests gets no more than `limit` of them in one go; the queue kicks itself then,
-  /// so that the session's socket and the other queues have their turn.
+  /// At most `limit` chains are served per call. If more are left, the queue kicks itself, so that the session's socket
+  /// and the other queues get their turn.
   public func drain(limit: Int = 256, _ body: (DescriptorChain) -> Void) throws(VirtqueueError) {
     guard isRunning, let virtqueue else { return }
     if try virtqueue.drain(limit: limit, body) { signalKick() }
   }
 
-  /// Answers a chain, now or later, in any order; ignored once the queue has stopped. `notify` tells the guest.
+  /// Answers a chain, now or later, in any order; ignored once the queue has stopped. `notify` interrupts the guest.
   public func push(head: UInt16, writtenByteCount: UInt32) {
     virtqueue?.push(head: head, writtenByteCount: writtenByteCount)
   }
 
-  /// Interrupts the guest if it wants that for what was pushed. Call it once after a batch.
+  /// Interrupts the guest if it requested that for the pushed chains. Call it once after a batch.
   public func notify() {
     guard let virtqueue, virtqueue.needsNotification() else { return }
     call?.signal()
@@ -72,7 +72,7 @@ public import Virtio
     try fd.setNonblocking()
     let source = try loop.add(fd.raw) { [weak self] readiness in
       guard let self else { return }
-      // Something else than an eventfd may end; it would be ready for ever.
+      // A descriptor that is not an eventfd may hang up, and would be ready forever.
       if self.drainKick() == 0 && readiness.contains(.hangUp) { self.closeKick() }
       onKick(self)
     }
@@ -94,13 +94,13 @@ public import Virtio
     if let fd { error = EventFD(taking: fd) } else { error = nil }
   }
 
-  /// Tells the frontend that the ring is broken.
+  /// Signals to the frontend that the ring is broken.
   func signalError() { error?.signal() }
 
-  /// Whether the frontend has said enough to start.
+  /// Whether the configuration is complete enough to start.
   var isReady: Bool { virtqueue == nil && isEnabled && hasKick && size > 0 && address != nil }
 
-  /// Starts the ring where the frontend said.
+  /// Starts the ring at the configured addresses.
   func start(_ memory: GuestMemory, features: UInt64) throws(VirtqueueError) {
     guard let address else { return }
     let config = VirtqueueConfig(
@@ -109,7 +109,7 @@ public import Virtio
     virtqueue = try config.activate(memory)
   }
 
-  /// Stops the ring; `base` is then where a later start goes on.
+  /// Stops the ring; `base` is then the index at which a later start continues.
   func stop() {
     if let virtqueue { base = virtqueue.nextAvail }
     virtqueue = nil
