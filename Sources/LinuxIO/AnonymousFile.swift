@@ -1,22 +1,22 @@
-/// Files that the kernel serves itself: asking one never waits for anybody.
+/// Files that the kernel implements itself, so that a call on them never waits for another process.
 ///
-/// A descriptor that came from a client may be of a file system of the client's own (FUSE), where even `poll`, `lseek`
-/// and `fstat` wait for its answer.
+/// A descriptor of a client may belong to a file system of the client (FUSE), where even `poll`, `lseek` and `fstat`
+/// wait for its answer.
 public enum AnonymousFile: Sendable {
   /// `eventfd(2)`.
   case eventFD
   /// A fence: `linux/sync_file.h`.
   case syncFile
-  /// Memory that drivers share: `linux/dma-buf.h`.
+  /// A dma-buf: `linux/dma-buf.h`.
   case dmaBuf
 
-  /// What `fd` is; nil for anything else. Asks /proc, never the file.
+  /// The type of `fd`, or nil. Reads /proc, and makes no call on the file.
   public init?(of fd: Int32) {
     switch LinuxFile.linkTarget("/proc/self/fd/\(fd)") {
     case "anon_inode:[eventfd]": self = .eventFD
     case "anon_inode:sync_file": self = .syncFile
     default:
-      // Its link is a path, which any file system can have; who exported it, only the kernel says.
+      // The link is a path that any file system can have; only the kernel's fdinfo identifies a dma-buf.
       guard LinuxFile.text("/proc/self/fdinfo/\(fd)")?.contains("\nexp_name:") == true else { return nil }
       self = .dmaBuf
     }

@@ -1,42 +1,42 @@
 import CLinux
 import Glibc
 
-/// Where a child's standard input, output or error goes.
+/// The source or destination of a child's standard stream.
 public enum ChildStream: Sendable {
-  /// To where this process's goes.
+  /// The same as this process's.
   case inherit
-  /// To /dev/null.
+  /// /dev/null.
   case null
-  /// To this process, which reads or writes it through `ChildProcess`.
+  /// A pipe or socket to this process, which uses it through `ChildProcess`.
   case pipe
-  /// To the end of a file, made where there is none. For a child that says more than anybody reads.
+  /// The end of a file, which is created if necessary. For a child whose output is not read.
   case file(String)
-  /// To an open descriptor, which stays the caller's.
+  /// An open descriptor, which the caller keeps.
   case descriptor(Int32)
 }
 
-/// A program to run, and what it is given.
+/// A program to run, with its arguments and descriptors.
 public struct ChildCommand: Sendable {
-  /// A path, or a name that is looked for in PATH.
+  /// A path, or a name to search in PATH.
   public var executable: String
   /// The arguments after the program's name.
   public var arguments: [String]
-  /// The whole environment; nil hands this process's down.
+  /// The whole environment; nil to inherit this process's.
   public var environment: [String: String]?
   /// Variables to set on top of the environment.
   public var addedEnvironment: [String: String] = [:]
-  /// Standard input; nothing by default.
+  /// Standard input; /dev/null by default.
   public var input: ChildStream = .null
-  /// Standard output; read by this process by default.
+  /// Standard output; a pipe by default.
   public var output: ChildStream = .pipe
-  /// Standard error; read by this process by default.
+  /// Standard error; a pipe by default.
   public var error: ChildStream = .pipe
-  /// Further descriptors by the number that the child sees; they stay the caller's. All others are closed if they are
-  /// close-on-exec, which every descriptor made by this module is.
+  /// Further descriptors by their number in the child; the caller keeps them. All others are closed if they are
+  /// close-on-exec, as all descriptors of this module are.
   public var descriptors: [Int32: Int32] = [:]
   /// Makes the child the leader of a process group, which `terminate` and `kill` then signal as a whole.
   public var leadsGroup = false
-  /// The most bytes kept of each piped stream; what comes after them is read and dropped.
+  /// The most bytes kept of each piped stream; what follows is read and dropped.
   public var captureLimit = 1 << 20
 
   /// A program with its arguments.
@@ -45,7 +45,7 @@ public struct ChildCommand: Sendable {
     self.arguments = arguments
   }
 
-  /// The words for an error message.
+  /// The command as text, for error messages.
   var words: String { ([executable] + arguments).joined(separator: " ") }
 
   /// The environment as `NAME=value` strings.
@@ -71,7 +71,7 @@ public struct ChildCommand: Sendable {
   ///
   /// The corresponding C function is `posix_spawnp`. Signals start unblocked and at their defaults.
   func spawn(targets: [Int32: Int32]) throws(SystemError) -> Int32 {
-    // Sources are moved above every target first, so that no dup2 overwrites a source that is still needed.
+    // Move sources above every target first, so that no dup2 overwrites a source that is still needed.
     let firstFree = max((targets.keys.max() ?? 2) + 1, 3)
     var sources: [SharedFD] = []
     var actions = unsafe posix_spawn_file_actions_t()

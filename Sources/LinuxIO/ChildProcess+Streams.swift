@@ -1,7 +1,7 @@
 import CLinux
 import Glibc
 
-/// The two ends of a child's stream; only a piped one has an end here.
+/// The two ends of a child's stream; only a piped stream has an end in this process.
 final class ChildStreamEnds {
   let childEnd: SharedFD
   private var parentEnd: OwnedFD?
@@ -11,10 +11,10 @@ final class ChildStreamEnds {
     parentEnd = parent
   }
 
-  /// Gives out this process's end, once.
+  /// Returns this process's end, once.
   func takeParentEnd() -> OwnedFD? { parentEnd.take() }
 
-  /// The same for a socket.
+  /// Returns this process's end as a socket, once.
   func takeParentSocket() -> UnixSocket? {
     guard let end = parentEnd.take() else { return nil }
     return UnixSocket(taking: end)
@@ -22,7 +22,7 @@ final class ChildStreamEnds {
 }
 
 extension ChildProcess {
-  /// A piped input is a socket pair, because writing to it then never raises SIGPIPE.
+  /// A piped input is a socket pair: writing to a socket does not raise SIGPIPE.
   static func input(_ stream: ChildStream) throws(SystemError) -> ChildStreamEnds {
     guard case .pipe = stream else { return try unpiped(stream, standard: STDIN_FILENO) }
     var numbers: (Int32, Int32) = (-1, -1)
@@ -65,7 +65,7 @@ extension ChildProcess {
   }
 }
 
-/// The text that comes through a pipe, up to a limit, and how far its lines have been taken.
+/// The text read from a pipe, up to a limit, and the position of the next line.
 struct ChildText: ~Copyable {
   private var fd: OwnedFD?
   private var bytes: [UInt8] = []
@@ -79,16 +79,16 @@ struct ChildText: ~Copyable {
     self.fd = consume end
   }
 
-  /// Whether more may come.
+  /// Whether more output may come.
   var isOpen: Bool { pollNumber >= 0 }
 
-  /// The descriptor for `poll`, which passes over -1.
+  /// The descriptor for `poll`, which ignores -1.
   private(set) var pollNumber: Int32 = -1
 
-  /// All text so far; bytes that are no UTF-8 are replaced.
+  /// All text so far; invalid UTF-8 is replaced.
   var all: String { String(decoding: bytes, as: UTF8.self) }
 
-  /// Reads what is there without waiting.
+  /// Reads what is available without waiting.
   mutating func drain() {
     while isOpen {
       let number = pollNumber
@@ -109,7 +109,7 @@ struct ChildText: ~Copyable {
     }
   }
 
-  /// Takes the next line; before the end only whole ones.
+  /// The next line; incomplete lines only at the end.
   mutating func nextLine() -> String? {
     let rest = bytes[taken...]
     if let newline = rest.firstIndex(of: 0x0A) {

@@ -3,12 +3,12 @@ import Glibc
 
 /// How a process ended.
 public enum ChildExit: Equatable, Sendable, CustomStringConvertible {
-  /// It returned this status.
+  /// It exited with this status.
   case status(Int32)
   /// This signal killed it.
   case signal(Int32)
 
-  /// Whether it returned 0.
+  /// Whether it exited with status 0.
   public var isSuccess: Bool { self == .status(0) }
 
   /// For example `exit status 1`.
@@ -19,33 +19,33 @@ public enum ChildExit: Equatable, Sendable, CustomStringConvertible {
     }
   }
 
-  /// From the status word of `waitpid`.
+  /// Parses the status word of `waitpid`.
   init(waitStatus: Int32) {
     let signal = waitStatus & 0x7F
     self = signal == 0 ? .status((waitStatus >> 8) & 0xFF) : .signal(signal)
   }
 }
 
-/// What a finished child left behind.
+/// Exit and output of a finished child.
 public struct ChildResult: Sendable {
   /// How it ended.
   public let exit: ChildExit
-  /// Its standard output, as far as it was piped and within the limit.
+  /// Its standard output, if piped, up to the limit.
   public let output: String
-  /// Its standard error, likewise.
+  /// Its standard error, if piped, up to the limit.
   public let error: String
 }
 
-/// A running child process, killed and reaped with the last reference to it.
+/// A running child process. It is killed and reaped with the last reference to this object.
 ///
-/// Used from one thread. Every wait reads both piped streams, so a child never hangs on a full pipe while somebody
-/// waits for it. The pid is not used again by the kernel before `exit` is known.
+/// Used from one thread. Every wait reads both piped streams, so a child never hangs on a full pipe during a wait. The
+/// kernel does not reuse the pid before `exit` is known.
 public final class ChildProcess {
   /// The child's process id.
   public let pid: Int32
   /// Readable once the child has ended, for an `EventLoop`.
   public var pidFD: Int32 { processFD.raw }
-  /// How it ended; nil while it runs, as far as this object has looked.
+  /// How it ended; nil while it runs, as of the last call.
   public private(set) var exit: ChildExit?
 
   private let processFD: OwnedFD
@@ -55,7 +55,7 @@ public final class ChildProcess {
   private var output: ChildText
   private var error: ChildText
 
-  /// One of the streams that a child writes.
+  /// The output streams of a child.
   public enum Source: Sendable {
     /// Standard output.
     case output
@@ -65,7 +65,7 @@ public final class ChildProcess {
 
   /// Starts a program.
   ///
-  /// The corresponding C functions are `posix_spawnp` and `pidfd_open`. A program that is not there or may not be run
+  /// The corresponding C functions are `posix_spawnp` and `pidfd_open`. A program that is missing or cannot be executed
   /// is an error here, not an exit status.
   public init(_ command: ChildCommand) throws(SystemError) {
     let inputEnds = try ChildProcess.input(command.input)
@@ -97,9 +97,9 @@ public final class ChildProcess {
     _ = waitpid(pid, nil, 0)
   }
 
-  /// Runs a program to its end and gives back what it said.
+  /// Runs a program to its end and returns its output.
   ///
-  /// - Parameter timeoutMilliseconds: after this it is killed, and the error is ETIMEDOUT.
+  /// - Parameter timeoutMilliseconds: afterwards the program is killed, and the error is ETIMEDOUT.
   public static func run(_ command: ChildCommand, timeoutMilliseconds: Int = 10_000) throws(SystemError) -> ChildResult
   {
     let child = try ChildProcess(command)
@@ -109,19 +109,19 @@ public final class ChildProcess {
     return ChildResult(exit: exit, output: child.text(.output), error: child.text(.error))
   }
 
-  /// Sends a signal to the child, or to its group where it leads one; nothing after its end.
+  /// Sends a signal to the child, or to its group if it leads one; does nothing after its end.
   public func signal(_ number: Int32) {
     guard exit == nil else { return }
     _ = Glibc.kill(leadsGroup ? -pid : pid, number)
   }
 
-  /// Asks it to end (SIGTERM).
+  /// Sends SIGTERM.
   public func terminate() { signal(SIGTERM) }
 
-  /// Ends it (SIGKILL).
+  /// Sends SIGKILL.
   public func kill() { signal(SIGKILL) }
 
-  /// Asks it to end, and after a while no longer asks.
+  /// Sends SIGTERM, and SIGKILL if the child does not end in time.
   @discardableResult
   public func stop(timeoutMilliseconds: Int = 5000) -> ChildExit {
     terminate()
@@ -132,8 +132,8 @@ public final class ChildProcess {
 
   /// Waits for the end.
   ///
-  /// - Parameter timeoutMilliseconds: nil waits for ever, 0 only looks.
-  /// - Returns: nil where it still runs.
+  /// - Parameter timeoutMilliseconds: nil to wait forever, 0 not to wait.
+  /// - Returns: nil if it still runs.
   @discardableResult
   public func waitForExit(timeoutMilliseconds: Int? = nil) -> ChildExit? {
     let deadline = ChildProcess.deadline(after: timeoutMilliseconds)
@@ -141,10 +141,10 @@ public final class ChildProcess {
     return exit
   }
 
-  /// The next whole line of a piped stream, without its newline; what stands before the end counts as a line.
+  /// The next line of a piped stream, without its newline; at the end an incomplete line counts.
   ///
-  /// - Parameter timeoutMilliseconds: nil waits for ever.
-  /// - Returns: nil at the stream's end and after the time.
+  /// - Parameter timeoutMilliseconds: nil to wait forever.
+  /// - Returns: nil at the end of the stream and at the timeout.
   public func readLine(from source: Source, timeoutMilliseconds: Int? = 10_000) -> String? {
     let deadline = ChildProcess.deadline(after: timeoutMilliseconds)
     while true {
@@ -155,7 +155,7 @@ public final class ChildProcess {
     }
   }
 
-  /// Reads lines until one contains `words` and returns it; nil at the stream's end and after the time.
+  /// Reads lines until one contains `words` and returns it; nil at the end of the stream and at the timeout.
   public func waitForLine(
     containing words: String, from source: Source = .error, timeoutMilliseconds: Int = 10_000
   ) -> String? {
@@ -168,12 +168,12 @@ public final class ChildProcess {
     }
   }
 
-  /// Everything that a piped stream has brought so far, lines already taken included.
+  /// All text of a piped stream so far, including lines already taken.
   public func text(_ source: Source) -> String {
     source == .output ? output.all : error.all
   }
 
-  /// Writes to a piped standard input. EPIPE where nobody reads it any more; SIGPIPE is never raised.
+  /// Writes to a piped standard input. Throws EPIPE if the child has closed it; SIGPIPE is never raised.
   public func write(_ text: String) throws(SystemError) {
     var rest = Array(text.utf8)[...]
     while !rest.isEmpty {
@@ -188,10 +188,10 @@ public final class ChildProcess {
     }
   }
 
-  /// Closes a piped standard input, so that the child reads its end.
+  /// Closes a piped standard input, so that the child reads end of file.
   public func closeInput() { input = nil }
 
-  /// Waits once for output or the end; false where the deadline came first.
+  /// Waits once for output or the end; false if the deadline came first.
   private func pump(until deadline: UInt64?) -> Bool {
     var waits = [pollfd(fd: exit == nil ? processFD.raw : -1, events: Int16(POLLIN), revents: 0)]
     waits.append(pollfd(fd: output.pollNumber, events: Int16(POLLIN), revents: 0))
@@ -214,7 +214,7 @@ public final class ChildProcess {
     var status: Int32 = 0
     guard unsafe waitpid(pid, &status, WNOHANG) == pid else { return }
     exit = ChildExit(waitStatus: status)
-    // What it wrote between the last look and its end.
+    // Output from between the last read and the end.
     output.drain()
     error.drain()
   }

@@ -1,26 +1,27 @@
 import Glibc
 
-/// A service's log, line by line on standard error, that never makes the service wait.
+/// A service's log, line by line on standard error, which never blocks the service.
 ///
-/// Whoever reads a log may stop: a stopped terminal, a pipe that nobody empties. Then lines are lost, and counted,
-/// rather than every screen stopped.
+/// The reader of a log may stop: a stopped terminal, a pipe that is not read. Then lines are dropped and counted, so
+/// that the screens do not stop.
 public final class ErrorLog {
-  /// The most that one line may take, newline included, in bytes (PIPE_BUF): a pipe takes it whole or not at all.
+  /// The longest line with its newline, in bytes (PIPE_BUF): a pipe takes it whole or not at all.
   public static let lineByteCount = 4096
 
   private let prefix: String
   private let fd: Int32
   private var lostCount = 0
 
-  /// A log whose lines begin with that.
+  /// A log whose lines begin with `prefix`.
   ///
-  /// - Parameter fd: standard error (STDERR_FILENO) where nothing is said; stays the caller's.
+  /// - Parameter fd: standard error (STDERR_FILENO) by default; the caller keeps it.
   public init(_ prefix: String, fd: Int32 = 2) {
     self.prefix = prefix
     self.fd = fd
   }
 
-  /// Writes a line, or loses it where it cannot be written at once; the next one that can be says how many were.
+  /// Writes a line, or drops it if it cannot be written at once; the next line that can be reports how many were
+  /// dropped.
   ///
   /// The corresponding C functions are `poll` and `write`.
   public func write(_ text: String) {
@@ -29,7 +30,7 @@ public final class ErrorLog {
       return
     }
     if lostCount > 0 {
-      put("\(lostCount) lines are lost: nobody read them")
+      put("\(lostCount) log lines dropped (reader too slow)")
       lostCount = 0
       guard isWritable else {
         lostCount = 1
@@ -39,7 +40,7 @@ public final class ErrorLog {
     put(text)
   }
 
-  /// Descriptors that cannot be waited for, such as files, are always writable.
+  /// Descriptors without a wait queue, such as files, are always writable.
   private var isWritable: Bool {
     (try? waitUntilReady(fd, .writable, timeoutMilliseconds: 0)).map { !$0.isEmpty } ?? true
   }

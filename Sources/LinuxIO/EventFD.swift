@@ -14,16 +14,16 @@ public struct EventFD: ~Copyable {
     fd = OwnedFD(taking: try check("eventfd") { eventfd(0, flags) })
   }
 
-  /// Takes over an eventfd made elsewhere.
+  /// Takes over an existing eventfd.
   public init(taking fd: consuming OwnedFD) { self.fd = fd }
 
-  /// Adds one. A full counter is no error: the reader is awake already.
+  /// Adds one. A full counter is not an error: the reader is already awake.
   public borrowing func signal() {
     var one: UInt64 = 1
     _ = unsafe write(fd.raw, &one, 8)
   }
 
-  /// Takes the count and sets it to 0; 0 where nothing was raised.
+  /// Returns the count and resets it to 0; 0 if it was not raised.
   @discardableResult
   public borrowing func drain() -> UInt64 {
     var count: UInt64 = 0
@@ -31,8 +31,8 @@ public struct EventFD: ~Copyable {
   }
 }
 
-/// Raises `answers` once for every raise of `requests`, sleeping in `read` between them, until either is closed or
-/// broken: the least that a process can do for a wake-up. `requests` blocks from then on.
+/// Raises `answers` once for every raise of `requests`, sleeping in `read` between them, until either is closed: the
+/// least work that a process can do for a wake-up. `requests` becomes blocking.
 public func echoRaises(of requests: Int32, to answers: Int32) throws(SystemError) {
   let flags = try check("fcntl(F_GETFL)") { fcntl(requests, F_GETFL) }
   try check("fcntl(F_SETFL)") { fcntl(requests, F_SETFL, flags & ~O_NONBLOCK) }
@@ -54,7 +54,7 @@ public struct TimerFD: ~Copyable {
     fd = OwnedFD(taking: try check("timerfd_create") { timerfd_create(CLOCK_MONOTONIC, flags) })
   }
 
-  /// Fires once at `deadlineNanoseconds` of CLOCK_MONOTONIC; a deadline that has passed fires at once.
+  /// Sets the timer to fire once at `deadlineNanoseconds` of CLOCK_MONOTONIC; a past deadline fires at once.
   public borrowing func arm(deadlineNanoseconds: UInt64) {
     // 0 would disarm it.
     let deadline = max(deadlineNanoseconds, 1)
@@ -62,7 +62,7 @@ public struct TimerFD: ~Copyable {
     value.it_value.tv_sec = Int(deadline / 1_000_000_000)
     value.it_value.tv_nsec = Int(deadline % 1_000_000_000)
     let result = unsafe timerfd_settime(fd.raw, Int32(TFD_TIMER_ABSTIME), &value, nil)
-    precondition(result == 0, "timerfd_settime refuses only bad arguments")
+    precondition(result == 0, "timerfd_settime fails for bad arguments only")
   }
 
   /// Stops a pending expiry.
@@ -71,7 +71,7 @@ public struct TimerFD: ~Copyable {
     _ = unsafe timerfd_settime(fd.raw, 0, &value, nil)
   }
 
-  /// Takes the number of expiries since the last call; 0 where there was none.
+  /// Returns the number of expiries since the last call.
   @discardableResult
   public borrowing func drain() -> UInt64 {
     var count: UInt64 = 0

@@ -1,7 +1,7 @@
 import CLinux
 import Glibc
 
-/// What a descriptor is ready for.
+/// The events of a descriptor.
 public struct Readiness: OptionSet, Sendable {
   /// The `EPOLL*` bits.
   public let rawValue: UInt32
@@ -15,14 +15,14 @@ public struct Readiness: OptionSet, Sendable {
   public static let hangUp = Readiness(rawValue: EPOLLHUP.rawValue)
   /// EPOLLERR. Always reported.
   public static let failed = Readiness(rawValue: EPOLLERR.rawValue)
-  /// EPOLLET: told once when it gets ready, whether it is read or not. An interest only.
+  /// EPOLLET: reported once when it becomes ready, whether it is read or not. For interests only.
   public static let edge = Readiness(rawValue: EPOLLET.rawValue)
 }
 
-/// One thread's epoll set: descriptors in, handler calls out.
+/// An epoll set with handlers, run by one thread.
 ///
-/// A registration is named by slot and generation, so that an event of a descriptor that was removed in the same
-/// round, or whose number was used again, reaches nobody. Waiting and dispatching allocate nothing.
+/// A registration has a slot and a generation, so that an event of a descriptor that was removed in the same round, or
+/// whose number was reused, is not delivered. Waiting and dispatching do not allocate.
 @safe public final class EventLoop {
   /// A registration.
   public struct Source: Equatable, Sendable {
@@ -37,7 +37,7 @@ public struct Readiness: OptionSet, Sendable {
     var handler: ((Readiness) -> Void)?
   }
 
-  /// Called before each wait, for what the handlers of a round have gathered.
+  /// Called before each wait, to send what the handlers of the round have gathered.
   public var beforeWait: (() -> Void)?
 
   private let epoll: OwnedFD
@@ -46,12 +46,12 @@ public struct Readiness: OptionSet, Sendable {
   private var stopped = false
   private let eventCapacity = 32
 
-  /// When `onDeadline` is due, of CLOCK_MONOTONIC; it comes up to a millisecond late, and takes this back to nil.
+  /// The CLOCK_MONOTONIC time at which `onDeadline` is called, up to a millisecond late; the call resets it to nil.
   ///
-  /// It is the time-out of the waiting itself: a deadline that comes and goes with every frame costs no system call and
-  /// no wake-up, which a timer would.
+  /// It is the timeout of the wait itself: a deadline that changes with every frame costs no system call and no
+  /// wake-up, unlike a timer.
   public var deadlineNanoseconds: UInt64?
-  /// Called by the loop once the deadline has passed.
+  /// Called when the deadline has passed.
   public var onDeadline: (() -> Void)?
   private let events: UnsafeMutablePointer<epoll_event>
 
@@ -66,9 +66,9 @@ public struct Readiness: OptionSet, Sendable {
 
   deinit { unsafe events.deallocate() }
 
-  /// Calls `handler` on this loop's thread whenever `fd` is ready (level-triggered) until `remove`.
+  /// Calls `handler` on this loop's thread whenever `fd` is ready (level-triggered), until `remove`.
   ///
-  /// The descriptor stays the caller's, and must stay open until `remove`.
+  /// The caller keeps the descriptor, which must stay open until `remove`.
   public func add(
     _ fd: Int32, _ interest: Readiness = .readable, handler: @escaping (Readiness) -> Void
   ) throws(SystemError) -> Source {
@@ -94,7 +94,7 @@ public struct Readiness: OptionSet, Sendable {
     return source
   }
 
-  /// Changes what a registration waits for.
+  /// Changes the events of a registration.
   public func modify(_ source: Source, _ interest: Readiness) throws(SystemError) {
     guard isLive(source) else { return }
     var event = unsafe epoll_event()
@@ -104,7 +104,7 @@ public struct Readiness: OptionSet, Sendable {
     try check("epoll_ctl(MOD)") { unsafe epoll_ctl(epoll.raw, EPOLL_CTL_MOD, fd, &event) }
   }
 
-  /// Ends a registration; doing so twice is harmless.
+  /// Removes a registration; removing it twice is harmless.
   public func remove(_ source: Source) {
     guard isLive(source) else { return }
     _ = epoll_ctl(epoll.raw, EPOLL_CTL_DEL, slots[Int(source.slot)].fd, nil)
@@ -114,10 +114,10 @@ public struct Readiness: OptionSet, Sendable {
     freeSlots.append(source.slot)
   }
 
-  /// Waits once and calls the handlers of what is ready.
+  /// Waits once and calls the handlers of ready descriptors.
   ///
-  /// - Parameter timeoutMilliseconds: -1 waits for ever, 0 not at all.
-  /// - Returns: how many descriptors were ready.
+  /// - Parameter timeoutMilliseconds: -1 to wait forever, 0 not to wait.
+  /// - Returns: the number of ready descriptors.
   @discardableResult
   public func runOnce(timeoutMilliseconds: Int32 = -1) throws(SystemError) -> Int {
     beforeWait?()
@@ -154,7 +154,7 @@ public struct Readiness: OptionSet, Sendable {
     while !stopped { try runOnce() }
   }
 
-  /// Ends `run` after the handlers of this round.
+  /// Ends `run` after this round's handlers.
   public func stop() { stopped = true }
 
   private func isLive(_ source: Source) -> Bool {

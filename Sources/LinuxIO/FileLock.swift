@@ -1,20 +1,20 @@
 import Glibc
 
-/// An exclusive lock on a file, held by at most one process and let go when that process ends, however it ends.
+/// An exclusive lock on a file, held by at most one process; the kernel releases it when that process ends.
 public struct FileLock: ~Copyable {
   private let fd: OwnedFD
 
-  /// What trying to lock came to.
+  /// The result of trying to lock.
   public enum Outcome: ~Copyable {
-    /// The lock is ours while the value lives.
+    /// This process holds the lock while the value lives.
     case locked(FileLock)
-    /// Another process holds it; its id, where the file tells.
+    /// Another process holds it; its id, if the file contains it.
     case held(by: Int32?)
   }
 
   private init(_ fd: consuming OwnedFD) { self.fd = fd }
 
-  /// Locks the file at `path`, made where there is none, and writes this process's id into it.
+  /// Locks the file at `path`, creating it if necessary, and writes this process's id into it.
   ///
   /// The corresponding C function is `flock(LOCK_EX | LOCK_NB)`.
   public static func acquire(_ path: String) throws(SystemError) -> Outcome {
@@ -33,7 +33,7 @@ public struct FileLock: ~Copyable {
   }
 }
 
-/// Makes a directory; one that is there already is no error.
+/// Creates a directory; an existing one is not an error.
 ///
 /// The corresponding C function is `mkdir`.
 /// - Parameter mode: its permissions, before the umask.
@@ -45,9 +45,9 @@ public func makeDirectory(_ path: String, mode: UInt32 = 0o755) throws(SystemErr
   }
 }
 
-/// Lets this process open as many descriptors as its hard limit allows.
+/// Raises the limit on open descriptors to the hard limit.
 ///
-/// The corresponding C function is `setrlimit(RLIMIT_NOFILE)`; a refusal changes nothing.
+/// The corresponding C function is `setrlimit(RLIMIT_NOFILE)`; failure is ignored.
 public func raiseDescriptorLimit() {
   var limit = rlimit()
   guard unsafe getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return }

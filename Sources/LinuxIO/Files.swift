@@ -1,6 +1,6 @@
 import Glibc
 
-/// Removes a file; one that is not there is no error.
+/// Removes a file; a missing one is not an error.
 ///
 /// The corresponding C function is `unlink`.
 public func removeFile(_ path: String) {
@@ -13,14 +13,14 @@ public func currentProcessID() -> Int32 { getpid() }
 /// The effective user id.
 public func currentUserID() -> UInt32 { geteuid() }
 
-/// The value of an environment variable, or nil where it is unset or empty.
+/// The value of an environment variable; nil if it is unset or empty.
 public func environmentVariable(_ name: String) -> String? {
   guard let value = unsafe getenv(name) else { return nil }
   let text = unsafe String(cString: value)
   return text.isEmpty ? nil : text
 }
 
-/// Removes an empty folder; one that is not there is no error.
+/// Removes an empty folder; a missing one is not an error.
 ///
 /// The corresponding C function is `rmdir`.
 public func removeFolder(_ path: String) {

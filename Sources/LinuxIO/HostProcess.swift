@@ -1,24 +1,24 @@
 import Glibc
 
-/// What this process is to its host.
+/// Properties of this process and its host.
 public enum HostProcess {
-  /// The user's name, or the number where it has none.
+  /// The user's name, or the number without one.
   ///
-  /// The corresponding C function is `getpwuid`. For one thread at a time.
+  /// The corresponding C function is `getpwuid`, which is not thread-safe.
   public static func userName(_ uid: UInt32) -> String {
     guard let entry = unsafe getpwuid(uid), let name = unsafe entry.pointee.pw_name else { return "\(uid)" }
     return unsafe String(cString: name)
   }
 
-  /// The group's name, or the number where it has none.
+  /// The group's name, or the number without one.
   ///
-  /// The corresponding C function is `getgrgid`. For one thread at a time.
+  /// The corresponding C function is `getgrgid`, which is not thread-safe.
   public static func groupName(_ gid: UInt32) -> String {
     guard let entry = unsafe getgrgid(gid), let name = unsafe entry.pointee.gr_name else { return "\(gid)" }
     return unsafe String(cString: name)
   }
 
-  /// How many bytes this process may lock in memory; nil for any number.
+  /// The number of bytes that this process may lock in memory; nil without a limit.
   ///
   /// The corresponding C function is `getrlimit(RLIMIT_MEMLOCK)`.
   public static var memoryLockLimitBytes: UInt64? {
@@ -30,7 +30,7 @@ public enum HostProcess {
   /// Whether standard output is a terminal.
   public static var isOutputTerminal: Bool { isatty(STDOUT_FILENO) == 1 }
 
-  /// The width of the terminal behind standard output; nil where that is none.
+  /// The width of the terminal on standard output; nil if it is not a terminal.
   ///
   /// The corresponding C function is `ioctl(TIOCGWINSZ)`.
   public static var terminalColumns: Int? {
@@ -39,7 +39,7 @@ public enum HostProcess {
     return Int(size.ws_col)
   }
 
-  /// Does nothing for a while.
+  /// Blocks this thread.
   ///
   /// The corresponding C function is `usleep`.
   public static func sleep(milliseconds: UInt32) { usleep(milliseconds * 1000) }
@@ -61,9 +61,9 @@ public enum HostProcess {
   }
 }
 
-/// The kernel's virtual machines.
+/// KVM, the kernel's virtual machines.
 public enum KVM {
-  /// Makes an empty virtual machine and lets go of it: only that proves that KVM works here.
+  /// Creates an empty virtual machine and closes it: only that proves that KVM works.
   ///
   /// The corresponding C functions are `open` and `ioctl` with KVM_GET_API_VERSION and KVM_CREATE_VM.
   public static func tryOut(_ path: String = "/dev/kvm") throws(SystemError) {

@@ -1,9 +1,10 @@
 import Glibc
 
 extension LinuxFile {
-  /// Puts `bytes` at `path` as a whole or not at all: a new file beside it takes its name when everything is written.
+  /// Replaces the file at `path` as a whole or not at all: a new file beside it is renamed when it is completely
+  /// written.
   ///
-  /// What stands at `path` and is no regular file (a device, a pipe) is written to directly.
+  /// An existing file that is not regular (a device, a pipe) is written to directly.
   ///
   /// The corresponding C functions are `write`, `fsync` and `rename`.
   public static func replace(_ path: String, with bytes: [UInt8]) throws(SystemError) {
@@ -19,7 +20,7 @@ extension LinuxFile {
     do throws(SystemError) {
       fd = try OwnedFD.open(temporary, flags: O_WRONLY | O_CREAT | O_EXCL, mode: 0o666)
     } catch {
-      // The name that was asked for says more than the temporary one.
+      // The requested path is clearer than the temporary one.
       throw SystemError(call: error.call, code: error.code, subject: path)
     }
     do throws(SystemError) {

@@ -1,10 +1,10 @@
 import Glibc
 
-/// Small files of the host, /proc and /sys included.
+/// Small files of the host, including /proc and /sys.
 public enum LinuxFile {
-  /// What `stat` says of a path.
+  /// The result of `stat`.
   public struct Status: Equatable, Sendable {
-    /// Kinds of file that matter here.
+    /// The types of files that matter here.
     public enum Kind: Sendable {
       /// A regular file.
       case regular
@@ -17,7 +17,7 @@ public enum LinuxFile {
       /// Anything else.
       case other
     }
-    /// What it is, symbolic links followed.
+    /// The type, after following symbolic links.
     public let kind: Kind
     /// The owner.
     public let uid: UInt32
@@ -38,7 +38,7 @@ public enum LinuxFile {
     }
   }
 
-  /// What a process may do with a path.
+  /// Kinds of access to a path.
   public struct Access: OptionSet, Sendable {
     /// R_OK, W_OK and X_OK.
     public let rawValue: Int32
@@ -48,13 +48,13 @@ public enum LinuxFile {
     public static let read = Access(rawValue: R_OK)
     /// W_OK.
     public static let write = Access(rawValue: W_OK)
-    /// X_OK: run a file, pass through a directory.
+    /// X_OK: execute a file, search a directory.
     public static let execute = Access(rawValue: X_OK)
   }
 
   /// The first `limit` bytes of a file.
   ///
-  /// The corresponding C functions are `open` and `read`, so a file that reports no size is read as well.
+  /// The corresponding C functions are `open` and `read`. A file that reports no size is read too.
   public static func read(_ path: String, limit: Int = 1 << 20) throws(SystemError) -> [UInt8] {
     let fd = try OwnedFD.open(path, flags: O_RDONLY)
     let raw = fd.raw
@@ -75,7 +75,7 @@ public enum LinuxFile {
     return bytes
   }
 
-  /// A file's text without blanks at its ends, or nil where it cannot be read.
+  /// A file's text without leading and trailing blanks; nil if it cannot be read.
   public static func text(_ path: String) -> String? {
     guard let bytes = try? read(path) else { return nil }
     let isBlank = { (byte: UInt8) in byte <= 0x20 }
@@ -102,7 +102,7 @@ public enum LinuxFile {
     return names.sorted()
   }
 
-  /// Where a symbolic link points to, or nil where there is none.
+  /// The target of a symbolic link; nil if there is no link.
   ///
   /// The corresponding C function is `readlink`.
   public static func linkTarget(_ path: String) -> String? {
@@ -117,7 +117,7 @@ public enum LinuxFile {
     return count < 0 ? nil : String(decoding: bytes, as: UTF8.self)
   }
 
-  /// What is at `path`, symbolic links followed; nil where nothing is.
+  /// The status of the file at `path`, following symbolic links; nil if there is none.
   ///
   /// The corresponding C function is `stat`.
   public static func status(_ path: String) -> Status? {
@@ -135,7 +135,7 @@ public enum LinuxFile {
       kind: kind, uid: info.st_uid, gid: info.st_gid, permissions: info.st_mode & 0o7777, byteCount: Int(info.st_size))
   }
 
-  /// Whether this process may do all of `access`.
+  /// Whether this process has all of `access`.
   ///
   /// The corresponding C function is `access`.
   public static func isAccessible(_ path: String, _ access: Access) -> Bool {

@@ -2,9 +2,10 @@ import Glibc
 
 /// Shared memory mapped into this process, unmapped once.
 ///
-/// Others may write these bytes at any time: read single values through atomics, copy the rest before parsing it.
+/// Other processes may write these bytes at any time: read single values through atomics, and copy the rest before
+/// parsing it.
 @safe public struct Mapping: ~Copyable {
-  /// First byte; page-aligned.
+  /// The first byte; page-aligned.
   public let base: UnsafeMutableRawPointer
   /// Length in bytes.
   public let byteCount: Int
@@ -15,7 +16,7 @@ import Glibc
   /// - Parameters:
   ///   - fd: a memfd, dma-buf or device.
   ///   - offset: bytes, a multiple of the page size.
-  ///   - writable: with `PROT_WRITE`.
+  ///   - writable: maps with `PROT_WRITE` too.
   public init(fd: Int32, offset: Int = 0, byteCount: Int, writable: Bool = true) throws(SystemError) {
     let protection = writable ? PROT_READ | PROT_WRITE : PROT_READ
     guard byteCount > 0, let address = unsafe mmap(nil, byteCount, protection, MAP_SHARED, fd, offset),
@@ -31,9 +32,9 @@ import Glibc
   public struct Piece {
     /// The file.
     public var fd: Int32
-    /// Bytes into it, page-aligned.
+    /// The offset in the file in bytes, page-aligned.
     public var offset: Int
-    /// Bytes, whole pages.
+    /// The length in bytes, whole pages.
     public var byteCount: Int
 
     /// `byteCount` bytes at `offset` of `fd`.
@@ -44,7 +45,7 @@ import Glibc
     }
   }
 
-  /// Maps pieces of files shared, one directly behind the other.
+  /// Maps pieces of files shared, one directly after the other.
   ///
   /// The corresponding C function is `mmap(MAP_SHARED | MAP_FIXED)` into a reserved range.
   public init(pieces: [Piece], writable: Bool = true) throws(SystemError) {
@@ -78,7 +79,7 @@ import Glibc
 
   deinit { unsafe munmap(base, byteCount) }
 
-  /// All of it as a buffer pointer; valid while this value lives.
+  /// The mapping as a buffer pointer; valid while this value lives.
   public var bytes: UnsafeMutableRawBufferPointer {
     unsafe UnsafeMutableRawBufferPointer(start: base, count: byteCount)
   }
@@ -87,7 +88,7 @@ import Glibc
 /// The size of a memory page in bytes.
 public let pageByteCount = sysconf(Int32(_SC_PAGESIZE))
 
-/// `byteCount` rounded up to whole pages, or nil where that overflows.
+/// `byteCount` rounded up to whole pages; nil on overflow.
 public func roundedUpToPages(_ byteCount: Int) -> Int? {
   let (sum, overflow) = byteCount.addingReportingOverflow(pageByteCount - 1)
   return overflow || byteCount < 0 ? nil : sum / pageByteCount * pageByteCount

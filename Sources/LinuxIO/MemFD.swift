@@ -11,7 +11,7 @@ public enum MemFD {
     public init(rawValue: Int32) { self.rawValue = rawValue }
     /// F_SEAL_SEAL: no further seals.
     public static let seal = Seals(rawValue: Int32(CLINUX_F_SEAL_SEAL))
-    /// F_SEAL_SHRINK: the file never gets smaller, so a mapping of it never faults.
+    /// F_SEAL_SHRINK: the file cannot shrink, so accessing a mapping of it never raises SIGBUS.
     public static let shrink = Seals(rawValue: Int32(CLINUX_F_SEAL_SHRINK))
     /// F_SEAL_GROW.
     public static let grow = Seals(rawValue: Int32(CLINUX_F_SEAL_GROW))
@@ -35,14 +35,14 @@ public enum MemFD {
     return fd
   }
 
-  /// A new memfd, sealed alike, that holds these bytes; they are written by the kernel, without a mapping.
+  /// A new memfd with the same seals that contains these bytes; they are written without a mapping.
   public static func create(name: String, containing bytes: [UInt8]) throws(SystemError) -> OwnedFD {
     let fd = try create(name: name, byteCount: bytes.count)
     try LinuxFile.write(bytes, to: fd.raw, subject: name)
     return fd
   }
 
-  /// The seals of `fd`, or nil where it is no file that can carry any.
+  /// The seals of `fd`; nil if the file does not support seals.
   ///
   /// The corresponding C function is `fcntl(F_GET_SEALS)`.
   public static func seals(of fd: Int32) -> Seals? {

@@ -5,15 +5,15 @@ public struct OwnedFD: ~Copyable, Sendable {
   /// The descriptor's number; valid only while this value lives.
   public let raw: Int32
 
-  /// Takes over `raw`, which nobody else may close from now on.
+  /// Takes over `raw`; this value closes it.
   public init(taking raw: Int32) {
-    precondition(raw >= 0, "a descriptor is not negative")
+    precondition(raw >= 0, "a descriptor cannot be negative")
     self.raw = raw
   }
 
   deinit { close(raw) }
 
-  /// Gives the descriptor away: the caller closes it.
+  /// Gives up the descriptor: the caller closes it.
   public consuming func release() -> Int32 {
     let number = raw
     discard self
@@ -36,14 +36,14 @@ public struct OwnedFD: ~Copyable, Sendable {
     OwnedFD(taking: try check("open", path) { unsafe Glibc.open(path, flags | O_CLOEXEC, mode) })
   }
 
-  /// Adds `O_NONBLOCK`, keeping the other status flags.
+  /// Adds `O_NONBLOCK`; the other status flags stay.
   public borrowing func setNonblocking() throws(SystemError) {
     let number = raw
     let flags = try check("fcntl(F_GETFL)") { fcntl(number, F_GETFL) }
     try check("fcntl(F_SETFL)") { fcntl(number, F_SETFL, flags | O_NONBLOCK) }
   }
 
-  /// Keeps the descriptor from programs that this process starts.
+  /// Sets `FD_CLOEXEC`, so that programs started by this process do not inherit the descriptor.
   public borrowing func setCloseOnExec() throws(SystemError) {
     let number = raw
     try check("fcntl(F_SETFD)", "descriptor \(number)") { fcntl(number, F_SETFD, FD_CLOEXEC) }
@@ -51,14 +51,14 @@ public struct OwnedFD: ~Copyable, Sendable {
 
   /// The file's size in bytes.
   ///
-  /// The corresponding C function is `lseek(SEEK_END)`, which works on memfds and dma-bufs alike.
+  /// The corresponding C function is `lseek(SEEK_END)`, which works on memfds and dma-bufs.
   public borrowing func byteCount() throws(SystemError) -> Int {
     let number = raw
     return try check("lseek") { lseek(number, 0, SEEK_END) }
   }
 }
 
-/// A descriptor that several owners share; closed with the last of them.
+/// A descriptor with several owners; closed with the last of them.
 public final class SharedFD: Sendable {
   private let owned: OwnedFD
 

@@ -1,18 +1,18 @@
 import Glibc
 
 extension SignalFD {
-  /// The signals by which a service is asked to end: SIGTERM, SIGINT and SIGHUP.
+  /// The signals that end a service: SIGTERM, SIGINT and SIGHUP.
   public static var terminationSignals: [Int32] { [SIGTERM, SIGINT, SIGHUP] }
-  /// The signal by which a service with a configuration file is asked to read it again: SIGHUP.
+  /// The signal that makes a service read its configuration file again: SIGHUP.
   public static var reloadSignal: Int32 { SIGHUP }
 }
 
-/// Lets writes to a closed pipe fail instead of ending this process.
+/// Makes writes to a closed pipe fail instead of killing this process.
 ///
 /// The corresponding C function is `signal(SIGPIPE, SIG_IGN)`.
 public func ignoreBrokenPipes() { _ = signal(SIGPIPE, SIG_IGN) }
 
-/// Writes a line to standard error in one piece; a failure is passed over.
+/// Writes a line to standard error in one piece; failure is ignored.
 ///
 /// The corresponding C function is `write`.
 public func writeErrorLine(_ text: String) {

@@ -1,9 +1,9 @@
 import CLinux
 import Glibc
 
-/// Tells the service manager about this process, where there is one (sd_notify(3)).
+/// Notifies the service manager, if there is one (sd_notify(3)).
 ///
-/// - Parameter state: `READY=1`, `STOPPING=1` and the like.
+/// - Parameter state: `READY=1`, `STOPPING=1` and so on.
 public func notifyServiceManager(_ state: String) {
   guard let path = environmentVariable("NOTIFY_SOCKET") else { return }
   var address = sockaddr_un()

@@ -1,12 +1,12 @@
 public import Glibc
 
-/// A system call that failed, with its errno.
+/// A failed system call with its errno.
 public struct SystemError: Error, Equatable, Sendable, CustomStringConvertible {
   /// The call's name, as in its man page.
   public let call: String
   /// The errno value.
   public let code: Int32
-  /// What the call was about: a path or a size. Empty where there is nothing to add.
+  /// The object of the call: a path or a size; may be empty.
   public let subject: String
 
   /// - Parameters:
@@ -31,11 +31,11 @@ public struct SystemError: Error, Equatable, Sendable, CustomStringConvertible {
   }
 }
 
-/// Runs `body` until no signal interrupts it; a result of -1 becomes a typed error.
+/// Runs `body`, repeating it after EINTR; a result of -1 becomes a typed error.
 ///
 /// - Parameters:
 ///   - call: the call's name for the error.
-///   - subject: what the call is about; evaluated only for an error.
+///   - subject: the object of the call; evaluated only for an error.
 @inlinable
 @discardableResult
 public func check<T: FixedWidthInteger>(

@@ -1,16 +1,16 @@
 import Glibc
 
-/// A folder of this process's own below /tmp (or $TMPDIR), removed with its files when it is let go.
+/// A private folder below /tmp (or $TMPDIR), removed with its files when the object is released.
 public final class TemporaryFolder {
   /// Its path, without a slash at the end.
   public let path: String
 
-  /// Makes it, for this user alone.
+  /// Creates the folder with access for this user only.
   ///
   /// The corresponding C function is `mkdtemp`.
   public init(prefix: String = "framepath") throws(SystemError) {
     let parent = environmentVariable("TMPDIR") ?? "/tmp"
-    // mkdtemp(3) puts its own letters in place of six X at the end.
+    // mkdtemp(3) replaces the six X at the end.
     let pattern = "\(parent)/\(prefix)." + String(repeating: "X", count: 6)
     var template = Array(pattern.utf8CString)
     let isMade = unsafe template.withUnsafeMutableBufferPointer { buffer in

@@ -1,15 +1,15 @@
 import Glibc
 
-/// The terminal behind standard input and output, in the mode where each key comes by itself.
+/// The terminal on standard input and output, in a mode in which each key is delivered at once.
 ///
-/// The former mode comes back with `restore` or with the last reference.
+/// `restore`, or the last reference to this object, restores the former mode.
 public final class Terminal {
   private var former = termios()
   private var isRaw = false
 
-  /// Takes the terminal over; nil where standard input or output is none.
+  /// Takes over the terminal; nil if standard input or output is not one.
   ///
-  /// The corresponding C functions are `tcgetattr` and `tcsetattr`. Signals by keys (^C, ^Z) stay what they are.
+  /// The corresponding C functions are `tcgetattr` and `tcsetattr`. Keys still raise signals (^C, ^Z).
   public init?() {
     guard isatty(STDIN_FILENO) == 1, isatty(STDOUT_FILENO) == 1 else { return nil }
     guard unsafe tcgetattr(STDIN_FILENO, &former) == 0 else { return nil }
@@ -25,14 +25,14 @@ public final class Terminal {
 
   deinit { restore() }
 
-  /// Gives the terminal its former mode back; doing so twice is harmless.
+  /// Restores the former mode; doing so twice is harmless.
   public func restore() {
     guard isRaw else { return }
     isRaw = false
     _ = unsafe tcsetattr(STDIN_FILENO, TCSADRAIN, &former)
   }
 
-  /// Its height in rows; nil where it does not say.
+  /// The height in rows; nil if it is unknown.
   ///
   /// The corresponding C function is `ioctl(TIOCGWINSZ)`.
   public var rows: Int? {
@@ -41,10 +41,10 @@ public final class Terminal {
     return Int(size.ws_row)
   }
 
-  /// For waiting.
+  /// The descriptor to wait for keys.
   public var descriptor: Int32 { STDIN_FILENO }
 
-  /// The keys that were pressed since; nil at the terminal's end.
+  /// The keys pressed since the last call; nil at the end of the input.
   public func keys() -> [UInt8]? {
     var bytes = [UInt8](repeating: 0, count: 64)
     let count = unsafe read(STDIN_FILENO, &bytes, bytes.count)

@@ -3,27 +3,27 @@ import Glibc
 
 /// The kernel's device events (netlink, kobject uevent).
 public struct UeventSocket: ~Copyable {
-  /// What one receive call brought.
+  /// The result of one receive call.
   public enum Received: Equatable, Sendable {
-    /// An event of so many bytes: `ACTION@PATH` and `KEY=value` strings, each ended by a zero byte.
+    /// An event of this many bytes: `ACTION@PATH`, then `KEY=value` strings, each terminated by a zero byte.
     case event(Int)
-    /// The kernel dropped events because nobody read them in time.
+    /// The kernel dropped events because they were not read in time.
     case lost
-    /// Nothing now.
+    /// No event now.
     case nothing
   }
 
-  /// The descriptor, readable once an event is there.
+  /// The descriptor, readable when an event is there.
   public let fd: OwnedFD
 
-  /// A socket that hears every event from now on.
+  /// A socket that receives every event from now on.
   ///
   /// The corresponding C function is `socket(AF_NETLINK, …, NETLINK_KOBJECT_UEVENT)`.
   public init() throws(SystemError) {
     fd = OwnedFD(taking: try check("socket(NETLINK_KOBJECT_UEVENT)") { clinux_uevent_socket() })
   }
 
-  /// Takes the next event; only the kernel's own are given out.
+  /// Receives the next event; messages of other senders than the kernel are ignored.
   public borrowing func receive(into buffer: UnsafeMutableRawBufferPointer) throws(SystemError) -> Received {
     let raw = fd.raw
     do throws(SystemError) {

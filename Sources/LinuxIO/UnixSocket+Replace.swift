@@ -1,10 +1,10 @@
 import Glibc
 
 extension UnixSocket {
-  /// Listens at `path`, where a socket file may stand that nobody serves any more: what a killed process leaves.
+  /// Listens at `path`, and replaces a socket file that a killed process left there.
   ///
-  /// - Parameter mode: who may connect.
-  /// - Throws: EADDRINUSE where somebody serves it, or where the file is no socket.
+  /// - Parameter mode: the permissions of the socket file.
+  /// - Throws: EADDRINUSE if a process serves the socket, or if the file is not a socket.
   public static func listenReplacing(_ path: String, mode: UInt32 = 0o600) throws(SystemError) -> UnixSocket {
     do throws(SystemError) {
       return try listen(path, .stream, mode: mode)
@@ -15,8 +15,8 @@ extension UnixSocket {
     }
   }
 
-  /// Whether nobody listens at a stream socket's file. Asks with the other kind of socket: a living one answers with
-  /// EPROTOTYPE, and does not take the question for its first client (unix(7)).
+  /// Whether no process listens at a stream socket's file. Connects with the other socket type: a served socket fails
+  /// with EPROTOTYPE, and its server sees no connection (unix(7)).
   private static func isAbandoned(_ path: String) -> Bool {
     do throws(SystemError) {
       _ = try connect(path, .seqpacket)

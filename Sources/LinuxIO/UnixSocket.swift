@@ -1,7 +1,7 @@
 import CLinux
 import Glibc
 
-/// Who is at the other end of a Unix socket, by the kernel's word (SO_PEERCRED).
+/// The credentials of a Unix socket's peer, from the kernel (SO_PEERCRED).
 public struct PeerCredentials: Equatable, Sendable {
   /// Process id at the time of connecting.
   public let pid: Int32
@@ -10,7 +10,7 @@ public struct PeerCredentials: Equatable, Sendable {
   /// Effective group id.
   public let gid: UInt32
 
-  /// Those of a process.
+  /// The credentials of a process.
   public init(pid: Int32, uid: UInt32, gid: UInt32) {
     self.pid = pid
     self.uid = uid
@@ -18,10 +18,10 @@ public struct PeerCredentials: Equatable, Sendable {
   }
 }
 
-/// The descriptors of one received message; what nobody takes is closed.
+/// The descriptors of one received message; those that are not taken are closed.
 public struct ReceivedFDs: ~Copyable {
   private var numbers: InlineArray<64, Int32> = .init(repeating: -1)
-  /// How many came.
+  /// The number of received descriptors.
   public private(set) var count = 0
 
   /// No descriptors.
@@ -31,7 +31,7 @@ public struct ReceivedFDs: ~Copyable {
     for index in 0..<count where numbers[index] >= 0 { close(numbers[index]) }
   }
 
-  /// Gives out the descriptor at `index`, once; nil where there is none (any more).
+  /// Returns the descriptor at `index`, once; nil if there is none.
   public mutating func take(_ index: Int) -> OwnedFD? {
     guard index >= 0, index < count, numbers[index] >= 0 else { return nil }
     let number = numbers[index]
@@ -45,15 +45,15 @@ public struct ReceivedFDs: ~Copyable {
   }
 }
 
-/// What one receive call brought.
+/// The result of one receive call.
 public enum ReceiveResult: Equatable, Sendable {
-  /// So many bytes.
+  /// This many bytes.
   case bytes(Int)
-  /// Nothing now; a nonblocking socket.
+  /// Nothing to read now.
   case wouldBlock
   /// The other end has closed.
   case closed
-  /// The message was longer than the buffer, or carried too many descriptors: its rest is lost.
+  /// The message was longer than the buffer, or had too many descriptors: the rest is lost.
   case truncated
 }
 
@@ -79,7 +79,7 @@ public struct UnixSocket: ~Copyable {
   /// Takes over a connected or listening socket.
   public init(taking fd: consuming OwnedFD) { self.fd = fd }
 
-  /// How many connections may wait to be accepted; the kernel takes net.core.somaxconn where that is less.
+  /// The number of connections that may wait to be accepted; the kernel limits it to net.core.somaxconn.
   private static let backlog: Int32 = 1024
 
   /// Binds and listens at `path`. An existing socket file at `path` is not removed.
@@ -99,9 +99,9 @@ public struct UnixSocket: ~Copyable {
   /// Connects to a listening socket; the result is blocking.
   ///
   /// The corresponding C functions are `connect` and `setsockopt(SO_SNDTIMEO)`.
-  /// - Parameter timeoutMilliseconds: how long to wait for a listener that has its hands full: while it accepts nobody,
-  ///   its queue fills. 0 does not wait, and the result is nonblocking.
-  /// - Throws: a `SystemError` of `connect`: ENOENT or ECONNREFUSED where nobody listens, EAGAIN after the time.
+  /// - Parameter timeoutMilliseconds: how long to wait for a busy listener: its queue fills while it does not accept. 0
+  /// does not wait, and the result is nonblocking.
+  /// - Throws: a `SystemError` of `connect`: ENOENT or ECONNREFUSED without a listener, EAGAIN at the timeout.
   public static func connect(
     _ path: String, _ kind: Kind, timeoutMilliseconds: Int = 5000
   ) throws(SystemError) -> UnixSocket {
@@ -140,7 +140,7 @@ public struct UnixSocket: ~Copyable {
       first: UnixSocket(taking: OwnedFD(taking: numbers.0)), second: UnixSocket(taking: OwnedFD(taking: numbers.1)))
   }
 
-  /// The next waiting connection, or nil where none waits on a nonblocking listener.
+  /// The next waiting connection; nil if none waits on a nonblocking listener.
   ///
   /// The corresponding C function is `accept4`.
   public borrowing func accept() throws(SystemError) -> UnixSocket? {
@@ -154,7 +154,7 @@ public struct UnixSocket: ~Copyable {
     }
   }
 
-  /// Who connected.
+  /// The credentials of the peer.
   public borrowing func peerCredentials() throws(SystemError) -> PeerCredentials {
     var pid: Int32 = 0
     var uid: UInt32 = 0
@@ -164,7 +164,7 @@ public struct UnixSocket: ~Copyable {
     return PeerCredentials(pid: pid, uid: uid, gid: gid)
   }
 
-  /// The supplementary groups of who connected, as they were then; none on a kernel before 4.13.
+  /// The peer's supplementary groups at the time of connecting; empty on a kernel before 4.13.
   ///
   /// The corresponding C function is `getsockopt(SO_PEERGROUPS)`.
   public borrowing func peerGroups() -> [UInt32] {
@@ -181,7 +181,7 @@ public struct UnixSocket: ~Copyable {
     }
   }
 
-  /// Whether what is sent from now on carries who sent it, for a peer that asks by SCM_CREDENTIALS as D-Bus does.
+  /// Whether sent messages carry this process's credentials, for a peer that requires SCM_CREDENTIALS, as D-Bus does.
   ///
   /// The corresponding C function is `setsockopt(SO_PASSCRED)`.
   public borrowing func sendCredentials(_ on: Bool) throws(SystemError) {
@@ -189,10 +189,10 @@ public struct UnixSocket: ~Copyable {
     try check("setsockopt(SO_PASSCRED)") { clinux_pass_credentials(raw, on ? 1 : 0) }
   }
 
-  /// Sends bytes, with up to 64 descriptors that stay the caller's.
+  /// Sends bytes, with up to 64 descriptors, which the caller keeps.
   ///
   /// The corresponding C function is `sendmsg`; SIGPIPE is never raised.
-  /// - Returns: bytes sent, or nil where a nonblocking socket is full.
+  /// - Returns: bytes sent, or nil if a nonblocking socket is full.
   public borrowing func send(
     _ bytes: UnsafeRawBufferPointer, fds: [Int32] = []
   ) throws(SystemError) -> Int? {
@@ -208,7 +208,7 @@ public struct UnixSocket: ~Copyable {
     }
   }
 
-  /// Receives one message (or what a stream holds, up to the buffer's size).
+  /// Receives one message, or the bytes of a stream up to the buffer's size.
   ///
   /// The corresponding C function is `recvmsg`.
   /// - Parameters:
@@ -274,7 +274,7 @@ public struct UnixSocket: ~Copyable {
   }
 }
 
-/// The two ends of `UnixSocket.pair`. Frozen, so that other modules can take it apart.
+/// The two ends of `UnixSocket.pair`. Frozen, so that other modules can consume its parts.
 @frozen public struct SocketPair: ~Copyable {
   /// One end.
   public var first: UnixSocket

@@ -1,15 +1,15 @@
 import CLinux
 import Glibc
 
-/// Waits until a descriptor is ready, outside any event loop.
+/// Waits until a descriptor is ready, outside an event loop.
 ///
 /// The corresponding C function is `poll`.
-/// - Parameter timeoutMilliseconds: -1 waits for ever, 0 not at all.
-/// - Returns: what it is ready for; empty at the time's end.
+/// - Parameter timeoutMilliseconds: -1 to wait forever, 0 not to wait.
+/// - Returns: the events; empty at the timeout.
 public func waitUntilReady(
   _ fd: Int32, _ interest: Readiness, timeoutMilliseconds: Int32
 ) throws(SystemError) -> Readiness {
-  // The POLL* bits used here have the values of the EPOLL* ones.
+  // The POLL* bits used here have the values of the EPOLL* bits.
   let deadline = monotonicNanoseconds() + UInt64(max(timeoutMilliseconds, 0)) * 1_000_000
   var remaining = timeoutMilliseconds
   while true {
@@ -27,8 +27,8 @@ public func waitUntilReady(
 /// Waits until one of two descriptors can be read, or its other end is closed.
 ///
 /// The corresponding C function is `poll`.
-/// - Parameter timeoutMilliseconds: -1 waits for ever, 0 not at all.
-/// - Returns: which of them; neither at the time's end.
+/// - Parameter timeoutMilliseconds: -1 to wait forever, 0 not to wait.
+/// - Returns: the ready ones; neither at the timeout.
 public func waitUntilEitherReady(
   _ first: Int32, _ second: Int32, timeoutMilliseconds: Int32
 ) throws(SystemError) -> (first: Bool, second: Bool) {
@@ -36,7 +36,7 @@ public func waitUntilEitherReady(
     pollfd(fd: first, events: Int16(POLLIN), revents: 0), pollfd(fd: second, events: Int16(POLLIN), revents: 0),
   ]
   let code: Int32 = unsafe withUnsafeMutableBytes(of: &entries) { bytes in
-    // Whoever interrupts the wait makes it longer by as much; nobody here is interrupted often.
+    // An interrupted wait starts over with the full timeout; interruptions are rare here.
     while true {
       let count = unsafe poll(bytes.bindMemory(to: pollfd.self).baseAddress, 2, timeoutMilliseconds)
       if count >= 0 { return 0 }
@@ -47,7 +47,7 @@ public func waitUntilEitherReady(
   return (entries[0].revents != 0, entries[1].revents != 0)
 }
 
-/// Reads what is there into `buffer`: its byte count, or nil where a nonblocking descriptor has nothing.
+/// Reads available bytes into `buffer`; returns their number, or nil if a nonblocking descriptor has none.
 ///
 /// The corresponding C function is `read`.
 public func readAvailable(_ fd: Int32, into buffer: UnsafeMutableRawBufferPointer) throws(SystemError) -> Int? {
@@ -61,17 +61,17 @@ public func readAvailable(_ fd: Int32, into buffer: UnsafeMutableRawBufferPointe
 }
 
 extension SystemError {
-  /// Whether it says that the other end of a socket is gone: EPIPE, ECONNRESET or ENOTCONN.
+  /// Whether the other end of a socket is gone: EPIPE, ECONNRESET or ENOTCONN.
   public var isDisconnection: Bool { code == EPIPE || code == ECONNRESET || code == ENOTCONN }
-  /// Whether it says that nobody listens at a socket's path: ENOENT or ECONNREFUSED.
+  /// Whether no process listens at a socket's path: ENOENT or ECONNREFUSED.
   public var isNobodyListening: Bool { code == ENOENT || code == ECONNREFUSED }
-  /// Whether it says that somebody has not had the time yet: EAGAIN.
+  /// Whether the call should be repeated later: EAGAIN.
   public var isBusy: Bool { code == EAGAIN }
-  /// Whether it says that memory or descriptors have run out: ENOMEM, ENOSPC, EMFILE or ENFILE.
+  /// Whether memory or descriptors are exhausted: ENOMEM, ENOSPC, EMFILE or ENFILE.
   public var isShortage: Bool { code == ENOMEM || code == ENOSPC || code == EMFILE || code == ENFILE }
 }
 
-/// Sleeps until a time of CLOCK_MONOTONIC; not at all where it has passed.
+/// Sleeps until a time of CLOCK_MONOTONIC; returns at once if it has passed.
 ///
 /// The corresponding C function is `clock_nanosleep(TIMER_ABSTIME)`.
 public func sleep(untilNanoseconds deadline: UInt64) {
@@ -79,7 +79,7 @@ public func sleep(untilNanoseconds deadline: UInt64) {
   while unsafe clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &time, nil) == EINTR {}
 }
 
-/// Nanoseconds that this thread has run on a CPU.
+/// The CPU time of this thread in nanoseconds.
 ///
 /// The corresponding C function is `clock_gettime(CLOCK_THREAD_CPUTIME_ID)`.
 public func threadCPUNanoseconds() -> UInt64 {
