@@ -2,7 +2,7 @@ import Glibc
 
 /// A private folder below /tmp (or $TMPDIR), removed with its files when the object is released.
 public final class TemporaryFolder {
-  /// Its path, without a slash at the end.
+  /// The path, without a trailing slash.
   public let path: String
 
   /// Creates the folder with access for this user only.

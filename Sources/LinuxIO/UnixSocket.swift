@@ -100,7 +100,7 @@ public struct UnixSocket: ~Copyable {
   ///
   /// The corresponding C functions are `connect` and `setsockopt(SO_SNDTIMEO)`.
   /// - Parameter timeoutMilliseconds: how long to wait for a busy listener: its queue fills while it does not accept. 0
-  /// does not wait, and the result is nonblocking.
+  ///   does not wait, and the result is nonblocking.
   /// - Throws: a `SystemError` of `connect`: ENOENT or ECONNREFUSED without a listener, EAGAIN at the timeout.
   public static func connect(
     _ path: String, _ kind: Kind, timeoutMilliseconds: Int = 5000

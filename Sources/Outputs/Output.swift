@@ -202,7 +202,7 @@ public protocol Output: AnyObject {
   /// How a picture of that size and format would be shown. Asks the driver (TEST_ONLY) where necessary.
   ///
   /// - Parameter keeping: the only mode that the output may switch to, if it is shared; nil if it may take any of its
-  /// modes.
+  ///   modes.
   func fit(_ buffer: any ScanoutBuffer, source: Rect, keeping: DisplayMode?) -> FitMethod
   /// The number of overlay planes, at most `Overlays.capacity`.
   var overlayCount: Int { get }

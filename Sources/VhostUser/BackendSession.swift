@@ -7,7 +7,7 @@ public import LinuxIO
 /// serves both devices of QEMU 8 to 11: the complete one (`vhost-user-test-device-pci`) and `vhost-user-gpu-pci`.
 ///
 /// - Unknown requests are acknowledged with a failure if the frontend asks for it, else logged and ignored, for future
-/// frontends.
+///   frontends.
 /// - Malformed messages, and rings that break the rules, end the session with one error. Nothing traps.
 ///
 /// Owned by the event loop's thread.
@@ -71,7 +71,7 @@ public import LinuxIO
   /// Notifies the guest that the config space has changed.
   ///
   /// - Returns: false if the frontend cannot pass it on: without BACKEND_REQ, and as vhost-user-gpu, which only prints
-  /// an error.
+  ///   an error.
   @discardableResult
   public func configChanged() -> Bool {
     guard gpuSocket == nil else { return false }
