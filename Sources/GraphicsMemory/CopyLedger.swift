@@ -2,12 +2,12 @@ public import Scanout
 
 /// Counts every byte that a CPU copies for a frame. All pixel copies of the product go through it.
 public struct CopyLedger: Sendable, Equatable {
-  /// Bytes copied in all.
+  /// The total of copied bytes.
   public private(set) var copiedBytes: UInt64 = 0
-  /// Calls of memcpy in all, or of the conversion.
+  /// The total of calls of memcpy, or of the conversion.
   public private(set) var copyCalls: UInt64 = 0
 
-  /// Nothing copied yet.
+  /// A ledger without copies.
   public init() {}
 
   /// Copies `byteCount` bytes that do not overlap, and counts them.
@@ -21,7 +21,7 @@ public struct CopyLedger: Sendable, Equatable {
 
   /// Copies a rectangle row by row between two pictures of the same pixel format, and counts it.
   ///
-  /// The caller has checked that `rect` lies in both pictures. Whole rows of equal strides go in one piece.
+  /// The caller has checked that `rect` is inside both pictures. Whole rows of equal strides are copied in one piece.
   /// - Parameter workers: threads that help with a large copy; nil keeps it on the calling thread.
   public mutating func copyRect(
     _ rect: Rect, from source: UnsafeRawPointer, sourceStrideBytes: Int, to destination: UnsafeMutableRawPointer,
@@ -62,14 +62,14 @@ public struct CopyLedger: Sendable, Equatable {
         destinationStrideBytes: destinationStrideBytes, rowBytes: rowBytes, rowCount: rowCount), workers)
   }
 
-  /// Copies a rectangle into an XRGB8888 picture, converting its pixels where they are laid out otherwise, and counts
-  /// the bytes written.
+  /// Copies a rectangle into an XRGB8888 picture, converting the pixels if their format differs, and counts the bytes
+  /// written.
   ///
-  /// The unused byte of the result is undefined. The caller has checked that both places lie in their pictures.
+  /// The unused byte of the result is undefined. The caller has checked that both rectangles are inside their pictures.
   /// - Parameters:
-  ///   - rect: the size, and the place in the source.
-  ///   - format: the source's pixels.
-  ///   - destination: where the rectangle's first pixel goes.
+  ///   - rect: the rectangle in the source.
+  ///   - format: the format of the source.
+  ///   - destination: the position of the rectangle's first pixel.
   ///   - workers: threads that help with a large copy; nil keeps it on the calling thread.
   public mutating func convertRect(
     _ rect: Rect, from source: UnsafeRawPointer, sourceStrideBytes: Int, format: PixelFormat,

@@ -9,7 +9,7 @@ public enum DMABuf {
 
   /// DMA_BUF_SYNC_START.
   public static func beginAccess(_ fd: Int32, read: Bool) {
-    // A failure means that the exporter needs no bracket or is gone; the access itself is harmless either way.
+    // A failure means that the exporter needs no bracket or is gone; the access is harmless either way.
     _ = clinux_dma_buf_sync(fd, read ? Self.read | write : write)
   }
 
@@ -23,9 +23,9 @@ public enum DMABuf {
 public struct MemoryRange: Equatable, Sendable {
   /// The memfd.
   public var fd: Int32
-  /// Bytes into it, page-aligned.
+  /// The offset in the memfd in bytes, page-aligned.
   public var offset: Int
-  /// Bytes, whole pages.
+  /// The length in bytes, whole pages.
   public var byteCount: Int
 
   /// A range of `byteCount` bytes at `offset` of `fd`.
@@ -36,16 +36,16 @@ public struct MemoryRange: Equatable, Sendable {
   }
 }
 
-/// Makes dma-bufs of memfd pages (drivers/dma-buf/udmabuf.c).
+/// Creates dma-bufs from memfd pages (drivers/dma-buf/udmabuf.c).
 public struct UDMABuf: ~Copyable {
   private let device: OwnedFD
 
   /// Opens /dev/udmabuf.
   public init() throws(SystemError) { device = try OwnedFD.open("/dev/udmabuf", flags: 2) }
 
-  /// A dma-buf over the ranges, in their order.
+  /// A dma-buf over the ranges, in order.
   ///
-  /// The memfds must carry F_SEAL_SHRINK and no write seal. The corresponding ioctl is `UDMABUF_CREATE_LIST`.
+  /// The memfds must have F_SEAL_SHRINK and no write seal. The corresponding ioctl is `UDMABUF_CREATE_LIST`.
   public borrowing func create(_ ranges: [MemoryRange]) throws(SystemError) -> OwnedFD {
     let list = ranges.map {
       clinux_memory_range(memfd: $0.fd, reserved: 0, offset: UInt64($0.offset), size: UInt64($0.byteCount))

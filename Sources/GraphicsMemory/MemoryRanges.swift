@@ -4,36 +4,36 @@ public import LinuxIO
 public enum MemoryRangeError: Error, Equatable, Sendable, CustomStringConvertible {
   /// Range `index` starts or ends inside a page, is empty, or is negative.
   case misaligned(index: Int)
-  /// Range `index` names a descriptor that did not come with it.
+  /// Range `index` names a descriptor that was not sent.
   case unknownDescriptor(index: Int)
-  /// The memfd of range `index` could be truncated under a reader: it lacks F_SEAL_SHRINK.
+  /// The memfd of range `index` lacks F_SEAL_SHRINK: it could be truncated while it is read.
   case unsealed(index: Int)
-  /// Range `index` ends behind its file's last byte.
+  /// Range `index` exceeds its file.
   case outsideFile(index: Int, fileByteCount: Int)
   /// The ranges hold fewer bytes than the picture.
   case tooSmall(byteCount: Int, needed: Int)
-  /// Asking the file failed.
+  /// A call on the file failed.
   case system(SystemError)
 
-  /// The error for a person.
+  /// A message for the user.
   public var description: String {
     switch self {
     case .misaligned(let index): "range \(index) is not made of whole pages"
     case .unknownDescriptor(let index): "range \(index) names a descriptor that was not sent"
     case .unsealed(let index): "the memfd of range \(index) lacks F_SEAL_SHRINK"
-    case .outsideFile(let index, let size): "range \(index) ends behind its memfd's \(size) bytes"
-    case .tooSmall(let have, let needed): "the ranges hold \(have) bytes, the picture needs \(needed)"
+    case .outsideFile(let index, let size): "range \(index) exceeds its memfd's \(size) bytes"
+    case .tooSmall(let have, let needed): "the ranges hold \(have) bytes, but the picture needs \(needed)"
     case .system(let error): error.description
     }
   }
 }
 
 extension MemoryRange {
-  /// The ranges with neighbours of one file made one, after checks that make mapping them safe.
+  /// Checks that the ranges can be mapped safely, and merges neighbours of one file.
   ///
   /// - Parameters:
   ///   - ranges: as the client sent them, in the picture's order.
-  ///   - descriptors: what the ranges' `fd` may name.
+  ///   - descriptors: the descriptors that the ranges may name.
   ///   - layout: the picture that they must hold.
   public static func checked(
     _ ranges: [MemoryRange], descriptors: [SharedFD], layout: FrameLayout
@@ -59,13 +59,13 @@ extension MemoryRange {
     return merged(ranges)
   }
 
-  /// Bytes that offsets and lengths must be multiples of.
+  /// Offsets and lengths must be multiples of this number of bytes.
   public static let pageBytes = pageByteCount
 
-  /// Whether it starts and ends with a page.
+  /// Whether it starts and ends at a page boundary.
   public var isWholePages: Bool { offset % pageByteCount == 0 && byteCount % pageByteCount == 0 }
 
-  /// The ranges with neighbours of one file made one.
+  /// Merges neighbouring ranges of one file.
   public static func merged(_ ranges: [MemoryRange]) -> [MemoryRange] {
     var result: [MemoryRange] = []
     for range in ranges {

@@ -7,11 +7,11 @@ extension PresentClient {
   /// How long `createBuffer` and `importBuffer` wait for the daemon.
   public static let answerMilliseconds = 250
 
-  /// A host buffer that the scanout's output can show; waits for the daemon, 250 ms at most.
+  /// Creates a host buffer for the scanout's output; waits for the daemon, 250 ms at most.
   ///
   /// Other messages that arrive meanwhile are delivered later by the loop.
   /// - Parameters:
-  ///   - width: pixels; for a cursor, the buffer has the output's cursor size whatever is asked for.
+  ///   - width: pixels; ignored for a cursor, which has the output's cursor size.
   ///   - usage: a frame, or a cursor (ARGB8888 premultiplied).
   public func createBuffer(
     scanout: Int, width: Int, height: Int, format: PixelFormat, usage: BufferUsage = .frame
@@ -33,7 +33,7 @@ extension PresentClient {
     else { throw .failed("framepathd made a buffer of \(reply.width)x\(reply.height), stride \(reply.strideBytes)") }
     do throws(SystemError) {
       guard try fd.byteCount() >= Int(clamping: reply.byteCount) else {
-        throw SystemError(call: "buffer", code: 22, subject: "shorter than the \(reply.byteCount) bytes it should have")
+        throw SystemError(call: "buffer", code: 22, subject: "it has fewer than the announced \(reply.byteCount) bytes")
       }
       let mapped = try MappedBuffer(
         fd: SharedFD(fd), kind: reply.memoryKind, layout: layout, byteCount: Int(clamping: reply.byteCount))
@@ -45,13 +45,13 @@ extension PresentClient {
     }
   }
 
-  /// Gives pages to the daemon, to be shown as they are; waits for the daemon, 250 ms at most.
+  /// Imports pages as a buffer; waits for the daemon, 250 ms at most.
   ///
   /// - Parameters:
   ///   - layout: the picture in the pages.
   ///   - modifier: the DRM format modifier; 0 is linear.
   /// - Returns: the buffer's name.
-  /// - Throws: `.refused` with the reason where the output cannot show them.
+  /// - Throws: `.refused` with the reason if the output cannot show them.
   public func importBuffer(
     scanout: Int, layout: FrameLayout, modifier: UInt64 = 0, pages: ImportedPages
   ) throws(PresentClientError) -> UInt32 {
@@ -74,7 +74,7 @@ extension PresentClient {
       }
       guard !entries.isEmpty, entries.count <= PresentLimits.rangeCount, fds.count < PresentLimits.descriptorCount
       else {
-        throw .failed("\(entries.count) ranges of \(fds.count) memfds are more than a message carries")
+        throw .failed("\(entries.count) ranges of \(fds.count) memfds do not fit into a message")
       }
       message.memoryKind = .memfd
       message.rangeCount = entries.count
@@ -91,12 +91,12 @@ extension PresentClient {
   }
 
   private func connectedHead(_ scanout: Int) throws(PresentClientError) -> OutputDescription {
-    guard connection != nil else { throw .notConnected("framepathd does not run at \(path)") }
-    guard let head = output(scanout) else { throw .notConnected("framepathd has told of no scanout \(scanout)") }
+    guard connection != nil else { throw .notConnected("framepathd is not running at \(path)") }
+    guard let head = output(scanout) else { throw .notConnected("framepathd has not announced scanout \(scanout)") }
     return head
   }
 
-  /// A buffer of a generation that ended while the answer was under way is gone already.
+  /// A buffer whose generation ended during the request no longer exists.
   private func register(_ id: UInt32, scanout: Int, _ asked: OutputDescription) {
     if output(scanout)?.generation == asked.generation { buffers[id] = BufferRecord(scanout: scanout) }
   }
@@ -110,8 +110,8 @@ extension PresentClient {
 
   /// Sends a request and waits for its BUFFER or ERROR.
   ///
-  /// One that the daemon lets wait for memory is taken back in the end, and from then on the client wants to be told at
-  /// once, until it gets some: a VM's backend has other work than to wait at every frame.
+  /// A request that waits for memory is withdrawn at the timeout, and from then on requests do not wait until one
+  /// succeeds: a VM's backend must not wait at every frame.
   private func ask(
     _ message: ClientMessage, _ request: UInt64, _ id: UInt32, fds: [Int32], received: inout ReceivedFDs
   ) throws(PresentClientError) -> BufferReply {
@@ -128,7 +128,7 @@ extension PresentClient {
     }
   }
 
-  /// Everything else that comes meanwhile is kept for the loop.
+  /// Keeps all other messages for the loop.
   private func answer(
     to message: ClientMessage, _ request: UInt64, fds: [Int32], received: inout ReceivedFDs
   ) -> Answer {

@@ -4,9 +4,9 @@ public import Scanout
 
 /// A point of a timeline (`drm_syncobj`).
 public struct TimelinePoint: Sendable {
-  /// The object, by DRM_IOCTL_SYNCOBJ_HANDLE_TO_FD.
+  /// The syncobj's descriptor (DRM_IOCTL_SYNCOBJ_HANDLE_TO_FD).
   public var timeline: SharedFD
-  /// The point.
+  /// The point on the timeline.
   public var point: UInt64
 
   /// A point of that timeline.
@@ -26,22 +26,22 @@ public struct PresentFrame: Sendable {
   public var bufferID: UInt32
   /// The part of the buffer that is shown, in its pixels.
   public var source: Rect
-  /// What changed since the scanout's last frame; empty means everything.
+  /// The damage since the scanout's last frame; empty means everything.
   public var damage: DamageRegion
-  /// How the bytes came into the buffer.
+  /// How the bytes reached the buffer.
   public var path: PresentPath
-  /// Bytes that a CPU copied for it.
+  /// The bytes that a CPU copied for it.
   public var copiedBytes: UInt64
-  /// CLOCK_MONOTONIC when the guest handed the frame over.
+  /// CLOCK_MONOTONIC nanoseconds at which the guest presented the frame.
   public var readyNanoseconds: UInt64
-  /// A sync file or an eventfd: the daemon reads the buffer once it is readable. nil: at once.
+  /// A sync file or an eventfd: the daemon reads the buffer once it is readable. Nil for at once.
   public var acquireFence: SharedFD?
-  /// The daemon reads the buffer once this is signalled; not beside `acquireFence`.
+  /// The daemon reads the buffer once this point is signalled; not together with `acquireFence`.
   public var acquirePoint: TimelinePoint?
-  /// Signalled by the daemon when nobody reads the buffer for this frame any more; by nobody where the connection ends.
+  /// The daemon signals this point when the buffer is no longer read for this frame; not if the daemon is killed.
   public var releasePoint: TimelinePoint?
 
-  /// A frame.
+  /// A frame to present.
   public init(
     scanout: Int, frame: UInt64, bufferID: UInt32, source: Rect, damage: DamageRegion = DamageRegion(),
     path: PresentPath, copiedBytes: UInt64 = 0, readyNanoseconds: UInt64 = 0, acquireFence: SharedFD? = nil,
@@ -62,10 +62,10 @@ public struct PresentFrame: Sendable {
 }
 
 extension PresentClient {
-  /// Shows a buffer at the scanout's next vblank. Answered by one `frameDone`, and by `released` once another buffer
-  /// has taken the screen.
+  /// Shows a buffer at the scanout's next vblank. One `frameDone` follows, and `released` after another buffer has
+  /// replaced it.
   ///
-  /// - Returns: false where the buffer or the daemon is gone: no event will come.
+  /// - Returns: false if the buffer or the daemon is gone: no event will come.
   @discardableResult
   public func present(_ frame: PresentFrame) -> Bool {
     guard let head = output(frame.scanout), let known = buffers[frame.bufferID], known.scanout == frame.scanout else {
@@ -89,7 +89,7 @@ extension PresentClient {
     return connection != nil
   }
 
-  /// Blanks a scanout. A frame that waits is superseded.
+  /// Blanks a scanout. A waiting frame is superseded.
   public func disable(scanout: Int) {
     guard output(scanout) != nil else { return }
     enqueue(.disable(scanout: UInt32(scanout)))
@@ -106,15 +106,15 @@ extension PresentClient {
           y: Int32(clamping: y), hotX: UInt32(clamping: hotX), hotY: UInt32(clamping: hotY))))
   }
 
-  /// Tells which path a scanout takes, and why no better one.
+  /// Reports the path that a scanout takes, and why a better one is unavailable.
   ///
-  /// - Parameter reason: for a person; cut after 255 bytes.
+  /// - Parameter reason: a message for the user; cut after 255 bytes.
   public func setPath(scanout: Int, path: PresentPath, reason: String) {
     guard output(scanout) != nil else { return }
     enqueue(.path(scanout: UInt32(scanout), path, reason: reason))
   }
 
-  /// Forgets a buffer; the daemon frees it once it has left the screen. An unknown one is ignored.
+  /// Destroys a buffer; the daemon frees it once it has left the screen. An unknown one is ignored.
   public func destroyBuffer(_ id: UInt32) {
     if buffers.removeValue(forKey: id) != nil { enqueue(.destroyBuffer(id)) }
   }

@@ -1,16 +1,16 @@
 import PresentProtocol
 
 extension PresentClient {
-  /// Has the daemon take a scanout's frames out of a region, from now until the connection ends. Neither waits nor is
-  /// answered, but by an error event (`.refused`) where the daemon cannot.
+  /// Makes the daemon take a scanout's frames from a region until the connection ends. Does not wait; a refusal comes
+  /// as an error event (`.refused`).
   ///
   /// - Parameters:
-  ///   - memory: the region: a memfd sealed against shrinking, which nobody else serves from now on.
+  ///   - memory: the region: a memfd sealed against shrinking, without another host.
   ///   - regionByteCount: its size.
-  ///   - sharesClock: whether whoever draws reads this machine's CLOCK_MONOTONIC.
+  ///   - sharesClock: whether the guest reads this machine's CLOCK_MONOTONIC.
   ///   - hostDoorbell: the eventfd that wakes the daemon.
-  ///   - guestDoorbell: the eventfd that the daemon raises, for a daemon of the same user; nil: REGION_NEWS tells.
-  /// - Returns: false where there is no daemon now, or no room in its socket; then the connection is lost.
+  ///   - guestDoorbell: an eventfd for a daemon of the same user to raise; nil for REGION_NEWS.
+  /// - Returns: false without a daemon, or if its socket is full; then the connection is lost.
   public func attachRegion(
     scanout: Int, memory: Int32, regionByteCount: Int, slotCount: Int, sharesClock: Bool, hostDoorbell: Int32,
     guestDoorbell: Int32?

@@ -7,9 +7,9 @@ public import PresentProtocol
 /// without traffic it costs nothing. No call blocks but `createBuffer` and `importBuffer`, which wait 250 ms at most.
 /// Events reach `onEvent` from the loop only, never from inside a call.
 public final class PresentClient {
-  /// Called on the loop's thread.
+  /// The event handler, called on the loop's thread.
   public var onEvent: ((PresentEvent) -> Void)?
-  /// Where the daemon listens.
+  /// The path of the daemon's socket.
   public let path: String
 
   let hello: Hello
@@ -20,15 +20,15 @@ public final class PresentClient {
   private var isRunning = false
   var lastRequest: UInt64 = 0
 
-  /// By scanout; nil until the daemon has told of it.
+  /// The outputs by scanout; nil before the first OUTPUT.
   var heads: [OutputDescription?]
   var buffers: [UInt32: BufferRecord] = [:]
   private var lastBufferID: UInt32 = 0
   var queue = SendQueue()
-  /// The last buffer that was asked for did not come in time.
+  /// Whether the last request for a buffer timed out.
   var isShortOfMemory = false
 
-  /// Events that arose inside a call, for the loop to deliver.
+  /// Events that arose inside a call, for delivery by the loop.
   private var deferred: [PresentEvent] = []
   private var delivering: [PresentEvent] = []
   private let wake: EventFD
@@ -53,7 +53,7 @@ public final class PresentClient {
 
   deinit { stop() }
 
-  /// Connects now or, where no daemon listens, as soon as one does.
+  /// Connects now or, without a daemon, as soon as there is one.
   public func start() throws(SystemError) {
     guard !isRunning else { return }
     isRunning = true
@@ -78,13 +78,13 @@ public final class PresentClient {
     deferred.removeAll(keepingCapacity: true)
   }
 
-  /// Whether there is a connection, welcomed or not.
+  /// Whether there is a connection, with or without WELCOME.
   public var hasConnection: Bool { connection != nil }
 
-  /// Whether the daemon has welcomed this client.
+  /// Whether WELCOME has come.
   public var isConnected: Bool { isWelcomed }
 
-  /// The output behind a scanout, or nil where the daemon has told of none.
+  /// The output of a scanout; nil before its first OUTPUT.
   public func output(_ scanout: Int) -> OutputDescription? { heads.indices.contains(scanout) ? heads[scanout] : nil }
 
   /// A name for a new buffer.
@@ -124,7 +124,7 @@ public final class PresentClient {
     for index in heads.indices { heads[index] = nil }
   }
 
-  /// Ends the connection; the event follows from the loop, behind those that wait.
+  /// Ends the connection; the loop delivers the event after those that wait.
   func lose(_ why: String) {
     guard connection != nil else { return }
     disconnect()
@@ -137,7 +137,7 @@ public final class PresentClient {
   private func handle(_ ready: Readiness) {
     deliverDeferred()
     if ready.contains(.writable) { flush() }
-    // A bounded number, so that the loop's other descriptors get their turn; but what has been received already.
+    // A bounded number of reads, so that the loop's other descriptors get their turn.
     var count = 0
     receiving: while let connection, count < 64 || connection.hasUnread {
       count += 1
@@ -145,10 +145,10 @@ public final class PresentClient {
       do throws(PresentProtocolError) {
         guard let message = try connection.receiveServerMessage(fds: &fds) else { break }
         guard let event = accept(message) else { continue }
-        // What arose inside the last event's handling came before this one.
+        // Events that arose inside the last event's handler come first.
         deliverDeferred()
         onEvent?(event)
-        // A flip and the buffer that it released are mostly all for a while, and the loop tells of more.
+        // A flip and its release usually come alone, and the loop reports further messages.
         switch event {
         case .frameDone, .released, .regionNews: if !connection.hasUnread { break receiving }
         default: break
@@ -160,7 +160,7 @@ public final class PresentClient {
     deliverDeferred()
   }
 
-  /// Takes note of a message; the event for the owner, if it is one.
+  /// Processes a message; returns the event for the owner, if any.
   func accept(_ message: ServerMessage) -> PresentEvent? {
     switch message {
     case .welcome(let welcome):
@@ -181,7 +181,7 @@ public final class PresentClient {
       return .released(bufferID: released.bufferID, scanout: record.scanout)
     case .error(let message, request: 0): return .error(message)
     case .buffer(let late, request: _):
-      // The answer to a request that was given up.
+      // The answer to a request that timed out.
       enqueue(.destroyBuffer(late.bufferID))
       return nil
     case .regionNews(let scanout): return .regionNews(scanout: Int(scanout))
@@ -191,14 +191,14 @@ public final class PresentClient {
 
   // MARK: - Delivering
 
-  /// Hands an event to the loop.
+  /// Passes an event to the loop.
   func post(_ event: PresentEvent) {
     deferred.append(event)
     wake.signal()
   }
 
   private func deliverDeferred() {
-    // Each deferred event has raised the eventfd: without one there is nothing to take back.
+    // Each deferred event raised the eventfd; without one it need not be read.
     if deferred.isEmpty { return }
     wake.drain()
     while !deferred.isEmpty {
@@ -210,9 +210,9 @@ public final class PresentClient {
 
   // MARK: - Sending
 
-  /// Sends a message, or keeps it until the socket has room; never blocks.
+  /// Sends a message, or queues it until the socket has room; never blocks.
   ///
-  /// - Parameter fds: what travels beside it.
+  /// - Parameter fds: the descriptors of the message.
   func enqueue(_ message: ClientMessage, fds: [SharedFD] = []) {
     guard let connection else { return }
     do throws(PresentProtocolError) {
@@ -235,7 +235,7 @@ public final class PresentClient {
     if wasEmpty { watchWritable(true) }
   }
 
-  /// Sends what waits, as far as the socket takes it.
+  /// Sends queued messages until the socket is full.
   func flush() {
     guard let connection else { return }
     do throws(PresentProtocolError) {
@@ -255,7 +255,7 @@ public final class PresentClient {
   }
 }
 
-/// What the client knows of one of its buffers.
+/// The client's state of a buffer.
 struct BufferRecord {
   var scanout: Int
   /// The last frame that was presented with it.

@@ -2,7 +2,7 @@ public import GraphicsMemory
 import LinuxIO
 public import PresentProtocol
 
-/// A picture that the daemon gave.
+/// A picture from the daemon.
 public struct PresentSnapshot {
   /// XRGB8888 rows, mapped for reading.
   public let mapped: MappedBuffer
@@ -14,16 +14,16 @@ public struct PresentSnapshot {
 public enum PresentTool {
   static let answerNanoseconds: UInt64 = 5_000_000_000
 
-  /// The daemon's status: JSON, as Docs/Protocol.md describes it.
+  /// The daemon's status: JSON, as in Docs/Protocol.md.
   ///
-  /// - Throws: `.notConnected` where no daemon listens at `path`.
+  /// - Throws: `.notConnected` without a daemon at `path`.
   public static func status(path: String = PresentSocket.defaultPath()) throws(PresentClientError) -> [UInt8] {
     try json(.status(request: 1), path)
   }
 
-  /// The times of the last frames of every scanout: JSON, as Docs/Protocol.md describes it.
+  /// The times of the last frames of every scanout: JSON, as in Docs/Protocol.md.
   ///
-  /// - Throws: `.notConnected` where no daemon listens at `path`.
+  /// - Throws: `.notConnected` without a daemon at `path`.
   public static func trace(path: String = PresentSocket.defaultPath()) throws(PresentClientError) -> [UInt8] {
     try json(.trace(request: 1), path)
   }
@@ -31,20 +31,20 @@ public enum PresentTool {
   private static func json(_ message: ClientMessage, _ path: String) throws(PresentClientError) -> [UInt8] {
     var fds = ReceivedFDs()
     guard case .statusReply(let byteCount, _) = try ask(message, path, &fds), let fd = fds.take(0) else {
-      throw .failed("framepathd answered something else than it was asked for")
+      throw .failed("framepathd sent an unexpected answer")
     }
     return try read(fd, byteCount: byteCount)
   }
 
-  /// A picture of what a VM's scanout or an output shows now.
+  /// A picture of a VM's scanout or of an output.
   ///
-  /// - Throws: `.refused` where there is no such VM, scanout or output; the text lists what there is.
+  /// - Throws: `.refused` for an unknown VM, scanout or output; the text lists those that exist.
   public static func snapshot(
     _ subject: SnapshotSubject, path: String = PresentSocket.defaultPath()
   ) throws(PresentClientError) -> PresentSnapshot {
     var fds = ReceivedFDs()
     guard case .snapshotReply(let reply, _) = try ask(.snapshot(subject, request: 1), path, &fds), let fd = fds.take(0)
-    else { throw .failed("framepathd answered something else than a snapshot") }
+    else { throw .failed("framepathd sent an unexpected answer to SNAPSHOT") }
     do throws(SystemError) {
       try requireSize(fd, reply.byteCount)
       let mapped = try MappedBuffer(
@@ -55,18 +55,18 @@ public enum PresentTool {
     }
   }
 
-  /// Puts settings in force, in the words of the daemon's configuration file.
+  /// Applies settings, in the syntax of the daemon's configuration file.
   ///
-  /// - Throws: `.refused` with the reason where any of them cannot be: then none is.
+  /// - Throws: `.refused` with the reason if any of them is invalid; then none is applied.
   public static func control(
     _ settings: String, path: String = PresentSocket.defaultPath()
   ) throws(PresentClientError) {
     guard settings.utf8.count <= PresentLimits.controlByteCount else {
-      throw .failed("settings of \(settings.utf8.count) bytes; \(PresentLimits.controlByteCount) can be sent")
+      throw .failed("\(settings.utf8.count) bytes of settings exceed the limit of \(PresentLimits.controlByteCount)")
     }
     var fds = ReceivedFDs()
     guard case .controlReply = try ask(.control(settings, request: 1), path, &fds) else {
-      throw .failed("framepathd answered something else than that the settings are in force")
+      throw .failed("framepathd sent an unexpected answer to CONTROL")
     }
   }
 
@@ -88,7 +88,7 @@ public enum PresentTool {
     } catch {
       if error.isBusy { throw .timedOut }
       throw .notConnected(
-        error.isNobodyListening ? "framepathd does not run at \(path)" : "cannot reach framepathd: \(error)")
+        error.isNobodyListening ? "framepathd is not running at \(path)" : "cannot reach framepathd: \(error)")
     }
     do {
       guard try connection.send(.hello(Hello(kind: .tool, name: name, scanoutCount: 0))), try connection.send(message)
@@ -101,7 +101,7 @@ public enum PresentTool {
     return connection
   }
 
-  /// The daemon's next message after WELCOME; nil where none comes in time.
+  /// The daemon's next message after WELCOME; nil if none comes in time.
   static func answer(
     _ connection: PresentConnection, _ fds: inout ReceivedFDs, within nanoseconds: UInt64
   ) throws(PresentClientError) -> ServerMessage? {
@@ -139,7 +139,7 @@ public enum PresentTool {
 
   private static func requireSize(_ fd: borrowing OwnedFD, _ byteCount: UInt64) throws(SystemError) {
     guard byteCount > 0, byteCount <= 1 << 40, try fd.byteCount() >= Int(byteCount) else {
-      throw SystemError(call: "answer", code: 22, subject: "shorter than the \(byteCount) bytes it should have")
+      throw SystemError(call: "answer", code: 22, subject: "it has fewer than the announced \(byteCount) bytes")
     }
   }
 }

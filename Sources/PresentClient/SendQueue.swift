@@ -2,8 +2,8 @@ import LinuxIO
 import PresentProtocol
 import Scanout
 
-/// Messages that a full socket did not take. Newer frames and cursors replace older ones of their scanout, so that a
-/// daemon which pauses costs neither memory nor order.
+/// Messages that a full socket did not accept. A newer frame or cursor replaces an older one of its scanout, so that a
+/// daemon that pauses costs neither memory nor order.
 struct SendQueue {
   enum Outcome {
     case queued
@@ -17,7 +17,7 @@ struct SendQueue {
   init() { messages.reserveCapacity(SendQueue.capacity) }
 
   var isEmpty: Bool { messages.isEmpty }
-  /// The oldest, with the descriptors that travel beside it.
+  /// The oldest message with its descriptors.
   var first: (ClientMessage, [SharedFD])? { messages.first }
   mutating func removeFirst() { messages.removeFirst() }
   mutating func removeAll() { messages.removeAll(keepingCapacity: true) }
@@ -48,7 +48,7 @@ struct SendQueue {
         var merged = new
         merged.copies += old.copies
         merged.copiedBytes += old.copiedBytes
-        // An empty damage means everything, and everything stays everything.
+        // Empty damage means everything.
         if old.damage.isEmpty || new.damage.isEmpty || old.source != new.source {
           merged.damage = DamageRegion()
         } else {

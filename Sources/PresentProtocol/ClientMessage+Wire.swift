@@ -3,7 +3,7 @@ import GraphicsMemory
 import Scanout
 
 extension ClientMessage {
-  /// Writes the message as the C struct that `framepath_protocol.h` declares.
+  /// Encodes the message as the C struct that `framepath_protocol.h` declares.
   ///
   /// - Parameter buffer: at least `PresentLimits.messageByteCount` bytes, 8-byte aligned.
   /// - Returns: the message's size in bytes.
@@ -45,9 +45,9 @@ extension ClientMessage {
     }
   }
 
-  /// Reads one received message.
+  /// Decodes one received message.
   ///
-  /// - Throws: `.malformed` for one that breaks the rules, `.otherVersion` for a HELLO of another version.
+  /// - Throws: `.malformed` if it breaks the rules, `.otherVersion` for a HELLO of another version.
   public static func decode(_ bytes: UnsafeRawBufferPointer) throws(PresentProtocolError) -> ClientMessage {
     let head = try unsafe decodeHeader(bytes)
     switch framepath_type(rawValue: head.type) {
@@ -93,13 +93,13 @@ extension ClientMessage {
   }
 }
 
-/// Checks the part that all messages have in common.
+/// Checks the header.
 func decodeHeader(_ bytes: UnsafeRawBufferPointer) throws(PresentProtocolError) -> framepath_header {
   let size = MemoryLayout<framepath_header>.size
   guard bytes.count >= size else { throw .malformed("a message of \(bytes.count) bytes, shorter than its header") }
   let head = unsafe bytes.loadUnaligned(as: framepath_header.self)
   guard Int(head.size) == bytes.count else {
-    throw .malformed("a message of \(bytes.count) bytes whose header says \(head.size)")
+    throw .malformed("a message of \(bytes.count) bytes with the size \(head.size) in its header")
   }
   return head
 }
@@ -135,11 +135,11 @@ extension Hello {
       throw .malformed("HELLO has client kind \(wire.client_kind)")
     }
     guard wire.scanout_count <= UInt32(FRAMEPATH_MAX_SCANOUTS) else {
-      throw .malformed("HELLO wants \(wire.scanout_count) scanouts, more than \(FRAMEPATH_MAX_SCANOUTS)")
+      throw .malformed("HELLO requests \(wire.scanout_count) scanouts, more than \(FRAMEPATH_MAX_SCANOUTS)")
     }
     let name = try loadText(wire.name, "HELLO's name")
     guard PresentLimits.isValidName(name) else {
-      throw .malformed("HELLO's name is empty or has control characters or a slash")
+      throw .malformed("invalid name \(name.debugDescription): use 1 to 63 bytes without / or control characters")
     }
     let texts = unsafe withUnsafeBytes(of: &wire.outputs) { unsafe Array($0) }
     let length = Int(FRAMEPATH_OUTPUT_NAME_BYTES)
@@ -147,7 +147,7 @@ extension Hello {
     for index in 0..<Int(wire.scanout_count) {
       let field = texts[(index * length)..<((index + 1) * length)]
       guard let end = field.firstIndex(of: 0), let text = String(validating: field[..<end], as: UTF8.self) else {
-        throw .malformed("HELLO's output \(index) is no 0-terminated UTF-8 text")
+        throw .malformed("HELLO's output \(index) is not 0-terminated UTF-8 text")
       }
       outputs.append(text)
     }
@@ -256,14 +256,14 @@ extension Present {
       throw .malformed("PRESENT of (\(source.x), \(source.y)) \(source.width)x\(source.height)")
     }
     let count = Int(wire.damage_count)
-    // Rectangles may reach out of the picture: whoever uses them clips them.
+    // Rectangles may exceed the picture; their users clip them.
     let damage = unsafe withUnsafeBytes(of: &wire.damage) { space in
       let rects = unsafe space.bindMemory(to: framepath_rect.self)
       var region = DamageRegion()
       for index in 0..<count { region.add(unsafe rects[index].rect.intersection(source)) }
       return region
     }
-    // Only rectangles outside: nothing changed where it can be seen. One pixel keeps that apart from "everything".
+    // All damage is outside the source. One pixel distinguishes that from "everything".
     let shown = count > 0 && damage.isEmpty ? DamageRegion(Rect(x: source.x, y: source.y, width: 1, height: 1)) : damage
     self.init(
       scanout: wire.scanout, generation: wire.generation, frame: wire.frame, bufferID: wire.buffer_id, source: source,

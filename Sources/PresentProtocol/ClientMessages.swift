@@ -1,7 +1,7 @@
 public import GraphicsMemory
 public import Scanout
 
-/// What a client is.
+/// The kinds of clients.
 public enum ClientKind: UInt32, Sendable {
   /// A virtual machine's backend.
   case vm = 1
@@ -11,17 +11,17 @@ public enum ClientKind: UInt32, Sendable {
   case tool = 3
 }
 
-/// What a buffer is for.
+/// The uses of a buffer.
 public enum BufferUsage: UInt32, Sendable {
-  /// A scanout's picture.
+  /// A frame of a scanout.
   case frame = 0
-  /// A cursor's picture, ARGB8888 premultiplied.
+  /// A cursor image, ARGB8888 premultiplied.
   case cursor = 1
 }
 
-/// How a frame's bytes reached the scan-out buffer.
+/// How a frame's bytes reached the scanned-out buffer.
 public enum PresentPath: UInt32, Sendable {
-  /// The hardware reads the client's own pages.
+  /// The hardware reads the client's pages.
   case direct = 1
   /// One CPU copy into a host buffer.
   case copy = 2
@@ -29,18 +29,18 @@ public enum PresentPath: UInt32, Sendable {
   case blit = 3
 }
 
-/// HELLO: a client names itself.
+/// HELLO: a client introduces itself.
 public struct Hello: Equatable, Sendable {
-  /// What it is.
+  /// The kind of client.
   public var kind: ClientKind
-  /// Its name, unique among living clients that have scanouts; 1 to 63 bytes.
+  /// The client's name, 1 to 63 bytes; unique among connected clients with scanouts.
   public var name: String
-  /// Heads wanted, at most 16; 0 for a tool.
+  /// The number of scanouts, at most 16; 0 for a tool.
   public var scanoutCount: Int
-  /// Wished output per head; an empty name, or none, takes any free one.
+  /// The output of each scanout by name; empty or missing for any free one.
   public var outputs: [String]
 
-  /// A client of that kind and name.
+  /// A HELLO of that client.
   public init(kind: ClientKind, name: String, scanoutCount: Int, outputs: [String] = []) {
     self.kind = kind
     self.name = name
@@ -49,26 +49,26 @@ public struct Hello: Equatable, Sendable {
   }
 }
 
-/// CREATE_BUFFER: asks for a host buffer.
+/// CREATE_BUFFER: requests a host buffer.
 public struct CreateBuffer: Equatable, Sendable {
-  /// Chosen by the client; not 0, not in use.
+  /// The buffer's name, chosen by the client; not 0, and not in use.
   public var bufferID: UInt32
   /// The scanout that will show it.
   public var scanout: UInt32
   /// The scanout's generation.
   public var generation: UInt32
-  /// Pixels across; of no meaning for a cursor.
+  /// Width in pixels; ignored for a cursor.
   public var width: UInt32
-  /// Pixels down; of no meaning for a cursor.
+  /// Height in pixels; ignored for a cursor.
   public var height: UInt32
-  /// The pixels' layout.
+  /// The format of the pixels.
   public var format: PixelFormat
-  /// Frame or cursor.
+  /// The use of the buffer.
   public var usage: BufferUsage
-  /// Whether the answer may come later, once there is memory; else NO_MEMORY is told at once.
+  /// Whether the request may wait for memory; otherwise NO_MEMORY comes at once.
   public var waits: Bool
 
-  /// A request.
+  /// A request for a host buffer.
   public init(
     bufferID: UInt32, scanout: UInt32, generation: UInt32, width: UInt32, height: UInt32, format: PixelFormat,
     usage: BufferUsage, waits: Bool = true
@@ -84,26 +84,26 @@ public struct CreateBuffer: Equatable, Sendable {
   }
 }
 
-/// IMPORT_BUFFER: gives the client's own memory as a frame buffer. Descriptors: see `ImportRanges`.
+/// IMPORT_BUFFER: imports the client's memory as a framebuffer. Descriptors: see `ImportRanges`.
 public struct ImportBuffer: Equatable, Sendable {
-  /// Chosen by the client; not 0, not in use.
+  /// The buffer's name, chosen by the client; not 0, and not in use.
   public var bufferID: UInt32
   /// The scanout that will show it.
   public var scanout: UInt32
   /// The scanout's generation.
   public var generation: UInt32
-  /// The picture in the memory.
+  /// The layout of the picture in the memory.
   public var layout: FrameLayout
   /// The DRM format modifier; 0 is linear.
   public var modifier: UInt64
   /// Ranges of memfds, or one dma-buf.
   public var memoryKind: MemoryKind
-  /// Entries of the range list; 0 for a dma-buf.
+  /// The number of entries in the range list; 0 for a dma-buf.
   public var rangeCount: Int
-  /// As with `CreateBuffer`, where the daemon counts imported memory.
+  /// As in `CreateBuffer`, if the daemon counts imported memory.
   public var waits: Bool
 
-  /// A request.
+  /// A request to import memory.
   public init(
     bufferID: UInt32, scanout: UInt32, generation: UInt32, layout: FrameLayout, modifier: UInt64,
     memoryKind: MemoryKind, rangeCount: Int, waits: Bool = true
@@ -131,20 +131,20 @@ public struct Present: Sendable {
   public var bufferID: UInt32
   /// The part of the buffer that is shown, in its pixels.
   public var source: Rect
-  /// What changed since the scanout's last frame; empty means everything.
+  /// The damage since the scanout's last frame; empty means everything.
   public var damage: DamageRegion
-  /// How the bytes came here.
+  /// How the bytes reached the buffer.
   public var path: PresentPath
-  /// How often a CPU has moved this frame on the way here.
+  /// How often a CPU has copied this frame so far.
   public var copies: UInt32
-  /// Bytes that a CPU copied for it.
+  /// The bytes that a CPU copied for it.
   public var copiedBytes: UInt64
-  /// CLOCK_MONOTONIC when the guest handed the frame over.
+  /// CLOCK_MONOTONIC nanoseconds at which the guest presented the frame.
   public var readyNanoseconds: UInt64
-  /// Whether a descriptor beside the message tells when the buffer may be read.
+  /// Whether a descriptor with an acquire fence comes with the message.
   public var hasAcquireFence: Bool
 
-  /// A frame.
+  /// A present of that frame.
   public init(
     scanout: UInt32, generation: UInt32, frame: UInt64, bufferID: UInt32, source: Rect,
     damage: DamageRegion = DamageRegion(), path: PresentPath, copies: UInt32 = 0, copiedBytes: UInt64 = 0,
@@ -164,7 +164,7 @@ public struct Present: Sendable {
   }
 }
 
-/// CURSOR: picture and place of a scanout's cursor.
+/// CURSOR: image and position of a scanout's cursor.
 public struct SetCursor: Equatable, Sendable {
   /// The scanout.
   public var scanout: UInt32
@@ -172,16 +172,16 @@ public struct SetCursor: Equatable, Sendable {
   public var generation: UInt32
   /// A buffer of usage `cursor`; nil hides the cursor.
   public var bufferID: UInt32?
-  /// Pixels from the picture's left to the cursor's; may be negative.
+  /// Pixels from the frame's left edge to the cursor's; may be negative.
   public var x: Int32
-  /// Pixels from the picture's top to the cursor's; may be negative.
+  /// Pixels from the frame's top edge to the cursor's; may be negative.
   public var y: Int32
-  /// The hotspot in the cursor's picture.
+  /// The hotspot's x in the cursor image.
   public var hotX: UInt32
-  /// The hotspot in the cursor's picture.
+  /// The hotspot's y in the cursor image.
   public var hotY: UInt32
 
-  /// A cursor.
+  /// A cursor at that position.
   public init(
     scanout: UInt32, generation: UInt32, bufferID: UInt32?, x: Int32, y: Int32, hotX: UInt32 = 0, hotY: UInt32 = 0
   ) {
@@ -199,16 +199,16 @@ public struct SetCursor: Equatable, Sendable {
 public struct AttachRegion: Equatable, Sendable {
   /// The scanout.
   public var scanout: UInt32
-  /// The memory's size: a power of two.
+  /// The size of the memory: a power of two.
   public var regionByteCount: UInt64
-  /// Slots, 1 to 16.
+  /// The number of slots, 1 to 16.
   public var slotCount: UInt32
-  /// Whether whoever draws reads this machine's CLOCK_MONOTONIC.
+  /// Whether the guest reads this machine's CLOCK_MONOTONIC.
   public var sharesClock: Bool
-  /// Whether an eventfd that the daemon raises travels beside the message; else REGION_NEWS tells.
+  /// Whether an eventfd for the daemon to raise comes with the message; otherwise REGION_NEWS is sent.
   public var hasGuestDoorbell: Bool
 
-  /// A region.
+  /// A request to show a region.
   public init(
     scanout: UInt32, regionByteCount: UInt64, slotCount: UInt32, sharesClock: Bool, hasGuestDoorbell: Bool
   ) {
@@ -220,16 +220,16 @@ public struct AttachRegion: Equatable, Sendable {
   }
 }
 
-/// SYNC_POINTS: points of timelines (`drm_syncobj`) for the scanout's next PRESENT. Their objects travel beside it.
+/// SYNC_POINTS: timeline points (`drm_syncobj`) for the scanout's next PRESENT. Their syncobjs come with the message.
 public struct SyncPoints: Equatable, Sendable {
   /// The scanout.
   public var scanout: UInt32
-  /// The buffer is read once this is signalled; nil: at once.
+  /// The buffer is read once this point is signalled; nil for at once.
   public var acquirePoint: UInt64?
-  /// Signalled when nobody reads the buffer for that frame any more; nil: nothing is.
+  /// Signalled when the buffer is no longer read for that frame; nil for none.
   public var releasePoint: UInt64?
 
-  /// Points for a frame.
+  /// Points for the next frame.
   public init(scanout: UInt32, acquirePoint: UInt64?, releasePoint: UInt64?) {
     self.scanout = scanout
     self.acquirePoint = acquirePoint
@@ -270,9 +270,9 @@ public enum SnapshotSubject: Equatable, Sendable {
 public enum ClientMessage: Sendable {
   /// HELLO (1).
   case hello(Hello)
-  /// CREATE_BUFFER (2); `request` is repeated by the answer.
+  /// CREATE_BUFFER (2); the answer repeats `request`.
   case createBuffer(CreateBuffer, request: UInt64)
-  /// IMPORT_BUFFER (3); `request` is repeated by the answer.
+  /// IMPORT_BUFFER (3); the answer repeats `request`.
   case importBuffer(ImportBuffer, request: UInt64)
   /// DESTROY_BUFFER (4).
   case destroyBuffer(UInt32)
@@ -282,21 +282,21 @@ public enum ClientMessage: Sendable {
   case disable(scanout: UInt32)
   /// CURSOR (7).
   case cursor(SetCursor)
-  /// PATH (8): which path a scanout takes, and why no better one; up to 255 bytes of text.
+  /// PATH (8): the path that a scanout takes, and why a better one is unavailable; up to 255 bytes of text.
   case path(scanout: UInt32, PresentPath, reason: String)
-  /// STATUS (9); `request` is repeated by the answer.
+  /// STATUS (9); the answer repeats `request`.
   case status(request: UInt64)
-  /// SNAPSHOT (10); `request` is repeated by the answer.
+  /// SNAPSHOT (10); the answer repeats `request`.
   case snapshot(SnapshotSubject, request: UInt64)
-  /// CONTROL (11): settings in the words of the configuration file, 1007 bytes at most.
+  /// CONTROL (11): settings in the syntax of the configuration file, 1007 bytes at most.
   case control(String, request: UInt64)
-  /// TRACE (12): the times of the last frames; `request` is repeated by the answer.
+  /// TRACE (12): the times of the last frames; the answer repeats `request`.
   case trace(request: UInt64)
   /// REGION (13).
   case region(AttachRegion)
-  /// LEASE (14) of the output of that name; `request` is repeated by the answer.
+  /// LEASE (14) of the named output; the answer repeats `request`.
   case lease(output: String, request: UInt64)
-  /// SYNC_POINTS (15); `request` is repeated by a refusal.
+  /// SYNC_POINTS (15); a refusal repeats `request`.
   case syncPoints(SyncPoints, request: UInt64)
   /// SUBSCRIBE (16) to changes of these kinds, instead of those before; `request` is repeated by each CHANGED.
   case subscribe(ChangeKinds, request: UInt64)

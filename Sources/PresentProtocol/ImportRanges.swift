@@ -2,15 +2,15 @@ import CFramepathABI
 public import GraphicsMemory
 public import LinuxIO
 
-/// The range list of IMPORT_BUFFER: a sealed memfd of `struct framepath_range`, first among the descriptors.
+/// The range list of IMPORT_BUFFER: a sealed memfd of `struct framepath_range`, the first of the descriptors.
 public enum ImportRanges {
-  /// One entry: a range of the memfd that stands at `descriptor` among the descriptors after the list.
+  /// A range of the memfd with the index `descriptor` among the descriptors after the list.
   public struct Entry: Equatable, Sendable {
-    /// Index of the memfd.
+    /// The index of the memfd.
     public var descriptor: Int
-    /// Bytes into it, page-aligned.
+    /// The offset in the memfd in bytes, page-aligned.
     public var offset: Int
-    /// Bytes, whole pages.
+    /// The length in bytes, whole pages.
     public var byteCount: Int
 
     /// A range.
@@ -37,8 +37,8 @@ public enum ImportRanges {
 
   /// Reads a client's list and takes its descriptors. The ranges are not checked: see `MemoryRange.checked`.
   ///
-  /// - Throws: `.malformed` for a list that is no sealed memfd of `count` entries, or names a descriptor that did not
-  ///   come; `.system` where a call failed.
+  /// - Throws: `.malformed` if the list is not a sealed memfd of `count` entries, or names a descriptor that was not
+  ///   sent; `.system` if a call failed.
   public static func read(
     count: Int, fds: inout ReceivedFDs
   ) throws(PresentProtocolError) -> ([MemoryRange], [SharedFD]) {
@@ -61,7 +61,7 @@ public enum ImportRanges {
   private static func entries(_ list: borrowing OwnedFD, count: Int) throws(PresentProtocolError) -> [Entry] {
     let stride = MemoryLayout<framepath_range>.stride
     guard let seals = MemFD.seals(of: list.raw), seals.contains(.shrink), try size(of: list) >= count * stride else {
-      throw .malformed("IMPORT_BUFFER's range list is no sealed memfd of \(count) entries")
+      throw .malformed("IMPORT_BUFFER's range list is not a sealed memfd of \(count) entries")
     }
     let mapping: Mapping
     do throws(SystemError) {
@@ -69,7 +69,7 @@ public enum ImportRanges {
     } catch {
       throw .system(error)
     }
-    // The client can still write the list: read every entry once.
+    // The client can still write the list: each entry is read once.
     var result: [Entry] = []
     result.reserveCapacity(count)
     for index in 0..<count {

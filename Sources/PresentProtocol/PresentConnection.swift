@@ -1,21 +1,21 @@
 public import LinuxIO
 
-/// One end of a client's connection: whole messages in and out.
+/// One end of a client's connection: sends and receives whole messages.
 ///
-/// Owned by one thread. Sending and receiving allocate nothing but what texts need.
+/// Owned by one thread. Sending and receiving allocate only for texts.
 @safe public final class PresentConnection {
   private let socket: UnixSocket
   private let output: UnsafeMutableRawBufferPointer
   private let input: UnsafeMutableRawBufferPointer
-  /// How much of `output` is filled with messages that wait for `flush`.
+  /// The bytes of `output` that wait for `flush`.
   private var batchByteCount = 0
-  /// What of the last packet has not been read yet.
+  /// The unread messages of the last packet.
   private var unread = 0..<0
 
   /// Takes over a connected SOCK_SEQPACKET socket and makes it nonblocking.
   public init(_ socket: consuming UnixSocket) throws(SystemError) {
     self.socket = socket
-    // A batch, and behind it the message that does not fit into it any more.
+    // Room for a batch and the message that no longer fits into it.
     unsafe output = .allocate(byteCount: 2 * PresentLimits.messageByteCount, alignment: 16)
     unsafe input = .allocate(byteCount: PresentLimits.messageByteCount, alignment: 16)
     try self.socket.fd.setNonblocking()
@@ -28,8 +28,8 @@ public import LinuxIO
 
   /// Connects to a daemon.
   ///
-  /// - Parameter timeoutMilliseconds: how long to wait while the daemon accepts nobody; 0 not at all.
-  /// - Throws: a `SystemError` of `connect`: ENOENT or ECONNREFUSED where no daemon listens, EAGAIN after the time.
+  /// - Parameter timeoutMilliseconds: how long to wait while the daemon does not accept; 0 not to wait.
+  /// - Throws: a `SystemError` of `connect`: ENOENT or ECONNREFUSED without a daemon, EAGAIN at the timeout.
   public static func connect(
     _ path: String, timeoutMilliseconds: Int = 5000
   ) throws(SystemError) -> PresentConnection {
@@ -39,32 +39,32 @@ public import LinuxIO
   /// The socket's descriptor, for an event loop; valid while this object lives.
   public var descriptor: Int32 { socket.fd.raw }
 
-  /// Who is at the other end.
+  /// The credentials of the peer.
   public func peerCredentials() throws(SystemError) -> PeerCredentials { try socket.peerCredentials() }
 
-  /// The supplementary groups of who is at the other end.
+  /// The supplementary groups of the peer.
   public func peerGroups() -> [UInt32] { socket.peerGroups() }
 
-  /// Sends a message to the daemon, with descriptors that stay the caller's.
+  /// Sends a message to the daemon, with descriptors that the caller keeps.
   ///
-  /// - Returns: false where the socket is full: nothing was sent.
-  /// - Throws: `.closed` where the daemon is gone.
+  /// - Returns: false if the socket is full: nothing was sent.
+  /// - Throws: `.closed` if the daemon is gone.
   public func send(_ message: ClientMessage, fds: [Int32] = []) throws(PresentProtocolError) -> Bool {
     try unsafe send(output, message.encode(into: output), fds)
   }
 
-  /// Sends a message to the client at once, with descriptors that stay the caller's; after what `add` kept.
+  /// Sends a message to the client at once, after the batch of `add`, with descriptors that the caller keeps.
   ///
-  /// - Returns: false where the socket is full: nothing was sent.
-  /// - Throws: `.closed` where the client is gone.
+  /// - Returns: false if the socket is full: nothing was sent.
+  /// - Throws: `.closed` if the client is gone.
   public func send(_ message: ServerMessage, fds: [Int32] = []) throws(PresentProtocolError) -> Bool {
     guard try flush() else { return false }
     return try unsafe send(output, message.encode(into: output), fds)
   }
 
-  /// Keeps a message without descriptors for `flush`, which sends all that were kept in one packet.
+  /// Adds a message without descriptors to the batch that `flush` sends in one packet.
   ///
-  /// - Returns: false where the packet is full: the message is not kept.
+  /// - Returns: false if the packet is full: the message is not added.
   public func add(_ message: ServerMessage) -> Bool {
     let room = unsafe UnsafeMutableRawBufferPointer(rebasing: output[batchByteCount...])
     let byteCount = unsafe message.encode(into: room)
@@ -73,10 +73,10 @@ public import LinuxIO
     return true
   }
 
-  /// Sends what `add` kept.
+  /// Sends the batch.
   ///
-  /// - Returns: false where the socket is full: the messages stay.
-  /// - Throws: `.closed` where the client is gone.
+  /// - Returns: false if the socket is full: the messages stay.
+  /// - Throws: `.closed` if the client is gone.
   public func flush() throws(PresentProtocolError) -> Bool {
     if batchByteCount == 0 { return true }
     guard try unsafe send(output, batchByteCount, []) else { return false }
@@ -84,22 +84,22 @@ public import LinuxIO
     return true
   }
 
-  /// Whether the last packet held more messages than were read: no readiness tells of those.
+  /// Whether the last packet has unread messages, for which the socket does not become readable.
   public var hasUnread: Bool { !unread.isEmpty }
 
-  /// The client's next message, or nil where none has come.
+  /// The client's next message; nil if there is none.
   ///
-  /// - Parameter fds: where its descriptors go.
-  /// - Throws: `.closed` at the end; `.malformed` and `.otherVersion` for what must end the connection.
+  /// - Parameter fds: receives its descriptors.
+  /// - Throws: `.closed` at the end; `.malformed` and `.otherVersion` if the connection must be closed.
   public func receiveClientMessage(fds: inout ReceivedFDs) throws(PresentProtocolError) -> ClientMessage? {
     guard let count = try receive(&fds) else { return nil }
     return try unsafe ClientMessage.decode(UnsafeRawBufferPointer(rebasing: input[..<count]))
   }
 
-  /// The daemon's next message, or nil where none has come.
+  /// The daemon's next message; nil if there is none.
   ///
-  /// - Parameter fds: where its descriptors go.
-  /// - Throws: `.closed` at the end; `.malformed` and `.otherVersion` for what must end the connection.
+  /// - Parameter fds: receives its descriptors.
+  /// - Throws: `.closed` at the end; `.malformed` and `.otherVersion` if the connection must be closed.
   public func receiveServerMessage(fds: inout ReceivedFDs) throws(PresentProtocolError) -> ServerMessage? {
     guard let range = try nextMessage(&fds) else { return nil }
     return try unsafe ServerMessage.decode(UnsafeRawBufferPointer(rebasing: input[range]))
@@ -115,7 +115,7 @@ public import LinuxIO
     }
   }
 
-  /// Where the next message lies in `input`; nil where none has come.
+  /// The range of the next message in `input`; nil if there is none.
   private func nextMessage(_ fds: inout ReceivedFDs) throws(PresentProtocolError) -> Range<Int>? {
     if unread.isEmpty {
       guard let count = try receive(&fds) else { return nil }

@@ -1,6 +1,6 @@
 public import LinuxIO
 
-/// Why a connection is of no further use.
+/// Why a connection cannot be used any longer.
 public enum PresentProtocolError: Error, Equatable, Sendable, CustomStringConvertible {
   /// A system call failed.
   case system(SystemError)
@@ -8,17 +8,17 @@ public enum PresentProtocolError: Error, Equatable, Sendable, CustomStringConver
   case closed
   /// The other end broke the protocol; the text says how.
   case malformed(String)
-  /// The other end speaks that version.
+  /// The other end has that protocol version.
   case otherVersion(UInt32)
 
-  /// The error for a person.
+  /// A message for the user.
   public var description: String {
     switch self {
     case .system(let error): error.description
     case .closed: "the other end has closed the connection"
     case .malformed(let how): how
     case .otherVersion(let version):
-      "the client speaks protocol version \(version), this framepathd speaks version \(PresentProtocolVersion.current)"
+      "the client has protocol version \(version), this framepathd has version \(PresentProtocolVersion.current)"
     }
   }
 }

@@ -1,6 +1,6 @@
 import LinuxIO
 
-/// Where the daemon listens.
+/// The daemon's socket.
 public enum PresentSocket {
   /// `$FRAMEPATH_SOCKET`, else `$XDG_RUNTIME_DIR/framepath/framepathd.sock`, else `/run/framepath/framepathd.sock`.
   public static func defaultPath() -> String {

@@ -3,7 +3,7 @@ import GraphicsMemory
 import Scanout
 
 extension ServerMessage {
-  /// Writes the message as the C struct that `framepath_protocol.h` declares.
+  /// Encodes the message as the C struct that `framepath_protocol.h` declares.
   ///
   /// - Parameter buffer: at least `PresentLimits.messageByteCount` bytes, 8-byte aligned.
   /// - Returns: the message's size in bytes.
@@ -56,9 +56,9 @@ extension ServerMessage {
     }
   }
 
-  /// Reads one received message.
+  /// Decodes one received message.
   ///
-  /// - Throws: `.malformed` for one that breaks the rules.
+  /// - Throws: `.malformed` if it breaks the rules.
   public static func decode(_ bytes: UnsafeRawBufferPointer) throws(PresentProtocolError) -> ServerMessage {
     let head = try unsafe decodeHeader(bytes)
     switch framepath_type(rawValue: head.type) {
@@ -141,7 +141,7 @@ extension framepath_output {
     generation = output.generation
     parked = output.parked ? 1 : 0
     storeText(output.name, in: &name)
-    // An EDID that does not fit is left out: half of one has a wrong checksum.
+    // An EDID that does not fit is left out: a part of it would have a wrong checksum.
     if output.edid.count <= Int(FRAMEPATH_MAX_EDID_BYTES) {
       edid_size = UInt32(output.edid.count)
       unsafe withUnsafeMutableBytes(of: &edid) { space in unsafe space.copyBytes(from: output.edid) }

@@ -3,12 +3,12 @@ public import Scanout
 
 /// WELCOME: the answer to HELLO.
 public struct Welcome: Equatable, Sendable {
-  /// Heads granted.
+  /// The granted number of scanouts.
   public var scanoutCount: Int
-  /// Bytes of host buffers that the client may hold.
+  /// The limit on the client's host buffers in bytes.
   public var memoryLimitBytes: UInt64
 
-  /// A welcome.
+  /// An answer to HELLO.
   public init(scanoutCount: Int, memoryLimitBytes: UInt64) {
     self.scanoutCount = scanoutCount
     self.memoryLimitBytes = memoryLimitBytes
@@ -19,28 +19,28 @@ public struct Welcome: Equatable, Sendable {
 public struct OutputDescription: Equatable, Sendable {
   /// The scanout.
   public var scanout: UInt32
-  /// Rises when the scanout moved to another output: its buffers are gone then.
+  /// Rises when the scanout moves to another output, which destroys its buffers.
   public var generation: UInt32
   /// Whether there is a monitor now.
   public var connected: Bool
-  /// Whether no output is free: frames are paced, but seen by snapshots only.
+  /// Whether no output is free: frames are paced, but only snapshots show them.
   public var parked: Bool
   /// The current mode.
   public var mode: DisplayMode
-  /// Physical size in millimetres; 0 where unknown.
+  /// Physical width in millimetres; 0 if unknown.
   public var widthMillimetres: Int
-  /// Physical size in millimetres; 0 where unknown.
+  /// Physical height in millimetres; 0 if unknown.
   public var heightMillimetres: Int
-  /// Width and height in pixels of a hardware cursor; 0 where the daemon composes it.
+  /// Width and height of the hardware cursor in pixels; 0 if the daemon blends the cursor.
   public var cursorSize: Int
-  /// Where buffers made for it lie.
+  /// The kind of memory of buffers for this output.
   public var memoryKind: MemoryKind
-  /// `HDMI-A-1` and the like.
+  /// The output's name, such as `HDMI-A-1`.
   public var name: String
-  /// The monitor's EDID; empty where it has none.
+  /// The monitor's EDID; empty if it has none.
   public var edid: [UInt8]
 
-  /// All fields.
+  /// A description with all fields.
   public init(
     scanout: UInt32, generation: UInt32, connected: Bool, parked: Bool, mode: DisplayMode, widthMillimetres: Int = 0,
     heightMillimetres: Int = 0, cursorSize: Int = 0, memoryKind: MemoryKind, name: String, edid: [UInt8] = []
@@ -59,22 +59,22 @@ public struct OutputDescription: Equatable, Sendable {
   }
 }
 
-/// BUFFER: a buffer is ready. One descriptor beside it for a host buffer, none for an imported one.
+/// BUFFER: a buffer is ready. One descriptor for a host buffer, none for an imported one.
 public struct BufferReply: Equatable, Sendable {
   /// The buffer.
   public var bufferID: UInt32
-  /// What the descriptor is.
+  /// The kind of memory behind the descriptor.
   public var memoryKind: MemoryKind
-  /// Pixels across; for a cursor, the cursor size.
+  /// Width in pixels; for a cursor, the cursor size.
   public var width: UInt32
-  /// Pixels down.
+  /// Height in pixels.
   public var height: UInt32
-  /// Bytes from one row to the next.
+  /// The distance from one row to the next in bytes.
   public var strideBytes: UInt32
-  /// Bytes to map; 0 for an imported buffer.
+  /// The bytes to map; 0 for an imported buffer.
   public var byteCount: UInt64
 
-  /// A buffer.
+  /// An answer for that buffer.
   public init(
     bufferID: UInt32, memoryKind: MemoryKind, width: UInt32, height: UInt32, strideBytes: UInt32, byteCount: UInt64
   ) {
@@ -87,30 +87,30 @@ public struct BufferReply: Equatable, Sendable {
   }
 }
 
-/// What became of a frame.
+/// The outcome of a frame.
 public enum PresentOutcome: UInt32, Sendable {
-  /// It is on screen.
+  /// The frame is on screen.
   case flipped = 1
-  /// A newer one took its place before it was shown.
+  /// A newer frame replaced it before it was shown.
   case superseded = 2
   /// The output refused it; an ERROR says why.
   case rejected = 3
 }
 
-/// FRAME_DONE: what became of a frame.
+/// FRAME_DONE: the outcome of a frame.
 public struct FrameDone: Equatable, Sendable {
   /// The scanout.
   public var scanout: UInt32
-  /// The frame, as PRESENT named it.
+  /// The frame's number from PRESENT.
   public var frame: UInt64
-  /// What became of it.
+  /// The outcome.
   public var outcome: PresentOutcome
-  /// CLOCK_MONOTONIC of the flip; 0 where there was none.
+  /// CLOCK_MONOTONIC nanoseconds of the flip; 0 without one.
   public var timeNanoseconds: UInt64
   /// The output's vblank counter at the flip.
   public var sequence: UInt64
 
-  /// An outcome.
+  /// The outcome of that frame.
   public init(
     scanout: UInt32, frame: UInt64, outcome: PresentOutcome, timeNanoseconds: UInt64 = 0, sequence: UInt64 = 0
   ) {
@@ -126,12 +126,12 @@ public struct FrameDone: Equatable, Sendable {
 public struct Released: Equatable, Sendable {
   /// The buffer.
   public var bufferID: UInt32
-  /// Its scanout.
+  /// The buffer's scanout.
   public var scanout: UInt32
   /// The last frame that showed it; a later present of the buffer makes this message void. 0 for a cursor's buffer.
   public var frame: UInt64
 
-  /// A release.
+  /// A release of that buffer.
   public init(bufferID: UInt32, scanout: UInt32, frame: UInt64) {
     self.bufferID = bufferID
     self.scanout = scanout
@@ -139,18 +139,18 @@ public struct Released: Equatable, Sendable {
   }
 }
 
-/// SNAPSHOT_REPLY: a picture, XRGB8888, in the one descriptor beside it.
+/// SNAPSHOT_REPLY: a picture, XRGB8888, in the memory of the message's descriptor.
 public struct SnapshotReply: Equatable, Sendable {
-  /// The picture in the memory.
+  /// The layout of the picture.
   public var layout: FrameLayout
-  /// Whether the hardware wrote it.
+  /// Whether the hardware wrote the picture.
   public var fromWriteback: Bool
-  /// What the descriptor is.
+  /// The kind of memory behind the descriptor.
   public var memoryKind: MemoryKind
-  /// Bytes to map.
+  /// The bytes to map.
   public var byteCount: UInt64
 
-  /// A picture.
+  /// An answer with that picture.
   public init(layout: FrameLayout, fromWriteback: Bool, memoryKind: MemoryKind, byteCount: UInt64) {
     self.layout = layout
     self.fromWriteback = fromWriteback
@@ -159,30 +159,30 @@ public struct SnapshotReply: Equatable, Sendable {
   }
 }
 
-/// Why the daemon says no.
+/// The kinds of errors.
 public enum PresentErrorCode: UInt32, Sendable {
-  /// The daemon speaks another version. The daemon closes.
+  /// The daemon has another protocol version. The daemon closes.
   case version = 1
-  /// A message that breaks the rules. The daemon closes.
+  /// A message breaks the rules. The daemon closes.
   case malformed = 2
-  /// A living client has that name. The daemon closes.
+  /// A connected client has that name. The daemon closes.
   case nameTaken = 3
-  /// HELLO wishes an output that is not there. The daemon closes.
+  /// HELLO names an unknown output. The daemon closes.
   case noSuchOutput = 4
   /// SNAPSHOT of an unknown VM, scanout or output.
   case noSuchVM = 5
-  /// A buffer that was never made. The daemon closes.
+  /// An unknown buffer. The daemon closes.
   case noSuchBuffer = 6
-  /// The client's limit is reached, or the system has no more memory.
+  /// The client's limit is reached, or the system is out of memory.
   case noMemory = 7
-  /// The output cannot do that.
+  /// The request cannot be done; the text says why.
   case refused = 8
   /// A commit failed; its frame is `rejected`.
   case output = 9
-  /// A buffer for a generation that is over.
+  /// A buffer for a former generation.
   case stale = 10
 
-  /// Whether the daemon closes the connection after it.
+  /// Whether the daemon closes the connection after this error.
   public var isFatal: Bool {
     switch self {
     case .version, .malformed, .nameTaken, .noSuchOutput, .noSuchBuffer: true
@@ -191,16 +191,16 @@ public enum PresentErrorCode: UInt32, Sendable {
   }
 }
 
-/// ERROR: why the daemon says no.
+/// ERROR: a request was refused, or the connection ends.
 public struct ErrorMessage: Equatable, Sendable {
   /// The kind of error.
   public var code: PresentErrorCode
-  /// The scanout that it is about; 0 where there is none.
+  /// The scanout concerned, or 0.
   public var scanout: UInt32
-  /// For a person; up to 255 bytes.
+  /// A message for the user; up to 255 bytes.
   public var text: String
 
-  /// An error.
+  /// An error message.
   public init(code: PresentErrorCode, scanout: UInt32 = 0, text: String) {
     self.code = code
     self.scanout = scanout
@@ -208,9 +208,9 @@ public struct ErrorMessage: Equatable, Sendable {
   }
 }
 
-/// LEASED: an output is the client's. One descriptor beside it, the DRM master of what is leased.
+/// LEASED: the client has the output. One descriptor: the DRM master of the leased objects.
 public struct Leased: Equatable, Sendable {
-  /// The kernel's number of the lessee.
+  /// The kernel's lessee id.
   public var lesseeID: UInt32
   /// The leased connector.
   public var connectorID: UInt32
@@ -219,7 +219,7 @@ public struct Leased: Equatable, Sendable {
   /// The leased primary plane.
   public var planeID: UInt32
 
-  /// A lease.
+  /// An answer with that lease.
   public init(lesseeID: UInt32, connectorID: UInt32, crtcID: UInt32, planeID: UInt32) {
     self.lesseeID = lesseeID
     self.connectorID = connectorID
@@ -240,11 +240,11 @@ public enum ServerMessage: Equatable, Sendable {
   case frameDone(FrameDone)
   /// RELEASED (133).
   case released(Released)
-  /// STATUS_REPLY (134): so many bytes of JSON in the memfd beside it.
+  /// STATUS_REPLY (134): the size in bytes of the JSON in the message's memfd.
   case statusReply(byteCount: UInt64, request: UInt64)
   /// SNAPSHOT_REPLY (135).
   case snapshotReply(SnapshotReply, request: UInt64)
-  /// ERROR (136); `request` is that of the message which it answers, or 0.
+  /// ERROR (136); `request` is that of the refused message, or 0.
   case error(ErrorMessage, request: UInt64)
   /// CONTROL_REPLY (137): the settings are in force.
   case controlReply(request: UInt64)
@@ -252,7 +252,7 @@ public enum ServerMessage: Equatable, Sendable {
   case regionNews(scanout: UInt32)
   /// LEASED (139).
   case leased(Leased, request: UInt64)
-  /// LEASE_ENDED (140): the lease that was asked for by that request is over; up to 255 bytes of text say why.
+  /// LEASE_ENDED (140): the lease of that request has ended; up to 255 bytes of text say why.
   case leaseEnded(why: String, request: UInt64)
   /// CHANGED (141): the state has changed in these ways; `request` is that of SUBSCRIBE.
   case changed(ChangeKinds, request: UInt64)

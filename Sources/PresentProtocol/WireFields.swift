@@ -1,15 +1,15 @@
 import CFramepathABI
 import Scanout
 
-/// The version of the protocol that is spoken here.
+/// The protocol version of this implementation.
 public enum PresentProtocolVersion {
   /// FRAMEPATH_PROTOCOL_VERSION.
   public static let current: UInt32 = FRAMEPATH_PROTOCOL_VERSION
 }
 
-/// Sizes that both ends agree on.
+/// Limits of the protocol.
 public enum PresentLimits {
-  /// The longest message in bytes, with room for a version that grows.
+  /// The longest message in bytes, with room for later versions.
   public static let messageByteCount = 2048
   /// The most scanouts of one client.
   public static let scanoutCount = Int(FRAMEPATH_MAX_SCANOUTS)
@@ -21,16 +21,16 @@ public enum PresentLimits {
   public static let rangeCount = Int(FRAMEPATH_MAX_RANGES)
   /// The longest text of a CONTROL in bytes of UTF-8.
   public static let controlByteCount = Int(FRAMEPATH_CONTROL_BYTES) - 1
-  /// The most descriptors beside one message.
+  /// The most descriptors of one message.
   public static let descriptorCount = 64
 
-  /// Whether a client may be called so: 1 to 63 bytes, no control characters, no `/`.
+  /// Whether a name is valid for a client: 1 to 63 bytes, no control characters, no `/`.
   public static func isValidName(_ name: String) -> Bool {
     !name.isEmpty && name.utf8.count <= nameByteCount && name.utf8.allSatisfy { $0 >= 0x20 && $0 != 0x7f && $0 != 0x2f }
   }
 }
 
-/// Writes `text` 0-terminated into a C array of chars, cut at a character's boundary where it is too long.
+/// Stores `text` 0-terminated in a C array of chars; a long one is cut between characters.
 func storeText<Field>(_ text: String, in field: inout Field) {
   unsafe withUnsafeMutableBytes(of: &field) { space in
     var end = 0
@@ -43,28 +43,28 @@ func storeText<Field>(_ text: String, in field: inout Field) {
   }
 }
 
-/// Reads a 0-terminated text out of a C array of chars.
+/// Loads a 0-terminated text from a C array of chars.
 func loadText<Field>(_ field: Field, _ what: StaticString) throws(PresentProtocolError) -> String {
   var copy = field
   let bytes = unsafe withUnsafeBytes(of: &copy) { unsafe Array($0) }
   guard let end = bytes.firstIndex(of: 0), let text = String(validating: bytes[..<end], as: UTF8.self) else {
-    throw .malformed("\(what) is no 0-terminated UTF-8 text")
+    throw .malformed("\(what) is not 0-terminated UTF-8 text")
   }
   return text
 }
 
-/// Makes a message of a C struct's size out of received bytes.
+/// Loads a C struct from received bytes.
 func load<Wire: BitwiseCopyable>(
   _ bytes: UnsafeRawBufferPointer, as type: Wire.Type
 ) throws(PresentProtocolError) -> Wire {
   guard bytes.count == MemoryLayout<Wire>.size else {
-    throw .malformed("\(bytes.count) bytes where \(type) has \(MemoryLayout<Wire>.size)")
+    throw .malformed("\(bytes.count) bytes, but \(type) has \(MemoryLayout<Wire>.size)")
   }
   return unsafe bytes.loadUnaligned(as: Wire.self)
 }
 
-/// The size of the first message of a packet, by its header. Of one that lies it is the whole packet, which the decoder
-/// then refuses.
+/// The size of a packet's first message by its header; if that is impossible, the whole packet, which the decoder then
+/// refuses.
 func firstMessageByteCount(in packet: UnsafeRawBufferPointer) -> Int {
   let headerByteCount = MemoryLayout<framepath_header>.size
   guard packet.count >= headerByteCount else { return packet.count }
@@ -72,13 +72,13 @@ func firstMessageByteCount(in packet: UnsafeRawBufferPointer) -> Int {
   return (headerByteCount...packet.count).contains(size) ? size : packet.count
 }
 
-/// A C struct with a header, ready to be sent.
+/// Stores a C struct with a header for sending.
 func store<Wire: BitwiseCopyable>(_ wire: Wire, into buffer: UnsafeMutableRawBufferPointer) -> Int {
   unsafe buffer.storeBytes(of: wire, as: Wire.self)
   return MemoryLayout<Wire>.size
 }
 
-/// The header of a message whose C struct is `type`.
+/// The header of a message with the C struct `type`.
 func header<Wire>(_ kind: framepath_type, _ type: Wire.Type, request: UInt64 = 0) -> framepath_header {
   framepath_header(type: kind.rawValue, size: UInt32(MemoryLayout<Wire>.size), request: request)
 }

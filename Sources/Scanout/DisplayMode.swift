@@ -22,7 +22,7 @@ public struct DisplayMode: Equatable, Hashable, Sendable, CustomStringConvertibl
   /// For example `1920x1080@60` or `1366x768@59.790`.
   public var description: String { "\(width)x\(height)@\(RefreshRate(millihertz: refreshMillihertz))" }
 
-  /// Reads `WxH`, `WxH@Hz` or `WxH@Hz.mmm`, 1 to 1000 Hz; the rate is 60 Hz where none is given.
+  /// Parses `WxH`, `WxH@Hz` or `WxH@Hz.mmm`, 1 to 1000 Hz; without a rate it is 60 Hz.
   public init?(_ text: String) {
     let parts = text.split(separator: "@", maxSplits: 1, omittingEmptySubsequences: false)
     guard let size = PixelSize(parts[0]) else { return nil }

@@ -103,7 +103,7 @@ import Testing
     let layout = try #require(FrameLayout(width: 32, height: 32, strideBytes: 128, format: .xrgb8888))
     let memory = try filledMemfd(layout, byteCount: 4096) { _, _ in 0 }
     let outside = ImportedMemory.memfd([MemoryRange(fd: memory.raw, offset: 4096, byteCount: 4096)], [memory])
-    #expect(throws: OutputError.rejected("range 0 ends behind its memfd's 4096 bytes")) {
+    #expect(throws: OutputError.rejected("range 0 exceeds its memfd's 4096 bytes")) {
       try bench.output.importBuffer(outside, layout: layout, modifier: 0)
     }
     let stranger = ImportedMemory.memfd([MemoryRange(fd: 0, offset: 0, byteCount: 4096)], [memory])

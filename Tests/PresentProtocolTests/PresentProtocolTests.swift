@@ -202,7 +202,7 @@ struct LeaseMessageTests {
   @Test func `LEASE (14)`() throws {
     try expectBothWays(.lease(output: "DP-1", request: 6), words([14, 48, 6, 0]) + text("DP-1", 32))
     let endless = words([14, 48, 6, 0]) + [UInt8](repeating: 0x41, count: 32)
-    #expect(throws: PresentProtocolError.malformed("LEASE's output is no 0-terminated UTF-8 text")) {
+    #expect(throws: PresentProtocolError.malformed("LEASE's output is not 0-terminated UTF-8 text")) {
       try decodeClient(endless)
     }
     #expect(throws: PresentProtocolError.self) { try decodeClient(words([14, 40, 6, 0]) + text("DP-1", 24)) }

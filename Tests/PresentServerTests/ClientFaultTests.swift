@@ -94,7 +94,7 @@ struct ClientFaultTests {
     _ = try buffer.withUnsafeMutableBytes { try socket.receive(into: $0, fds: &fds, wait: false) }
     #expect(buffer[16] == 1)
     let text = String(decoding: buffer[24..<280].prefix { $0 != 0 }, as: UTF8.self)
-    #expect(text == "the client speaks protocol version 2, this framepathd speaks version 1")
+    #expect(text == "the client has protocol version 2, this framepathd has version 1")
   }
 
   @Test func `a client that does not read its messages is dropped alone`() throws {
