@@ -1,40 +1,40 @@
 import Glibc
 public import LinuxIO
 
-/// Why an ivshmem server's words make no sense, or none came.
+/// Why an ivshmem server cannot be used.
 public enum IvshmemError: Error, Equatable, Sendable, CustomStringConvertible {
   /// A system call failed.
   case system(SystemError)
   /// The server has closed the connection.
   case closed
-  /// Nothing came in time.
+  /// No message came in time.
   case timedOut
-  /// The server speaks another version.
+  /// The server has another protocol version.
   case version(Int64)
-  /// A message out of turn, or without the descriptor that it needs.
+  /// A message out of order, or without its descriptor.
   case unexpected(String)
 
-  /// The error for a person.
+  /// A message for the user.
   public var description: String {
     switch self {
     case .system(let error): error.description
     case .closed: "the ivshmem server has closed the connection"
-    case .timedOut: "the ivshmem server said nothing in time"
-    case .version(let number): "the ivshmem server speaks version \(number), not 0"
-    case .unexpected(let what): "the ivshmem server said \(what)"
+    case .timedOut: "the ivshmem server did not answer in time"
+    case .version(let number): "the ivshmem server has version \(number), not 0"
+    case .unexpected(let what): "the ivshmem server sent \(what)"
     }
   }
 }
 
-/// What a server gives a client that is no VM: the memory and two doorbells.
+/// What a server sends to a client that is not a VM: the memory and two doorbells.
 ///
-/// The connection must stay open as long as the memory is used: its end tells the server that the client is gone.
+/// The connection must stay open as long as the memory is used: its end means that the client is gone.
 public struct IvshmemClient: ~Copyable {
   /// The shared memory.
   public let memory: OwnedFD
-  /// Raised by the client to wake the host.
+  /// The client raises it to wake the host.
   public let hostDoorbell: EventFD
-  /// Raised by the host.
+  /// The host raises it.
   public let guestDoorbell: EventFD
   private let socket: UnixSocket
 
@@ -48,13 +48,13 @@ public struct IvshmemClient: ~Copyable {
     self.socket = socket
   }
 
-  /// Whether the server is still there.
+  /// Whether the server is connected.
   public borrowing func isConnected() -> Bool {
     let ready = try? waitUntilReady(socket.fd.raw, .readable, timeoutMilliseconds: 0)
     return ready?.contains(.hangUp) == false
   }
 
-  /// Connects and reads until all is there.
+  /// Connects and receives the memory and doorbells.
   ///
   /// - Parameter timeoutMilliseconds: for each message.
   public static func connect(
@@ -65,7 +65,7 @@ public struct IvshmemClient: ~Copyable {
     return try greet(socket, timeoutMilliseconds: timeoutMilliseconds)
   }
 
-  /// Reads a server's greeting from a connected socket.
+  /// Receives a server's greeting on a connected socket.
   public static func greet(
     _ socket: consuming UnixSocket, timeoutMilliseconds: Int32 = 5000
   ) throws(IvshmemError) -> IvshmemClient {
@@ -87,7 +87,7 @@ public struct IvshmemClient: ~Copyable {
       memory: memory, hostDoorbell: EventFD(taking: host), guestDoorbell: EventFD(taking: own), socket: socket)
   }
 
-  /// The first doorbell of `peer`, or nil where one of `end` comes first; those of others are closed.
+  /// The first doorbell of `peer`, or nil if one of `end` comes first; doorbells of other peers are closed.
   private static func doorbell(
     _ peer: Int64, before end: Int64?, _ socket: borrowing UnixSocket, _ timeoutMilliseconds: Int32
   ) throws(IvshmemError) -> OwnedFD? {
@@ -102,7 +102,7 @@ public struct IvshmemClient: ~Copyable {
     return nil
   }
 
-  /// Eight bytes, with the descriptor that came with the first of them.
+  /// Receives eight bytes, with the descriptor of the first of them.
   private static func receive(
     _ socket: borrowing UnixSocket, _ fds: inout ReceivedFDs, _ timeoutMilliseconds: Int32
   ) throws(IvshmemError) -> Int64 {

@@ -1,8 +1,8 @@
 import Glibc
 public import LinuxIO
 
-/// The ivshmem client-server protocol (QEMU docs/specs/ivshmem-spec.rst): each message is an 8-byte little-endian signed
-/// number with at most one descriptor beside it, from the server to the client only.
+/// The ivshmem client-server protocol (QEMU docs/specs/ivshmem-spec.rst): each message is an 8-byte little-endian
+/// signed number with at most one descriptor, from the server to the client only.
 public enum IvshmemProtocol {
   /// The first number.
   public static let version: Int64 = 0
@@ -10,9 +10,9 @@ public enum IvshmemProtocol {
   public static let memory: Int64 = -1
   /// The largest peer id.
   public static let maxPeerID: Int64 = 65_535
-  /// Bytes of a message.
+  /// The size of a message in bytes.
   public static let messageByteCount = 8
-  /// The host's peer id: what a guest rings.
+  /// The host's peer id, which a guest rings.
   public static let hostPeer: Int64 = 0
   /// A guest's peer id on its own server connection.
   public static let guestPeer: Int64 = 1
@@ -29,13 +29,13 @@ public enum IvshmemProtocol {
     return Int64(bitPattern: value)
   }
 
-  /// Sends all that a client needs: version, its id, the memory, the host as the one other peer, and its own eventfd.
+  /// Sends the greeting of a client: version, its id, the memory, the host as the only other peer, and its own eventfd.
   ///
   /// - Parameters:
   ///   - memory: the region; its size becomes that of BAR 2.
   ///   - hostDoorbell: an eventfd that the guest raises.
   ///   - guestDoorbell: an eventfd that the host raises.
-  /// - Throws: EAGAIN where a nonblocking client does not even take so little.
+  /// - Throws: EAGAIN if a nonblocking client's socket is full.
   public static func welcome(
     _ client: borrowing UnixSocket, memory: Int32, hostDoorbell: Int32, guestDoorbell: Int32
   ) throws(SystemError) {
@@ -46,7 +46,7 @@ public enum IvshmemProtocol {
     try send(guestPeer, guestDoorbell, to: client)
   }
 
-  /// Tells a client that a peer has gone.
+  /// Notifies a client that a peer has disconnected.
   public static func sendDisconnect(_ peer: Int64, to client: borrowing UnixSocket) throws(SystemError) {
     try send(peer, nil, to: client)
   }

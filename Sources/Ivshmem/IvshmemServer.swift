@@ -1,7 +1,7 @@
 public import HybridRegion
 public import LinuxIO
 
-/// What a server makes regions with.
+/// The options of a server.
 public struct IvshmemServerOptions: Sendable {
   /// The first guest's name; further ones get `-2`, `-3`, ….
   public var name = "vm"
@@ -9,11 +9,11 @@ public struct IvshmemServerOptions: Sendable {
   public var layout: RegionLayout
   /// The daemon's socket.
   public var daemonPath: String
-  /// The wished output of the first guest; empty takes any free one.
+  /// The output of the first guest; empty for any free one.
   public var output = ""
-  /// Whether guests are processes of this machine.
+  /// Whether guests are processes of this machine, which share its CLOCK_MONOTONIC.
   public var sharesClock = false
-  /// Whether nobody but this user can become a guest.
+  /// Whether only this user's processes can connect.
   public var isPrivate = true
   /// The most guests at once.
   public var guestLimit = 16
@@ -25,10 +25,10 @@ public struct IvshmemServerOptions: Sendable {
   }
 }
 
-/// Gives every client that connects a region of its own.
+/// Gives every client that connects its own region.
 ///
-/// The first region is there from the start, for `ivshmem-plain` guests, which never connect: a link beside the socket
-/// leads to it. When its client leaves, a fresh one takes its place: nobody sees what another guest drew.
+/// The first region exists from the start, for `ivshmem-plain` guests, which never connect: a link beside the socket
+/// names it. When its client leaves, a fresh region replaces it, so that no guest sees another one's pictures.
 public final class IvshmemServer {
   private let loop: EventLoop
   private let options: IvshmemServerOptions
@@ -37,10 +37,10 @@ public final class IvshmemServer {
   private var listener: UnixSocket?
   private var source: EventLoop.Source?
   private let linkPath: String?
-  /// Called when the one client of a server without listener has left.
+  /// Called when the only client of a server without a listener has left.
   public var onLastDisconnect: (() -> Void)?
 
-  /// A region and the client that it was given to.
+  /// A region and its client.
   private final class Guest {
     let session: RegionSession
     let number: Int
@@ -52,9 +52,9 @@ public final class IvshmemServer {
     }
   }
 
-  /// Makes the first region. The loop's `beforeWait` is this server's from now on.
+  /// Creates the first region. The server uses the loop's `beforeWait`.
   ///
-  /// - Parameter linkPath: where a link to the first region's memory is kept; nil: nowhere.
+  /// - Parameter linkPath: the path of a link to the first region's memory; nil for none.
   public init(
     loop: EventLoop, options: IvshmemServerOptions, linkPath: String?, log: @escaping (String) -> Void
   ) throws(SystemError) {
@@ -66,7 +66,7 @@ public final class IvshmemServer {
     try addGuest()
   }
 
-  /// The sessions, first region first.
+  /// The sessions, the first region's first.
   public var sessions: [RegionSession] { guests.map(\.session) }
 
   /// Accepts clients from a listening socket.
@@ -76,13 +76,13 @@ public final class IvshmemServer {
     listener = consume socket
   }
 
-  /// Serves one client that is connected already.
+  /// Serves one connected client.
   public func serve(_ socket: consuming UnixSocket) throws(SystemError) {
     guard let first = guests.first else { return }
     try welcome(socket, first)
   }
 
-  /// Ends everything.
+  /// Ends all sessions.
   public func stop() {
     if let source = source.take() { loop.remove(source) }
     listener = nil
@@ -115,7 +115,7 @@ public final class IvshmemServer {
   }
 
   private func accept() {
-    // A bounded number, so that frames get their turn.
+    // A bounded number of connections, so that frames get their turn.
     for _ in 0..<8 {
       do throws(SystemError) {
         guard let client = try listener?.accept() else { return }
@@ -151,7 +151,7 @@ public final class IvshmemServer {
     log("\(guest.session.name): connected")
   }
 
-  /// A client has nothing to say: anything but its end is read and dropped.
+  /// A client sends nothing: received bytes are dropped, only the end matters.
   private func read(_ guest: Guest) {
     var fds = ReceivedFDs()
     var bytes = [UInt8](repeating: 0, count: 256)

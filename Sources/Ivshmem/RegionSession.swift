@@ -4,21 +4,21 @@ public import PresentClient
 import PresentProtocol
 import Scanout
 
-/// One region and its guest: made here, served by the daemon.
+/// A region and its guest; the daemon serves the region.
 ///
-/// Owned by the loop's thread. The daemon takes the frames out of the region itself, woken by the guest: this process
-/// has no part in a frame's way. While there is no daemon, it is the region's host: guests go on at 20 frames a second,
-/// and the newest frame is kept for the daemon to show.
+/// Owned by the loop's thread. The daemon takes the frames from the region itself and is woken by the guest: this
+/// process takes no part in a frame. While no daemon is running, it is the region's host: guests continue at 20 frames
+/// a second, and the newest frame is kept for the daemon.
 public final class RegionSession {
   /// The region.
   public let memory: SharedFD
-  /// Where everything lies in it.
+  /// The layout of the region.
   public let layout: RegionLayout
   /// The connection to the daemon.
   public let client: PresentClient
-  /// Raised by the guest.
+  /// The guest raises it.
   public let hostDoorbell: EventFD
-  /// Raised by the host, for a guest that listens.
+  /// The host raises it for a guest that listens.
   public let guestDoorbell: EventFD
   /// The VM's name.
   public let name: String
@@ -27,15 +27,15 @@ public final class RegionSession {
   private let log: (String) -> Void
   private let sharesClock: Bool
   private let isPrivate: Bool
-  /// nil while the daemon serves the region.
+  /// Nil while the daemon serves the region.
   private var host: RegionHost?
-  /// What the daemon has told of the output.
+  /// The output's mode, from the daemon's OUTPUT.
   private var output: RegionOutput?
-  /// The frame presented last, while its slot is the host's.
+  /// The last presented frame, while its slot is held.
   private var newest: RegionFrame?
-  /// Bit k: the guest knows what became of the frame in slot k.
+  /// Bit k is set if the guest has the DONE of the frame in slot k.
   private var toldSlots: UInt64 = 0
-  /// Superseded slots to give back at the next tick: nobody else paces the guest.
+  /// Superseded slots to release at the next tick, which paces the guest.
   private var waitingReleases: UInt64 = 0
   private var pace = PollingPace()
   private var lastRepair: UInt64 = 0
@@ -46,15 +46,15 @@ public final class RegionSession {
   private var timerSources: [EventLoop.Source] = []
   private var refusals = RefusalLog()
 
-  /// Makes the region.
+  /// Creates the region.
   ///
   /// - Parameters:
   ///   - daemonPath: the daemon's socket.
-  ///   - output: the wished output; empty takes any free one.
+  ///   - output: the output's name; empty for any free one.
   ///   - sharesClock: whether the guest is a process of this machine.
-  ///   - isPrivate: whether nobody but this user gets the guest's doorbell. Else the daemon does not raise it itself:
-  ///     whoever holds an eventfd can make a write to it wait for ever.
-  ///   - log: takes one line per event; never called for a frame.
+  ///   - isPrivate: whether only this user has the guest's doorbell. Otherwise the daemon does not raise it: another
+  ///     owner of an eventfd can make a write to it block forever.
+  ///   - log: gets one line per event; never called for a frame.
   public init(
     loop: EventLoop, name: String, layout: RegionLayout, daemonPath: String, output: String = "",
     sharesClock: Bool = false, isPrivate: Bool = true, log: @escaping (String) -> Void
@@ -75,7 +75,7 @@ public final class RegionSession {
     client.onEvent = { [weak self] event in self?.handle(event) }
   }
 
-  /// Begins to serve.
+  /// Starts to serve.
   public func start() throws(SystemError) {
     timerSources = [
       try loop.add(pollTimer.fd.raw, [.readable, .edge]) { [weak self] _ in self?.tick() },
@@ -85,10 +85,10 @@ public final class RegionSession {
     try client.start()
   }
 
-  /// Ends: the daemon frees everything, and the guest reads that nobody is there.
+  /// Ends: the daemon frees everything, and the guest reads that no daemon is running.
   public func stop() {
     client.stop()
-    // The daemon may not have noticed yet: it only ever writes that it is gone.
+    // The daemon may not have noticed yet; its only later write is the same state.
     let last = host ?? (try? RegionHost(memory: memory, name: name, layout: layout, sharesClock: sharesClock))
     last?.setState(.ended)
     if last?.guestFlags.contains(.listens) == true { guestDoorbell.signal() }
@@ -120,14 +120,14 @@ public final class RegionSession {
     }
   }
 
-  /// From now on the daemon is the region's host.
+  /// Hands the region over to the daemon.
   private func handOver() {
     host = nil
     newest = nil
     waitingReleases = 0
     isRingDue = false
     stopLooking()
-    // Where it fails, the end of the connection follows.
+    // If this fails, the end of the connection follows.
     _ = client.attachRegion(
       scanout: 0, memory: memory.raw, regionByteCount: layout.regionByteCount, slotCount: layout.slotCount,
       sharesClock: sharesClock, hostDoorbell: hostDoorbell.fd.raw, guestDoorbell: isPrivate ? guestDoorbell.fd.raw : nil
@@ -144,10 +144,10 @@ public final class RegionSession {
     }
   }
 
-  /// Is the region's host until there is a daemon.
+  /// Serves the region until there is a daemon.
   private func serve() throws(SystemError) {
     let fresh = try RegionHost(memory: memory, name: name, layout: layout, sharesClock: sharesClock)
-    // Each ring is an event of its own, so that the count is never read.
+    // Each ring is an event of its own (edge-triggered), so the count is never read.
     doorbellSource = try loop.add(hostDoorbell.fd.raw, [.readable, .edge]) { [weak self] _ in self?.look() }
     host = fresh
     fresh.setOutput(output)
@@ -171,7 +171,7 @@ public final class RegionSession {
 
   // MARK: - While there is no daemon
 
-  /// Once a second at most: a guest may have written over the header, and its next client needs it.
+  /// At most once a second: a guest may have overwritten the header, which its next client needs.
   private func tick() {
     guard let host else { return serveAgain() }
     let now = monotonicNanoseconds()
@@ -202,7 +202,7 @@ public final class RegionSession {
         ringGuest()
       }
     }
-    // A guest that announces more than it may waits its turn behind the loop's other descriptors.
+    // A guest that announces more than allowed waits until the loop's other descriptors had their turn.
     if hasMore { hostDoorbell.signal() }
     let now = monotonicNanoseconds()
     let polls = host.isAttached && !host.guestFlags.contains(.rings)
@@ -214,10 +214,10 @@ public final class RegionSession {
     case .attached(let flags):
       log("\(name): a client has attached\(flags.contains(.rings) ? "" : "; it does not ring, the region is polled")")
     case .detached:
-      log("\(name): the client has let go")
+      log("\(name): the client has detached")
       newest = nil
       waitingReleases = 0
-      // Nobody else gives them back.
+      // These slots would not be released otherwise.
       for slot in 0..<layout.slotCount where host.heldSlots >> UInt64(slot) & 1 == 1 { giveUp(slot, .superseded) }
     case .refused(let reason): log("\(name): a client was refused: \(reason)")
     }
@@ -247,7 +247,7 @@ public final class RegionSession {
     ringGuest()
   }
 
-  /// Tells the guest what became of the frame in a slot, unless it knows.
+  /// Sends the DONE of the frame in a slot, unless the guest has it.
   private func tell(_ slot: Int, _ outcome: RegionOutcome) {
     if toldSlots >> UInt64(slot) & 1 == 1 { return }
     toldSlots |= 1 << UInt64(slot)
@@ -255,10 +255,10 @@ public final class RegionSession {
     ringGuest()
   }
 
-  /// Rings once for all that happens in this round of the loop.
+  /// Rings once for all events of this round of the loop.
   private func ringGuest() { if host?.guestFlags.contains(.listens) == true { isRingDue = true } }
 
-  /// Rings for what has happened; before the loop waits.
+  /// Rings for this round's events, before the loop waits.
   func ringNow() {
     if isRingDue { guestDoorbell.signal() }
     isRingDue = false

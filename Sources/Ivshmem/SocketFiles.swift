@@ -1,7 +1,7 @@
 import Glibc
 public import LinuxIO
 
-/// Makes a symbolic link, in place of one that is there.
+/// Makes a symbolic link, replacing an existing one.
 ///
 /// The corresponding C functions are `symlink` and `rename`.
 func replaceLink(_ path: String, target: String) throws(SystemError) {
@@ -12,7 +12,7 @@ func replaceLink(_ path: String, target: String) throws(SystemError) {
 }
 
 extension UnixSocket {
-  /// Whether it listens, rather than being connected.
+  /// Whether the socket is listening, not connected.
   ///
   /// The corresponding C function is `getsockopt(SO_ACCEPTCONN)`.
   public borrowing func isListening() throws(SystemError) -> Bool {
