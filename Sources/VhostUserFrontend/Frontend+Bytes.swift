@@ -26,7 +26,7 @@ extension Frontend {
     return payload.reversed().reduce(0) { $0 << 8 | UInt64($1) }
   }
 
-  /// QEMU takes only version 1 and the reply flag, and nothing else.
+  /// Like QEMU, accepts only version 1 with the reply flag.
   func receiveReply(_ request: Request) throws(FrontendError) -> [UInt8] {
     let header = try receiveHeader(nil)
     guard header.request == request.rawValue, header.flags == 5 else {
@@ -65,7 +65,7 @@ extension Frontend {
   }
 }
 
-/// Both ends of a socket pair, given away one by one.
+/// Both ends of a socket pair, taken out one by one.
 final class PairBox {
   let second: UnixSocket
   private var first: UnixSocket?
@@ -78,7 +78,7 @@ final class PairBox {
   func takeFirst() -> UnixSocket? { first.take() }
 }
 
-/// Sends all bytes on a blocking socket, the descriptors with the first of them.
+/// Sends all bytes on a blocking socket, the descriptors with the first byte.
 func sendAll(_ socket: borrowing UnixSocket, _ bytes: [UInt8], fds: [Int32]) throws(SystemError) {
   var offset = 0
   var fds = fds

@@ -3,11 +3,11 @@ public import LinuxIO
 public import VhostUser
 public import Virtio
 
-/// What went wrong at the frontend's side.
+/// Errors on the frontend's side.
 public enum FrontendError: Error, Equatable {
   /// The backend closed the connection.
   case closed
-  /// Nothing came in time.
+  /// No answer came in time.
   case timedOut(String)
   /// A reply that the protocol does not allow.
   case badReply(request: UInt32, flags: UInt32, byteCount: Int)
@@ -17,12 +17,12 @@ public enum FrontendError: Error, Equatable {
   case system(SystemError)
 }
 
-/// A vhost-user frontend as QEMU is one, with the guest's driver inside.
+/// A vhost-user frontend as in QEMU, with the guest's driver.
 ///
-/// Everything blocks, with a timeout: run it in another thread or process than the backend. `realize`, `start`, `stop`,
-/// `reset` send what QEMU sends, in its order.
+/// Every call blocks, with a timeout: run it in another thread or process than the backend. `realize`, `start`, `stop`
+/// and `reset` send QEMU's messages in QEMU's order.
 public final class Frontend {
-  /// Which of QEMU's devices this is.
+  /// The device of QEMU that is simulated.
   public enum Shape: Sendable {
     /// `vhost-user-test-device-pci`: no GPU socket, a channel for config-change messages.
     case completeDevice
@@ -30,30 +30,30 @@ public final class Frontend {
     case vhostUserGPU
   }
 
-  /// Which device this is.
+  /// The simulated device.
   public let shape: Shape
   /// The guest's memory.
   public let ram: GuestRAM
   /// The guest's queues: control and cursor, usually of 64 and 16.
   public let queues: [FrontendQueue]
-  /// What the backend offers, after `realize`.
+  /// The backend's features, after `realize`.
   public private(set) var offeredFeatures: UInt64 = 0
-  /// What both sides can, after `realize`.
+  /// The protocol features of both sides, after `realize`.
   public private(set) var protocolFeatures: ProtocolFeatures = []
-  /// Where each queue goes on at the next start.
+  /// The base of each queue at the next start.
   public private(set) var bases: [UInt32]
-  /// How long anything may take.
+  /// The timeout of every call in milliseconds.
   public var timeoutMilliseconds: Int32 = 5000
-  /// What this frontend can; QEMU accepts all that it knows.
+  /// The protocol features that this frontend knows; QEMU accepts all that it knows.
   public var knownProtocolFeatures: ProtocolFeatures = .offered
-  /// How many of the queues the guest's driver uses: firmware has no cursor queue.
+  /// The number of queues that the guest's driver uses: firmware has no cursor queue.
   public var usedQueueCount = Int.max
-  /// How many regions the guest's memory is sent in.
+  /// The number of regions in which the guest's memory is sent.
   public var regionCount = 1
 
-  /// Serves the GPU socket of the next start, for backends that draw there; without it nobody answers them.
+  /// Serves the GPU socket of the next start, for backends that draw there; without a monitor it is not answered.
   public var monitor: GPUScreen.Monitor?
-  /// The GPU socket's other end, where `monitor` is set.
+  /// The other end of the GPU socket, if `monitor` is set.
   public private(set) var screen: GPUScreen?
 
   private let socket: UnixSocket
@@ -87,7 +87,7 @@ public final class Frontend {
 
   // MARK: QEMU's sequences
 
-  /// vhost_user_backend_init and vhost_dev_init: what QEMU says when the device is made.
+  /// vhost_user_backend_init and vhost_dev_init: the messages at the device's creation.
   public func realize() throws(FrontendError) {
     offeredFeatures = try askNumber(.getFeatures)
     let offered = ProtocolFeatures(rawValue: try askNumber(.getProtocolFeatures))
@@ -109,9 +109,9 @@ public final class Frontend {
     }
   }
 
-  /// vhost_dev_start: the guest's driver says DRIVER_OK, or a paused VM goes on.
+  /// vhost_dev_start: the guest's driver sets DRIVER_OK, or a paused VM resumes.
   ///
-  /// - Parameter features: what the driver accepted; all that is offered where nil.
+  /// - Parameter features: the features that the driver accepts; nil for all offered ones.
   public func start(features: UInt64? = nil) throws(FrontendError) {
     if shape == .vhostUserGPU {
       let pair = try pair()
@@ -142,7 +142,7 @@ public final class Frontend {
     for queue in used { try send(.setVringCall, number(UInt64(queue.index)), fds: [queue.call.fd.raw]) }
   }
 
-  /// vhost_dev_stop: a pause. The bases returned are kept for the next start.
+  /// vhost_dev_stop: a pause. The returned bases are kept for the next start.
   @discardableResult
   public func stop() throws(FrontendError) -> [UInt32] {
     closeGPUSocket()
@@ -157,7 +157,7 @@ public final class Frontend {
     return bases
   }
 
-  /// virtio_reset: the guest reboots. Older QEMUs stop and say nothing more.
+  /// virtio_reset: the guest reboots. Older QEMUs only stop the queues.
   public func reset(sendsResetDevice: Bool = true) throws(FrontendError) {
     try stop()
     if sendsResetDevice && protocolFeatures.contains(.resetDevice) { try send(.resetDevice, []) }
@@ -167,7 +167,7 @@ public final class Frontend {
     }
   }
 
-  /// The whole guest memory, by SET_MEM_TABLE or region by region, as was negotiated.
+  /// Sends all guest memory, by SET_MEM_TABLE or region by region, as negotiated.
   public func sendMemory() throws(FrontendError) {
     if protocolFeatures.contains(.configureMemorySlots) {
       if hasSentMemory { return }
@@ -179,7 +179,7 @@ public final class Frontend {
   }
   private var hasSentMemory = false
 
-  /// SET_MEM_TABLE with any regions.
+  /// Sends SET_MEM_TABLE with any regions.
   public func sendMemoryTable(_ regions: [MemoryRegionDescription]) throws(FrontendError) {
     let fds = Array(repeating: ram.fd.raw, count: regions.count)
     try tell(.setMemoryTable, MemoryTable(regions: regions).encoded, fds: fds)
@@ -196,7 +196,7 @@ public final class Frontend {
     }
   }
 
-  /// GET_CONFIG: what each read of the guest becomes.
+  /// GET_CONFIG, which each config read of the guest causes.
   public func readConfig(offset: Int = 0, byteCount: Int = 16) throws(FrontendError) -> [UInt8] {
     let access = ConfigAccess(offset: UInt32(offset), bytes: Array(repeating: 0, count: byteCount))
     let payload = try ask(.getConfig, access.encoded)
@@ -223,7 +223,7 @@ public final class Frontend {
 
   // MARK: Messages
 
-  /// Sends a request that has no answer of its own, and waits for the acknowledgement with REPLY_ACK.
+  /// Sends a request without a reply of its own, and waits for the acknowledgement with REPLY_ACK.
   public func tell(_ request: Request, _ payload: [UInt8], fds: [Int32] = []) throws(FrontendError) {
     guard protocolFeatures.contains(.replyAck) else { return try send(request, payload, fds: fds) }
     let flags = MessageHeader.version | MessageHeader.needReplyFlag
@@ -234,7 +234,7 @@ public final class Frontend {
     guard code == 0 else { throw .refused(request, code) }
   }
 
-  /// Sends a request, and waits for nothing.
+  /// Sends a request without waiting.
   public func send(_ request: Request, _ payload: [UInt8], fds: [Int32] = []) throws(FrontendError) {
     try sendRaw(MessageHeader(request: request.rawValue, payloadByteCount: payload.count).encoded(payload), fds: fds)
   }
@@ -251,7 +251,7 @@ public final class Frontend {
     return try numberReply(request)
   }
 
-  /// Sends any bytes.
+  /// Sends arbitrary bytes.
   public func sendRaw(_ bytes: [UInt8], fds: [Int32] = []) throws(FrontendError) {
     do throws(SystemError) {
       _ = try sendAll(socket, bytes, fds: fds)
@@ -261,13 +261,13 @@ public final class Frontend {
     }
   }
 
-  /// Any bytes that the backend sends.
+  /// Receives arbitrary bytes.
   public func receiveRaw(_ byteCount: Int) throws(FrontendError) -> [UInt8] {
     if let screen { try serve(screen, until: socket.fd.raw, timeoutMilliseconds) }
     return try receive(socket.fd.raw, byteCount)
   }
 
-  /// Waits until the backend closes the connection; what it still sends is passed over.
+  /// Waits until the backend closes the connection; received bytes are dropped.
   public func waitForEnd() throws(FrontendError) {
     do throws(FrontendError) {
       while true { _ = try receiveRaw(1) }
@@ -276,14 +276,14 @@ public final class Frontend {
     }
   }
 
-  /// Closes the connection, as a QEMU that ends does.
+  /// Closes the connection, as QEMU does at its end.
   public func close() {
     closeGPUSocket()
     backendChannel = nil
     _ = shutdown(socket.fd.raw, Int32(SHUT_RDWR))
   }
 
-  /// Takes what the backend has sent to its screen by now.
+  /// Takes what the backend has sent to its screen.
   public func serveScreen() throws(FrontendError) { try screen?.serve(timeoutMilliseconds: timeoutMilliseconds) }
 
   /// Closes the GPU socket, as QEMU does before anything else when it pauses.

@@ -1,8 +1,8 @@
 public import LinuxIO
 
-/// A queue of a frontend: the guest's driver, and the eventfds that stand for kick and interrupt.
+/// A queue of a frontend: the guest's driver, and the eventfds of kick and interrupt.
 public final class FrontendQueue {
-  /// Which queue of the device.
+  /// The index of the queue in the device.
   public let index: Int
   /// The guest's side of the ring.
   public let driver: QueueDriver
@@ -10,9 +10,9 @@ public final class FrontendQueue {
   public let kick: EventFD
   /// The backend raises it.
   public let call: EventFD
-  /// The backend raises it where the ring is broken.
+  /// The backend raises it if the ring is broken.
   public let error: EventFD
-  /// Served while the queue is waited for.
+  /// Served while waiting for the queue.
   var screen: GPUScreen?
 
   init(index: Int, driver: QueueDriver) throws(SystemError) {
@@ -23,9 +23,9 @@ public final class FrontendQueue {
     error = try EventFD()
   }
 
-  /// Makes a request available, and kicks if the device wants that.
+  /// Makes a request available, and kicks if the device requests it.
   ///
-  /// - Returns: the chain's head; nil where the ring is full.
+  /// - Returns: the chain's head; nil if the ring is full.
   @discardableResult
   public func submit(_ buffers: [DriverBuffer], indirect: Bool = false) -> UInt16? {
     let head = driver.add(buffers, indirect: indirect)
@@ -33,7 +33,7 @@ public final class FrontendQueue {
     return head
   }
 
-  /// Waits for the next answer, sleeping on the interrupt like a guest.
+  /// Waits for the next answer, sleeping until the interrupt like a guest.
   public func waitForUsed(
     timeoutMilliseconds: Int32 = 5000
   ) throws(FrontendError) -> (head: UInt16, writtenByteCount: UInt32) {
@@ -47,7 +47,7 @@ public final class FrontendQueue {
   }
 }
 
-/// Serves a GPU socket until `fd` has something to read; after the time it returns all the same.
+/// Serves a GPU socket until `fd` is readable; also returns at the timeout.
 func serve(_ screen: GPUScreen, until fd: Int32, _ timeoutMilliseconds: Int32) throws(FrontendError) {
   while true {
     do throws(SystemError) {
@@ -61,7 +61,7 @@ func serve(_ screen: GPUScreen, until fd: Int32, _ timeoutMilliseconds: Int32) t
   }
 }
 
-/// Sleeps until `fd` has something to read, or its other end is closed; false where nothing came in time.
+/// Sleeps until `fd` is readable or its other end is closed; false at the timeout.
 func isReadable(_ fd: Int32, _ timeoutMilliseconds: Int32) -> Bool {
   do throws(SystemError) {
     return try !waitUntilReady(fd, .readable, timeoutMilliseconds: timeoutMilliseconds).isEmpty

@@ -1,22 +1,21 @@
 import LinuxIO
 import VhostUser
 
-/// QEMU's end of the GPU socket of vhost-user-gpu (docs/interop/vhost-user-gpu.rst): answers what a backend asks, and
-/// takes the pictures that it sends.
+/// QEMU's end of vhost-user-gpu's GPU socket (docs/interop/vhost-user-gpu.rst): answers a backend's requests, and takes
+/// its pictures.
 ///
-/// Pictures are read as QEMU reads them, whole and into memory of this process, and then left alone: QEMU itself copies
-/// them once more.
+/// Like QEMU it reads pictures whole into memory, but then ignores them: QEMU copies them once more.
 @safe public final class GPUScreen {
-  /// The monitor that the backend is told of.
+  /// The monitor that the backend is shown.
   public struct Monitor: Sendable {
     /// Pixels across.
     public var width: Int
     /// Pixels down.
     public var height: Int
-    /// Its EDID, 1024 bytes at most.
+    /// The EDID, 1024 bytes at most.
     public var edid: [UInt8]
 
-    /// That monitor.
+    /// A monitor of that size.
     public init(width: Int, height: Int, edid: [UInt8]) {
       self.width = width
       self.height = height
@@ -24,7 +23,7 @@ import VhostUser
     }
   }
 
-  /// What has come so far.
+  /// Counters of received messages.
   public struct Counters: Equatable, Sendable {
     /// VHOST_USER_GPU_UPDATE: a rectangle of pixels.
     public var updates = 0
@@ -52,13 +51,13 @@ import VhostUser
   }
 
   private static let headerBytes = 12
-  /// QEMU has no limit; a picture of 16384 × 16384 is more than any test asks for.
+  /// QEMU has no limit; a picture of 16384 × 16384 is more than any test uses.
   private static let maxPayloadBytes = 1 << 30
   private static let replyFlag: UInt32 = 4
 
-  /// What has come so far.
+  /// The counters so far.
   public private(set) var counters = Counters()
-  /// For waiting.
+  /// The descriptor to wait for.
   public var descriptor: Int32 { socket.fd.raw }
   private let socket: UnixSocket
   private let monitor: Monitor
@@ -74,10 +73,10 @@ import VhostUser
 
   deinit { unsafe payload.deallocate() }
 
-  /// Takes what is there, and answers it.
+  /// Receives and answers available messages.
   func serve(timeoutMilliseconds: Int32) throws(FrontendError) {
     while true {
-      // Between messages there may be nothing; a message that has begun is waited for, as QEMU does.
+      // Between messages the socket may be empty; the rest of a started message is waited for, as in QEMU.
       let isBetween = filled == 0
       let need: Int
       if filled < GPUScreen.headerBytes {
@@ -134,7 +133,7 @@ import VhostUser
 
   // MARK: Bytes
 
-  /// A header's word.
+  /// A 32-bit word of the header.
   private func word(_ offset: Int) -> UInt32 {
     header[offset..<(offset + 4)].reversed().reduce(0) { $0 << 8 | UInt32($1) }
   }
@@ -153,7 +152,7 @@ import VhostUser
     }
   }
 
-  /// Receives into the header or the payload; nil where nothing is there and nothing has begun.
+  /// Receives into the header or the payload; nil if the socket is empty between messages.
   private func read(_ count: Int, waits: Bool, _ timeoutMilliseconds: Int32) throws(FrontendError) -> Int? {
     while true {
       let result: ReceiveResult
@@ -176,7 +175,7 @@ import VhostUser
   }
 
   private func receive(_ count: Int) throws(SystemError) -> ReceiveResult {
-    // The descriptor of a dma-buf is closed again: nobody looks at it here.
+    // The descriptor of a dma-buf is closed: it is not used here.
     var fds = ReceivedFDs()
     guard filled < GPUScreen.headerBytes else {
       let start = filled - GPUScreen.headerBytes

@@ -2,7 +2,7 @@ import Glibc
 public import GuestMemory
 public import LinuxIO
 
-/// A guest's memory as a frontend has it: one memfd, mapped here as the guest would see it, cut into regions for a backend.
+/// A guest's memory in a frontend: one memfd, mapped as the guest sees it, and split into regions for a backend.
 ///
 /// Guest address 0 is the first byte; there is no hole.
 public final class GuestRAM {
@@ -18,27 +18,27 @@ public final class GuestRAM {
     try self.init(fd: SharedFD(try MemFD.create(name: "guest-ram", byteCount: byteCount)), byteCount: byteCount)
   }
 
-  /// Memory of another's making.
+  /// Existing memory.
   public init(fd: SharedFD, byteCount: Int) throws(SystemError) {
     self.fd = fd
     self.byteCount = byteCount
     mapping = try Mapping(fd: fd.raw, byteCount: byteCount)
   }
 
-  /// All bytes, as the guest sees them.
+  /// All bytes as the guest sees them.
   public var bytes: UnsafeMutableRawBufferPointer { unsafe mapping.bytes }
 
   /// The frontend's address of guest address 0.
   public var userAddress: UInt64 { unsafe UInt64(UInt(bitPattern: mapping.base)) }
 
-  /// Part of it as a region of a backend's table.
+  /// A part of it as a region of a backend's table.
   public func region(from address: Int = 0, byteCount: Int? = nil) throws(GuestMemoryError) -> GuestRegion {
     try GuestRegion(
       guestAddress: UInt64(address), userAddress: userAddress + UInt64(address),
       byteCount: UInt64(byteCount ?? self.byteCount - address), fd: fd, fileOffset: UInt64(address))
   }
 
-  /// A backend's table that holds all of it, in `regionCount` regions that follow each other.
+  /// A backend's table with all of it, in `regionCount` adjacent regions.
   public func table(regionCount: Int = 1) throws(GuestMemoryError) -> GuestMemory {
     let memory = GuestMemory()
     let step = byteCount / regionCount
@@ -53,7 +53,7 @@ public final class GuestRAM {
 
   // MARK: What a guest does with its memory
 
-  /// Takes memory that nobody has taken yet. Taking more than there is, is a bug of the caller.
+  /// Allocates memory; it is never freed. Exceeding the memory is a bug of the caller.
   ///
   /// - Parameter alignment: bytes, a power of two.
   public func allocate(_ byteCount: Int, alignment: Int = 64) -> UInt64 {
@@ -81,7 +81,7 @@ public final class GuestRAM {
     _ = unsafe memset(mapping.base + Int(address), Int32(byte), byteCount)
   }
 
-  /// Fills `count` pixels with one, four bytes in little-endian order.
+  /// Fills `count` pixels with one value, four bytes in little-endian order.
   public func fill(_ address: UInt64, _ count: Int, pixels pixel: UInt32) {
     let start = unsafe mapping.base + Int(address)
     unsafe start.storeBytes(of: pixel.littleEndian, as: UInt32.self)

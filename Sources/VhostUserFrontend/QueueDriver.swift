@@ -21,19 +21,19 @@ public struct DriverBuffer: Sendable {
   }
 }
 
-/// The driver's side of a split virtqueue, as a guest's kernel has it.
+/// The driver's side of a split virtqueue, as in a guest's kernel.
 ///
-/// It keeps to the specification; a hostile driver writes the ring with the `set…` functions. One thread.
+/// It follows the specification; a hostile driver uses the `set…` functions. For one thread.
 public final class QueueDriver {
   /// Descriptors in the ring.
   public let size: Int
   /// Guest addresses of the ring's parts.
   public let descriptorTable: UInt64, availRing: UInt64, usedRing: UInt64
-  /// The features this driver uses.
+  /// The negotiated features.
   public let features: VirtioFeatures
-  /// What the next chain's `avail.idx` will be, less one.
+  /// The avail index of the next chain.
   public private(set) var nextAvail: UInt16 = 0
-  /// Chains made available and not seen used yet.
+  /// The number of chains made available and not yet used.
   public private(set) var inFlightCount = 0
 
   private let ram: GuestRAM
@@ -60,7 +60,7 @@ public final class QueueDriver {
     reset()
   }
 
-  /// The fresh ring of a driver that starts again.
+  /// Resets the ring, as a driver that restarts.
   public func reset() {
     ram.fill(descriptorTable, 16 * size)
     ram.fill(availRing, 6 + 2 * size)
@@ -69,14 +69,14 @@ public final class QueueDriver {
     (nextAvail, publishedAvail, kickedAvail, lastUsed, inFlightCount) = (0, 0, 0, 0, 0)
   }
 
-  /// What the frontend tells the device about this ring.
+  /// The ring's configuration, as the frontend sends it to the device.
   public func config(nextAvail: UInt16 = 0) -> VirtqueueConfig {
     VirtqueueConfig(
       size: UInt32(size), descriptorTable: ram.userAddress + descriptorTable, availRing: ram.userAddress + availRing,
       usedRing: ram.userAddress + usedRing, nextAvail: nextAvail, features: features)
   }
 
-  /// Starts both indices of a fresh ring at `index`, to test what happens around 65536.
+  /// Starts both indices of a fresh ring at `index`, to test the wrap at 65536.
   public func start(at index: UInt16) {
     (nextAvail, publishedAvail, kickedAvail, lastUsed) = (index, index, index, index)
     ram.index(availRing + 2).storeReleasing(index)
@@ -86,9 +86,9 @@ public final class QueueDriver {
 
   // MARK: Requests
 
-  /// Puts a chain into the ring without publishing it; nil where the ring is full.
+  /// Adds a chain to the ring without publishing it; nil if the ring is full.
   ///
-  /// - Parameter indirect: by an indirect table, which takes one descriptor of the ring.
+  /// - Parameter indirect: use an indirect table, which takes one descriptor of the ring.
   /// - Returns: the chain's head.
   public func add(_ buffers: [DriverBuffer], indirect: Bool = false) -> UInt16? {
     let needed = indirect ? 1 : buffers.count
@@ -120,9 +120,9 @@ public final class QueueDriver {
     return head
   }
 
-  /// Shows the device what was added.
+  /// Publishes added chains.
   ///
-  /// - Returns: whether it wants a kick for it.
+  /// - Returns: whether the device requests a kick.
   @discardableResult
   public func publish() -> Bool {
     ram.index(availRing + 2).storeReleasing(nextAvail)
@@ -135,7 +135,7 @@ public final class QueueDriver {
     return publishedAvail &- event &- 1 < publishedAvail &- old
   }
 
-  /// The next answer, or nil where there is none; its descriptors are free again.
+  /// The next answer, or nil; its descriptors are free again.
   public func takeUsed() -> (head: UInt16, writtenByteCount: UInt32)? {
     guard ram.index(usedRing + 2).loadAcquiring() != lastUsed else { return nil }
     let entry = Int(usedRing) + 4 + 8 * Int(lastUsed & UInt16(size - 1))
@@ -151,9 +151,9 @@ public final class QueueDriver {
     return (head, written)
   }
 
-  /// Asks for an interrupt at the next answer, or for none.
+  /// Enables or disables the interrupt for the next answer.
   ///
-  /// - Returns: whether an answer is there already.
+  /// - Returns: whether an answer is already available.
   @discardableResult
   public func setInterrupts(_ enabled: Bool) -> Bool {
     if features.contains(.eventIndex) {
@@ -186,7 +186,7 @@ public final class QueueDriver {
   /// `used.idx`.
   public var usedIndex: UInt16 { ram.index(usedRing + 2).loadAcquiring() }
 
-  /// Makes the chain at `head`, written by hand, available.
+  /// Makes a hand-written chain at `head` available.
   public func expose(head: UInt16) {
     setAvail(nextAvail, head: head)
     nextAvail &+= 1
