@@ -2,9 +2,9 @@ import LinuxIO
 
 /// A process of this host.
 public struct ProcessName: Equatable, Sendable, CustomStringConvertible {
-  /// Its id.
+  /// The process id.
   public let pid: Int
-  /// Its program's name, as in `ps`.
+  /// The program's name, as in `ps`.
   public let name: String
 
   /// A process.
@@ -19,9 +19,9 @@ public struct ProcessName: Equatable, Sendable, CustomStringConvertible {
 
 /// A connector of a card.
 public struct ConnectorFacts: Equatable, Sendable {
-  /// `HDMI-A-1`.
+  /// The connector's name, such as `HDMI-A-1`.
   public let name: String
-  /// Whether a monitor is there; nil where the driver cannot tell.
+  /// Whether a monitor is plugged in; nil if the driver cannot detect it.
   public let isConnected: Bool?
   /// The monitor's preferred mode, such as `1920x1080`; nil without one.
   public let preferredMode: String?
@@ -34,36 +34,36 @@ public struct ConnectorFacts: Equatable, Sendable {
   }
 }
 
-/// What sysfs, debugfs and /proc tell of a DRM card, without opening it.
+/// A DRM card as described by sysfs, debugfs and /proc, without opening it.
 public struct CardFacts: Equatable, Sendable {
   /// `card0`.
   public var name: String
   /// The kernel driver's name.
   public var driver: String
-  /// Connectors in sysfs's order; none on a card that only renders.
+  /// The connectors in sysfs's order; empty for a card that only renders.
   public var connectors: [ConnectorFacts]
-  /// Who may open the node: `root:video 0660`; nil where there is no node.
+  /// Owner, group and mode of the node, such as `root:video 0660`; nil without a node.
   public var nodePermissions: String?
   /// The node's group.
   public var nodeGroup: String
-  /// Whether this process may.
+  /// Whether this process may open the node.
   public var mayOpen: Bool
-  /// Processes that have it open, as far as this user may look.
+  /// The processes that have the node open, as far as this user can see.
   public var holders: [ProcessName]
-  /// Who is DRM master.
+  /// The card's DRM master.
   public var master: Master
-  /// What opening the card told; nil where nobody opened it.
+  /// The results of opening the card; nil if it was not opened.
   public var opened: Opened?
 
-  /// What only an open card tells.
+  /// Properties that only an open card shows.
   public struct Opened: Equatable, Sendable {
     /// Whether this process could be DRM master.
     public let isFree: Bool
-    /// Why Framepath cannot use the card; nil where it can.
+    /// Why Framepath cannot use the card; nil if it can.
     public let unsuitable: String?
-    /// Whether the driver says that it imports buffers; some then refuse those of guests' pages.
+    /// Whether the driver reports that it imports buffers; some refuse those of guests' pages nevertheless.
     public let importsBuffers: Bool
-    /// Whether the hardware writes pictures of its screens back.
+    /// Whether the hardware has writeback connectors.
     public let hasWriteback: Bool
 
     /// All fields.
@@ -75,17 +75,17 @@ public struct CardFacts: Equatable, Sendable {
     }
   }
 
-  /// What is known of a card's DRM master.
+  /// What is known about a card's DRM master.
   public enum Master: Equatable, Sendable {
     /// This process.
     case process(ProcessName)
-    /// Nobody.
+    /// No process is master.
     case nobody
-    /// debugfs is not readable here.
+    /// Unknown: debugfs is not readable.
     case unknown
   }
 
-  /// `/dev/dri/card0`.
+  /// The path of the node, such as `/dev/dri/card0`.
   public var path: String { "/dev/dri/\(name)" }
 
   /// A card.
@@ -105,7 +105,7 @@ public struct CardFacts: Equatable, Sendable {
 
   /// All cards of the host.
   ///
-  /// - Parameter root: in front of every path; empty but in tests.
+  /// - Parameter root: a prefix of every path; empty except in tests.
   public static func gather(root: String = "") -> [CardFacts] {
     let names = (try? LinuxFile.list("\(root)/sys/class/drm")) ?? []
     let holders = holdersByPath(root: root)
@@ -118,7 +118,7 @@ public struct CardFacts: Equatable, Sendable {
       let clients = LinuxFile.text("\(debugfs)/clients")
       return CardFacts(
         name: name, driver: driverName(sysfs: sysfs, debugfs: debugfs),
-        // A writeback connector is no place for a monitor.
+        // A writeback connector cannot have a monitor.
         connectors: names.filter { $0.hasPrefix("\(name)-") && !$0.hasPrefix("\(name)-Writeback-") }.map { connector in
           connectorFacts("\(root)/sys/class/drm/\(connector)", name: String(connector.dropFirst(name.count + 1)))
         },
@@ -131,10 +131,10 @@ public struct CardFacts: Equatable, Sendable {
   }
 
   private static func driverName(sysfs: String, debugfs: String) -> String {
-    // `virtio_gpu dev=0000:00:01.0 unique=0000:00:01.0`; sysfs would tell the bus's driver, virtio-pci.
+    // `virtio_gpu dev=0000:00:01.0 unique=0000:00:01.0`; sysfs would give the bus driver, virtio-pci.
     if let name = LinuxFile.text("\(debugfs)/name")?.split(separator: " ").first { return String(name) }
     let last = { (link: String?) in link.flatMap { $0.split(separator: "/").last }.map(String.init) }
-    // A device without a driver of its own, such as vkms's, is named after it.
+    // A device without its own driver, such as vkms's, is named after it.
     if let driver = last(LinuxFile.linkTarget("\(sysfs)/device/driver")), driver != "faux_driver" { return driver }
     return last(LinuxFile.linkTarget("\(sysfs)/device")) ?? "unknown driver"
   }
@@ -151,7 +151,7 @@ public struct CardFacts: Equatable, Sendable {
   static func master(clients: String) -> Master {
     for line in clients.split(separator: "\n") {
       let fields = line.split(separator: " ", omittingEmptySubsequences: true)
-      // A command may hold blanks: the columns are counted from the first two numbers in a row.
+      // A command may contain spaces: the columns are counted from the first two adjacent numbers.
       guard fields.count >= 4,
         let index = (1..<fields.count - 2).first(where: { at in
           Int(fields[at]) != nil && Int(fields[at + 1]) != nil && ["y", "n"].contains(fields[at + 2])
@@ -163,7 +163,7 @@ public struct CardFacts: Equatable, Sendable {
     return .nobody
   }
 
-  /// Who has which DRM node open, as far as this user may look into /proc.
+  /// The processes that have each DRM node open, as far as this user can read /proc.
   private static func holdersByPath(root: String) -> [String: [ProcessName]] {
     var holders: [String: [ProcessName]] = [:]
     for directory in (try? LinuxFile.list("\(root)/proc")) ?? [] {

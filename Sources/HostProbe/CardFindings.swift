@@ -25,7 +25,7 @@ extension CardFacts {
     guard let nodePermissions else {
       return Finding(
         .problem, path, "driver \(driver), but there is no device node",
-        advice: "In a container, pass the device in (--device \(path)); else look after udev.")
+        advice: "In a container, pass the device in (--device \(path)); else check udev.")
     }
     guard mayOpen else {
       return Finding(
@@ -39,10 +39,10 @@ extension CardFacts {
     }
     let writeback = opened.hasWriteback ? ", writes its pictures back" : ""
     return opened.importsBuffers
-      ? Finding(.ok, path, "\(seen), imports buffers by its own word\(writeback)")
+      ? Finding(.ok, path, "\(seen), reports that it imports buffers\(writeback)")
       : Finding(
-        .note, path, "\(seen)\(writeback), imports no buffers: every frame on it is copied once",
-        advice: "Nothing: it is the driver's way.")
+        .note, path, "\(seen)\(writeback), cannot import buffers: every frame on it is copied once",
+        advice: "Nothing: the driver does not support it.")
   }
 
   private var masterFinding: Finding {
@@ -55,9 +55,9 @@ extension CardFacts {
         .problem, topic, "\(process) is DRM master: framepathd cannot have the screens",
         advice: "End it (a desktop: sudo systemctl isolate multi-user.target), or give framepathd another card.")
     case .nobody:
-      return Finding(.ok, topic, "nobody is DRM master: the screens are free")
+      return Finding(.ok, topic, "no process is DRM master: the screens are free")
     case .unknown where opened?.isFree == true:
-      return Finding(.ok, topic, "nobody is DRM master: the screens are free")
+      return Finding(.ok, topic, "no process is DRM master: the screens are free")
     case .unknown where opened?.isFree == false:
       if let daemon = holders.first(where: { $0.name == "framepathd" }) {
         return Finding(.ok, topic, "\(daemon) has the screens")
@@ -66,17 +66,17 @@ extension CardFacts {
       let who = list.isEmpty ? "another user's program" : list
       return Finding(
         .problem, topic, "\(who) is DRM master: framepathd cannot have the screens",
-        advice: "End it. sudo framepath doctor is sure who it is (debugfs mounted at /sys/kernel/debug).")
+        advice: "End it. sudo framepath doctor names it with certainty (debugfs mounted at /sys/kernel/debug).")
     case .unknown:
       let others = holders.filter { $0.name != "framepathd" }
       guard others.isEmpty else {
         let list = others.map(\.description).joined(separator: ", ")
         return Finding(
           .note, topic, "open in \(list), one of which may be DRM master",
-          advice: "sudo framepath doctor tells who is (debugfs mounted at /sys/kernel/debug).")
+          advice: "sudo framepath doctor names the master (debugfs mounted at /sys/kernel/debug).")
       }
       return Finding(
-        .note, topic, "not known: only root may see it, in debugfs",
+        .note, topic, "unknown: only root can read it in debugfs",
         advice: "sudo framepath doctor (debugfs mounted at /sys/kernel/debug).")
     }
   }
@@ -86,7 +86,7 @@ extension CardFacts {
       switch connector.isConnected {
       case true: "\(connector.name) has a monitor (\(connector.preferredMode ?? "no modes"))"
       case false: "\(connector.name) has none"
-      case nil: "\(connector.name) cannot tell"
+      case nil: "\(connector.name) cannot detect one"
       }
     }
     let isAnyConnected = connectors.contains { $0.isConnected != false }

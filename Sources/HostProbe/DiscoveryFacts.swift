@@ -3,13 +3,13 @@ import LinuxIO
 
 /// The discovery files by which libvirt finds vhost-user backends (QEMU's docs/interop/vhost-user.json).
 public struct DiscoveryFacts: Equatable, Sendable {
-  /// The directories that were looked at, most specific first.
+  /// The searched directories, most specific first.
   public var directories: [String]
-  /// Our file, or nil where none names our backend.
+  /// Our file; nil if no file names our backend.
   public var file: String?
-  /// What is wrong with it; nil where nothing is.
+  /// The fault of our file; nil without one.
   public var fault: String?
-  /// Files of others that libvirt cannot read, each with the reason.
+  /// Other files that libvirt cannot read, each with the reason.
   public var brokenFiles: [String]
 
   /// Our backend's name.
@@ -36,20 +36,20 @@ public struct DiscoveryFacts: Equatable, Sendable {
 
   /// The directories in QEMU's order of precedence.
   ///
-  /// - Parameter environment: HOME and XDG_CONFIG_HOME are looked at.
+  /// - Parameter environment: HOME and XDG_CONFIG_HOME are used.
   public static func directories(environment: [String: String]) -> [String] {
     let configuration = environment["XDG_CONFIG_HOME"] ?? environment["HOME"].map { "\($0)/.config" }
     let own = configuration.map { ["\($0)/qemu/vhost-user"] } ?? []
     return own + ["/etc/qemu/vhost-user", "/usr/share/qemu/vhost-user"]
   }
 
-  /// Reads all files of the directories and asks our backend for its capabilities.
+  /// Reads all files of the directories and runs our backend for its capabilities.
   public static func gather(directories: [String]) -> DiscoveryFacts {
     var facts = DiscoveryFacts(directories: directories, file: nil, fault: nil, brokenFiles: [])
     var names: Set<String> = []
     for directory in directories {
       for name in (try? LinuxFile.list(directory)) ?? [] where name.hasSuffix(".json") {
-        // A file hides those of the same name in less specific directories; an empty one does nothing else.
+        // A file hides those of the same name in less specific directories; an empty one does only that.
         guard names.insert(name).inserted else { continue }
         let path = "\(directory)/\(name)"
         guard let bytes = try? LinuxFile.read(path), !bytes.isEmpty else { continue }
@@ -62,7 +62,7 @@ public struct DiscoveryFacts: Equatable, Sendable {
   private mutating func take(path: String, bytes: [UInt8]) {
     let isOurs = path.contains("framepath")
     guard let entry = try? JSONDecoder().decode(Entry.self, from: Data(bytes)) else {
-      let fault = "no JSON object with description, type and binary"
+      let fault = "not a JSON object with description, type and binary"
       if isOurs && file == nil {
         file = path
         self.fault = fault
@@ -78,8 +78,8 @@ public struct DiscoveryFacts: Equatable, Sendable {
 
   private static func fault(type: String, binary: String) -> String? {
     guard type == "gpu" else { return "its type is \"\(type)\", not \"gpu\"" }
-    guard binary.hasPrefix("/") else { return "its binary \(binary) is no absolute path" }
-    guard LinuxFile.isAccessible(binary, .execute) else { return "its binary \(binary) is not there or not executable" }
+    guard binary.hasPrefix("/") else { return "its binary \(binary) is not an absolute path" }
+    guard LinuxFile.isAccessible(binary, .execute) else { return "its binary \(binary) is missing or not executable" }
     guard let result = try? ChildProcess.run(ChildCommand(binary, ["--print-capabilities"])), result.exit.isSuccess,
       let said = try? JSONDecoder().decode(Capabilities.self, from: Data(result.output.utf8)), said.type == "gpu"
     else { return "\(binary) --print-capabilities does not answer with a gpu's JSON" }

@@ -1,21 +1,21 @@
-/// One thing that doctor looked at.
+/// One result of doctor.
 public struct Finding: Equatable, Sendable, Encodable {
-  /// How bad it is.
+  /// The severity of a finding.
   public enum Severity: String, Sendable, Encodable, CaseIterable {
-    /// As it should be.
+    /// No fault.
     case ok
-    /// Works, but could be better, or is there for some uses only.
+    /// Works, but could be better, or matters for some uses only.
     case note
-    /// Something that Framepath needs does not work.
+    /// A feature that Framepath needs does not work.
     case problem
   }
-  /// How bad it is.
+  /// The severity.
   public let severity: Severity
-  /// What was looked at, in a few letters: `/dev/kvm`, `udmabuf`.
+  /// The subject in a few letters: `/dev/kvm`, `udmabuf`.
   public let topic: String
-  /// What was seen.
+  /// The observation.
   public let seen: String
-  /// What to do; nil where nothing is to be done.
+  /// The remedy; nil if none is needed.
   public let advice: String?
 
   /// A finding.
@@ -27,11 +27,11 @@ public struct Finding: Equatable, Sendable, Encodable {
   }
 }
 
-/// All findings, for a person or a program.
+/// All findings, as text or JSON.
 public struct DoctorReport: Encodable, Sendable {
-  /// How many findings are problems.
+  /// The number of problems.
   public let problems: Int
-  /// In the order of looking.
+  /// The findings in the order of the checks.
   public let findings: [Finding]
 
   /// A report of these findings.
@@ -77,7 +77,7 @@ public struct DoctorReport: Encodable, Sendable {
 
   private static func counted(_ count: Int, _ noun: String) -> String { "\(count) \(noun)\(count == 1 ? "" : "s")" }
 
-  /// Lines of whole words; a word that is wider has a line of its own.
+  /// Splits a text into lines of whole words; a word that is wider gets its own line.
   static func wrapped(_ text: String, width: Int) -> [String] {
     var lines: [String] = []
     var line = ""

@@ -2,11 +2,11 @@ import Scanout
 
 /// The words that give a VM its Framepath screen on QEMU's command line.
 public struct QEMUArguments: Sendable {
-  /// Which device the caller wants.
+  /// The requested device.
   public enum ShapeChoice: String, CaseIterable, Sendable {
-    /// The best that this QEMU has.
+    /// The best device of this QEMU.
     case auto
-    /// The complete device or nothing.
+    /// The complete device; an error if there is none.
     case complete
     /// QEMU's vhost-user-gpu.
     case vhostUserGPU = "vhost-user-gpu"
@@ -14,14 +14,14 @@ public struct QEMUArguments: Sendable {
 
   /// The backend's socket.
   public var socketPath: String
-  /// The guest's memory, as `-m` takes it.
+  /// The guest's memory in the syntax of `-m`.
   public var memory: String
-  /// Which device.
+  /// The requested device.
   public var shape: ShapeChoice
-  /// Heads of a vhost-user-gpu; the complete device asks the backend.
+  /// The number of heads of vhost-user-gpu; the complete device gets it from the backend.
   public var headCount: Int
 
-  /// A request with one head and the best device.
+  /// A request for the best device with one head.
   public init(socketPath: String, memory: String = "1G", shape: ShapeChoice = .auto, headCount: Int = 1) {
     self.socketPath = socketPath
     self.memory = memory
@@ -29,16 +29,16 @@ public struct QEMUArguments: Sendable {
     self.headCount = headCount
   }
 
-  /// The words, none of which needs quoting in a shell.
+  /// The arguments; none needs quoting in a shell.
   ///
   /// - Parameters:
   ///   - capabilities: of the QEMU that will get them.
-  ///   - kvm: nil where KVM works, else why not.
+  ///   - kvm: nil if KVM works, else the reason.
   public func words(for capabilities: QEMUCapabilities, kvm: String?) throws(HostProbeError) -> [String] {
     let path = try QEMUArguments.checkedPath(socketPath)
     let size = try QEMUArguments.checkedMemory(memory)
     let shape = try chosenShape(capabilities)
-    // vhost-user needs guest memory that another process can map; -machine merges with the user's own.
+    // vhost-user needs shared guest memory; -machine merges with the user's own options.
     var words = ["-m", size]
     words += ["-object", "memory-backend-memfd,id=fpmem,size=\(size),share=on", "-machine", "memory-backend=fpmem"]
     if shape == .vhostUserGPU && capabilities.vhostUserGPUNeedsKVM {
@@ -51,7 +51,7 @@ public struct QEMUArguments: Sendable {
       }
       words += ["-accel", "kvm"]
     }
-    // Any other screen of QEMU's would be the guest's first; VNC beside vhost-user-gpu even ends QEMU.
+    // Another screen of QEMU would be the guest's first; VNC beside vhost-user-gpu even ends QEMU.
     words += ["-vga", "none", "-display", "none", "-chardev", "socket,id=fpgpu,path=\(path)", "-device"]
     switch shape {
     case .complete:
@@ -92,7 +92,7 @@ public struct QEMUArguments: Sendable {
     }
   }
 
-  /// The memory's size with its unit, which `-m` and `-object` then understand alike.
+  /// The memory size with its unit, so that `-m` and `-object` agree.
   public static func checkedMemory(_ text: String) throws(HostProbeError) -> String {
     // A bare number is MiB to -m and bytes to -object.
     guard let count = ByteCount(text, unit: .mebibyte), count.bytes > 0 else {
@@ -101,7 +101,7 @@ public struct QEMUArguments: Sendable {
     return count.description
   }
 
-  /// A socket path as a word of QEMU's option syntax and of a shell's unquoted `$(…)`.
+  /// A socket path for QEMU's option syntax and a shell's unquoted `$(…)`.
   static func checkedPath(_ path: String) throws(HostProbeError) -> String {
     let special: Set<Character> = ["*", "?", "[", "]", "\\", "'", "\"", "$", "`", "~"]
     guard !path.isEmpty else { throw HostProbeError("The socket's path is empty.") }
@@ -109,25 +109,25 @@ public struct QEMUArguments: Sendable {
       $0.isWhitespace || special.contains($0) || $0.asciiValue.map { $0 < 0x20 } ?? false
     }) {
       throw HostProbeError(
-        "The socket's path \(path) holds '\(bad)', which a shell would take apart. Use --socket-path.")
+        "The socket's path \(path) contains '\(bad)', which a shell would split or expand. Use --socket-path.")
     }
     // sun_path holds 108 bytes, the last of them 0.
     guard path.utf8.count <= 107 else {
       throw HostProbeError(
-        "The socket's path \(path) has \(path.utf8.count) bytes; Unix sockets take 107. Use --socket-path.")
+        "The socket's path \(path) has \(path.utf8.count) bytes; the limit is 107. Use --socket-path.")
     }
     // A comma ends an option's value unless it is doubled.
     return path.split(separator: ",", omittingEmptySubsequences: false).joined(separator: ",,")
   }
 
-  /// A VM's name as part of a path and of QEMU's options.
+  /// A VM name that is valid in a path and in QEMU's options.
   public static func checkedName(_ name: String) throws(HostProbeError) -> String {
     let isGood = { (character: Character) in
       character.isASCII && (character.isLetter || character.isNumber || "._-+@".contains(character))
     }
     guard !name.isEmpty, name.first != ".", name.first != "-", name.utf8.count <= 63, name.allSatisfy(isGood) else {
       throw HostProbeError(
-        "'\(name)' is no name for a VM here: letters, digits, '.', '_', '-', '+' and '@', 63 at most, no '.' or '-' first."
+        "'\(name)' is not a valid VM name: use letters, digits, '.', '_', '-', '+' and '@', 63 at most, no '.' or '-' first."
       )
     }
     return name

@@ -1,8 +1,8 @@
 import LinuxIO
 
-/// Why the tool cannot tell or do what it was asked.
+/// Why the tool cannot do a request.
 public struct HostProbeError: Error, Equatable, Sendable, CustomStringConvertible {
-  /// What happened and what to do, for a person.
+  /// The fault and the remedy, for the user.
   public let description: String
 
   /// An error with its text.
@@ -11,17 +11,17 @@ public struct HostProbeError: Error, Equatable, Sendable, CustomStringConvertibl
 
 /// A QEMU program on this host.
 public enum QEMUBinary {
-  /// The system emulator of this machine's own architecture.
+  /// The system emulator of this machine's architecture.
   public static var defaultName: String { "qemu-system-\(HostProcess.architecture)" }
 
-  /// Asks a QEMU binary what it has. Runs it three times; nothing is emulated.
+  /// Queries the capabilities of a QEMU binary. Runs it three times; nothing is emulated.
   ///
-  /// - Parameter binary: a path, or a name that is looked for in PATH.
+  /// - Parameter binary: a path, or a name to search in PATH.
   public static func capabilities(_ binary: String) throws(HostProbeError) -> QEMUCapabilities {
     let versionText = try ask(binary, ["-version"])
     guard let version = QEMUVersion(versionOutput: versionText) else {
       let said = versionText.split(separator: "\n").first.map { " It says: \($0)" } ?? ""
-      throw HostProbeError("\(binary) is no QEMU system emulator.\(said)")
+      throw HostProbeError("\(binary) is not a QEMU system emulator.\(said)")
     }
     let deviceHelp = try ask(binary, ["-device", "help"])
     return QEMUCapabilities(version: version, deviceHelp: deviceHelp) { name in
@@ -29,7 +29,7 @@ public enum QEMUBinary {
     }
   }
 
-  /// The system emulators in PATH and where distributions hide them, each file once.
+  /// The system emulators in PATH and in /usr/libexec, each file once.
   public static func installed() -> [String] {
     let path = ChildCommand.inheritedEnvironment["PATH"] ?? "/usr/local/bin:/usr/bin:/bin"
     var found: [String] = []
@@ -39,7 +39,7 @@ public enum QEMUBinary {
       where (name.hasPrefix("qemu-system-") && !name.hasSuffix("-microvm")) || name == "qemu-kvm" {
         let file = "\(directory)/\(name)"
         guard LinuxFile.isAccessible(file, .execute), LinuxFile.status(file)?.kind == .regular else { continue }
-        // A link to an emulator that is listed already, as qemu-system-amd64 of Debian.
+        // A link to an emulator that is listed already, such as Debian's qemu-system-amd64.
         if let target = LinuxFile.linkTarget(file), target.contains("qemu-system-") { continue }
         if !found.contains(where: { $0.hasSuffix("/\(name)") }) { found.append(file) }
       }
@@ -54,7 +54,7 @@ public enum QEMUBinary {
     } catch {
       throw HostProbeError(explain(error, binary: binary))
     }
-    // Help goes to standard output; old releases sent some of it to standard error.
+    // Help goes to standard output; old releases print a part of it to standard error.
     guard result.exit.isSuccess else {
       let words = result.error.split(separator: "\n").last.map { ": \($0)" } ?? ""
       throw HostProbeError("\(binary) \(arguments.joined(separator: " ")) ended with \(result.exit)\(words)")

@@ -1,28 +1,29 @@
-/// The two ways in which a VM's screen reaches the backend.
+/// The two kinds of graphics devices that a backend can serve.
 public enum DeviceShape: String, CaseIterable, Sendable {
-  /// QEMU's generic vhost-user device as a virtio-gpu that is wholly the backend's: guest blobs, fenced flushes.
+  /// QEMU's generic vhost-user device as a virtio-gpu that the backend implements completely: guest blobs, fenced
+  /// flushes.
   case complete
-  /// QEMU's own vhost-user-gpu, which offers the guest no blobs.
+  /// QEMU's own vhost-user-gpu, without guest blobs.
   case vhostUserGPU = "vhost-user-gpu"
 }
 
-/// What a QEMU binary has of what Framepath needs.
+/// The features of a QEMU binary that Framepath needs.
 public struct QEMUCapabilities: Equatable, Sendable {
   /// The release.
   public let version: QEMUVersion
-  /// The generic vhost-user PCI device by its name in this release, where users may create one; else nil.
+  /// The name of the generic vhost-user PCI device in this release, if users may create one; else nil.
   public let genericDevice: String?
-  /// Whether `vhost-user-gpu-pci` is there.
+  /// Whether `vhost-user-gpu-pci` exists.
   public let hasVhostUserGPU: Bool
-  /// Which of `ivshmem-doorbell` and `ivshmem-plain` are there.
+  /// Those of `ivshmem-doorbell` and `ivshmem-plain` that exist.
   public let ivshmemDevices: Set<String>
 
-  /// The generic device's names, newest first: 8.2 had the second one, 10.2 renamed it.
+  /// The generic device's names, newest first: 8.2 has the second one, 10.2 renamed it.
   static let genericNames = ["vhost-user-test-device-pci", "vhost-user-device-pci"]
-  /// What the generic device must let itself be told.
+  /// The properties that the generic device must have.
   static let neededProperties: Set<String> = ["chardev", "virtio-id", "num_vqs", "config_size"]
 
-  /// From known values.
+  /// Capabilities with known values.
   public init(
     version: QEMUVersion, genericDevice: String?, hasVhostUserGPU: Bool, ivshmemDevices: Set<String> = []
   ) {
@@ -32,12 +33,12 @@ public struct QEMUCapabilities: Equatable, Sendable {
     self.hasVhostUserGPU = hasVhostUserGPU
   }
 
-  /// From what the binary says of itself.
+  /// Parses the binary's help.
   ///
   /// - Parameters:
-  ///   - deviceHelp: of `-device help`, which lists only what users may create.
-  ///   - propertyHelp: of `-device NAME,help`. QEMU 9.0 to 10.1 answer for a device that nobody may create, so this
-  ///     alone says nothing.
+  ///   - deviceHelp: the output of `-device help`, which lists only devices that users may create.
+  ///   - propertyHelp: the output of `-device NAME,help`. QEMU 9.0 to 10.1 also answer for a device that users cannot
+  ///     create, so this alone is not sufficient.
   public init(version: QEMUVersion, deviceHelp: String, propertyHelp: (String) -> String) {
     let devices = QEMUCapabilities.deviceNames(deviceHelp)
     self.version = version
@@ -58,7 +59,7 @@ public struct QEMUCapabilities: Equatable, Sendable {
   /// Whether vhost-user-gpu works under KVM only ("vhost initialization failed: requires kvm").
   public var vhostUserGPUNeedsKVM: Bool { version < QEMUVersion(8, 0) }
 
-  /// What a guest gets, in a few words: copies, tearing, what it can do.
+  /// What a guest gets, in a few words: copies, tearing, features.
   public var summary: String {
     switch bestShape {
     case .complete: "complete device (\(genericDevice ?? "")): guest blobs, paced by the monitor, live mode changes"

@@ -1,8 +1,8 @@
-/// A QEMU binary and what it said.
+/// A QEMU binary and its capabilities.
 public struct QEMUFacts: Equatable, Sendable {
-  /// Its path.
+  /// The binary's path.
   public let path: String
-  /// What it has, or why that is not known.
+  /// The capabilities, or why they are unknown.
   public let answer: Result<QEMUCapabilities, HostProbeError>
 
   /// A binary and its answer.
@@ -24,7 +24,7 @@ public struct QEMUFacts: Equatable, Sendable {
 
   /// The findings on all binaries.
   ///
-  /// - Parameter kvm: nil where KVM works, else why not.
+  /// - Parameter kvm: nil if KVM works, else the reason.
   public static func findings(_ binaries: [QEMUFacts], kvm: String?) -> [Finding] {
     guard !binaries.isEmpty else {
       return [
@@ -35,7 +35,7 @@ public struct QEMUFacts: Equatable, Sendable {
       ]
     }
     let findings = binaries.map { $0.finding(kvm: kvm) }
-    // One good QEMU is enough: the others are worth a note then.
+    // One good QEMU is enough: the faults of others become notes.
     guard findings.contains(where: { $0.severity == .ok }) else { return findings }
     return findings.map { finding in
       finding.severity == .problem

@@ -1,10 +1,10 @@
 /// A release of QEMU.
 public struct QEMUVersion: Comparable, Sendable, CustomStringConvertible {
-  /// The 10 of 10.2.1.
+  /// 10 in 10.2.1.
   public let major: Int
-  /// The 2 of 10.2.1.
+  /// 2 in 10.2.1.
   public let minor: Int
-  /// The 1 of 10.2.1; a development version has 50 and more.
+  /// 1 in 10.2.1; a development version has 50 or more.
   public let micro: Int
 
   /// A release by its numbers.
@@ -14,7 +14,7 @@ public struct QEMUVersion: Comparable, Sendable, CustomStringConvertible {
     self.micro = micro
   }
 
-  /// From what `qemu-system-… -version` prints, or nil where that is something else.
+  /// Parses the output of `qemu-system-… -version`; nil if it is something else.
   public init?(versionOutput: String) {
     let marker = "QEMU emulator version "
     guard let line = versionOutput.split(separator: "\n").first(where: { $0.hasPrefix(marker) }) else { return nil }
@@ -27,7 +27,7 @@ public struct QEMUVersion: Comparable, Sendable, CustomStringConvertible {
   /// For example `10.2.1`.
   public var description: String { "\(major).\(minor).\(micro)" }
 
-  /// Older before newer.
+  /// Orders releases by age.
   public static func < (left: QEMUVersion, right: QEMUVersion) -> Bool {
     (left.major, left.minor, left.micro) < (right.major, right.minor, right.micro)
   }

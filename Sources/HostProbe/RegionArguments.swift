@@ -1,10 +1,10 @@
 import LinuxIO
 
-/// The words that give a VM a region of graphics memory on QEMU's command line.
+/// The QEMU arguments that give a VM a region.
 public struct RegionArguments: Sendable {
-  /// Which of QEMU's ivshmem devices.
+  /// The requested ivshmem device.
   public enum Choice: String, CaseIterable, Sendable {
-    /// With doorbells where this QEMU has that, else plain.
+    /// With doorbells if this QEMU supports them, else plain.
     case auto
     /// `ivshmem-doorbell`: guest and host wake each other.
     case doorbell
@@ -12,9 +12,9 @@ public struct RegionArguments: Sendable {
     case plain
   }
 
-  /// The socket of `framepath-ivshmem`; a link to its memory stands beside it.
+  /// The socket of `framepath-ivshmem`; the link to the region's memory is beside it.
   public var socketPath: String
-  /// Which device.
+  /// The requested device.
   public var choice: Choice
 
   /// A request.
@@ -23,11 +23,11 @@ public struct RegionArguments: Sendable {
     self.choice = choice
   }
 
-  /// The words, none of which needs quoting in a shell.
+  /// The arguments; none needs quoting in a shell.
   ///
   /// - Parameters:
   ///   - capabilities: of the QEMU that will get them.
-  ///   - regionByteCount: the region's size, asked for where it is needed; throws where no region is served.
+  ///   - regionByteCount: returns the region's size, if it is needed; throws if no region is served.
   public func words(
     for capabilities: QEMUCapabilities, regionByteCount: () throws(HostProbeError) -> Int
   ) throws(HostProbeError) -> [String] {
@@ -51,7 +51,7 @@ public struct RegionArguments: Sendable {
     ]
   }
 
-  /// The size of the region that is served now.
+  /// The size of the served region.
   public func servedByteCount() throws(HostProbeError) -> Int {
     do throws(SystemError) {
       return try OwnedFD.open(socketPath + ".region", flags: 0).byteCount()

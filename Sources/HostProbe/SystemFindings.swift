@@ -1,28 +1,28 @@
 public import LinuxIO
 
-/// Whether a daemon answers at its socket.
+/// The state of the daemon at its socket.
 public enum DaemonState: Equatable, Sendable {
-  /// It runs and has these many outputs and VMs.
+  /// It runs and has these numbers of outputs and VMs.
   case running(outputs: Int, vms: Int)
-  /// Nothing is at the path.
+  /// There is no socket at the path.
   case absent
-  /// A socket is at the path, and nobody listens.
+  /// There is a socket at the path without a listener.
   case stale
-  /// Something is at the path, but this happened.
+  /// There is a socket at the path, but the request failed.
   case failed(String)
 }
 
-/// Findings on what is not graphics: the kernel, KVM, the runtime directory, the daemon, limits.
+/// Findings other than graphics: the kernel, KVM, the runtime directory, the daemon, limits.
 public enum SystemFindings {
   /// The kernel's release.
   public static func kernel(_ release: String) -> Finding { Finding(.ok, "kernel", release) }
 
   /// KVM.
   ///
-  /// - Parameter failure: nil where a virtual machine could be made.
+  /// - Parameter failure: nil if a virtual machine could be created.
   public static func kvm(_ failure: SystemError?, user: String) -> Finding {
     let topic = "/dev/kvm"
-    guard let failure else { return Finding(.ok, topic, "a virtual machine could be made") }
+    guard let failure else { return Finding(.ok, topic, "a virtual machine could be created") }
     let seen = "KVM does not work here: \(failure.description). Guests run in software, many times slower"
     let noSuchFile: Int32 = 2
     let notPermitted: Int32 = 13
@@ -43,18 +43,18 @@ public enum SystemFindings {
 
   /// The directory of the daemon's socket.
   ///
-  /// - Parameter status: nil where there is none.
+  /// - Parameter status: nil if it does not exist.
   public static func runtimeDirectory(_ path: String, status: LinuxFile.Status?, mayWrite: Bool, parentWritable: Bool)
     -> Finding
   {
     let topic = "runtime directory"
     guard let status else {
-      if parentWritable { return Finding(.ok, topic, "\(path) is not there yet; framepathd can make it") }
+      if parentWritable { return Finding(.ok, topic, "\(path) does not exist yet; framepathd can create it") }
       return Finding(
-        .problem, topic, "\(path) is not there, and you may not make it",
+        .problem, topic, "\(path) does not exist, and you may not create it",
         advice: "Log in through logind, so that XDG_RUNTIME_DIR is set, or set FRAMEPATH_SOCKET, or use --socket.")
     }
-    guard status.kind == .directory else { return Finding(.problem, topic, "\(path) is no directory") }
+    guard status.kind == .directory else { return Finding(.problem, topic, "\(path) is not a directory") }
     guard mayWrite else {
       return Finding(
         .problem, topic, "\(path) belongs to \(HostProcess.userName(status.uid)), and you may not write there",
@@ -62,7 +62,7 @@ public enum SystemFindings {
     }
     guard status.permissions & 0o002 == 0 || status.permissions & 0o1000 != 0 else {
       return Finding(
-        .problem, topic, "everybody may write to \(path): anyone can put a socket in the daemon's place",
+        .problem, topic, "every user may write to \(path), and could replace the daemon's socket",
         advice: "chmod 0700 \(path)")
     }
     return Finding(.ok, topic, path)
@@ -75,10 +75,11 @@ public enum SystemFindings {
     case .running(let outputs, let vms):
       return Finding(.ok, topic, "runs at \(socket): outputs \(outputs), VMs \(vms)")
     case .absent:
-      return Finding(.note, topic, "does not run: nothing is at \(socket)", advice: "framepathd --output auto")
+      return Finding(.note, topic, "is not running: there is no \(socket)", advice: "framepathd --output auto")
     case .stale:
       return Finding(
-        .note, topic, "does not run: it left \(socket) behind", advice: "framepathd --output auto puts its own there.")
+        .note, topic, "is not running, but left \(socket) behind",
+        advice: "framepathd --output auto puts its own there.")
     case .failed(let why):
       return Finding(
         .problem, topic, "does not answer at \(socket): \(why)", advice: "See what it wrote to its standard error.")
@@ -93,6 +94,6 @@ public enum SystemFindings {
     guard let limitBytes else { return Finding(.ok, topic, "no limit") }
     return Finding(
       .ok, topic,
-      "\(limitBytes / 1024) KiB; framepath locks nothing, QEMU needs more for -overcommit mem-lock=on or VFIO")
+      "\(limitBytes / 1024) KiB; Framepath locks no memory, QEMU needs more for -overcommit mem-lock=on or VFIO")
   }
 }

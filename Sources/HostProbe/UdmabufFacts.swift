@@ -1,21 +1,21 @@
 import LinuxIO
 
-/// The kernel's udmabuf, which turns a guest's pages into a buffer that the hardware can scan out.
+/// The kernel's udmabuf, which makes a guest's pages a buffer for the hardware.
 public struct UdmabufFacts: Equatable, Sendable {
-  /// Who may open the node: `root:kvm 0660`; nil where there is none.
+  /// Owner, group and mode of the node, such as `root:kvm 0660`; nil without a node.
   public var nodePermissions: String?
   /// The node's group.
   public var nodeGroup: String
-  /// Whether this process may.
+  /// Whether this process may open the node.
   public var mayOpen: Bool
-  /// The most pieces of memory that one buffer may consist of.
+  /// The most memory ranges of one buffer.
   public var listLimit: Int?
   /// The most MiB of one buffer.
   public var sizeLimitMebibytes: Int?
 
-  /// Pieces of a 1920×1080 frame, if no two of its pages lie side by side.
+  /// The ranges of a 1920×1080 frame if no two of its pages are adjacent.
   public static let worstFullHDPieces = 2025
-  /// A limit that holds a 3840×2160 frame in single pages.
+  /// A limit that allows a 3840×2160 frame in single pages.
   public static let goodListLimit = 8192
   static let parameters = "/sys/module/udmabuf/parameters"
 
@@ -30,9 +30,9 @@ public struct UdmabufFacts: Equatable, Sendable {
     self.sizeLimitMebibytes = sizeLimitMebibytes
   }
 
-  /// Those of this host.
+  /// The facts of this host.
   ///
-  /// - Parameter root: in front of every path; empty but in tests.
+  /// - Parameter root: a prefix of every path; empty except in tests.
   public static func gather(root: String = "") -> UdmabufFacts {
     let node = "\(root)/dev/udmabuf"
     let status = LinuxFile.status(node)
@@ -49,7 +49,7 @@ public struct UdmabufFacts: Equatable, Sendable {
     guard let nodePermissions else {
       return [
         Finding(
-          .note, "/dev/udmabuf", "not there: every frame is copied once, zero copy cannot be",
+          .note, "/dev/udmabuf", "missing: every frame is copied once, zero copy is impossible",
           advice: "sudo modprobe udmabuf (CONFIG_UDMABUF; Debian 12's own kernel 6.1 lacks it, its backports have it).")
       ]
     }
@@ -86,7 +86,7 @@ public struct UdmabufFacts: Equatable, Sendable {
             """))
     }
     if let sizeLimitMebibytes {
-      // Triple-buffered 3840×2160 in one region is 95 MiB; a single frame 32.
+      // Triple-buffered 3840×2160 in one region has 95 MiB; a single frame 32.
       let isGood = sizeLimitMebibytes >= 32
       findings.append(
         Finding(

@@ -2,15 +2,15 @@ import CPNG
 public import GraphicsMemory
 import Scanout
 
-/// libpng refused a picture.
+/// An error of libpng.
 public struct PNGError: Error, Equatable, Sendable, CustomStringConvertible {
-  /// libpng's words.
+  /// libpng's message.
   public let description: String
 }
 
-/// Pictures as PNG files.
+/// Encodes pictures as PNG files.
 public enum PNGEncoder {
-  /// The picture as the bytes of a PNG file, 8-bit RGB. Alpha, which no screen shows, is left out.
+  /// The picture as the bytes of a PNG file, 8-bit RGB without alpha.
   public static func encode(_ buffer: MappedBuffer) throws(PNGError) -> [UInt8] {
     let layout = buffer.layout
     guard buffer.pixelByteCount >= layout.byteCount - layout.offset else {
@@ -22,7 +22,7 @@ public enum PNGEncoder {
     unsafe image.width = UInt32(layout.width)
     unsafe image.height = UInt32(layout.height)
     unsafe image.format = UInt32(PNG_FORMAT_FLAG_COLOR)
-    // More than libpng ever needs for a picture that does not compress: zlib's blocks add 5 bytes to 16 KiB.
+    // Enough for an incompressible picture: zlib's blocks add 5 bytes per 16 KiB.
     let room = rgb.count + rgb.count / 1000 + layout.height + 4096
     var byteCount = png_alloc_size_t(room)
     var succeeded = false

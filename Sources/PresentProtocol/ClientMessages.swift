@@ -258,7 +258,7 @@ public struct ChangeKinds: OptionSet, Hashable, Sendable {
   public static let all: ChangeKinds = [.outputs, .vms, .focus, .settings]
 }
 
-/// Whose picture SNAPSHOT asks for.
+/// The subject of a SNAPSHOT.
 public enum SnapshotSubject: Equatable, Sendable {
   /// A VM's scanout, with its cursor.
   case vm(name: String, scanout: UInt32)

@@ -141,7 +141,7 @@ struct SystemFindingsTests {
     facts.mayOpen = false
     #expect(facts.findings(user: "ann").map(\.severity) == [.note])
     facts.nodePermissions = nil
-    #expect(facts.findings(user: "ann")[0].seen.hasPrefix("not there") == true)
+    #expect(facts.findings(user: "ann")[0].seen.hasPrefix("missing") == true)
   }
 
   @Test func `the finding says why KVM does not work`() {
@@ -184,7 +184,7 @@ struct SystemFindingsTests {
   @Test func `a stale socket is told apart from a missing one`() {
     #expect(SystemFindings.daemon(.running(outputs: 2, vms: 1), socket: "/s").seen == "runs at /s: outputs 2, VMs 1")
     #expect(SystemFindings.daemon(.absent, socket: "/s").severity == .note)
-    #expect(SystemFindings.daemon(.stale, socket: "/s").seen == "does not run: it left /s behind")
+    #expect(SystemFindings.daemon(.stale, socket: "/s").seen == "is not running, but left /s behind")
     #expect(SystemFindings.daemon(.failed("x"), socket: "/s").severity == .problem)
   }
 }
@@ -218,10 +218,10 @@ struct DiscoveryTests {
   }
 
   @Test(arguments: [
-    (#"{"type": "gpu", "binary": "BINARY"}"#, "no JSON object with description, type and binary"),
+    (#"{"type": "gpu", "binary": "BINARY"}"#, "not a JSON object with description, type and binary"),
     (#"{"description": "", "type": "fs", "binary": "BINARY"}"#, "its type is \"fs\", not \"gpu\""),
-    (#"{"description": "", "type": "gpu", "binary": "b"}"#, "its binary b is no absolute path"),
-    (#"{"description": "", "type": "gpu", "binary": "/no"}"#, "its binary /no is not there or not executable"),
+    (#"{"description": "", "type": "gpu", "binary": "b"}"#, "its binary b is not an absolute path"),
+    (#"{"description": "", "type": "gpu", "binary": "/no"}"#, "its binary /no is missing or not executable"),
     (
       #"{"description": "", "type": "gpu", "binary": "/bin/true"}"#,
       "/bin/true --print-capabilities does not answer with a gpu's JSON"

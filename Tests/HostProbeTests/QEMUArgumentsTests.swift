@@ -182,9 +182,9 @@ struct QEMUBinaryTests {
 
   @Test func `a program that is not QEMU is an error`() {
     let silent = #expect(throws: HostProbeError.self) { try QEMUBinary.capabilities("/bin/true") }
-    #expect(silent?.description == "/bin/true is no QEMU system emulator.")
+    #expect(silent?.description == "/bin/true is not a QEMU system emulator.")
     let talking = #expect(throws: HostProbeError.self) { try QEMUBinary.capabilities("/bin/echo") }
-    #expect(talking?.description == "/bin/echo is no QEMU system emulator. It says: -version")
+    #expect(talking?.description == "/bin/echo is not a QEMU system emulator. It says: -version")
     let failing = #expect(throws: HostProbeError.self) { try QEMUBinary.capabilities("/bin/false") }
     #expect(failing?.description == "/bin/false -version ended with exit status 1")
   }
