@@ -5,12 +5,12 @@ import LinuxIO
 import Scanout
 import Synchronization
 
-/// A host on a thread of its own that "shows" each frame at once and releases the one before it.
+/// A host on its own thread that "shows" each frame at once and releases the one before it.
 final class EchoHost: @unchecked Sendable {
   let host: RegionHost
   private let stopping = Atomic(false)
   private let ended = DispatchSemaphore(value: 0)
-  /// Frames whose every pixel was read and was of one colour, that of their number.
+  /// The frames whose pixels all had the colour of their number.
   let goodFrames = Atomic(0)
 
   init(slotCount: Int = 3) throws {

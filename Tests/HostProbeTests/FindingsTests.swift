@@ -3,14 +3,14 @@ import Testing
 
 @testable import HostProbe
 
-/// Makes a directory for one test.
+/// A directory for one test.
 func withTemporaryDirectory(_ body: (String) throws -> Void) throws {
   let directory = try ChildProcess.run(ChildCommand("mktemp", ["-d"])).output.filter { $0 != "\n" }
   defer { _ = try? ChildProcess.run(ChildCommand("rm", ["-rf", directory])) }
   try body(directory)
 }
 
-/// Makes files, and directories for them, in `directory`.
+/// Creates files and their directories in `directory`.
 func makeFiles(_ directory: String, _ files: [String: String], links: [String: String] = [:]) throws {
   for (name, text) in files {
     let path = "\(directory)/\(name)"

@@ -7,7 +7,7 @@ import Testing
 
 @Suite("PNG files")
 struct PNGEncoderTests {
-  /// A picture in memory: pixels from `pixel`, rows 16 bytes longer than they need, the gap full of 0xEE.
+  /// A picture in memory: pixels from `pixel`, and 16 bytes of 0xEE after each row.
   private func picture(
     _ width: Int, _ height: Int, _ format: PixelFormat, _ pixel: (Int, Int) -> UInt32
   ) throws -> MappedBuffer {

@@ -2,7 +2,7 @@ import Testing
 
 @testable import HostProbe
 
-/// What real QEMUs print, shortened to the lines that matter.
+/// The output of real QEMUs, shortened to the relevant lines.
 enum Printed {
   static let version72 = """
     QEMU emulator version 7.2.22 (Debian 1:7.2+dfsg-7+deb12u18+b3)

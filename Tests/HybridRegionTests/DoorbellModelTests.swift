@@ -2,8 +2,8 @@ import Testing
 
 @testable import HybridRegion
 
-/// A guest that rings only where it is asked to, and a host that sleeps: all interleavings, over memory that delays and
-/// reorders stores. No entry may be left in the ring with nobody awake and no doorbell rung.
+/// A guest that rings only when requested, and a host that sleeps: all interleavings, over memory that delays and reorders
+/// stores. No entry may be left in the ring while the host sleeps and no doorbell was rung.
 @Suite struct DoorbellModelTests {
   private struct Broken: Error, CustomStringConvertible {
     var description: String
@@ -15,13 +15,13 @@ import Testing
   }
 
   private enum HostPhase: Hashable {
-    /// Takes entries until there are none.
+    /// Takes all entries.
     case looking
-    /// Will be woken by its timer, and says that no doorbell is needed.
+    /// Sets its timer, and makes the doorbell quiet.
     case silencing
-    /// Asks for the doorbell; looks once more afterwards.
+    /// Requests the doorbell, and looks once more afterwards.
     case wanting(DoorbellRequest)
-    /// Asleep; woken by the doorbell, and by its timer where it has set one.
+    /// Asleep; woken by the doorbell, or by its timer if it is set.
     case asleep(hasTimer: Bool)
   }
 
@@ -37,7 +37,7 @@ import Testing
     var payload = ModelPayload()
     var taken: UInt64 = 0
     var hostLife = 1
-    /// For tests of the tests.
+    /// For testing the model itself.
     var hasBarriers = true
     var looksAgain = true
   }
@@ -77,7 +77,7 @@ import Testing
   }
 
   private func hostSteps(_ state: State) throws -> [State] {
-    // A processor does not hold back any number of stores.
+    // A processor delays a bounded number of stores.
     if state.ring.pending[1].count > 3 { return [] }
     var next = state
     next.ring.side = 1
@@ -89,7 +89,7 @@ import Testing
         guard next.payload == ModelPayload(next.taken, ~next.taken) else { throw Broken(description: "torn") }
         next.payload = ModelPayload()
       case .empty:
-        // Something is under way, whose end will wake it; or nothing is, and only the doorbell can.
+        // A pending commit will wake it; or nothing is pending, and only the doorbell can.
         var quiet = state
         quiet.ring.side = 1
         quiet.hostPhase = .silencing
@@ -119,13 +119,13 @@ import Testing
     return next.ring.isBlocked ? [] : [next]
   }
 
-  /// Another host takes over: it knows nothing of its predecessor's timers. What that had stored is there.
+  /// Another host takes over, without its predecessor's timers, but with its stores.
   private func takenOver(_ state: State) -> State? {
     guard state.hostLife == 1, state.ring.pending[1].isEmpty else { return nil }
     var next = state
     next.hostLife = 2
     next.host = RingConsumer(epoch: epoch, head: EpochWord(rawValue: state.ring.words[1]).position)
-    // Its edge of the doorbell is told of anew.
+    // The new host gets the doorbell's edge again.
     next.hostPhase = .wanting(DoorbellRequest())
     next.isQuiet = false
     next.payload = ModelPayload()

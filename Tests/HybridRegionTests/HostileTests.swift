@@ -7,7 +7,7 @@ import Scanout
 import TestSupport
 import Testing
 
-/// Either side writes what it likes; the other loses frames and nothing else.
+/// Either side writes arbitrary data; the other side loses only frames.
 @Suite struct HostileTests {
   private static let presentRing = 0x2000
   private static let presentTail = 0x1000 + 64
@@ -134,7 +134,7 @@ import Testing
     var random = SeededGenerator(seed: 1)
     var frames = 0
     for _ in 0..<20_000 {
-      // Mostly plausible words, so that the checks behind the first one are reached.
+      // Mostly plausible words, so that the later checks are reached.
       let offset = Int.random(in: 0..<0x5000 / 8, using: &random) * 8
       pair.poke(Bool.random(using: &random) ? random.next() : random.next() % 40, at: offset)
       if Int.random(in: 0..<50, using: &random) == 0 {
@@ -158,7 +158,7 @@ import Testing
       _ = pair.guest.output
       _ = pair.guest.state
     }
-    // A region that has gone through that serves the next client.
+    // The same region then serves the next client.
     try pair.attach()
     _ = try pair.present()
     _ = try pair.take()

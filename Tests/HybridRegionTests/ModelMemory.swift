@@ -18,9 +18,9 @@ struct ModelPayload: RingPayload, Hashable {
   }
 }
 
-/// A ring whose stores reach the other side late and in any order, until they are published: write-combined memory.
+/// A ring whose stores reach the other side late and in any order until they are published, like write-combined memory.
 ///
-/// With `isDelaying` false, each store is there at once.
+/// With `isDelaying` false each store is visible at once.
 struct ModelRing: Hashable, RingMemory {
   struct Store: Hashable {
     var word: Int
@@ -30,13 +30,13 @@ struct ModelRing: Hashable, RingMemory {
   let entryCount: Int
   let isDelaying: Bool
   var words: [UInt64]
-  /// By side, oldest first: 0 the producer's, 1 the consumer's.
+  /// Pending stores by side, oldest first: 0 is the producer, 1 the consumer.
   var pending: [[Store]] = [[], []]
-  /// Whose step it is.
+  /// The side that takes the step.
   var side = 0
-  /// For a test of the tests: publishes are forgotten.
+  /// Ignores publishes, for testing the model itself.
   var ignoresPublish = false
-  /// A publish was tried while stores were pending: it has to wait.
+  /// A publish was tried while stores were pending, and must wait.
   var isBlocked = false
 
   init(entryCount: Int, isDelaying: Bool) {
@@ -67,7 +67,7 @@ struct ModelRing: Hashable, RingMemory {
 
   mutating func publish() { if !ignoresPublish, !pending[side].isEmpty { isBlocked = true } }
 
-  /// Every memory that one pending store's arrival can lead to; stores to one word keep their order.
+  /// Every memory after the arrival of one pending store; stores to one word keep their order.
   func arrivals() -> [ModelRing] {
     var results: [ModelRing] = []
     for side in 0..<2 {
@@ -83,10 +83,10 @@ struct ModelRing: Hashable, RingMemory {
   }
 }
 
-/// Visits every state that can be reached, each once.
+/// Visits every reachable state once.
 ///
-/// - Parameter visit: checks a state and gives its successors.
-/// - Returns: how many states there are.
+/// - Parameter visit: checks a state and returns its successors.
+/// - Returns: the number of states.
 func explore<State: Hashable>(from start: [State], _ visit: (State) throws -> [State]) rethrows -> Int {
   var seen = Set(start)
   var open = start

@@ -5,7 +5,7 @@ import LinuxIO
 import Scanout
 import Testing
 
-/// A region with its host, its guest, and the raw bytes for misdeeds.
+/// A region with its host, its guest, and its raw bytes for faulty writes.
 final class Pair {
   let host: RegionHost
   let guest: RegionGuest

@@ -116,7 +116,7 @@ import Testing
     #expect(second.acquire() == nil)
     pair.host.release(held.slot)
     #expect(second.nextEvent() == .released(slot: held.slot, frame: 0))
-    // The displaced client notices, and its frames reach nobody.
+    // The displaced client notices it, and its frames are not shown.
     #expect(pair.guest.isDisplaced)
     let slot = try #require(pair.guest.acquire())
     let picture = try #require(Pair.picture)

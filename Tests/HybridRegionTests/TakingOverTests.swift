@@ -3,7 +3,7 @@ import LinuxIO
 import TestSupport
 import Testing
 
-/// Another host goes on where one has stopped, without a word to the guest.
+/// Another host continues where one has stopped, without notice to the guest.
 @Suite struct TakingOverTests {
   private func another(_ pair: Pair) throws -> RegionHost {
     try RegionHost(memory: pair.host.fd, name: "web", layout: pair.host.layout)
@@ -118,7 +118,7 @@ import Testing
       for _ in 0..<64 {
         let offset = Int.random(in: 0..<pair.host.layout.slotsOffset / 8, using: &generator) * 8
         pair.poke(UInt64.random(in: 0...UInt64.max, using: &generator), at: offset)
-        // The rings' own words as well, which chance seldom hits.
+        // Also the rings' own words, which random offsets rarely hit.
         let near = [0, 192, 200, 256, 320, 4096, 4160, 4224, 8192, 8216, 8448, 16384, 16416]
         pair.poke(UInt64.random(in: 0...3, using: &generator) << 32, at: near.randomElement(using: &generator) ?? 0)
       }
@@ -130,7 +130,7 @@ import Testing
       }
       #expect(host.heldSlots == 0)
       _ = events(pair)
-      // The pair's own host knows nothing of this: begin afresh.
+      // The pair's host does not see this: start over.
       for slot in 0..<3 { pair.host.release(slot) }
       pair.host.repair()
       pair.guest.detach()

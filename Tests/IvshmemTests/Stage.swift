@@ -11,7 +11,7 @@ import Scanout
 import Synchronization
 import Testing
 
-/// A daemon with one headless output, on a thread and a loop of its own: imports wait for its answer.
+/// A daemon with one headless output, on its own thread and loop, because imports wait for its answer.
 final class DaemonThread: @unchecked Sendable {
   private let path: String
   private let stopping: EventFD
@@ -100,7 +100,7 @@ final class Stage {
     daemon = nil
   }
 
-  /// Waits until the daemon shows the first client's picture in that colour, 10 s at most.
+  /// Waits until the daemon shows the first client's picture in that colour, at most 10 s.
   func expectColor(_ color: UInt32) throws {
     var isShown = false
     try run(
@@ -116,7 +116,7 @@ final class Stage {
     #expect(isShown)
   }
 
-  /// Runs the loop until `condition` holds, 10 s at most.
+  /// Runs the loop until `condition` holds, at most 10 s.
   func run(until condition: () throws -> Bool, _ what: Comment) throws {
     let end = monotonicNanoseconds() + 10_000_000_000
     while try !condition() {

@@ -4,7 +4,7 @@ import LinuxIO
 import Testing
 
 @Suite struct WireTests {
-  /// The bytes of the next message and how many descriptors came with it.
+  /// The bytes of the next message and the number of its descriptors.
   private func next(_ socket: borrowing UnixSocket) throws -> (bytes: [UInt8], fdCount: Int) {
     var bytes = [UInt8](repeating: 0, count: 8)
     var fds = ReceivedFDs()

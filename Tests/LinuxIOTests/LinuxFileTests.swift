@@ -1,7 +1,7 @@
 import LinuxIO
 import Testing
 
-/// Whether this process may mount: tried in a name space of its own.
+/// Whether this process may mount; tried in a private mount namespace.
 private let mayMount: Bool = {
   let script = ChildCommand("unshare", ["-m", "mount", "-t", "tmpfs", "none", "/mnt"])
   return (try? ChildProcess.run(script))?.exit.isSuccess ?? false

@@ -72,7 +72,7 @@ struct UnixSocketTests {
     let folder = try TemporaryFolder()
     let path = "\(folder.path)/a.sock"
     let listener = try UnixSocket.listen(path, .seqpacket)
-    // The shortest queue there is: one waits, no more.
+    // The shortest possible queue: one connection waits.
     try #require(Glibc.listen(listener.fd.raw, 0) == 0)
     let first = try UnixSocket.connect(path, .seqpacket)
 

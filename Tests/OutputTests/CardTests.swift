@@ -7,7 +7,7 @@ import Testing
 @testable import KMS
 
 extension OutputConformance {
-  /// What only a card has; needs FRAMEPATH_TEST_CARD.
+  /// Tests of cards; they need FRAMEPATH_TEST_CARD.
   @Suite(.serialized, .enabled(if: TestScreen.card != nil, "FRAMEPATH_TEST_CARD names no card"))
   struct Card {
     let path: String
@@ -68,10 +68,10 @@ extension OutputConformance {
     }
 
     @Test func `the picture of the program before is restored`() throws {
-      // Whatever the kernel's console shows.
+      // The kernel console's picture.
       let watcher = try CardDevice(path: path)
       watcher.dropMaster()
-      // Without its client capabilities the kernel hides the properties that tell.
+      // Without the client capabilities the kernel hides the properties.
       _ = try CardCapabilities(watcher)
       let former = try TestScreen.kms.open()
       let large = try #require(
@@ -83,7 +83,7 @@ extension OutputConformance {
       let output = try #require(former.output as? KMSOutput)
       let pipeline = output.pipeline
       let before = try ShownState(card.device, pipeline)
-      // As a console's driver does: the picture stays, the mastership goes.
+      // Like a console's driver: keep the picture, drop the mastership.
       card.device.dropMaster()
 
       let bench = try TestScreen.kms.open()
@@ -155,7 +155,7 @@ extension OutputConformance {
   }
 }
 
-/// What a pipeline shows, as the kernel tells.
+/// The state of a pipeline as read from the kernel.
 struct ShownState: Equatable {
   let isOn: Bool
   let mode: [UInt8]

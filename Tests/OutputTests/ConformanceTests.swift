@@ -5,7 +5,7 @@ import Outputs
 import Scanout
 import Testing
 
-/// What every output does, whatever it is made of. One test at a time: a card has one master.
+/// The behaviour of every kind of output. One test at a time: a card has one master.
 @Suite(.serialized) struct OutputConformance {
   @Test(arguments: TestScreen.all)
   func `an output describes itself`(screen: TestScreen) throws {
@@ -36,7 +36,7 @@ import Testing
     let period = Double(bench.output.info.mode.periodNanoseconds)
     #expect(periods >= 60)
     #expect(abs(nanoseconds - periods * period) < period / 2, "\(nanoseconds / periods) ns, not \(period)")
-    // A machine that is busy with other things commits late, or sees a commit miss its vblank.
+    // On a busy machine a commit may be late, or miss its vblank.
     #expect(Double(bench.output.counters.missedVblanks) <= periods - 59)
     #expect(bench.output.counters.commits == 61)
     print(
@@ -317,7 +317,7 @@ import Testing
 
   @Test(arguments: TestScreen.all)
   func `no descriptor leaks`(screen: TestScreen) throws {
-    // Other suites open and close theirs meanwhile; none of them opens more at every attempt.
+    // Other suites open and close descriptors too; a leak would grow at every attempt.
     var grown = Int.max
     for _ in 0..<8 where grown >= 6 {
       let before = try LinuxFile.list("/proc/self/fd").count

@@ -6,9 +6,9 @@ import Scanout
 import Testing
 
 extension OutputConformance {
-  /// A client's pages on an output.
+  /// Imports of clients' pages.
   @Suite(.serialized) struct Import {
-    /// Whether a driver that does not import was expected; others say it with their name.
+    /// Whether the driver is known not to import; for others the failure names the driver.
     private static func refuses(_ bench: OutputBench, _ why: String) -> Bool {
       guard let driver = bench.card?.driverName, driver != "vkms" else { return false }
       return why.contains(driver)
@@ -23,7 +23,7 @@ extension OutputConformance {
         FrameLayout(width: mode.width, height: mode.height, strideBytes: mode.width * 4, format: .xrgb8888))
       let byteCount = try #require(roundedUpToPages(layout.byteCount))
       let memory = try filledMemfd(layout, byteCount: byteCount, pattern)
-      // Two ranges that follow each other in the file become one.
+      // Two adjacent ranges of the file become one.
       let ranges = [
         MemoryRange(fd: memory.raw, offset: 0, byteCount: 4096),
         MemoryRange(fd: memory.raw, offset: 4096, byteCount: byteCount - 4096),
@@ -33,7 +33,7 @@ extension OutputConformance {
         try bench.show(buffer)
         #expect(colour(try buffer.mapped(), 77, 55) == pattern(77, 55))
         if let seen = try bench.output.capture() { #expect(differences(seen, pattern) == 0) }
-        // The same memory a second time, and the first one gone: nothing is shared that could close twice.
+        // Import the same memory again and drop the first import: they share nothing that could be closed twice.
         let again = try bench.output.importBuffer(.memfd(ranges, [memory]), layout: layout, modifier: 0)
         try bench.show(again)
         try bench.show(again)
@@ -54,7 +54,7 @@ extension OutputConformance {
       let layout = try #require(
         FrameLayout(width: mode.width, height: mode.height, strideBytes: mode.width * 4, format: .xrgb8888))
       let byteCount = try #require(roundedUpToPages(layout.byteCount))
-      // The picture's pages lie backwards in the file.
+      // The picture's pages are in reverse order in the file.
       let pages = byteCount / 4096
       let memory = SharedFD(try MemFD.create(name: "scattered", byteCount: byteCount))
       let ranges = (0..<pages).map {

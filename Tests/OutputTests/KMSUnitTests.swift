@@ -5,7 +5,7 @@ import Testing
 
 @testable import KMS
 
-/// The 68 bytes of a mode as the kernel gives it.
+/// The 68 bytes of a mode as the kernel returns it.
 private func timing(
   clock: UInt32, _ width: UInt16, _ totalWidth: UInt16, _ height: UInt16, _ totalHeight: UInt16, flags: UInt32 = 0,
   type: UInt32 = 0x40

@@ -17,7 +17,7 @@ private func writeText(_ text: String, to path: String) throws {
 }
 
 extension OutputConformance {
-  /// The kernel as witness: what was on screen, and what is plugged.
+  /// Checks by the kernel: CRCs of displayed frames, and plugged connectors.
   @Suite(.serialized, .enabled(if: testCardDriver() == "vkms", "the card is not vkms"))
   struct Witness {
     @Test(.enabled(if: FrameCRCs.isThere, "no CRCs"))

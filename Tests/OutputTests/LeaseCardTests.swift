@@ -7,7 +7,7 @@ import Testing
 @testable import KMS
 
 extension OutputConformance {
-  /// The kernel's leases of a card; needs FRAMEPATH_TEST_CARD.
+  /// DRM leases of a card; they need FRAMEPATH_TEST_CARD.
   @Suite(.serialized, .enabled(if: TestScreen.card != nil, "FRAMEPATH_TEST_CARD names no card"))
   struct Lease {
     /// An output that shows the pattern, with its lease.
@@ -25,7 +25,7 @@ extension OutputConformance {
       return (bench, output, try output.makeLease(), before)
     }
 
-    /// Takes the lease back and waits until that is on screen.
+    /// Ends the lease and waits until the former picture is on screen.
     private func end(_ bench: OutputBench, showsPicture: Bool = true) throws {
       let flips = bench.flips.count
       bench.output.endLease(showsPicture: showsPicture)

@@ -4,7 +4,7 @@ import LinuxIO
 import Outputs
 import Scanout
 
-/// An output under test with its loop and all events that it told of.
+/// An output under test with its loop and its events so far.
 final class OutputBench {
   struct Flip: Equatable {
     var timeNanoseconds: UInt64
@@ -36,7 +36,7 @@ final class OutputBench {
     }
   }
 
-  /// Lets go of the hardware, for the next test.
+  /// Releases the hardware for the next test.
   func close() {
     output.close()
     card?.close()
@@ -51,7 +51,7 @@ final class OutputBench {
     }
   }
 
-  /// Runs the loop for that long, whatever happens.
+  /// Runs the loop for that long.
   func idle(milliseconds: UInt64) throws {
     let deadline = monotonicNanoseconds() + milliseconds * 1_000_000
     while monotonicNanoseconds() < deadline { try loop.runOnce(timeoutMilliseconds: 5) }
@@ -68,7 +68,7 @@ final class OutputBench {
     return flips[flips.count - 1]
   }
 
-  /// Commits all of a buffer, everything damaged unless said otherwise.
+  /// Commits a whole buffer, by default with full damage.
   func commit(
     _ buffer: (any ScanoutBuffer)?, damage: DamageRegion? = nil, cursor: CursorState? = nil, fit: FitMethod? = nil
   ) throws {
@@ -78,7 +78,7 @@ final class OutputBench {
     try output.commit(frame, fit: fit ?? buffer.map { output.fit($0, source: bounds) } ?? .mode(output.info.mode))
   }
 
-  /// A buffer of the current mode, every pixel the same.
+  /// A buffer of the current mode in one colour.
   func uniform(_ pixel: UInt32, format: PixelFormat = .xrgb8888) throws -> any ScanoutBuffer {
     let mode = output.info.mode
     let buffer = try output.makeBuffer(width: mode.width, height: mode.height, format: format)
@@ -114,7 +114,7 @@ func colour(_ mapped: MappedBuffer, _ x: Int, _ y: Int) -> UInt32 {
   mapped.pixels.load(fromByteOffset: y * mapped.layout.strideBytes + x * 4, as: UInt32.self) & 0xff_ffff
 }
 
-/// A pattern with another value in every pixel of a small picture, so that any shift or mix-up shows.
+/// A pattern with different pixels in a small picture, so that any shift or mix-up is noticed.
 func pattern(_ x: Int, _ y: Int) -> UInt32 {
   UInt32(truncatingIfNeeded: x &* 0x01_0203 ^ y &* 0x0d_0507 ^ (x &* y)) & 0xff_ffff
 }

@@ -5,10 +5,10 @@ import Outputs
 import Scanout
 import Testing
 
-/// What the conformance tests run on: always the headless output, and a card's first connector where
-/// FRAMEPATH_TEST_CARD names a card.
+/// The outputs of the conformance tests: the headless output, and a card's first connector if FRAMEPATH_TEST_CARD names
+/// a card.
 ///
-/// A card exists in the lab's virtual machine; there this program runs as it is:
+/// The lab's virtual machine has a card, and runs this program unchanged:
 ///
 ///     FRAMEPATH_TEST_CARD=/dev/dri/card0 Tests/Lab/kms-vm --card vkms:2:writeback -- \
 ///       .build/debug/framepathPackageTests.xctest --testing-library swift-testing --no-parallel --filter OutputTests
@@ -22,7 +22,7 @@ enum TestScreen: String, CustomTestStringConvertible {
 
   static var all: [TestScreen] { card == nil ? [.headless] : [.headless, .kms] }
 
-  /// Opens an output of its kind; every test has its own.
+  /// Opens an output of this kind for one test.
   func open() throws -> OutputBench {
     let loop = try EventLoop()
     switch self {
@@ -38,7 +38,7 @@ enum TestScreen: String, CustomTestStringConvertible {
     }
   }
 
-  /// A small mode, since the lab's processors are slow; nil, the preferred one, where there is none.
+  /// A small mode, because the lab's processors are slow; nil (the preferred mode) if there is none.
   static func smallMode(_ connector: ConnectorDescription) -> DisplayMode? {
     connector.modes.filter { $0.width >= 640 && $0.refreshMillihertz > 50_000 }
       .min { $0.width * $0.height < $1.width * $1.height }

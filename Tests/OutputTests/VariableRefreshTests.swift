@@ -61,11 +61,11 @@ import Testing
       try output.commit(frame, fit: output.fit(buffer, source: buffer.layout.bounds))
       let after = monotonicNanoseconds()
       while flips.count == count { try loop.runOnce(timeoutMilliseconds: 50) }
-      // After a fixed rate the display's last refresh was of its own, on the grid.
+      // After a fixed rate the last refresh was the display's own, on the grid.
       defer { wasVariable = isVariable }
       if isVariable, wasVariable {
         let free = flips[count - 1].time + 10_000_000
-        // Within the slowest period of 25 ms it is this exactly; a slow machine may be later.
+        // Exact within the slowest period of 25 ms; a slow machine may be later.
         if after < flips[count - 1].time + 25_000_000 {
           #expect(flips[count].time >= max(before, free) && flips[count].time <= max(after, free))
         }
@@ -84,7 +84,7 @@ import Testing
   }
 }
 
-/// A pipeline out of property tables as a driver with variable rates gives them; there is none to try it on.
+/// A pipeline from the property tables of a driver with variable rates; no such driver is at hand.
 @Suite struct VariableRefreshPropertyTests {
   private func table(_ object: String, _ names: [String], from first: UInt32, _ values: [String: UInt64] = [:])
     -> PropertyTable
@@ -117,7 +117,7 @@ import Testing
     return try Pipeline(connector: connector(capable: 1), crtc: crtc, crtcCount: 1, planes: [plane], taken: [])
   }
 
-  /// What a commit says of VRR_ENABLED, property 12 of CRTC 40.
+  /// The value of VRR_ENABLED, property 12 of CRTC 40, in a commit.
   private func variable(_ request: borrowing AtomicRequest) -> [UInt64] {
     request.contents.filter { $0.object == 40 && $0.property == 12 }.map(\.value)
   }

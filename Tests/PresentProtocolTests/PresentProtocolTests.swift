@@ -46,7 +46,7 @@ func decodeServer(_ bytes: [UInt8]) throws -> ServerMessage {
   return try result.get()
 }
 
-/// Encoding gives the bytes, and decoding them gives a message with the same bytes again.
+/// Checks that a message encodes to the bytes, and that they decode to a message with the same bytes.
 func expectBothWays(
   _ message: ClientMessage, _ bytes: [UInt8], sourceLocation: SourceLocation = #_sourceLocation
 ) throws {
@@ -273,7 +273,7 @@ struct ServerMessageTests {
   }
 }
 
-@Suite("What breaks the protocol")
+@Suite("Malformed messages")
 struct MalformedTests {
   @Test(arguments: [
     [], [1], words([1, 16, 0]),  // shorter than the header

@@ -1,11 +1,11 @@
 import Glibc
 public import LinuxIO
 
-/// A frame that was put out, by the kernel's word.
+/// A displayed frame, as reported by the kernel.
 public struct DisplayedFrame: Equatable, Sendable {
   /// The CRTC's count of vblanks.
   public var vblank: UInt32
-  /// Of the picture.
+  /// The CRC of the picture.
   public var crc: UInt32
 }
 
@@ -15,10 +15,10 @@ public struct FrameCRCs: ~Copyable {
   private let data: OwnedFD
   private static let folder = "/sys/kernel/debug/dri/0/crtc-0/crc"
 
-  /// Whether the driver has them; vkms does.
+  /// Whether the driver supports CRCs; vkms does.
   public static var isThere: Bool { LinuxFile.status("\(folder)/control") != nil }
 
-  /// Begins; they are made while this lives.
+  /// Enables the CRCs while this object lives.
   public init() throws(SystemError) {
     let control = try OwnedFD.open("\(FrameCRCs.folder)/control", flags: O_WRONLY)
     let source = Array("auto\n".utf8)
@@ -28,7 +28,7 @@ public struct FrameCRCs: ~Copyable {
     data = try OwnedFD.open("\(FrameCRCs.folder)/data", flags: O_RDONLY | O_NONBLOCK)
   }
 
-  /// Those that came since the last call, in order. The kernel keeps 128: ask often.
+  /// The CRCs since the last call, in order. The kernel keeps 128, so call it often.
   public func drain() -> [DisplayedFrame] {
     var text: [UInt8] = []
     var chunk = [UInt8](repeating: 0, count: 4096)

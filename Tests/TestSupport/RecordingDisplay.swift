@@ -4,7 +4,7 @@ import LinuxIO
 public import Scanout
 public import VirtioGPU
 
-/// A display that shows nothing: it makes buffers of memfds and remembers what it was told.
+/// A display without a screen: it makes buffers of memfds and records all calls.
 public final class RecordingDisplay: GPUDisplay {
   /// A call of `setCursor`.
   public struct CursorCall: Equatable, Sendable {
@@ -36,9 +36,9 @@ public final class RecordingDisplay: GPUDisplay {
   public var heads: [HeadDescription?]
   /// Whether `makeBuffer` and `makeCursorBuffer` give nothing.
   public var refusesBuffers = false
-  /// Why `importBuffer` refuses; nil: it does not.
+  /// The reason with which `importBuffer` refuses; nil if it does not.
   public var importRefusal: String? = "no imports here"
-  /// Whether `importBuffer` has no answer.
+  /// Whether `importBuffer` gets no answer.
   public var isImportUnavailable = false
   /// Bytes between the rows of a buffer beside its pixels, as of hardware that wants aligned rows.
   public var padByteCount = 0
@@ -79,10 +79,10 @@ public final class RecordingDisplay: GPUDisplay {
     heads = modes.enumerated().map { HeadDescription(connected: true, mode: $1, name: "recorder-\($0)") }
   }
 
-  /// The daemon has died: its buffers are no more.
+  /// The daemon has died, and its buffers with it.
   public func forgetBuffers() { buffers.removeAll() }
 
-  /// The scanout has another output: its buffers are no more.
+  /// The scanout has moved to another output, which destroys its buffers.
   public func forgetBuffers(scanout: Int) { buffers = buffers.filter { owners[$0.key] != scanout } }
 
   /// The pixel of a buffer.
@@ -108,7 +108,7 @@ public final class RecordingDisplay: GPUDisplay {
   /// A memfd of 64 × 64 pixels.
   public func makeCursorBuffer(scanout: Int) -> HostBuffer? { make(scanout, width: 64, height: 64, format: .argb8888) }
 
-  /// Maps the pages, so that `pixel` reads what the guest has drawn by then.
+  /// Maps the pages, so that `pixel` reads the guest's current pixels.
   public func importBuffer(scanout: Int, layout: FrameLayout, ranges: [MemoryRange]) -> BufferImport {
     importCount += 1
     importedRanges = ranges
@@ -116,7 +116,7 @@ public final class RecordingDisplay: GPUDisplay {
     if isImportUnavailable { return .unavailable(reason: "no answer") }
     if let importRefusal { return .refused(reason: importRefusal) }
     do {
-      // The caller's descriptors are its own.
+      // The caller keeps its descriptors.
       var owners: [Int32: SharedFD] = [:]
       for range in ranges where owners[range.fd] == nil {
         owners[range.fd] = try duplicate(range.fd)
@@ -140,7 +140,7 @@ public final class RecordingDisplay: GPUDisplay {
     buffers[id] = nil
   }
 
-  /// Remembers it. Whoever owns the recorder answers it.
+  /// Records the frame; the recorder's owner answers it.
   public func present(_ frame: FrameSubmission) {
     frameCount += 1
     lastBufferID = frame.bufferID

@@ -12,7 +12,7 @@ final class Harness {
   private let done = DispatchSemaphore(value: 0)
   private let shared: Box
 
-  /// What the thread leaves behind. Read only after `finish`.
+  /// The thread's results; valid after `finish`.
   private final class Box: @unchecked Sendable {
     var socket: UnixSocket?
     var events: [String] = []
@@ -45,7 +45,7 @@ final class Harness {
       try backend.serve(socket)
       while backend.end == nil {
         try backend.loop.runOnce(timeoutMilliseconds: 10_000)
-        // Writing 0xff to the last config byte asks for a config-change message.
+        // Writing 0xff to the last config byte requests a config-change message.
         if backend.device.config.last == 0xff {
           backend.device.config[15] = 0
           backend.device.events.append("config change \(backend.session?.configChanged() == true)")
@@ -60,13 +60,13 @@ final class Harness {
     }
   }
 
-  /// Closes nothing: waits until the backend's session has ended.
+  /// Waits until the backend's session has ended, without closing the connection.
   func finish() -> (events: [String], lines: [String], end: SessionEnd?, config: [UInt8]) {
     guard done.wait(timeout: .now() + 10) == .success else { return ([], ["the backend goes on"], nil, []) }
     return (shared.events, shared.lines, shared.end, shared.config)
   }
 
-  /// Ends the connection as a frontend does, and returns what the backend saw.
+  /// Ends the connection as a frontend does, and returns the backend's results.
   func close() -> (events: [String], lines: [String], end: SessionEnd?, config: [UInt8]) {
     frontend.close()
     return finish()

@@ -7,7 +7,7 @@ import Testing
 import VhostUser
 import Virtio
 
-/// Messages that break the rules: each ends the session with one typed error, none traps.
+/// Messages that break the rules: each ends the session with one typed error, and none traps.
 struct HostileFrontendTests {
   let wire: Wire
 

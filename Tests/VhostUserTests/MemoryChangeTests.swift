@@ -5,7 +5,7 @@ import Testing
 import VhostUser
 import Virtio
 
-/// The table of guest memory changes while the rings run.
+/// Changes of the memory table while the rings run.
 struct MemoryChangeTests {
   let wire: Wire
   let driver: MockDriver
@@ -79,7 +79,7 @@ struct MemoryChangeTests {
     #expect(wire.end == nil)
     try wire.send(37, region(from: 1 << 19, byteCount: 1 << 19).paddedEncoded, fds: [fd])
     try wire.send(37, region(from: 0, byteCount: 1 << 19).paddedEncoded, fds: [fd])
-    // No message follows: the timer ends the rest.
+    // No message follows: the timer ends the pause.
     while try wire.backend.loop.runOnce(timeoutMilliseconds: 1000) > 0, driver.usedIndex == 0 {}
 
     #expect(driver.takeUsed() != nil)

@@ -85,7 +85,7 @@ struct SessionTests {
     let buffer = harness.ram.allocate(64)
     let queue = harness.frontend.queues[1]
     for _ in 0..<3 { queue.submit([.readable(buffer, 1)]) }
-    // Queue 0 is served after queue 1's kick was.
+    // Queue 0 is served after queue 1's kick.
     _ = try harness.roundTrip([1])
     _ = try harness.roundTrip([1])
 
@@ -192,7 +192,7 @@ struct SessionTests {
     try harness.frontend.start()
 
     harness.frontend.closeGPUSocket()
-    // The backend sees it before or after this, but in the same turn at the latest.
+    // The backend notices it before this or in the same turn.
     _ = try harness.roundTrip([1])
     _ = try harness.roundTrip([1])
     try harness.frontend.stop()

@@ -4,13 +4,13 @@ import TestSupport
 import VhostUser
 import Virtio
 
-/// A device that answers each request with its bytes, each one higher, and writes down what it is told.
+/// A device that answers each request with its bytes, each plus one, and records all calls.
 final class TestDevice: VhostUserDevice {
   let features: UInt64 = VirtioFeatures([.version1, .indirectDescriptors, .eventIndex]).rawValue | 0b1011
   let queueCount = 2
   var config: [UInt8] = Array(0..<16)
   var events: [String] = []
-  /// Requests on queue 1 are kept until then.
+  /// Holds the requests of queue 1 until it is set.
   var heldBack: [UInt16] = []
 
   func readConfig(at offset: Int, into buffer: UnsafeMutableRawBufferPointer) -> Bool {
@@ -73,7 +73,7 @@ final class Backend {
       onEnd: { self.end = $0 })
   }
 
-  /// Serves what is there.
+  /// Serves available messages.
   func turn() throws {
     while try loop.runOnce(timeoutMilliseconds: 0) > 0 {}
   }

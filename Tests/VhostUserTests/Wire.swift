@@ -18,15 +18,15 @@ final class Wire {
     try backend.serve(pair.second)
   }
 
-  /// What the device was told.
+  /// The calls of the device.
   var events: [String] { backend.device.events }
 
   /// How the session ended, if it did.
   var end: SessionEnd? { backend.end }
 
-  /// Sends bytes and lets the backend have its turn.
+  /// Sends bytes and runs the backend.
   ///
-  /// - Returns: what it answered.
+  /// - Returns: its answer.
   @discardableResult
   func send(_ bytes: [UInt8], fds: [Int32] = []) throws -> [UInt8] {
     try bytes.withUnsafeBytes { _ = try socket.send($0, fds: fds) }
@@ -50,7 +50,7 @@ final class Wire {
     try send(2, [0, 0, 0, 0x70, 1, 0, 0, 0])
   }
 
-  /// One region of all of the guest's memory, by SET_MEM_TABLE.
+  /// Sends all guest memory as one region by SET_MEM_TABLE.
   @discardableResult
   func sendMemory() throws -> [UInt8] {
     let region = MemoryRegionDescription(
@@ -72,7 +72,7 @@ final class Wire {
     try send(18, [0, 0, 0, 0, 1, 0, 0, 0])
   }
 
-  /// Bytes that wait at this end.
+  /// The bytes received at this end.
   func received() throws -> [UInt8] {
     var bytes = [UInt8](repeating: 0, count: 4096)
     let result = try bytes.withUnsafeMutableBytes { buffer in

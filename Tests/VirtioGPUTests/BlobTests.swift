@@ -165,7 +165,7 @@ import VirtioGPU
 
   @Test func `features that the next driver accepted survive a reset`() throws {
     let guest = try makeGuest()
-    // QEMU's generic device tells the features of the next driver before its rings show that there was a reset.
+    // QEMU's generic device sends the features of the next driver before its rings show the reset.
     guest.device.featuresAccepted(1 << 1 | 1 << 3)
     guest.device.reset()
     #expect(guest.type(createBlob(1, size: 49152, [(0, 49152)])) == TestGuest.success)

@@ -179,7 +179,7 @@ import VirtioGPU
     ]
     for (name, list, count) in refused {
       #expect(guest.type(attach(1, list, count: count)) == 0x1200, "\(name)")
-      // A blob may do without entries.
+      // A blob may have no entries.
       if name == "none" { continue }
       #expect(guest.type(createBlob(2, size: 4096, list, count: count)) == 0x1200, "\(name)")
     }
@@ -198,7 +198,7 @@ import VirtioGPU
       #expect(guest.type(unref(1)) == TestGuest.success)
       #expect(guest.type(unref(2)) == TestGuest.success)
     }
-    // A great many small ones count as well.
+    // Many small ones are counted too.
     let made = (1...5000).filter { guest.type(create2D(UInt32($0), width: 1, height: 1)) == TestGuest.success }
     #expect(made.count < 3200)
   }

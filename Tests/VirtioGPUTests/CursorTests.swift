@@ -11,7 +11,7 @@ import VirtioGPU
     let guest = try TestGuest(blobs: true)
     guest.makeImage(7, at: 0, width: 64, height: 64, format: 1)
     guest.draw(0x8040_2010, at: 0, width: 64, rect: Self.square)
-    // Fenced, and waited for without end.
+    // Fenced: Linux waits for it without a timeout.
     let response = guest.send(transfer(7, Self.square, stride: 256, fence: 3))
     #expect(response?.prefix(9) == [0, 0x11, 0, 0, 1, 0, 0, 0, 3])
     return guest

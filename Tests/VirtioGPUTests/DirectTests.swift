@@ -5,7 +5,7 @@ import TestSupport
 import Testing
 import VirtioGPU
 
-/// The guest's own pages on the screen: what is imported when, and what instead where that is refused.
+/// Scan-out of the guest's own pages: the imports, and the fallback when one is refused.
 @Suite struct DirectTests {
   /// A guest with blobs 1 and 2 of 128 × 96 pixels, whose display imports.
   static func makeGuest(
@@ -41,7 +41,7 @@ import VirtioGPU
     #expect(guest.lastPixels == [6], "nothing was copied")
     #expect(guest.device.ledger == CopyLedger())
     #expect(guest.display.requestCount == 0)
-    // Two neighbouring pieces of memory are one range.
+    // Two adjacent entries become one range.
     #expect(guest.display.importedRanges.map(\.byteCount) == [49152])
   }
 
@@ -72,12 +72,12 @@ import VirtioGPU
   }
 
   @Test func `an import crosses from one memory region into the next`() throws {
-    // Regions of 0x92000 bytes, the last one longer; the blob lies across the first border.
+    // Regions of 0x92000 bytes, the last one longer; the blob crosses the first border.
     let guest = try DirectTests.makeGuest(regionCount: 7)
     let border = (1 << 22) / 7 / 4096 * 4096
     guest.type(createBlob(3, size: 49152, [(UInt64(border) - 8192, 49152)]))
     DirectTests.show(guest, 3)
-    // Borders inside pages cannot be imported, all else can.
+    // A border inside a page cannot be imported, any other can.
     #expect(guest.display.paths == ["0 copy: the guest's memory for it is not made of whole pages"])
     let other = try DirectTests.makeGuest(regionCount: 4)
     other.type(createBlob(3, size: 49152, [(0x100000 - 8192, 49152)]))
@@ -157,7 +157,7 @@ import VirtioGPU
     guest.type(flush(1, whole))
     #expect(guest.display.importCount == 2)
     #expect(guest.display.pixel(guest.display.lastBufferID, 0, 0) == 0x77)
-    // No memory at all: nothing to show, and nothing to fall over.
+    // No memory at all: nothing is shown, and nothing traps.
     try guest.memory.replaceRegions([])
     guest.device.memoryChanged()
     #expect(guest.type(flush(1, whole)) == TestGuest.success)
@@ -208,7 +208,7 @@ import VirtioGPU
     guest.type(unref(1))
     #expect(guest.display.disabled == [0])
     #expect(guest.display.buffers.isEmpty)
-    // The same name, another resource.
+    // Another resource with the same id.
     guest.type(createBlob(1, size: 49152, [(0x20000, 49152)]))
     DirectTests.show(guest, 1)
     #expect(guest.display.importCount == 2)
@@ -244,7 +244,7 @@ import VirtioGPU
     let frame = try #require(guest.display.frames.last)
     #expect(frame.damage.bounds == square)
     #expect(guest.display.pixel(frame.bufferID, 5, 6) == 2)
-    // Detached while on screen: the picture stays, the pages are the guest's again.
+    // Detached while on screen: the picture stays, and the guest may reuse the pages.
     #expect(guest.type(detach(5)) == TestGuest.success)
     guest.draw(9, at: 0x40000)
     let copy = try #require(guest.display.frames.last)

@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 import VirtioGPU
 
-/// The display comes and goes; the guest does not notice.
+/// The display disconnects and reconnects; the guest does not notice it.
 @Suite struct DisplayTests {
   @Test func `every scanout is shown again after the display reconnects`() throws {
     let guest = try TestGuest(blobs: true)
@@ -110,7 +110,7 @@ import VirtioGPU
     guest.flip(1)
     guest.showFrame(guest.display.frames[0])
     guest.flip(2)
-    // Image 1 again, unchanged: its buffer is handed over a second time while the display releases it.
+    // Image 1 again, unchanged: its buffer is presented again while the display releases it.
     guest.type(setScanout(0, 1, whole))
     guest.type(flush(1, whole))
     let again = guest.display.frames[2].bufferID

@@ -3,9 +3,9 @@ import TestSupport
 import Testing
 import VirtioGPU
 
-/// When a guest whose pages are on screen may draw on: the order and time of its fences.
+/// The order and time of the fences of a guest whose pages are on screen.
 @Suite struct FenceTests {
-  /// Shows blob 1, then hands blob 2 over; the token of the second flush.
+  /// Shows blob 1, then presents blob 2; returns the token of the second flush.
   private func flipTwice(_ guest: TestGuest) throws -> UInt64 {
     DirectTests.show(guest, 1)
     let first = try #require(guest.token(flush(1, whole, fence: 1)))
@@ -73,7 +73,7 @@ import VirtioGPU
     let guest = try DirectTests.makeGuest()
     let second = try flipTwice(guest)
     let before = guest.completions.count
-    // A cursor's picture: fenced, and waited for without end.
+    // A cursor image, fenced: Linux waits for it without a timeout.
     let cursor = try #require(guest.token(transfer(1, Rect(width: 64, height: 64), fence: 3)))
     #expect(guest.type(transfer(1, Rect(width: 64, height: 64))) == TestGuest.success, "no fence, no waiting")
     let failed = try #require(guest.token(flush(99, whole, fence: 4)))

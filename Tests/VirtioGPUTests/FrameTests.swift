@@ -5,7 +5,7 @@ import TestSupport
 import Testing
 import VirtioGPU
 
-/// Frames of 2D resources: what is copied when, and where.
+/// Frames of 2D resources: the time and place of their copies.
 @Suite struct FrameTests {
   @Test func `the device boots as Linux drives it`() throws {
     let guest = try TestGuest()
@@ -15,7 +15,7 @@ import VirtioGPU
     #expect(guest.type(attach(1, [(0x20000, 0x4000), (0x2000, 0x8000)])) == TestGuest.success)
     #expect(guest.type(setScanout(0, 0, Rect(width: 128, height: 96))) == TestGuest.success)
     for row in 0..<96 {
-      // The first 32 rows lie at 0x20000, the rest at 0x2000.
+      // The first 32 rows are at 0x20000, the rest at 0x2000.
       let address = row < 32 ? 0x20000 + row * 512 : 0x2000 + (row - 32) * 512
       guest.draw(UInt32(row), at: address, rect: Rect(width: 128, height: 1))
     }
@@ -34,7 +34,7 @@ import VirtioGPU
   func `pages scattered inside rows are copied`(padding: Int) throws {
     let guest = try TestGuest(regionCount: 7)
     guest.display.padByteCount = padding
-    // Pieces of 100 bytes, in an order that is not that of their addresses, some over the border of two regions.
+    // Pieces of 100 bytes, not in the order of their addresses, some across the border of two regions.
     var list: [(UInt64, UInt32)] = []
     var address = 3_500_000
     for offset in stride(from: 0, to: 49152, by: 100) {
@@ -147,7 +147,7 @@ import VirtioGPU
       let wanted = (0..<128 * 96).map { guest.ram.bytes.load(fromByteOffset: $0 * 4, as: UInt32.self) }
       #expect(guest.display.pixels(frame.bufferID) == wanted, "step \(step)")
       #expect(frame.damage.bounds == square)
-      // Two buffers in turn: this square, and what the other one got.
+      // Two buffers in turn: this square, and the previous one.
       if step > 1 { #expect(frame.copiedBytes <= 2 * 1024) }
       guest.showFrame(frame, replacing: before)
       before = frame.bufferID
@@ -165,7 +165,7 @@ import VirtioGPU
     guest.type(flush(1, Rect(x: 0, y: 0, width: 128, height: 40)))
     #expect(guest.display.frames.count == 2)
     #expect(guest.display.requestCount == 2)
-    // The second buffer was new: all of it once, then three times ten rows.
+    // The second buffer was new: copied whole once, then three times ten rows.
     #expect(guest.device.ledger.copiedBytes - before == 49152 + 3 * 5120)
     #expect(guest.display.frames[1].copiedBytes == 49152 + 3 * 5120)
   }
@@ -259,7 +259,7 @@ import VirtioGPU
     guest.type(transfer(1, whole, offset: 49152))
     guest.type(flush(1, whole))
     #expect(guest.lastPixels == [2])
-    // Parts from anywhere: no place of the picture in the pages fits them all.
+    // Unrelated transfers: no single position of the picture in the pages explains them all.
     let square = Rect(x: 8, y: 8, width: 4, height: 4)
     guest.type(transfer(1, square, offset: 16))
     guest.type(flush(1, square))

@@ -6,7 +6,7 @@ import Testing
 import VirtioGPU
 
 @Suite struct FuzzTests {
-  /// Whatever comes in, something sensible goes out, and nothing is left behind.
+  /// Every random request gets a valid response, and nothing leaks.
   @Test(arguments: [UInt64(1), 2, 3, 4])
   func `every random command gets an answer`(seed: UInt64) throws {
     var random = SeededGenerator(seed: seed)
@@ -38,7 +38,7 @@ import VirtioGPU
     #expect(guest.type(create2D(1, width: 2048, height: 1023)) == TestGuest.success)
   }
 
-  /// Every frame is what the guest drew, whatever it transferred, however slow the display.
+  /// Every frame has the guest's pixels, for any transfers and any speed of the display.
   @Test(arguments: [UInt64(11), 12, 13, 14])
   func `random drawing appears on the screen as drawn`(seed: UInt64) throws {
     var random = SeededGenerator(seed: seed)
@@ -71,7 +71,7 @@ import VirtioGPU
       }
       let before = guest.display.frames.count
       guest.type(flush(id, rect))
-      // The display takes its time, then shows the newest of what waits.
+      // The display is slow, then shows the newest waiting frame.
       queue += guest.display.frames[before...]
       if Bool.random(using: &random), let newest = queue.last {
         for frame in queue.dropLast() {
@@ -164,7 +164,7 @@ import VirtioGPU
       type: Bool.random(using: &random) ? 0x0300 : 0x0301)
   }
 
-  /// One time in four with wrong bytes, cut short, or longer.
+  /// Every fourth request has wrong bytes or a wrong length.
   private func mutated(_ request: [UInt8], _ random: inout SeededGenerator) -> [UInt8] {
     var request = request
     switch Int.random(in: 0..<12, using: &random) {

@@ -4,7 +4,7 @@ import Scanout
 import TestSupport
 import VirtioGPU
 
-/// A driver of the device: it writes requests byte by byte and remembers what came back.
+/// A driver of the device: it writes requests byte by byte and records the responses.
 final class TestGuest {
   let ram: GuestRAM
   let memory: GuestMemory
@@ -75,7 +75,7 @@ final class TestGuest {
     type(attach(id, [(address, width * height * 4)]))
   }
 
-  /// What Linux sends for a page flip without blobs.
+  /// The commands of Linux for a page flip without blobs.
   func flip(_ id: UInt32, scanout: UInt32 = 0, rect: Rect = Rect(width: 128, height: 96)) {
     type(transfer(id, rect))
     type(setScanout(scanout, id, rect))

@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 import Virtio
 
-/// Rings that break the rules: each a typed error with numbers, none a trap.
+/// Rings that break the rules: each is a typed error with numbers, and none traps.
 struct HostileRingTests {
   let ram: GuestRAM
   let buffer: UInt64
@@ -57,7 +57,7 @@ struct HostileRingTests {
     #expect(throws: VirtqueueError.ringOutsideMemory(part: .usedRing, address: config.usedRing, byteCount: 70)) {
       try config.activate(ram.table())
     }
-    // Without EVENT_IDX there is no avail_event behind it.
+    // Without EVENT_IDX there is no avail_event after it.
     config.features = []
     #expect(try config.activate(ram.table()).size == 8)
   }

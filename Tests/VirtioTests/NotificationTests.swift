@@ -37,7 +37,7 @@ struct NotificationTests {
     try serveOne(driver, queue)
     _ = queue.needsNotification()
 
-    // used.idx is 1; the driver wants to hear of the answer that makes it 4.
+    // used.idx is 1; the driver requests a notification when it becomes 4.
     driver.setUsedEvent(3)
     try serveOne(driver, queue)
     #expect(!queue.needsNotification())

@@ -38,7 +38,7 @@ struct RandomRingTests {
     #expect(chains > 0)
   }
 
-  /// Descriptors and indices that are wrong in most ways, and right often enough to get somewhere.
+  /// Descriptors and indices that are mostly wrong, but right often enough to reach deeper checks.
   private func scramble(_ ram: GuestRAM, _ driver: MockDriver, _ random: inout SeededGenerator) {
     let addresses: [UInt64] = [0, 0x7ff0, 0x8000, 0xfff0, 0x10000, 1 << 32, .max, .max - 15, driver.descriptorTable]
     let lengths: [UInt32] = [0, 1, 16, 32, 64, 4096, 0x8000, 1 << 31, .max]

@@ -8,7 +8,7 @@ struct VirtqueueTests {
 
   init() throws { ram = try GuestRAM(byteCount: 4 << 20) }
 
-  /// Reads the chain's request and answers with its bytes, each one higher.
+  /// Answers the chain's request with its bytes, each plus one.
   private func answer(_ chain: DescriptorChain) -> UInt32 {
     var request = [UInt8](repeating: 0, count: chain.readableByteCount)
     let count = request.withUnsafeMutableBytes { chain.read(into: $0) }
@@ -132,7 +132,7 @@ struct VirtqueueTests {
         table, index, address: buffer, byteCount: 8, flags: index == 65 ? 2 : 1, next: UInt16(index + 1))
     }
     driver.setDescriptor(0, address: buffer, byteCount: 24, flags: 1, next: 3)
-    // The write flag of a descriptor that refers to a table means nothing.
+    // The write flag of an indirect descriptor is ignored.
     driver.setDescriptor(3, address: table, byteCount: 16 * 66, flags: 4 | 2, next: 0)
     driver.expose(head: 0)
 
@@ -147,7 +147,7 @@ struct VirtqueueTests {
     let queue = try driver.config().activate(ram.table(regionCount: 2))
     let table = UInt64(2 << 20) - 21
     let buffer = ram.allocate(64)
-    // Three descriptors of 16 bytes by hand: the address is odd.
+    // Three hand-written descriptors of 16 bytes at an odd address.
     for index in 0..<3 {
       let fields: [UInt8] = [UInt8(8 * (index + 1)), 0, 0, 0, index == 2 ? 0 : 1, 0, UInt8(index + 1), 0]
       ram.write((0..<8).map { UInt8(truncatingIfNeeded: buffer >> (8 * $0)) } + fields, at: table + UInt64(16 * index))
