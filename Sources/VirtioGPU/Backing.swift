@@ -3,13 +3,13 @@ import GuestMemory
 
 /// The guest pages of a resource, in the order of its bytes.
 ///
-/// Entries are guest addresses; they are resolved to pointers once, and again when the guest's memory table changes.
+/// Entries are guest addresses. They are resolved to pointers once, and again when the memory table changes.
 @safe final class Backing {
   /// The most entries of one resource, as in QEMU.
   static let maxEntryCount = 16384
   /// Bytes of `struct virtio_gpu_mem_entry`.
   static let entryByteCount = 16
-  /// What an entry costs this process, for the memory limit.
+  /// The cost of an entry in bytes, for the memory limit.
   static let entryCost = 48
 
   private struct Entry {
@@ -19,15 +19,15 @@ import GuestMemory
 
   private let entries: ContiguousArray<Entry>
   private var runs: ContiguousArray<MemorySegment> = unsafe []
-  /// Bytes of all entries together.
+  /// The total bytes of all entries.
   let byteCount: Int
   /// Whether every byte is guest memory now.
   private(set) var isResolved = false
 
   /// Decodes and resolves the entries of an ATTACH_BACKING or RESOURCE_CREATE_BLOB.
   ///
-  /// - Parameter bytes: a private copy of what follows the command; more than the entries is ignored.
-  /// - Throws: `.unspecified` for no, too many, missing or empty entries and for memory that the guest does not have.
+  /// - Parameter bytes: a private copy of the bytes after the command; bytes after the entries are ignored.
+  /// - Throws: `.unspecified` for no, too many, missing or empty entries, and for memory that the guest does not have.
   init(_ bytes: UnsafeRawBufferPointer, entryCount: UInt32, memory: GuestMemory) throws(GPUError) {
     guard entryCount > 0, entryCount <= Backing.maxEntryCount,
       Int(entryCount) * Backing.entryByteCount <= bytes.count
@@ -40,7 +40,7 @@ import GuestMemory
       guard let address = reader.read(UInt64.self), let length = reader.read(UInt32.self), reader.advance(4),
         length > 0
       else { throw .unspecified }
-      // At most 16384 entries of 4 GiB: far from overflow.
+      // At most 16384 entries of 4 GiB: the sum cannot overflow.
       total += Int(length)
       entries.append(Entry(address: address, byteCount: Int(length)))
     }
@@ -50,7 +50,7 @@ import GuestMemory
     guard isResolved else { throw .unspecified }
   }
 
-  /// Looks the entries up in the guest's memory table.
+  /// Resolves the entries in the memory table.
   func resolve(_ memory: GuestMemory) {
     unsafe runs.removeAll(keepingCapacity: true)
     var start = 0
@@ -70,7 +70,7 @@ import GuestMemory
   }
 
   private func append(_ base: UnsafeRawPointer, _ count: Int, _ start: Int) {
-    // Neighbours in memory become one run, so that most frames are a few long copies.
+    // Adjacent entries become one run, so that most frames are a few long copies.
     if let last = unsafe runs.indices.last, unsafe runs[last].base + runs[last].byteCount == base {
       unsafe runs[last].byteCount += count
     } else {
@@ -78,10 +78,11 @@ import GuestMemory
     }
   }
 
-  /// The files' pages that hold the bytes from `first` to before `end`, and how many bytes of them come before `first`.
+  /// The file ranges, in whole pages, that contain the bytes from `first` to `end`, and the number of their bytes
+  /// before `first`.
   ///
-  /// Neighbours are merged. Nil where a piece in the middle is no whole page, or not in the guest's memory. The last
-  /// page counts as whole where the guest's memory has all of it.
+  /// Adjacent ranges are merged. Nil if a piece in the middle is not whole pages, or not guest memory. The last page
+  /// counts as whole if the guest's memory has all of it.
   func pages(from first: Int, to end: Int, memory: GuestMemory) -> (ranges: [MemoryRange], skipped: Int)? {
     guard first >= 0, first < end, end <= byteCount else { return nil }
     let page = MemoryRange.pageBytes
@@ -102,7 +103,7 @@ import GuestMemory
     return nil
   }
 
-  /// Adds what lies at a guest address; page by page where it crosses from one region into the next.
+  /// Adds the file ranges of a guest address; page by page where it crosses into another region.
   private func add(_ address: UInt64, _ count: Int, _ memory: GuestMemory, to ranges: inout [MemoryRange]) -> Bool {
     if let range = memory.fileRange(address, count) {
       guard range.isWholePages else { return false }
@@ -120,7 +121,7 @@ import GuestMemory
 
   /// Copies `rowCount` rows of `rowBytes`, the first of them at byte `offset` of the resource.
   ///
-  /// What lies past the end of the backing is left out. The caller has checked that the rows fit the destination.
+  /// Bytes past the end of the backing are left out. The caller has checked that the rows fit the destination.
   func copyRows(
     _ rowCount: Int, rowBytes: Int, offset: Int, strideBytes: Int, to destination: UnsafeMutableRawPointer,
     destinationStrideBytes: Int, ledger: inout CopyLedger, workers: CopyWorkers?

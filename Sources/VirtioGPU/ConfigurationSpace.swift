@@ -1,7 +1,7 @@
 /// `struct virtio_gpu_config`: events_read, events_clear, num_scanouts, num_capsets.
 struct ConfigurationSpace {
   static let byteCount = 16
-  /// VIRTIO_GPU_EVENT_DISPLAY: display info has changed.
+  /// VIRTIO_GPU_EVENT_DISPLAY: the display info has changed.
   static let displayEvent: UInt32 = 1
 
   var events: UInt32 = 0
@@ -18,7 +18,7 @@ struct ConfigurationSpace {
     }
   }
 
-  /// The guest writes bytes from `offset` on: only events_clear does anything.
+  /// The guest writes bytes from `offset` on: only events_clear has an effect.
   mutating func write(_ offset: Int, _ bytes: UnsafeRawBufferPointer) {
     for index in bytes.indices {
       let (at, overflow) = offset.addingReportingOverflow(index)

@@ -1,7 +1,7 @@
 import GuestMemory
 import Scanout
 
-/// `struct virtio_gpu_ctrl_hdr`: 24 bytes in front of every command and response.
+/// `struct virtio_gpu_ctrl_hdr`: the 24-byte header of every command and response.
 struct ControlHeader: Equatable {
   static let byteCount = 24
 
@@ -11,14 +11,14 @@ struct ControlHeader: Equatable {
   var contextID: UInt32
   var ringIndex: UInt8
 
-  /// VIRTIO_GPU_FLAG_FENCE (bit 0): the response tells that the command is complete.
+  /// VIRTIO_GPU_FLAG_FENCE (bit 0): the response signals that the command is complete.
   static let fenceFlag: UInt32 = 1
   /// VIRTIO_GPU_FLAG_INFO_RING_IDX (bit 1): `ring_idx` is valid.
   static let ringIndexFlag: UInt32 = 2
 
   var isFenced: Bool { flags & ControlHeader.fenceFlag != 0 }
 
-  /// No header at all: what a request of fewer than 24 bytes is answered with.
+  /// The header for the response to a request of fewer than 24 bytes.
   static let none = ControlHeader(type: 0, flags: 0, fenceID: 0, contextID: 0, ringIndex: 0)
 
   init(type: UInt32, flags: UInt32, fenceID: UInt64, contextID: UInt32, ringIndex: UInt8) {
@@ -39,7 +39,7 @@ struct ControlHeader: Equatable {
   }
 }
 
-/// A picture's place in a blob (`struct virtio_gpu_set_scanout_blob`).
+/// The layout of a picture in a blob (`struct virtio_gpu_set_scanout_blob`).
 struct BlobScanout: Equatable {
   var source: Rect
   var scanout: UInt32
@@ -51,7 +51,7 @@ struct BlobScanout: Equatable {
   var offset: UInt32
 }
 
-/// A guest's numbers for a blob (`struct virtio_gpu_resource_create_blob`); its entries follow.
+/// The fields of `struct virtio_gpu_resource_create_blob`; the entries follow.
 struct BlobCreation: Equatable {
   var resource: UInt32
   var memory: UInt32
@@ -65,7 +65,7 @@ struct BlobCreation: Equatable {
   static let knownFlags: UInt32 = 7
 }
 
-/// A command of the control queue, decoded but not yet judged.
+/// A command of the control queue, decoded but not validated.
 enum ControlCommand: Equatable {
   /// VIRTIO_GPU_CMD_GET_DISPLAY_INFO (0x0100).
   case getDisplayInfo
@@ -89,19 +89,19 @@ enum ControlCommand: Equatable {
   case resourceCreateBlob(BlobCreation)
   /// VIRTIO_GPU_CMD_SET_SCANOUT_BLOB (0x010d).
   case setScanoutBlob(BlobScanout)
-  /// A 3D command that names a context (0x0201…0x0207); there are none.
+  /// A 3D command with a context (0x0201…0x0207); contexts are not supported.
   case ofContext
-  /// Any other number: capsets, UUIDs, mapping, 3D contexts and what no specification knows.
+  /// Any other command: capsets, UUIDs, mapping, 3D contexts and unknown numbers.
   case unsupported
 
-  /// Where the entries of ATTACH_BACKING begin.
+  /// The offset of the entries of ATTACH_BACKING.
   static let attachBackingByteCount = 32
-  /// Where the entries of RESOURCE_CREATE_BLOB begin.
+  /// The offset of the entries of RESOURCE_CREATE_BLOB.
   static let createBlobByteCount = 56
 
-  /// Decodes what follows the header.
+  /// Decodes the bytes after the header.
   ///
-  /// - Throws: `.unspecified` where the request is too short for its command.
+  /// - Throws: `.unspecified` if the request is too short for its command.
   @_lifetime(reader: copy reader)
   init(type: UInt32, _ reader: inout ByteReader) throws(GPUError) {
     switch type {
@@ -129,7 +129,7 @@ enum ControlCommand: Equatable {
       var blob = BlobCreation(
         resource: try reader.next(), memory: try reader.next(), flags: try reader.next(), entryCount: try reader.next(),
         byteCount: 0)
-      // blob_id: of host allocations only.
+      // blob_id is for host allocations only.
       _ = try reader.nextLong()
       blob.byteCount = try reader.nextLong()
       self = .resourceCreateBlob(blob)
@@ -160,7 +160,7 @@ struct CursorCommand: Equatable {
   @_lifetime(reader: copy reader)
   init(_ reader: inout ByteReader) throws(GPUError) {
     scanout = try reader.next()
-    // The specification says le32, Linux puts in signed coordinates.
+    // le32 in the specification; Linux sends signed coordinates.
     x = Int(Int32(bitPattern: try reader.next()))
     y = Int(Int32(bitPattern: try reader.next()))
     _ = try reader.next()
@@ -191,7 +191,7 @@ extension ByteReader {
     return value
   }
 
-  /// `struct virtio_gpu_rect`: four unsigned numbers, whose sums fit 64 bits easily.
+  /// `struct virtio_gpu_rect`: four unsigned 32-bit numbers, whose sums fit 64 bits.
   @_lifetime(self: copy self)
   fileprivate mutating func nextRect() throws(GPUError) -> Rect {
     Rect(x: Int(try next()), y: Int(try next()), width: Int(try next()), height: Int(try next()))
@@ -212,7 +212,7 @@ extension ByteReader {
 }
 
 extension PixelFormat {
-  /// The format of `enum virtio_gpu_formats`, whose names give the bytes in memory order.
+  /// The format of `enum virtio_gpu_formats`, whose names list the components in memory order.
   init?(virtio: UInt32) {
     switch virtio {
     case 1: self = .argb8888

@@ -1,10 +1,10 @@
 import Scanout
 
-/// What a command failed of, as the guest is told (`VIRTIO_GPU_RESP_ERR_*`).
+/// The error response of a command (`VIRTIO_GPU_RESP_ERR_*`).
 enum GPUError: UInt32, Error {
   /// VIRTIO_GPU_RESP_ERR_UNSPEC: malformed, unknown, or not possible now.
   case unspecified = 0x1200
-  /// VIRTIO_GPU_RESP_ERR_OUT_OF_MEMORY: beyond the VM's limit, or the host's.
+  /// VIRTIO_GPU_RESP_ERR_OUT_OF_MEMORY: the VM's limit is exceeded, or the host is out of memory.
   case outOfMemory = 0x1201
   /// VIRTIO_GPU_RESP_ERR_INVALID_SCANOUT_ID.
   case invalidScanout = 0x1202
@@ -16,18 +16,17 @@ enum GPUError: UInt32, Error {
   case invalidParameter = 0x1205
 }
 
-/// How a command of the control queue is answered.
+/// The answer to a command of the control queue.
 public enum ControlResponse: Equatable, Sendable {
-  /// Now, with that many bytes of `Device.response`.
+  /// At once, with that many bytes of `Device.response`.
   case respond(byteCount: Int)
-  /// With that many bytes of `Device.response` too, but the guest may have them only once `Device.onCompletion` has named
-  /// the token.
+  /// Also that many bytes of `Device.response`, but to be sent only after `Device.onCompletion` with this token.
   case deferred(token: UInt64, byteCount: Int)
 }
 
-/// The bytes of one response, written in place.
+/// The buffer of one response.
 @safe final class ResponseBuffer {
-  /// The longest: `struct virtio_gpu_resp_edid`.
+  /// The size of the longest response, `struct virtio_gpu_resp_edid`.
   static let capacity = 1056
 
   private let storage = UnsafeMutableRawBufferPointer.allocate(byteCount: capacity, alignment: 8)
@@ -35,7 +34,7 @@ public enum ControlResponse: Equatable, Sendable {
   init() { unsafe storage.initializeMemory(as: UInt8.self, repeating: 0) }
   deinit { unsafe storage.deallocate() }
 
-  /// All of it; valid while this object lives.
+  /// The whole buffer; valid while this object lives.
   var bytes: UnsafeRawBufferPointer { unsafe UnsafeRawBufferPointer(storage) }
 
   /// VIRTIO_GPU_RESP_OK_NODATA.
@@ -61,7 +60,7 @@ public enum ControlResponse: Equatable, Sendable {
     return offset
   }
 
-  /// VIRTIO_GPU_RESP_OK_EDID: size, padding, 1024 bytes of which `edid` fills the first.
+  /// VIRTIO_GPU_RESP_OK_EDID: size, padding, and 1024 bytes that begin with `edid`.
   func encodeEDID(_ edid: [UInt8], for request: ControlHeader) -> Int {
     let start = encodeHeader(0x1104, for: request)
     let count = min(edid.count, EDID.maxByteCount)

@@ -4,21 +4,21 @@ import Scanout
 
 /// A scanout's cursor.
 struct CursorState {
-  /// The guest's resource; 0 where the cursor is hidden.
+  /// The guest's resource; 0 if the cursor is hidden.
   var resource: UInt32 = 0
   var x = 0
   var y = 0
   var hotX = 0
   var hotY = 0
-  /// The picture, 64 × 64: kept for a display that comes back.
+  /// The image, 64 × 64; kept for a display that reconnects.
   var picture: PrivatePicture?
-  /// Two host buffers in turn, so that none changes on screen.
+  /// Two host buffers in turn, so that the one on screen does not change.
   private var buffers: [HostBuffer] = []
   private var current = 0
 
   var isVisible: Bool { resource != 0 && picture != nil }
   var bufferIDs: [UInt32] { buffers.map(\.id) }
-  /// The buffer with the picture, once there is one.
+  /// The buffer with the image, if there is one.
   var shown: HostBuffer? { current < buffers.count ? buffers[current] : nil }
 
   mutating func removeBuffers() {
@@ -26,7 +26,7 @@ struct CursorState {
     current = 0
   }
 
-  /// The buffer to draw the next picture into.
+  /// The buffer for the next image.
   mutating func nextBuffer(make: () -> HostBuffer?) -> HostBuffer? {
     if buffers.count < 2 {
       guard let made = make() else { return nil }
@@ -42,7 +42,7 @@ struct CursorState {
 extension Device {
   /// Serves one command of the cursor queue.
   ///
-  /// - Returns: how many bytes of `response` answer it, for a chain that has room for them; Linux's have none.
+  /// - Returns: the bytes of `response` that answer it, for a chain with room for them; Linux's chains have none.
   @discardableResult
   public func cursor(request: UnsafeRawBufferPointer) -> Int {
     var reader = unsafe ByteReader(request.bytes)
@@ -68,7 +68,7 @@ extension Device {
       return
     }
     guard isUpdate else {
-      // A move repeats the picture's number, and 0 for none.
+      // A move repeats the resource id, or has 0 for none.
       if scanout.cursor.isVisible { placeCursor(scanout) }
       return
     }
@@ -102,7 +102,7 @@ extension Device {
     return copy
   }
 
-  /// Draws the cursor into a host buffer and shows it.
+  /// Draws the cursor image into a host buffer and shows it.
   func showCursor(_ scanout: ScanoutState) {
     guard !isDisplayAway, let picture = scanout.cursor.picture else { return }
     let side = Device.cursorDimension

@@ -2,14 +2,13 @@ import GraphicsMemory
 import Scanout
 
 extension Device {
-  /// How long the display is left alone after it had no answer to an import; twice as long each time in a row.
+  /// How long imports pause after the display did not answer one; doubled each time in a row.
   static let importRetryNanoseconds: UInt64 = 500_000_000
 
-  /// The guest's own pages as a buffer of the display; nil where the picture has to be copied. Asks the display where that
-  /// is not known yet.
+  /// The guest's pages as a buffer of the display; nil if the picture must be copied. Asks the display unless the
+  /// answer is known.
   ///
-  /// The display pins the pages for as long as it may read them: a guest that takes them back too early is seen drawing,
-  /// and nothing worse.
+  /// The display pins the pages while it may read them: a guest that reuses them too early only shows its own drawing.
   func directBuffer(_ scanout: ScanoutState, _ binding: Binding) -> ImportedBuffer? {
     guard mayBeDirect(binding), !isDisplayAway else { return nil }
     let serial = binding.resource.serial
@@ -35,7 +34,7 @@ extension Device {
     return nil
   }
 
-  /// Whether the policy wants the guest's pages shown, and they hold the picture.
+  /// Whether the policy allows direct scan-out, and the guest's pages hold the picture.
   private func mayBeDirect(_ binding: Binding) -> Bool {
     let resource = binding.resource
     guard resource.privatePicture == nil, resource.backing?.isResolved == true else { return false }
@@ -54,7 +53,7 @@ extension Device {
         format: picture.format.opaque)
     else { return .refused(reason: "the picture has no layout") }
     guard let pages = backing.pages(from: picked.offset, to: picked.byteCount, memory: memory) else {
-      return .refused(reason: "the guest's memory for it is not made of whole pages")
+      return .refused(reason: "its guest memory is not whole pages")
     }
     guard
       let layout = FrameLayout(
@@ -64,24 +63,25 @@ extension Device {
     return display.importBuffer(scanout: scanout.index, layout: layout, ranges: pages.ranges)
   }
 
-  /// The path that a binding's frames take, and why no better one. Where the display was not asked yet, it will be.
+  /// The path of a binding's frames, and why a better one is unavailable. Assumes success for an import that was not
+  /// tried yet.
   func framePath(_ scanout: ScanoutState, _ binding: Binding) -> (FramePath, String) {
     switch (configuration.pathPolicy, binding.resource.isBlob) {
-    case (.copy, _): return (.copy, "copies are asked for")
+    case (.copy, _): return (.copy, "the policy is to copy")
     case (.auto, false):
-      return (.copy, "the guest does not wait for the screen: showing its own pages would tear")
+      return (.copy, "the guest does not wait for the screen: direct scan-out would tear")
     case (.auto, true), (.direct, _): break
     }
     if directBuffer(scanout, binding) != nil { return (.direct, "") }
     if binding.resource.privatePicture != nil { return (.copy, "the guest's pages do not hold this picture") }
-    guard binding.resource.backing?.isResolved == true else { return (.copy, "the guest has given it no memory") }
+    guard binding.resource.backing?.isResolved == true else { return (.copy, "the resource has no memory") }
     if case .refused(let reason)? = scanout.imports.answer(serial: binding.resource.serial, picture: binding.picture) {
       return (.copy, reason)
     }
     return (.copy, scanout.unavailableReason)
   }
 
-  /// Shows the guest's own pages.
+  /// Presents the guest's pages.
   func presentDirectly(_ buffer: ImportedBuffer, _ scanout: ScanoutState, _ binding: Binding) {
     var frame = FrameSubmission(
       scanout: scanout.index, frame: 0, bufferID: buffer.id, source: binding.source,
@@ -91,7 +91,7 @@ extension Device {
     display.present(frame)
   }
 
-  /// The guest takes a resource's pages back: where they are on screen, a copy takes their place.
+  /// Handles the detaching of a resource's pages: if they are on screen, a copy replaces them.
   func replaceImports(of resource: Resource) {
     for scanout in scanouts where resource.scanouts & scanout.bit != 0 && scanout.wasFlushed && !isDisplayAway {
       guard let binding = scanout.binding,
@@ -103,7 +103,7 @@ extension Device {
     forgetImports(of: resource)
   }
 
-  /// Drops a resource's imports, and refusals: its pages are others from now on.
+  /// Drops a resource's imports and refusals, because its pages change.
   func forgetImports(of resource: Resource) {
     for scanout in scanouts {
       scanout.imports.remove(serial: resource.serial) { display.destroyBuffer($0.id) }
@@ -112,7 +112,7 @@ extension Device {
     settleAnswers()
   }
 
-  /// Drops all imports of a scanout, and refusals.
+  /// Drops all imports and refusals of a scanout.
   func forgetImports(_ scanout: ScanoutState) {
     scanout.imports.remove(serial: nil) { display.destroyBuffer($0.id) }
     settle(scanout)

@@ -2,7 +2,7 @@ import GraphicsMemory
 import Scanout
 
 extension Device {
-  /// The display's answer to a frame.
+  /// The display reports the outcome of a frame.
   public func frameDone(scanout index: Int, frame: UInt64, outcome: FrameOutcome, timeNanoseconds: UInt64) {
     guard scanouts.indices.contains(index) else { return }
     scanouts[index].noteAnswer(frame: frame, outcome: outcome)
@@ -11,7 +11,7 @@ extension Device {
     if outcome != .flipped { retryFrames() }
   }
 
-  /// The display is done with a buffer: neither the screen nor a frame that it knows of needs it.
+  /// The display releases a buffer: neither the screen nor a frame that it has received needs it.
   public func bufferReleased(_ id: UInt32) {
     for scanout in scanouts {
       guard let buffer = scanout.buffer(id) else { continue }
@@ -23,19 +23,19 @@ extension Device {
     retryFrames()
   }
 
-  /// The display is gone, and all buffers with it. The guest goes on: its flushes are answered at once.
+  /// The display has disconnected, and all buffers are gone. The guest goes on: its flushes are answered at once.
   public func displayLost() {
     isDisplayAway = true
     for scanout in scanouts { dropBuffers(scanout) }
   }
 
-  /// The display is back, and knows nothing: every scanout is shown again, from the guest's pages as they are now.
+  /// The display has reconnected without state: every scanout is shown again from the guest's current pages.
   public func displayRestored() {
     isDisplayAway = false
     for scanout in scanouts { showAgain(scanout) }
   }
 
-  /// A scanout has moved to another output: its buffers are gone, and its frames with them. It is shown again.
+  /// A scanout has moved to another output, and its buffers and frames are gone. It is shown again.
   public func buffersLost(scanout index: Int) {
     guard scanouts.indices.contains(index) else { return }
     dropBuffers(scanouts[index])
@@ -71,7 +71,7 @@ extension Device {
     return earliest == .max ? nil : earliest
   }
 
-  /// Answers flushes that have waited long enough, and asks again for buffers that were refused.
+  /// Answers flushes at their deadline, and requests refused buffers again.
   public func timerFired(nowNanoseconds: UInt64) {
     clockNanoseconds = max(clockNanoseconds, nowNanoseconds)
     pendingAnswers.settleDue(nowNanoseconds: nowNanoseconds)

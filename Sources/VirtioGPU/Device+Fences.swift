@@ -1,21 +1,21 @@
 extension Device {
-  /// Notes the flushes whose frame a scanout has shown.
+  /// Marks the flushes whose frame is on screen as complete for a scanout.
   func settle(_ scanout: ScanoutState) {
     pendingAnswers.settle(scanout: scanout.index) { scanout.isSettled(frame: $0) }
   }
 
-  /// No flush waits for that scanout any more: it is blank, or its frames are gone.
+  /// Completes all flushes of a scanout that is blank, or whose frames are gone.
   func abandonFlushes(_ scanout: ScanoutState) {
     pendingAnswers.settle(scanout: scanout.index) { _ in true }
     settleAnswers()
   }
 
-  /// Gives the guest the answers that it may have now, in its order.
+  /// Sends the answers that are complete, in the guest's order.
   func settleAnswers() {
     while let token = pendingAnswers.takeNext() { onCompletion?(token) }
   }
 
-  /// The answer to a fenced command, behind those before it on its timeline.
+  /// The answer to a fenced command, queued after earlier ones of its timeline.
   func inOrder(_ response: ControlResponse, _ timeline: FenceTimeline) -> ControlResponse {
     guard case .respond(let byteCount) = response, pendingAnswers.contains(timeline) else { return response }
     if pendingAnswers.isFull {
@@ -26,10 +26,10 @@ extension Device {
     return .deferred(token: token, byteCount: byteCount)
   }
 
-  /// When a command that came now must be answered.
+  /// The deadline for the answer of a command that comes now.
   var flushDeadline: UInt64 { clockNanoseconds &+ configuration.flushDeadlineNanoseconds }
 
-  /// Answers everything, in the guest's order: nobody has that many fences under way to be paced by them.
+  /// Sends all answers in the guest's order: a guest with that many fences is not paced by them.
   func answerAll() {
     while let token = pendingAnswers.takeFirst() { onCompletion?(token) }
   }

@@ -2,13 +2,13 @@ import GraphicsMemory
 import Scanout
 
 extension Device {
-  /// How long the display is left alone after it had no buffer.
+  /// How long requests pause after the display had no buffer.
   static let refusalNanoseconds: UInt64 = 100_000_000
 
-  /// Shows a part of a resource wherever it is bound.
+  /// Shows a rectangle of a resource on every scanout that it is bound to.
   ///
-  /// - Parameter fence: the timeline that the answer is on; nil where the guest does not wait for it.
-  /// - Returns: a token where the response has to wait for the screen.
+  /// - Parameter fence: the timeline of the answer; nil if the command has no fence.
+  /// - Returns: a token if the response must wait for the flip.
   func flush(_ id: UInt32, rect: Rect, fence: FenceTimeline?) throws(GPUError) -> UInt64? {
     let resource = try find(id)
     let limit = resource.picture?.bounds ?? .empty
@@ -38,7 +38,7 @@ extension Device {
     return pendingAnswers.add(fence, deadlineNanoseconds: flushDeadline, scanouts: waiting, frames: frames)
   }
 
-  /// Hands over the scanout's picture, or notes that it is due.
+  /// Presents the scanout's picture, or marks it as due.
   func present(_ scanout: ScanoutState) {
     guard let binding = scanout.binding else { return }
     if let buffer = directBuffer(scanout, binding) {
@@ -49,7 +49,7 @@ extension Device {
     reportPath(scanout, binding)
   }
 
-  /// Hands over a host buffer that shows the scanout's picture, or notes that a frame is due.
+  /// Presents a host buffer with the scanout's picture, or marks a frame as due.
   func presentCopy(_ scanout: ScanoutState, _ binding: Binding) {
     guard let buffer = prepare(scanout, binding) else {
       scanout.wantsPresent = true
@@ -63,7 +63,7 @@ extension Device {
     display.present(frame)
   }
 
-  /// A host buffer that shows the binding as it is now; nil where none is to be had, or there are no pixels to show.
+  /// A host buffer with the binding's current picture; nil if no buffer is free, or there are no pixels.
   func prepare(_ scanout: ScanoutState, _ binding: Binding) -> PooledBuffer? {
     if isDisplayAway { return nil }
     let pool = scanout.pool(
@@ -79,7 +79,7 @@ extension Device {
     return buffer
   }
 
-  /// Copies what a buffer lacks.
+  /// Copies a buffer's missing damage.
   private func refresh(_ buffer: PooledBuffer, of pool: FramePool, _ binding: Binding, _ scanout: ScanoutState) {
     let damage = pool.damage(of: buffer)
     let before = ledger.copiedBytes
@@ -101,7 +101,7 @@ extension Device {
     scanout.copiedBytes &+= ledger.copiedBytes &- before
   }
 
-  /// One more host buffer, if the pool may have it and the display has one.
+  /// Adds a host buffer if the pool's limit allows it and the display has one.
   private func grow(_ pool: FramePool, _ scanout: ScanoutState) -> PooledBuffer? {
     guard pool.canGrow, clockNanoseconds >= pool.refusedUntilNanoseconds else { return nil }
     guard
@@ -119,7 +119,7 @@ extension Device {
     return pool.add(host)
   }
 
-  /// Frames that had no buffer get another chance.
+  /// Tries the frames again that had no buffer.
   func retryFrames() {
     for scanout in scanouts where scanout.wantsPresent { present(scanout) }
   }

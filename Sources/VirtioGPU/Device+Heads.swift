@@ -1,7 +1,7 @@
 import Scanout
 
 extension Device {
-  /// The place of each head's picture on the guest's desktop, left to right; empty where no monitor is.
+  /// The rectangle of each head on the guest's desktop, left to right; empty without a monitor.
   func displayModes() -> [Rect] {
     var x = 0
     return scanouts.map { scanout in
@@ -12,7 +12,7 @@ extension Device {
     }
   }
 
-  /// The EDID of a head, which prefers the very mode that the display info tells; empty where no monitor is.
+  /// The EDID of a head, whose preferred mode is that of the display info; empty without a monitor.
   func edid(_ index: UInt32) throws(GPUError) -> [UInt8] {
     guard features.contains(.edid) else { throw .unspecified }
     guard index < scanouts.count else { throw .invalidScanout }
@@ -37,7 +37,7 @@ extension Device {
     unsafe space.write(offset, bytes)
   }
 
-  /// Monitors were plugged or unplugged, or have other modes.
+  /// Monitors were plugged or unplugged, or their modes changed.
   ///
   /// Sets VIRTIO_GPU_EVENT_DISPLAY; the caller then sends the guest a configuration change notification.
   public func headsChanged() {

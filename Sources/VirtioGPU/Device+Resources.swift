@@ -2,7 +2,8 @@ import GraphicsMemory
 import Scanout
 
 extension Device {
-  /// Pictures up to this size (pixels across and down) are cursors: kept in private memory, without host buffers.
+  /// Images up to this width and height in pixels are taken for cursors: they are kept in private memory, without host
+  /// buffers.
   static let cursorDimension = 64
 
   func find(_ id: UInt32) throws(GPUError) -> Resource {
@@ -13,7 +14,7 @@ extension Device {
   func createImage(_ id: UInt32, format: UInt32, width: UInt32, height: UInt32) throws(GPUError) {
     guard id != 0, resources[id] == nil else { throw .invalidResource }
     guard let format = PixelFormat(virtio: format), width > 0, height > 0 else { throw .invalidParameter }
-    // Two 32-bit numbers and a factor of 4 can pass 64 bits.
+    // The product of two 32-bit numbers and 4 can exceed 64 bits.
     let (pixels, manyPixels) = Int(width).multipliedReportingOverflow(by: Int(height))
     let (bytes, manyBytes) = pixels.multipliedReportingOverflow(by: PixelFormat.bytesPerPixel)
     guard !manyPixels, !manyBytes else { throw .outOfMemory }
@@ -39,7 +40,7 @@ extension Device {
     guard blob.memory == BlobCreation.guestMemory, blob.flags & ~BlobCreation.knownFlags == 0, blob.byteCount > 0,
       let byteCount = Int(exactly: blob.byteCount)
     else { throw .invalidParameter }
-    // The pages are the guest's own; only the list of them costs something. They may also be attached later.
+    // The pages belong to the guest, so only the list of entries is charged. They may also be attached later.
     let cost = Int(min(blob.entryCount, UInt32(Backing.maxEntryCount))) * Backing.entryCost
     try checkCharge(cost)
     var backing: Backing?
@@ -68,13 +69,13 @@ extension Device {
     forgetImports(of: resource)
     resource.chargedBytes += cost
     chargedBytes += cost
-    // Large images go back to having their pixels in the pages, from the next transfer of all of them on.
+    // A large image has its pixels in the pages again after the next transfer of the whole image.
   }
 
   func detachBacking(_ id: UInt32) throws(GPUError) {
     let resource = try find(id)
     guard resource.backing != nil else { throw .unspecified }
-    // What an image shows stays: the pages are the guest's again, so it moves into our own memory.
+    // The picture of an image stays: it moves into private memory, because the guest may reuse the pages.
     if !resource.isBlob { try resource.makePrivate(ledger: &ledger, workers: workers) }
     replaceImports(of: resource)
     resource.backing = nil
@@ -106,7 +107,7 @@ extension Device {
     resources[resource.id] = nil
     chargedBytes -= resource.chargedBytes
     forgetImports(of: resource)
-    // Buffers with its pixels have nothing to lose any more.
+    // Buffers with its pixels may be overwritten.
     for scanout in scanouts { scanout.forget(serial: resource.serial) }
   }
 }

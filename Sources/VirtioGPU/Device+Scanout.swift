@@ -2,7 +2,7 @@ import GraphicsMemory
 import Scanout
 
 extension Device {
-  /// Any pixel may be a scanout: that QEMU refuses fewer than 16 rows or columns is no rule of the specification.
+  /// A scanout may be a single pixel: QEMU's minimum of 16 rows and columns is not in the specification.
   static let minScanoutDimension = 1
 
   func setScanout(_ index: UInt32, resource id: UInt32, source: Rect) throws(GPUError) {
@@ -13,7 +13,7 @@ extension Device {
       return
     }
     let resource = try find(id)
-    // A blob has no picture of its own: SET_SCANOUT_BLOB tells it.
+    // A blob has no layout of its own: SET_SCANOUT_BLOB gives it.
     guard !resource.isBlob, let picture = resource.picture, isShowable(source, in: picture) else {
       throw .invalidParameter
     }
@@ -53,7 +53,7 @@ extension Device {
       if old.resource === resource && old.source == binding.source && old.picture == binding.picture { return }
       old.resource.scanouts &= ~scanout.bit
     }
-    // The pages of a blob may have changed without a word while nobody saw them.
+    // The pages of a blob may have changed without a command while no scanout showed them.
     if (resource.isBlob || resource.changedUnseen) && resource.privatePicture == nil {
       markStale(resource, binding.picture.bounds)
     }
@@ -66,7 +66,7 @@ extension Device {
     reportPath(scanout, binding)
   }
 
-  /// Blanks a scanout; whoever waits for a frame of it is answered.
+  /// Blanks a scanout, and completes the flushes that wait for it.
   func disable(_ scanout: ScanoutState) {
     guard let binding = scanout.binding else { return }
     binding.resource.scanouts &= ~scanout.bit
@@ -77,7 +77,7 @@ extension Device {
     abandonFlushes(scanout)
   }
 
-  /// Tells the display how this scanout's frames come, where that is news.
+  /// Reports the path of this scanout's frames to the display if it has changed.
   func reportPath(_ scanout: ScanoutState, _ binding: Binding) {
     if isDisplayAway { return }
     let (path, reason) = framePath(scanout, binding)
@@ -86,7 +86,7 @@ extension Device {
     display.setPath(scanout: scanout.index, path: path, reason: reason)
   }
 
-  /// Notes that a part of a resource has changed, wherever it is shown.
+  /// Adds damage of a resource to every scanout that shows it.
   func markStale(_ resource: Resource, _ rect: Rect) {
     for scanout in scanouts { scanout.markStale(rect, serial: resource.serial) }
   }

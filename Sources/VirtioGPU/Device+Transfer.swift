@@ -4,7 +4,7 @@ import Scanout
 extension Device {
   func transfer(_ id: UInt32, rect: Rect, offset: UInt64) throws(GPUError) {
     let resource = try find(id)
-    // A blob's pages are its content; Linux sends the command all the same, and waits for it with a cursor.
+    // A blob's pages are its content. Linux sends the command nevertheless, and waits for it with a cursor.
     if resource.isBlob { return }
     guard let picture = resource.picture, let backing = resource.backing, backing.isResolved else {
       throw .unspecified
@@ -29,7 +29,7 @@ extension Device {
     prepareForDisplay(resource, changed: rect)
   }
 
-  /// Settles where the pixels of an image are: in the backing, all of them from one place on, or else in private memory.
+  /// Determines where the pixels of an image are: at one offset of the backing, or else in private memory.
   private func place(_ resource: Resource, _ picture: Picture, rect: Rect, offset: Int) throws(GPUError) {
     // Where pixel (0, 0) would be.
     let origin = offset - rect.y * picture.strideBytes - rect.x * PixelFormat.bytesPerPixel
@@ -45,7 +45,7 @@ extension Device {
     }
   }
 
-  /// The picture has moved inside its backing: scanouts that show it follow.
+  /// The picture has moved inside its backing: updates the scanouts that show it.
   private func rebind(_ resource: Resource) {
     guard let picture = resource.picture else { return }
     for scanout in scanouts where resource.scanouts & scanout.bit != 0 {
@@ -54,7 +54,7 @@ extension Device {
     }
   }
 
-  /// Copies what has changed into host buffers of the scanouts that show the resource, or probably will in a moment.
+  /// Copies the damage into host buffers of the scanouts that show the resource, or probably will soon.
   private func prepareForDisplay(_ resource: Resource, changed: Rect) {
     guard let picture = resource.picture else { return }
     if resource.scanouts != 0 {
@@ -70,7 +70,7 @@ extension Device {
       }
       return
     }
-    // A guest that flips draws into the buffer that was on screen before.
+    // A page-flipping guest draws into the buffer that was on screen before.
     for last in resource.lastSources {
       let scanout = scanouts[last.scanout]
       guard let current = scanout.binding, current.source.width == last.source.width,

@@ -4,35 +4,34 @@ import Scanout
 
 /// A virtio-gpu device (virtio 1.3, 5.7): 2D resources, guest blobs, cursors, EDID.
 ///
-/// It takes requests as bytes and gives responses as bytes; rings, sockets and threads are the caller's. It shows
-/// frames through a `GPUDisplay`. Whatever a guest sends is answered, by an error where it must be, and never traps.
-/// Owned by one thread.
+/// Requests and responses are bytes; rings, sockets and threads belong to the caller. Frames are shown through a
+/// `GPUDisplay`. Every request is answered, if necessary with an error, and none traps. Owned by one thread.
 ///
-/// The display is called through an existential once a frame, as costly as the witness call of a generic device; in
-/// return the data path is compiled once, here.
+/// The display is called through an existential once per frame, which costs as much as the witness call of a generic
+/// device; in return the data path is compiled once, here.
 ///
-/// **Where pixels come from.** An image's pixels are copied when TRANSFER_TO_HOST_2D comes, straight into a host buffer
-/// that nobody reads; RESOURCE_FLUSH hands that buffer over. Buffers rotate, so one may lack what earlier transfers
-/// brought: those parts are copied from the guest's pages as they are now. Linux transfers whole frames where it
-/// flips, so this happens only where the guest draws into the front buffer anyway. The copy is late (at the flush, or
-/// when the display releases a buffer) where no scanout has shown the resource yet or no buffer is free: nothing
-/// ever waits for an unpaced guest. A blob's pixels are copied at RESOURCE_FLUSH.
+/// **Copies.** An image's pixels are copied at TRANSFER_TO_HOST_2D into a host buffer that is not being read;
+/// RESOURCE_FLUSH presents that buffer. Buffers rotate, so one may lack the damage of earlier transfers: those parts
+/// are copied from the guest's current pages. Linux transfers whole frames when it flips, so this happens only if the
+/// guest draws into the front buffer anyway. The copy is late (at the flush, or when the display releases a buffer) if
+/// no scanout has shown the resource yet or no buffer is free: an unpaced guest never waits. A blob's pixels are copied
+/// at RESOURCE_FLUSH.
 ///
-/// **Without a copy.** A blob's pages are imported by the display when a scanout is set to it, once per picture, and
-/// shown themselves. The guest draws into them again when its fenced flush is answered: after the flip, and after the
-/// pages that were on screen before are no longer read. Where the display refuses, frames are copied as above.
+/// **Direct scan-out.** The display imports a blob's pages when a scanout is set to it, once per picture, and shows
+/// them without a copy. The guest draws into them again when its fenced flush is answered: after the flip, and when the
+/// pages that were on screen before are no longer read. If the display refuses, frames are copied as above.
 ///
-/// **Fences.** To a guest an answered fence means that all earlier ones of its timeline are done, too. So while a flush
-/// waits for its flip, later fenced commands wait behind it, in their order; the guest is told nothing too early. The
-/// flushes of several heads share a timeline in Linux: a head waits for the other's flip as well, and heads of unlike
-/// rates run at the lowest one. Nothing waits longer than the flush deadline.
+/// **Fences.** For a guest an answered fence means that all earlier ones of its timeline are done, too. So while a
+/// flush waits for its flip, later fenced commands are queued after it in order, and no fence is signalled too early.
+/// In Linux the flushes of several heads share a timeline: a head also waits for the other's flip, and heads of
+/// different rates run at the lowest one. Nothing waits longer than the flush deadline.
 @safe public final class Device {
   let display: any GPUDisplay
   let memory: GuestMemory
-  /// What the device was made with.
+  /// The device's configuration.
   public let configuration: DeviceConfiguration
 
-  /// Called when the guest may have a deferred response. Not called for what was pending at a reset.
+  /// Called when a deferred response may be sent. Not called for responses that were pending at a reset.
   public var onCompletion: ((_ token: UInt64) -> Void)?
 
   /// Counts every byte copied for frames.
@@ -50,14 +49,14 @@ import Scanout
   var space: ConfigurationSpace
   var features: DeviceFeatures = []
   var isDisplayAway = false
-  /// The latest time that the caller told.
+  /// The time of the caller's last call.
   var clockNanoseconds: UInt64 = 0
   var pendingAnswers = PendingAnswers()
 
-  /// What any resource costs beside its pixels, for the memory limit.
+  /// The cost of a resource beside its pixels in bytes, for the memory limit.
   static let resourceCost = 1024
 
-  /// A device whose pictures `display` shows and whose resources lie in `memory`.
+  /// A device that shows its frames on `display` and has its resources in `memory`.
   public init(display: any GPUDisplay, memory: GuestMemory, configuration: DeviceConfiguration) {
     self.display = display
     self.memory = memory
@@ -67,10 +66,10 @@ import Scanout
     space = ConfigurationSpace(scanoutCount: UInt32(configuration.scanoutCount))
   }
 
-  /// Feature bits that the device offers.
+  /// The feature bits that the device offers.
   public static let offeredFeatures: DeviceFeatures = [.edid, .resourceBlob]
 
-  /// The bits that the guest took; unknown ones are ignored.
+  /// The bits that the driver accepted; unknown ones are ignored.
   public func featuresAccepted(_ bits: UInt64) { features = DeviceFeatures(rawValue: bits) }
 
   /// The response to the last command that was answered at once; valid until the next command.
@@ -134,8 +133,8 @@ import Scanout
     return .respond(byteCount: buffer.encodeOK(for: header))
   }
 
-  /// Everything as at the start: resources gone, scanouts blank, pending responses forgotten. The accepted features stay:
-  /// a frontend may tell of the next driver's before it is known that there was a reset.
+  /// Returns to the initial state: no resources, blank scanouts, no pending responses. The accepted features stay: a
+  /// frontend may send the next driver's before the reset is detected.
   public func reset() {
     pendingAnswers.removeAll()
     resources.removeAll()
@@ -153,10 +152,10 @@ import Scanout
     }
   }
 
-  /// The guest's memory table has changed: all pages are looked up again.
+  /// The memory table has changed: all pages are resolved again.
   public func memoryChanged() {
     for resource in resources.values { resource.backing?.resolve(memory) }
-    // The same addresses may mean other pages: they are imported anew for the next frame.
+    // The same addresses may be other pages now: they are imported again for the next frame.
     for scanout in scanouts { forgetImports(scanout) }
     settleAnswers()
     retryFrames()

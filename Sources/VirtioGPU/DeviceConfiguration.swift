@@ -2,24 +2,24 @@
 public enum PathPolicy: String, Sendable, CaseIterable {
   /// The best path that cannot tear.
   case auto
-  /// Always by a copy into a host buffer.
+  /// Always copy into a host buffer.
   case copy
-  /// Without a copy wherever possible, even where an unpaced guest may tear.
+  /// Without a copy wherever possible, even if an unpaced guest may tear.
   case direct
 }
 
-/// What a device is made with.
+/// The configuration of a device.
 public struct DeviceConfiguration: Sendable {
   /// VIRTIO_GPU_MAX_SCANOUTS.
   public static let maxScanoutCount = 16
 
-  /// Heads that the guest sees, 1 to 16.
+  /// The number of the guest's heads, 1 to 16.
   public var scanoutCount: Int
-  /// The most bytes that the guest's 2D resources may take, as QEMU's `max_hostmem`.
+  /// The limit on the bytes of the guest's 2D resources, like QEMU's `max_hostmem`.
   public var memoryLimitBytes: Int
   /// How frames may reach the screen.
   public var pathPolicy: PathPolicy
-  /// How long a fenced flush is held at most. Linux waits 50 ms for it.
+  /// The longest time that a fenced flush is held. Linux waits 50 ms for it.
   public var flushDeadlineNanoseconds: UInt64
 
   /// A device of `scanoutCount` heads.

@@ -1,4 +1,4 @@
-/// Guest memory that the display shows itself, or refuses to.
+/// Guest memory that the display has imported.
 final class ImportedBuffer: ShownBuffer {
   /// Of the resource.
   let serial: UInt64
@@ -11,9 +11,9 @@ final class ImportedBuffer: ShownBuffer {
   }
 }
 
-/// The imports of one scanout: each picture of a resource is asked for once, and the answer is kept.
+/// The imports of one scanout: each picture of a resource is requested once, and the answer is kept.
 struct DirectImports {
-  /// What is known of a picture.
+  /// The answer for a picture.
   enum Answer {
     case imported(ImportedBuffer)
     case refused(String)
@@ -25,11 +25,11 @@ struct DirectImports {
     var answer: Answer
   }
 
-  /// More pictures than a guest flips between; a client of the daemon holds 256 buffers over all its scanouts.
+  /// More pictures than a guest flips between; a client of the daemon may have 256 buffers in all its scanouts.
   let capacity: Int
-  /// Most recently asked last.
+  /// The most recently requested last.
   private var entries: [Entry] = []
-  /// The display had no answer; not asked again before this time.
+  /// The display did not answer; not asked again before this time.
   private(set) var unavailableUntilNanoseconds: UInt64 = 0
   private var unavailableCount: UInt64 = 0
 
@@ -38,7 +38,7 @@ struct DirectImports {
     entries.reserveCapacity(capacity)
   }
 
-  /// What the display said of that picture; nil where it was not asked.
+  /// The display's answer for that picture; nil if it was not asked.
   func answer(serial: UInt64, picture: Picture) -> Answer? {
     for entry in entries where entry.serial == serial && entry.picture == picture { return entry.answer }
     return nil
@@ -52,7 +52,7 @@ struct DirectImports {
     return nil
   }
 
-  /// Whether the display may still read a picture other than that one.
+  /// Whether the display may still read another picture than that one.
   func isReadingOther(than shown: ShownBuffer?) -> Bool {
     for entry in entries {
       if case .imported(let buffer) = entry.answer, buffer !== shown, buffer.isOnScreen { return true }
@@ -60,7 +60,8 @@ struct DirectImports {
     return false
   }
 
-  /// The display had no answer; a question costs the guest's other commands up to a quarter of a second.
+  /// The display did not answer; an unanswered request delays the guest's other commands by up to a quarter of a
+  /// second.
   mutating func noteUnavailable(atNanoseconds now: UInt64) {
     unavailableUntilNanoseconds = now &+ Device.importRetryNanoseconds << min(unavailableCount, 7)
     unavailableCount += 1
@@ -73,7 +74,7 @@ struct DirectImports {
 
   /// Keeps an answer.
   ///
-  /// - Returns: the buffer that had to go for it: the oldest that nobody reads, else the oldest.
+  /// - Returns: the evicted buffer: the oldest that is not being read, else the oldest.
   mutating func add(_ answer: Answer, serial: UInt64, picture: Picture) -> ImportedBuffer? {
     forgetUnavailable()
     var dropped: ImportedBuffer?
@@ -85,15 +86,15 @@ struct DirectImports {
     return dropped
   }
 
-  /// The output is another: what it refused before, it may show now.
+  /// The output has changed, and may accept what was refused before.
   mutating func removeRefusals() {
     entries.removeAll { if case .refused = $0.answer { true } else { false } }
     forgetUnavailable()
   }
 
-  /// Forgets a resource, or everything for nil.
+  /// Removes a resource's entries, or all for nil.
   ///
-  /// - Parameter dropped: gets each buffer that had to go.
+  /// - Parameter dropped: called with each removed buffer.
   mutating func remove(serial: UInt64?, dropped: (ImportedBuffer) -> Void) {
     var index = 0
     while index < entries.count {

@@ -1,7 +1,7 @@
 import GraphicsMemory
 import Scanout
 
-/// What a host buffer shows: which resource, and which part of it.
+/// The content of a host buffer: a resource, and the part of it.
 struct FrameContent: Equatable {
   var serial: UInt64
   var offset: Int
@@ -10,14 +10,14 @@ struct FrameContent: Equatable {
   var y: Int
 }
 
-/// A host buffer of a pool, with what is known of its content.
+/// A host buffer of a pool, with its content.
 final class PooledBuffer: ShownBuffer {
   let host: HostBuffer
   /// Its index in its pool.
   let index: Int
-  /// `nil` where its content is of no known resource.
+  /// Nil if the content is unknown.
   fileprivate(set) var content: FrameContent?
-  /// Drawn into and not presented since.
+  /// Drawn into since its last present.
   var isFresh = false
 
   init(_ host: HostBuffer, index: Int) {
@@ -34,8 +34,8 @@ final class PooledBuffer: ShownBuffer {
 
 /// The host buffers of one scanout for pictures of one size and format.
 ///
-/// A guest that nobody paces may draw faster than the screen: one buffer is on screen, one waits, one has been replaced
-/// but its release is still on the way, one is drawn into. More are of no use: then the copy waits for a release.
+/// An unpaced guest may draw faster than the screen: one buffer is on screen, one waits, one is replaced but not yet
+/// released, and one is drawn into. More would not help: then the copy waits for a release.
 final class FramePool {
   static let maxBufferCount = 4
 
@@ -43,9 +43,9 @@ final class FramePool {
   let height: Int
   let format: PixelFormat
   private(set) var buffers: [PooledBuffer] = []
-  /// What each buffer lacks of the resource that its content is of, in the buffer's pixels.
+  /// The damage that each buffer lacks of its resource, in the buffer's pixels.
   private var ring = DamageRing(bufferCount: 0, bounds: .empty)
-  /// The display had no buffer for us; not asked again before this time.
+  /// The display had no buffer; not asked again before this time.
   var refusedUntilNanoseconds: UInt64 = 0
 
   init(width: Int, height: Int, format: PixelFormat) {
@@ -77,23 +77,23 @@ final class FramePool {
 
   // MARK: - Damage
 
-  /// What a buffer lacks of its content.
+  /// The damage that a buffer lacks.
   func damage(of buffer: PooledBuffer) -> DamageRegion { ring.damage(ofBuffer: buffer.index) }
 
-  /// A buffer has been drawn: it lacks nothing.
+  /// A buffer has been drawn and lacks nothing.
   func drawn(_ buffer: PooledBuffer) {
     _ = ring.takeDamage(ofBuffer: buffer.index)
     buffer.isFresh = true
   }
 
-  /// A buffer is to show that; it lacks all of it where it has shown something else.
+  /// Assigns content to a buffer; it lacks everything if its content was another.
   func assign(_ content: FrameContent, to buffer: PooledBuffer) {
     if buffer.content == content { return }
     buffer.content = content
     ring.invalidate(buffer: buffer.index, bounds: bounds)
   }
 
-  /// A part of a resource has changed, in the resource's pixels: all buffers that show some of it lack that.
+  /// Adds damage of a resource, in the resource's pixels, to all buffers that show a part of it.
   func add(_ damage: Rect, ofResource serial: UInt64) {
     for buffer in buffers {
       guard let content = buffer.content, content.serial == serial else { continue }
@@ -102,7 +102,7 @@ final class FramePool {
     }
   }
 
-  /// A resource was destroyed: buffers that show it hold nothing of use.
+  /// A resource was destroyed: the content of its buffers becomes unknown.
   func forget(resource serial: UInt64) {
     for buffer in buffers where buffer.content?.serial == serial {
       buffer.content = nil
@@ -112,7 +112,7 @@ final class FramePool {
 
   // MARK: - Choosing a buffer
 
-  /// A buffer that shows exactly that already; one that is not handed over yet if there is one.
+  /// A buffer that has exactly that content already, preferably one that was not presented yet.
   func ready(_ content: FrameContent) -> PooledBuffer? {
     var found: PooledBuffer?
     for buffer in buffers where buffer.content == content && damage(of: buffer).isEmpty {
@@ -122,7 +122,7 @@ final class FramePool {
     return found
   }
 
-  /// The free buffer that needs the fewest pixels to show that, without taking what another resource has drawn.
+  /// The free buffer that needs the fewest pixels for that content, without overwriting another resource's new drawing.
   func free(for content: FrameContent) -> PooledBuffer? {
     var best: PooledBuffer?
     var bestCost = Int.max
@@ -139,6 +139,6 @@ final class FramePool {
     return best
   }
 
-  /// Any free buffer: the resource that has drawn into it and not shown it yet will have to draw again.
+  /// Any free buffer: a resource that has drawn into it without a present must draw again.
   func anyFree() -> PooledBuffer? { buffers.first { $0.isFree } }
 }

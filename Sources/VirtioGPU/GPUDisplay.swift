@@ -1,17 +1,17 @@
 public import GraphicsMemory
 public import Scanout
 
-/// A monitor as the guest will see it behind one scanout.
+/// The monitor of a scanout as the guest sees it.
 public struct HeadDescription: Equatable, Sendable {
   /// Whether a monitor is plugged in.
   public var connected: Bool
   /// Its current mode; the guest's preferred one.
   public var mode: DisplayMode
-  /// Physical size in millimetres; 0 where unknown.
+  /// Physical size in millimetres; 0 if unknown.
   public var widthMillimetres: Int
-  /// Physical size in millimetres; 0 where unknown.
+  /// Physical size in millimetres; 0 if unknown.
   public var heightMillimetres: Int
-  /// The real monitor's EDID; empty where there is none and one must be generated.
+  /// The real monitor's EDID; empty if one must be generated.
   public var edid: [UInt8]
   /// The output's name, for the monitor name of a generated EDID.
   public var name: String
@@ -32,7 +32,7 @@ public struct HeadDescription: Equatable, Sendable {
 
 /// A host buffer that the display can show and the device copies into.
 public final class HostBuffer {
-  /// The display's name for it.
+  /// The buffer's name at the display.
   public let id: UInt32
   /// Its memory.
   public let mapped: MappedBuffer
@@ -44,13 +44,13 @@ public final class HostBuffer {
   }
 }
 
-/// What became of an import.
+/// The result of an import.
 public enum BufferImport: Equatable, Sendable {
-  /// The display shows the memory itself, under that name.
+  /// The display can show the memory, under that name.
   case imported(id: UInt32)
-  /// It cannot show it as it is. The same question would get the same answer.
+  /// The display cannot show the memory. Asking again would give the same answer.
   case refused(reason: String)
-  /// No answer now; another time there may be one.
+  /// No answer now; ask again later.
   case unavailable(reason: String)
 }
 
@@ -64,7 +64,7 @@ public enum FramePath: UInt32, Sendable {
   case blit = 3
 }
 
-/// One frame handed over for a scanout.
+/// A frame to present on a scanout.
 public struct FrameSubmission: Sendable {
   /// The scanout.
   public var scanout: Int
@@ -74,9 +74,9 @@ public struct FrameSubmission: Sendable {
   public var bufferID: UInt32
   /// The part of the buffer that is shown.
   public var source: Rect
-  /// What changed since the scanout's last frame.
+  /// The damage since the scanout's last frame.
   public var damage: DamageRegion
-  /// How its bytes came here.
+  /// How the bytes reached the buffer.
   public var path: FramePath
   /// Bytes that a CPU copied for it.
   public var copiedBytes: UInt64
@@ -99,45 +99,44 @@ public struct FrameSubmission: Sendable {
   }
 }
 
-/// What became of a frame.
+/// The outcome of a frame.
 public enum FrameOutcome: UInt32, Sendable {
   /// It is on screen.
   case flipped = 1
-  /// A newer one took its place before it was shown.
+  /// A newer frame replaced it before it was shown.
   case superseded = 2
   /// The output refused it.
   case rejected = 3
 }
 
-/// Who shows a device's pictures: the daemon, seen from a backend; a recorder in tests.
+/// The display of a device: the daemon in a backend, a recorder in tests.
 ///
-/// Called on the device's thread. The display answers later through `Device.frameDone`, `Device.bufferReleased`,
+/// Called on the device's thread. The display answers later by `Device.frameDone`, `Device.bufferReleased`,
 /// `Device.headsChanged`, `Device.buffersLost`, `Device.displayLost` and `Device.displayRestored`, never from inside
-/// these calls. Buffer ids are unique over all scanouts, and a buffer is presented only on the scanout that it was made
-/// for.
+/// these calls. Buffer ids are unique over all scanouts, and a buffer is presented only on the scanout it was made for.
 public protocol GPUDisplay: AnyObject {
-  /// The monitor behind a scanout, or nil where the VM has no such head.
+  /// The monitor of a scanout, or nil if the VM does not have that head.
   func head(_ scanout: Int) -> HeadDescription?
-  /// A frame buffer for that scanout's output, of a format without alpha. May wait shortly for the daemon; nil where none
-  /// is to be had now.
+  /// A frame buffer for that scanout's output, of a format without alpha. May wait shortly for the daemon; nil if none
+  /// is available now.
   func makeBuffer(scanout: Int, width: Int, height: Int, format: PixelFormat) -> HostBuffer?
   /// A buffer for that scanout's cursor: 64 × 64 or larger, ARGB8888.
   func makeCursorBuffer(scanout: Int) -> HostBuffer?
-  /// The guest's own memory as a buffer of that scanout's output, without moving a byte. May wait shortly for the daemon.
+  /// Imports the guest's memory as a buffer of that scanout's output, without a copy. May wait shortly for the daemon.
   ///
   /// - Parameters:
   ///   - layout: the picture in the ranges; of a format without alpha.
-  ///   - ranges: whole pages, in the picture's order. The descriptors are good during the call only.
+  ///   - ranges: whole pages, in the picture's order. The descriptors are valid during the call only.
   func importBuffer(scanout: Int, layout: FrameLayout, ranges: [MemoryRange]) -> BufferImport
-  /// Forgets a buffer; the display frees it once it has left the screen.
+  /// Destroys a buffer; the display frees it once it has left the screen.
   func destroyBuffer(_ id: UInt32)
-  /// Shows a frame at the next vblank. Answered by one `frameDone`, and, where it was flipped, by `bufferReleased` once
-  /// another buffer has taken the screen.
+  /// Shows a frame at the next vblank. Answered by one `frameDone`, and after a flip by `bufferReleased` once another
+  /// buffer has replaced it.
   func present(_ frame: FrameSubmission)
   /// Blanks a scanout.
   func disable(scanout: Int)
   /// Shows buffer `bufferID` as the cursor with its corner at (x, y), or hides the cursor for nil.
   func setCursor(scanout: Int, bufferID: UInt32?, x: Int, y: Int, hotX: Int, hotY: Int)
-  /// Which path a scanout takes, and why no better one.
+  /// Reports the path of a scanout, and why a better one is unavailable.
   func setPath(scanout: Int, path: FramePath, reason: String)
 }

@@ -1,6 +1,6 @@
-/// The order that a guest's fences are in: answering one tells the guest that all before it are done, too.
+/// The order of a guest's fences: answering one means that all before it are done, too.
 ///
-/// One for everything, but those of a context's ring (VIRTIO_GPU_FLAG_INFO_RING_IDX).
+/// One timeline for all commands, and one for each context's ring (VIRTIO_GPU_FLAG_INFO_RING_IDX).
 struct FenceTimeline: Equatable {
   private var ring: UInt64?
 
@@ -11,23 +11,23 @@ struct FenceTimeline: Equatable {
   }
 }
 
-/// A fenced command whose answer waits: a flush for its frames to be on screen, and whatever came after a flush for it.
+/// A fenced command whose answer waits: a flush that waits for its flips, or a command queued after one.
 struct PendingAnswer {
   let token: UInt64
   let timeline: FenceTimeline
   let deadlineNanoseconds: UInt64
-  /// Scanouts that have yet to show it, one bit each.
+  /// The scanouts that have not shown it yet, as one bit each.
   var scanouts: UInt16 = 0
-  /// The frame of each of them.
+  /// The frame of each scanout.
   var frames = InlineArray<16, UInt64>(repeating: 0)
 
-  /// Whether it waits for nothing but the answers before it.
+  /// Whether it waits only for the answers before it.
   var isSettled: Bool { scanouts == 0 }
 }
 
 /// Fenced commands without an answer, in the guest's order.
 struct PendingAnswers {
-  /// More are answered at once, in their order.
+  /// Beyond this number all are answered at once, in order.
   static let capacity = 256
 
   private var answers: [PendingAnswer] = []
@@ -37,13 +37,13 @@ struct PendingAnswers {
 
   var isFull: Bool { answers.count >= PendingAnswers.capacity }
 
-  /// When the first one is due; all wait the same time, so none is due earlier.
+  /// The deadline of the first answer; all wait equally long, so none is due earlier.
   var firstDeadline: UInt64? { answers.first?.deadlineNanoseconds }
 
-  /// Whether an answer on that timeline would overtake one.
+  /// Whether an answer on that timeline would overtake a waiting one.
   func contains(_ timeline: FenceTimeline) -> Bool { answers.contains { $0.timeline == timeline } }
 
-  /// Notes a command; its token.
+  /// Adds a command and returns its token.
   mutating func add(
     _ timeline: FenceTimeline, deadlineNanoseconds: UInt64, scanouts: UInt16 = 0,
     frames: InlineArray<16, UInt64> = InlineArray<16, UInt64>(repeating: 0)
@@ -56,7 +56,7 @@ struct PendingAnswers {
     return lastToken
   }
 
-  /// Notes which flushes a scanout has settled.
+  /// Marks the flushes that a scanout has completed.
   mutating func settle(scanout: Int, isSettled: (_ frame: UInt64) -> Bool) {
     let bit = UInt16(1) << scanout
     for index in answers.indices where answers[index].scanouts & bit != 0 {
@@ -64,14 +64,14 @@ struct PendingAnswers {
     }
   }
 
-  /// Settles what is due, and so everything before it.
+  /// Completes the answers that are due, and all before them.
   mutating func settleDue(nowNanoseconds: UInt64) {
     for index in answers.indices where answers[index].deadlineNanoseconds <= nowNanoseconds {
       answers[index].scanouts = 0
     }
   }
 
-  /// The next command that may be answered, taken out; nil where all have to wait.
+  /// Removes and returns the next command that may be answered; nil if all must wait.
   mutating func takeNext() -> UInt64? {
     for index in answers.indices where answers[index].isSettled {
       let timeline = answers[index].timeline
@@ -81,7 +81,7 @@ struct PendingAnswers {
     return nil
   }
 
-  /// The first one, whether it is settled or not.
+  /// Removes and returns the first command, complete or not.
   mutating func takeFirst() -> UInt64? { answers.isEmpty ? nil : answers.removeFirst().token }
 
   mutating func removeAll() { answers.removeAll(keepingCapacity: true) }

@@ -2,7 +2,7 @@ import Glibc
 import GraphicsMemory
 import Scanout
 
-/// How the pixels of a resource lie in its bytes.
+/// The layout of a picture in a resource's bytes.
 struct Picture: Equatable {
   var width: Int
   var height: Int
@@ -13,11 +13,11 @@ struct Picture: Equatable {
 
   var bounds: Rect { Rect(width: width, height: height) }
 
-  /// Where pixel (x, y) is. The pixel has been checked to be inside, and no picture passes 2^40 bytes.
+  /// The offset of pixel (x, y), which has been checked to be inside; no picture exceeds 2^40 bytes.
   func byteOffset(x: Int, y: Int) -> Int { offset + y * strideBytes + x * PixelFormat.bytesPerPixel }
 }
 
-/// A picture in this process's own memory: of small resources, and of those whose pages the guest took back.
+/// A picture in private memory: for small resources, and for those whose pages were detached.
 @safe final class PrivatePicture {
   let width: Int
   let height: Int
@@ -25,7 +25,7 @@ struct Picture: Equatable {
   /// First pixel.
   let base: UnsafeMutableRawPointer
 
-  /// A black, transparent picture of checked size; nil where the host has no memory for it.
+  /// A black, transparent picture of a checked size; nil if the host is out of memory.
   init?(width: Int, height: Int) {
     self.width = width
     self.height = height
@@ -40,31 +40,31 @@ struct Picture: Equatable {
 /// A resource of the guest.
 final class Resource {
   enum Kind: Equatable {
-    /// RESOURCE_CREATE_2D: what is shown is what TRANSFER_TO_HOST_2D brought over.
+    /// RESOURCE_CREATE_2D: shows the pixels as of TRANSFER_TO_HOST_2D.
     case image
-    /// RESOURCE_CREATE_BLOB of guest memory: what is shown is in the pages at RESOURCE_FLUSH.
+    /// RESOURCE_CREATE_BLOB of guest memory: shows the pages as of RESOURCE_FLUSH.
     case blob(byteCount: Int)
   }
 
   let id: UInt32
-  /// Tells resources apart that had the same id one after the other.
+  /// Distinguishes resources that reuse an id.
   let serial: UInt64
   let kind: Kind
-  /// Of an image; of a blob what SET_SCANOUT_BLOB last said.
+  /// The layout of an image; for a blob that of the last SET_SCANOUT_BLOB.
   var picture: Picture?
   var backing: Backing?
-  /// Where the pixels are if not in the backing.
+  /// The pixels, if they are not in the backing.
   var privatePicture: PrivatePicture?
   /// Bytes charged to the VM's limit.
   var chargedBytes: Int
-  /// Whether TRANSFER_TO_HOST_2D has been here: its offset tells where in the backing the picture begins.
+  /// Whether a TRANSFER_TO_HOST_2D has come, whose offset gives the picture's position in the backing.
   var hasTransferred = false
-  /// A part of an image changed while no scanout showed it. Guests that give the damage against the frame before, not
-  /// against the buffer (Linux before 6.8), have changed more than they said.
+  /// A part of an image changed while no scanout showed it. Guests that report damage relative to the frame before, not
+  /// to the buffer (Linux before 6.8), have changed more than they reported.
   var changedUnseen = false
-  /// The scanouts that show it, one bit each.
+  /// The scanouts that show it, as one bit each.
   var scanouts: UInt16 = 0
-  /// The scanouts that showed it last, and what of it: where it will probably be shown again.
+  /// Where, and with which source rectangle, it was last shown; it will probably be shown there again.
   var lastSources: [(scanout: Int, source: Rect)] = []
 
   init(id: UInt32, serial: UInt64, kind: Kind, picture: Picture?, chargedBytes: Int) {
@@ -80,7 +80,7 @@ final class Resource {
   /// Whether its pixels can be read now.
   var isReadable: Bool { privatePicture != nil || backing?.isResolved == true }
 
-  /// Remembers that a scanout shows, or showed, that part of it.
+  /// Records that a scanout shows that part of it.
   func noteShown(scanout: Int, source: Rect) {
     if let index = lastSources.firstIndex(where: { $0.scanout == scanout }) {
       lastSources[index].source = source
@@ -89,7 +89,7 @@ final class Resource {
     }
   }
 
-  /// Copies `rect`, which lies in `picture`, to where `destination` says its upper left pixel goes.
+  /// Copies `rect`, which is inside `picture`; `destination` is the address of its upper left pixel.
   func copy(
     _ rect: Rect, of picture: Picture, to destination: UnsafeMutableRawPointer, destinationStrideBytes: Int,
     ledger: inout CopyLedger, workers: CopyWorkers?
@@ -110,9 +110,9 @@ final class Resource {
       ledger: &ledger, workers: workers)
   }
 
-  /// Moves the pixels into memory of this process, from where they are shown from now on.
+  /// Moves the pixels into private memory, from which they are shown afterwards.
   ///
-  /// - Throws: `.outOfMemory` where the host has none.
+  /// - Throws: `.outOfMemory` if the host is out of memory.
   func makePrivate(ledger: inout CopyLedger, workers: CopyWorkers?) throws(GPUError) {
     guard privatePicture == nil, let picture else { return }
     guard let copy = PrivatePicture(width: picture.width, height: picture.height) else { throw .outOfMemory }

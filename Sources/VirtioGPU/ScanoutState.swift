@@ -1,55 +1,55 @@
 import GraphicsMemory
 import Scanout
 
-/// What a scanout shows.
+/// The resource on a scanout.
 struct Binding {
   let resource: Resource
   /// In the picture's pixels.
   let source: Rect
   let picture: Picture
 
-  /// What a host buffer must hold.
+  /// The content that a host buffer must have.
   var content: FrameContent {
     FrameContent(
       serial: resource.serial, offset: picture.offset, strideBytes: picture.strideBytes, x: source.x, y: source.y)
   }
 }
 
-/// A head of the device: what it shows, its host buffers, and the frames under way.
+/// A scanout of the device: its resource, its host buffers, and its pending frames.
 final class ScanoutState {
-  /// Pools kept: the current size's, and the one before for a guest that goes back to it.
+  /// The number of pools kept: for the current size, and for the one before.
   static let maxPoolCount = 2
-  /// More frames without an answer than any display leaves.
+  /// More unanswered frames than any display leaves.
   static let maxUnansweredCount = 64
 
   let index: Int
   var binding: Binding?
   /// Most recently used first.
   private(set) var pools: [FramePool] = []
-  /// Rises with every frame.
+  /// The number of the last frame.
   private(set) var lastFrame: UInt64 = 0
   /// Presents without an answer, oldest first.
   private var unanswered: [(frame: UInt64, buffer: ShownBuffer)] = []
-  /// The newest frame that was answered, and the newest one that was on screen.
+  /// The newest frame that was answered, and the newest one that was flipped.
   private var lastAnswered: UInt64 = 0
   private var lastFlipped: UInt64 = 0
   /// The buffer of `lastFlipped`.
   private var shown: ShownBuffer?
-  /// The guest's pages that the display shows itself.
+  /// The imports of the guest's pages.
   var imports: DirectImports
-  /// Why the display last had no answer to an import.
+  /// Why the last import was not answered.
   var unavailableReason = ""
-  /// What has changed since the last frame, in the source's pixels.
+  /// The damage since the last frame, in the source's pixels.
   var damage = DamageRegion()
   /// Bytes copied for this scanout since its last frame.
   var copiedBytes: UInt64 = 0
-  /// A frame is due that had no buffer.
+  /// A frame is due for which there was no buffer.
   var wantsPresent = false
-  /// Whether the guest has asked to see what is bound.
+  /// Whether the guest has flushed the bound resource.
   var wasFlushed = false
-  /// When the guest's command for the next frame came.
+  /// The time of the guest's command for the next frame.
   var readyNanoseconds: UInt64 = 0
-  /// What the display was last told of the path; nil: nothing.
+  /// The last path reported to the display; nil if none.
   var reportedPath: (path: FramePath, reason: String)?
   var cursor = CursorState()
 
@@ -65,9 +65,9 @@ final class ScanoutState {
   /// The number of the next frame.
   var nextFrame: UInt64 { lastFrame + 1 }
 
-  /// The pool for pictures of that size, made where there is none.
+  /// The pool for pictures of that size; created if there is none.
   ///
-  /// - Parameter dropped: gets each buffer of a pool that had to go.
+  /// - Parameter dropped: called with each buffer of an evicted pool.
   func pool(width: Int, height: Int, format: PixelFormat, dropped: (PooledBuffer) -> Void) -> FramePool {
     if let first = pools.first, first.fits(width: width, height: height, format: format) { return first }
     if let index = pools.firstIndex(where: { $0.fits(width: width, height: height, format: format) }) {
@@ -81,7 +81,7 @@ final class ScanoutState {
     return pool
   }
 
-  /// All host buffers go: the display has lost them, or the device is reset.
+  /// Removes all host buffers: the display has lost them, or the device is reset.
   func removeBuffers() {
     for pool in pools { pool.removeAll() }
     for pool in pools { pool.refusedUntilNanoseconds = 0 }
@@ -91,7 +91,7 @@ final class ScanoutState {
     shown = nil
   }
 
-  /// Everything but the frame numbers, which rise for ever.
+  /// Resets everything but the frame numbers, which always rise.
   func reset() {
     removeBuffers()
     pools.removeAll()
@@ -104,7 +104,7 @@ final class ScanoutState {
     cursor = CursorState()
   }
 
-  /// Notes a frame of that buffer as handed over and gives its number.
+  /// Records a present of that buffer and returns the frame's number.
   func noteFrame(of buffer: ShownBuffer) -> UInt64 {
     lastFrame += 1
     if unanswered.count == ScanoutState.maxUnansweredCount { unanswered.removeFirst() }
@@ -118,7 +118,7 @@ final class ScanoutState {
 
   /// A frame was answered.
   func noteAnswer(frame: UInt64, outcome: FrameOutcome) {
-    // Frames are answered in their order; an answer to none of ours says nothing.
+    // Frames are answered in order; an answer to an unknown frame is ignored.
     if frame <= lastFrame { lastAnswered = max(lastAnswered, frame) }
     guard let index = unanswered.firstIndex(where: { $0.frame == frame }) else { return }
     let buffer = unanswered.remove(at: index).buffer
@@ -129,14 +129,14 @@ final class ScanoutState {
     }
   }
 
-  /// Whether the guest may go on after that frame: it, or a newer one, is on screen or nothing is on its way there, and
-  /// no page of the guest is read any more that it replaced.
+  /// Whether the flush of that frame is complete: it, or a newer one, is on screen or no frame is pending, and the
+  /// replaced pages of the guest are no longer read.
   func isSettled(frame: UInt64) -> Bool {
     guard frame <= lastAnswered, frame <= lastFlipped || lastAnswered == lastFrame else { return false }
     return !imports.isReadingOther(than: shown)
   }
 
-  /// The buffer of that id, if it is one of this scanout's.
+  /// The buffer with that id, if it belongs to this scanout.
   func buffer(_ id: UInt32) -> ShownBuffer? {
     if let imported = imports.buffer(id) { return imported }
     for pool in pools {
@@ -145,12 +145,12 @@ final class ScanoutState {
     return nil
   }
 
-  /// The resource is gone: its buffers hold nothing of worth.
+  /// The resource is gone, and the content of its buffers is unknown.
   func forget(serial: UInt64) {
     for pool in pools { pool.forget(resource: serial) }
   }
 
-  /// Notes that a part of a resource has changed, in every buffer that shows some of it.
+  /// Adds damage of a resource to every buffer that shows a part of it.
   func markStale(_ rect: Rect, serial: UInt64) {
     for pool in pools { pool.add(rect, ofResource: serial) }
   }

@@ -1,18 +1,18 @@
-/// A buffer that the display knows, with what is known of its whereabouts.
+/// A buffer of the display, with its use.
 class ShownBuffer {
-  /// The display's name for it.
+  /// The buffer's name at the display.
   let id: UInt32
-  /// Presents that are not answered yet.
+  /// The number of unanswered presents.
   private var outstanding = 0
-  /// Whether it may be on screen: it was flipped, and its release has not come.
+  /// Whether it may be on screen: it was flipped and not released.
   private(set) var isOnScreen = false
 
   init(id: UInt32) { self.id = id }
 
-  /// Whether nobody reads it, nor will without a further present.
+  /// Whether it is not read, and will not be without another present.
   var isFree: Bool { outstanding == 0 && !isOnScreen }
 
-  /// It was handed over once more.
+  /// It was presented.
   func presented() { outstanding += 1 }
 
   /// A present of it was answered.
@@ -21,6 +21,6 @@ class ShownBuffer {
     if outcome == .flipped { isOnScreen = true }
   }
 
-  /// The display has let go of it. A present that the display had not seen then still counts.
+  /// The display has released it. A present that the display had not received by then still counts.
   func released() { isOnScreen = false }
 }

@@ -78,7 +78,7 @@ import VirtioGPU
     guest.type(createBlob(3, size: 49152, [(UInt64(border) - 8192, 49152)]))
     DirectTests.show(guest, 3)
     // A border inside a page cannot be imported, any other can.
-    #expect(guest.display.paths == ["0 copy: the guest's memory for it is not made of whole pages"])
+    #expect(guest.display.paths == ["0 copy: its guest memory is not whole pages"])
     let other = try DirectTests.makeGuest(regionCount: 4)
     other.type(createBlob(3, size: 49152, [(0x100000 - 8192, 49152)]))
     other.draw(4, at: 0x100000 - 8192)
@@ -118,7 +118,7 @@ import VirtioGPU
     guest.type(createBlob(4, size: 49152, [(0x40010, 49152)]))
     DirectTests.show(guest, 4)
     #expect(guest.display.importCount == 0)
-    #expect(guest.display.paths == ["0 copy: the guest's memory for it is not made of whole pages"])
+    #expect(guest.display.paths == ["0 copy: its guest memory is not whole pages"])
   }
 
   @Test func `an import that the display did not answer is requested again`() throws {
@@ -140,7 +140,7 @@ import VirtioGPU
     DirectTests.show(guest, 1)
     guest.type(flush(1, whole))
     #expect(guest.display.importCount == 0)
-    #expect(guest.display.paths == ["0 copy: copies are asked for"])
+    #expect(guest.display.paths == ["0 copy: the policy is to copy"])
   }
 
   @Test func `pages are imported again after the memory table changes`() throws {

@@ -27,7 +27,7 @@ import VirtioGPU
     #expect(frame.source == whole && frame.damage.bounds == whole)
     #expect(frame.copiedBytes == 49152)
     #expect(frame.readyNanoseconds == guest.now)
-    #expect(guest.display.paths == ["0 copy: the guest does not wait for the screen: showing its own pages would tear"])
+    #expect(guest.display.paths == ["0 copy: the guest does not wait for the screen: direct scan-out would tear"])
   }
 
   @Test(arguments: [0, 64])
