@@ -224,7 +224,7 @@ extension ClientSession {
   ) throws(OutputError) -> (any ScanoutBuffer, String?) {
     let (width, height) = (Int(create.width), Int(create.height))
     let output = presenter.output
-    if presenter.layout.isTiled {
+    if presenter.sharing.layout.isTiled {
       guard
         let layout = FrameLayout(
           width: width, height: height, strideBytes: ShadowBuffer.strideBytes(width: width, planesOf: output),
@@ -246,7 +246,7 @@ extension ClientSession {
     _ memory: ImportedMemory, _ layout: FrameLayout, _ modifier: UInt64, _ presenter: Presenter
   ) throws(OutputError) -> any ScanoutBuffer {
     let buffer = try presenter.output.importBuffer(memory, layout: layout, modifier: modifier)
-    if !presenter.layout.isTiled, let why = reasonToCopy(buffer, presenter) { throw .rejected(why) }
+    if !presenter.sharing.layout.isTiled, let why = reasonToCopy(buffer, presenter) { throw .rejected(why) }
     return buffer
   }
 

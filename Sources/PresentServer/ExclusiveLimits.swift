@@ -42,7 +42,7 @@ extension Presenter {
 
   /// Everybody but the holder waits for the output; who waits already keeps its place.
   func queueAll() {
-    guard scheduler.policy == .exclusive else { return }
+    guard sharing.isExclusive else { return }
     for tile in tiles where scheduler.grant.holder != tile.id {
       if !scheduler.grant.waiters.contains(where: { $0.vm == tile.id }) { requestOutput(tile.id) }
     }

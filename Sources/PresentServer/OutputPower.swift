@@ -1,6 +1,5 @@
 import FrameScheduler
 import LinuxIO
-import Outputs
 
 /// What an output's hardware does, from most to least.
 enum OutputPower: String, CaseIterable, Comparable {
@@ -45,30 +44,6 @@ struct IdleLimits: Equatable {
   /// How long an output must have been idle for the next step; nil where none follows.
   func nextStep(afterIdle nanoseconds: Nanoseconds) -> Nanoseconds? {
     [blankSeconds, offSeconds].compactMap { $0.map { $0 * 1_000_000_000 } }.filter { $0 > nanoseconds }.min()
-  }
-}
-
-/// Whether an output is on, and why not.
-struct PowerState {
-  /// By command.
-  var commanded = OutputPower.on
-  /// By having nothing new to show.
-  var idle = OutputPower.on
-  var limits = IdleLimits()
-  /// When what it shows changed last.
-  var lastChange: Nanoseconds = 0
-  /// What the last commit made of the output.
-  var committed = OutputPower.on
-  /// The picture of an output that is blank.
-  var black: (any ScanoutBuffer)?
-  var timer: IdleTimer?
-
-  var effective: OutputPower { max(commanded, idle) }
-
-  /// As the status gives the reason.
-  var reason: String {
-    if effective == .on { return "" }
-    return commanded == effective ? "command" : "idle"
   }
 }
 

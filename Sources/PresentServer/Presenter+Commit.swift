@@ -29,9 +29,9 @@ extension Presenter {
       let isDark = power.effective != .on
       let isCommitted =
         try isDark
-        ? commitDarkness()
+        ? power.commitDarkness(on: output, hasPicture: !onScreen.entries.isEmpty)
         : isTiled ? commitTiles(&picture, isFull) : commitFocused(&picture, showsFallback ? nil : focusedTile, isFull)
-      if isCommitted && !isDark { (power.committed, power.black) = (.on, nil) }
+      if isCommitted { if isDark { composer.invalidate() } else { power.pictureCommitted() } }
       guard isCommitted else {
         spare = picture
         for tile in tiles { tile.isCursorChanged = false }
@@ -94,12 +94,20 @@ extension Presenter {
     let isPlausible = abs(now - time) < 1_000_000_000
     var old = onScreen
     onScreen = shown
-    settleOwed(leaving: old)
+    if !answers.isEmpty { answers.send(leaving: old, for: onScreen) }
     for index in onScreen.entries.indices {
       guard let head = onScreen.entries[index].reportTo.take() else { continue }
-      answerFlip(
-        onScreen.entries[index].frame.number, of: head, onScreen.entries[index].tile,
-        timeNanoseconds: timeNanoseconds, sequence: sequence, flippedAt: isPlausible ? time : now)
+      let frame = onScreen.entries[index].frame.number
+      if let tile = tile(onScreen.entries[index].tile), tile.isCapped, let rate = scheduler.heldMillihertz(of: tile.id)
+      {
+        answers.send(
+          DeferredAnswers.Answer(
+            vm: tile.id, head: head, frame: frame, timeNanoseconds: timeNanoseconds, sequence: sequence),
+          rateMillihertz: rate, periodNanoseconds: scheduler.timing.periodNanoseconds,
+          flippedAt: isPlausible ? time : now, now: now)
+      } else {
+        head.frameDone(frame, .flipped, timeNanoseconds: timeNanoseconds, sequence: sequence)
+      }
     }
     old.endUse()
     spare = old

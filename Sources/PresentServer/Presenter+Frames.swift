@@ -13,7 +13,7 @@ extension Presenter {
     if tile.needsFullDamage { frame.damage = DamageRegion(frame.source) }
     tile.needsFullDamage = false
     noteForPlanes(frame, on: tile)
-    noteChange(of: tile)
+    if power.watchesIdle { restartIdleTime(for: tile) }
     let id = nextFrameID()
     let receipt = scheduler.frameReady(
       tile.id, frame: id, byteCount: byteCount(of: frame, on: tile), at: now, into: &decisions)
@@ -62,7 +62,7 @@ extension Presenter {
     old?.buffer.endUse()
     tile.isCursorChanged = true
     if new != nil { leavePlane(tile) } else { planes.isChanged = true }
-    noteChange(of: tile)
+    if power.watchesIdle { restartIdleTime(for: tile) }
     // Without a picture a cursor waits for one.
     if tile.latched != nil, scheduler.isVisible, isTiled || focusedTile === tile { scheduler.touch(at: now) }
     run()

@@ -7,8 +7,10 @@ extension Presenter {
   /// Whether a scanout of that VM can come onto the output.
   func hasRoom(for vm: String) -> Bool {
     // To the scheduler lessees are VMs too.
-    guard tiles.count < min(layout.capacity, OutputLayout.mostScanouts - leasing.lessees.count) else { return false }
-    if case .places(let places) = layout {
+    guard tiles.count < min(sharing.layout.capacity, OutputLayout.mostScanouts - leasing.lessees.count) else {
+      return false
+    }
+    if case .places(let places) = sharing.layout {
       return places.contains { $0.vm == vm } && !tiles.contains { $0.head.vmName == vm }
     }
     return true
@@ -26,35 +28,42 @@ extension Presenter {
       head.log("scanout \(head.index) on \(name) is scheduled without its settings: \(error)")
       do { try add(tile, VMSettings()) } catch { preconditionFailure("the defaults are refused: \(error)") }
     }
-    if scheduler.policy == .exclusive { requestOutput(tile.id) }
+    if sharing.isExclusive { requestOutput(tile.id) }
     for (other, rect) in others where other.rect != rect { other.head.describe() }
     return tile
   }
 
   private func add(_ tile: Tile, _ settings: VMSettings) throws(SchedulerError) {
-    try scheduler.addVM(tile.id, configuration(tile, settings), at: now)
+    let configuration = configuration(tile, settings)
+    try scheduler.addVM(tile.id, configuration, at: now)
+    tile.isCapped = configuration.rateCapMillihertz != nil
   }
 
   /// Takes other settings of a scanout's VM; the old ones stay where they are refused.
   func configure(_ tile: Tile, _ settings: VMSettings) throws(SchedulerError) {
-    try scheduler.configureVM(tile.id, configuration(tile, settings), at: now)
+    try update(tile, settings)
     if tile.plane != nil { scheduler.setPath(.plane, of: tile.id, at: now) }
     run()
   }
 
+  private func update(_ tile: Tile, _ settings: VMSettings) throws(SchedulerError) {
+    let configuration = configuration(tile, settings)
+    try scheduler.configureVM(tile.id, configuration, at: now)
+    tile.isCapped = configuration.rateCapMillihertz != nil
+  }
+
   private func reconfigure(_ tile: Tile) {
     do throws(SchedulerError) {
-      try scheduler.configureVM(tile.id, configuration(tile, tile.head.settings), at: now)
+      try update(tile, tile.head.settings)
     } catch {
       tile.head.log("scanout \(tile.head.index) on \(name) keeps its old schedule: \(error)")
     }
   }
 
-  /// Another layout, once nobody is here.
+  /// Takes another layout, once no scanout is here.
   func setLayout(_ layout: OutputLayout) {
-    self.layout = layout
     canvas = nil
-    applyPolicy()
+    share(sharing.with(layout: layout))
     run()
   }
 
@@ -70,7 +79,7 @@ extension Presenter {
 
   /// The client leaves: what waits is superseded, its part of the screen becomes blank.
   func detach(_ tile: Tile) {
-    settleOwed(tile)
+    answers.forget(tile.id)
     while !tile.held.isEmpty { supersede(tile.held.removeLast(), of: tile) }
     if var picture = inFlight {
       inFlight = nil
@@ -97,7 +106,7 @@ extension Presenter {
   /// Gives every tile its place, and has everything painted anew.
   func arrange() {
     for (index, tile) in tiles.enumerated() {
-      tile.rect = layout.rect(
+      tile.rect = sharing.layout.rect(
         of: index, count: tiles.count, vm: tile.head.vmName, width: homeMode.width, height: homeMode.height)
       tile.painted = tile.latched
       tile.paintedCursor = .empty
@@ -121,20 +130,19 @@ extension Presenter {
 
   /// Takes a policy between two commits; no frame is lost.
   func setPolicy(_ policy: SchedulingPolicy) {
-    self.policy = policy
-    applyPolicy()
+    share(sharing.with(policy: policy))
     run()
   }
 
-  func applyPolicy() {
-    let wasExclusive = scheduler.policy == .exclusive
-    let wasTiled = isTiled
-    let wanted: SchedulingPolicy = layout == .focus || !leasing.lessees.isEmpty ? .exclusive : policy
-    scheduler.setPolicy(wanted, at: now, into: &decisions)
-    if wanted == .exclusive, !wasExclusive { queueAll() }
+  /// Puts another way of sharing the output in force.
+  func share(_ new: OutputSharing) {
+    let old = sharing
+    sharing = new
+    scheduler.setPolicy(new.policy, at: now, into: &decisions)
+    if new.isExclusive, !old.isExclusive { queueAll() }
     // Frames are copied now, or are not any more.
-    if wasTiled != isTiled { for tile in tiles { reconfigure(tile) } }
-    if wasExclusive != (wanted == .exclusive) { arrange() }
+    if new.isTiled != old.isTiled { for tile in tiles { reconfigure(tile) } }
+    if new.isExclusive != old.isExclusive { arrange() }
   }
 
   /// Gives a scanout the whole screen at the next commit. Nothing is taken from the others but their being seen.

@@ -46,7 +46,7 @@ extension Presenter {
     }
     leasing.lessees.append(lessee)
     // From now on one has the output to itself.
-    applyPolicy()
+    share(sharing.with(lessees: true))
     if scheduler.grant.isLeased {
       requestOutput(lessee.id, priority: Presenter.lesseePriority, asLease: true)
     } else {
@@ -128,7 +128,7 @@ extension Presenter {
     scheduler.removeVM(lessee.id, at: now, into: &decisions)
     reportUnseen()
     // Frames are shown as they were before there was a lessee.
-    if leasing.lessees.isEmpty { applyPolicy() }
+    if leasing.lessees.isEmpty { share(sharing.with(lessees: false)) }
     queueAll()
   }
 

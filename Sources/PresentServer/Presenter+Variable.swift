@@ -13,6 +13,7 @@ extension Presenter {
   /// Takes another rule; it holds from the next commit on.
   func setVariableRefresh(_ rule: VariableRefresh) {
     variableRefresh = rule
+    updateVariableRefresh()
     run()
   }
 

@@ -37,9 +37,7 @@ final class Presenter {
   var homeMode: DisplayMode
   /// Who is on it, in the order in which they came.
   var tiles: [Tile] = []
-  var layout = OutputLayout.single
-  /// The policy that was asked for; the focus layout schedules by `exclusive`.
-  var policy = SchedulingPolicy.hybrid
+  var sharing = OutputSharing()
   /// How long one may have it to itself.
   var limits = ExclusiveLimits()
   var leasing = Leasing()
@@ -63,8 +61,8 @@ final class Presenter {
   var variableRefresh = VariableRefresh.off
   var isVariableCapable: Bool
 
-  /// Whether it is on, and why not.
-  var power = PowerState()
+  var power = PowerControl()
+  var answers = DeferredAnswers()
   /// Takes one line for an event that no client is to blame for.
   var log: (String) -> Void = { _ in }
   /// Called when a surface may have found room here: a lessee has left.
@@ -127,8 +125,7 @@ final class Presenter {
   func close() {
     if let source = timerSource.take() { loop.remove(source) }
     timer.disarm()
-    power.timer = nil
-    power.black = nil
+    power.close()
     output.onEvent = nil
     output.close()
   }
@@ -136,11 +133,11 @@ final class Presenter {
   var now: Nanoseconds { Nanoseconds(truncatingIfNeeded: monotonicNanoseconds()) }
 
   /// Whether tiles are painted into one picture; else one scanout's frames go to the output as they are.
-  var isTiled: Bool { layout.isTiled && scheduler.policy != .exclusive }
+  var isTiled: Bool { sharing.isTiled }
 
   /// The scanout that has the output to itself.
   var focusedTile: Tile? {
-    if scheduler.policy == .exclusive { return scheduler.grant.holder.flatMap { tile($0) } }
+    if sharing.isExclusive { return scheduler.grant.holder.flatMap { tile($0) } }
     return isTiled ? nil : tiles.first
   }
 
@@ -166,12 +163,12 @@ final class Presenter {
     if isRunning { return }
     isRunning = true
     defer { isRunning = false }
-    updateVariableRefresh()
+    if variableRefresh != .off { updateVariableRefresh() }
     // A bounded number of decisions, so that the loop's other events get their turn.
     for _ in 0..<64 {
       if !leasing.lessees.isEmpty { settleLease() }
       let now = now
-      settleOwed(at: now)
+      if !answers.isEmpty { answers.sendDue(at: now) }
       guard let wake = nextWake else { return }
       if wake > now { return arm(UInt64(wake)) }
       // A commit of which nothing is known any more: its flip comes first.
@@ -187,7 +184,7 @@ final class Presenter {
   }
 
   private var nextWake: Nanoseconds? {
-    guard let owed = nextOwed else { return scheduler.nextWake }
+    guard let owed = answers.nextDue else { return scheduler.nextWake }
     return min(owed, scheduler.nextWake ?? .max)
   }
 

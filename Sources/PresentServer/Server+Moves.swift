@@ -30,7 +30,7 @@ extension Server {
     else { return }
     if target.hasRoom(for: head.vmName) { return assign(head, target) }
     // A layout that has no place for the VM has none without others either.
-    if case .places = target.layout { return }
+    if case .places = target.sharing.layout { return }
     guard let displaced = target.tiles.first?.head else { return }
     displaced.leave()
     assign(head, target)

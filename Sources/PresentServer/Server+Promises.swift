@@ -6,7 +6,7 @@ extension Server {
   func checkPromises(_ plan: SettingsPlan, _ layouts: [(Presenter, OutputLayout)]) throws(SettingsError) {
     for (presenter, layout) in layouts {
       let policy = plan.policy(of: presenter)
-      if layout == presenter.layout && policy == presenter.policy {
+      if layout == presenter.sharing.layout && policy == presenter.sharing.requestedPolicy {
         try check(plan, on: presenter)
       } else {
         try check(plan, on: presenter, as: layout, policy)
@@ -34,7 +34,7 @@ extension Server {
     _ plan: SettingsPlan, on presenter: Presenter, as layout: OutputLayout, _ policy: SchedulingPolicy
   ) throws(SettingsError) {
     var trial = Presenter.makeScheduler(presenter.homeMode)
-    let isTiled = layout.isTiled && policy != .exclusive
+    let isTiled = OutputSharing(layout: layout, policy: policy).isTiled
     let vms = layout.vms(of: presenter.tiles.map(\.head.vmName))
     for (index, vm) in vms.enumerated() {
       let change = plan.vms.first { $0.vm == vm }
@@ -88,7 +88,7 @@ extension SettingsPlan {
   /// Does what the plan says of an output, but for its layout.
   func put(inForceOn presenter: Presenter) {
     let policy = policy(of: presenter)
-    if policy != presenter.policy { presenter.setPolicy(policy) }
+    if policy != presenter.sharing.requestedPolicy { presenter.setPolicy(policy) }
     let limits = limits(of: presenter)
     if limits != presenter.limits { presenter.setLimits(limits) }
     let lease = leasePolicy(of: presenter)
@@ -102,7 +102,8 @@ extension SettingsPlan {
 
   /// The policy of an output once the plan is in force.
   func policy(of presenter: Presenter) -> SchedulingPolicy {
-    outputs.last { $0.policy != nil && ($0.output ?? presenter.name) == presenter.name }?.policy ?? presenter.policy
+    outputs.last { $0.policy != nil && ($0.output ?? presenter.name) == presenter.name }?.policy
+      ?? presenter.sharing.requestedPolicy
   }
 
   /// How long a VM may have an output to itself once the plan is in force.

@@ -20,7 +20,7 @@ extension Server {
     memory.take(plan.memory, limits)
     let renewed = plan.vms.filter { $0.settings.outlastsGuest != settings(ofVM: $0.vm).outlastsGuest }
     for change in plan.vms { remember(change.settings, ofVM: change.vm) }
-    for (presenter, layout) in layouts where layout != presenter.layout { setLayout(layout, presenter) }
+    for (presenter, layout) in layouts where layout != presenter.sharing.layout { setLayout(layout, presenter) }
     for presenter in presenters { plan.put(inForceOn: presenter) }
     for change in plan.outputs where change.output == nil {
       standing.removeAll { $0.key == change.key }
@@ -44,7 +44,7 @@ extension Server {
     if let change = standing.last(where: { $0.layout != nil }), let layout = change.layout {
       let mode = presenter.homeMode
       if let why = layout.objection(width: mode.width, height: mode.height) {
-        log("\(presenter.name) keeps layout \(presenter.layout.name): \(why)")
+        log("\(presenter.name) keeps layout \(presenter.sharing.layout.name): \(why)")
       } else {
         presenter.setLayout(layout)
       }
@@ -54,7 +54,7 @@ extension Server {
 
   /// The layout of every output once the plan is in force.
   private func layouts(_ plan: SettingsPlan) throws(SettingsError) -> [(Presenter, OutputLayout)] {
-    var layouts = presenters.map { ($0, $0.layout) }
+    var layouts = presenters.map { ($0, $0.sharing.layout) }
     for change in plan.outputs {
       if let name = change.output, !presenters.contains(where: { $0.name == name }) {
         let names = presenters.map(\.name).joined(separator: ", ")

@@ -39,7 +39,7 @@ extension Server {
     json.field("missedVblanks", counters.missedVblanks)
     json.field("connected", info.connected)
     json.field("cursorSize", info.cursorSize)
-    json.field("layout", presenter.layout.name)
+    json.field("layout", presenter.sharing.layout.name)
     json.field("policy", presenter.scheduler.policy.rawValue)
     json.field("redZoneNanoseconds", presenter.scheduler.redZoneNanoseconds)
     json.field("maximumHoldSeconds", presenter.limits.maximumHoldSeconds ?? 0)

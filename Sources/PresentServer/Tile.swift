@@ -42,9 +42,8 @@ final class Tile {
   var announcedCount: Int64 = 0
   var grantedCount: Int64 = 0
   var announcedBytes: Int64 = 0
-  /// Of a VM with a cap: a flip that its client is not told of yet, and when such answers are due.
-  var owed: Presenter.OwedAnswer?
-  var pace = AnswerPace()
+  /// Whether its VM has a rate cap, which paces the answers to its flips too.
+  var isCapped = false
   /// Why frames are composed now; nil while the output shows them as they are.
   var composeReason: String?
 
