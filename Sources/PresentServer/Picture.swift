@@ -25,6 +25,17 @@ extension Presenter {
     /// Stands where a picture was taken from; without storage.
     static var none: Picture { Picture(entries: []) }
 
+    /// Adds a view's frame and its cursor; each is a use of its buffer.
+    mutating func add(_ frame: Frame, of view: Tile, originX: Int, originY: Int) {
+      frame.buffer.beginUse()
+      view.cursor?.buffer.beginUse()
+      let isDue = view.staged.map { !$0.isReported } ?? false
+      entries.append(
+        PictureEntry(
+          tile: view.id, frame: frame, cursor: view.cursor, originX: originX, originY: originY,
+          reportTo: isDue ? view.head : nil))
+    }
+
     func entry(of tile: VMID) -> PictureEntry? {
       for entry in entries where entry.tile == tile { return entry }
       return nil

@@ -1,6 +1,7 @@
 import FrameScheduler
 import Outputs
 import PresentProtocol
+import Scanout
 
 extension Presenter {
   /// Does what the scheduler has decided: blits, the commit, answers.
@@ -26,13 +27,9 @@ extension Presenter {
     spare = Picture.none
     let begun = now
     do throws(OutputError) {
-      let isDark = power.effective != .on
-      let isCommitted =
-        try isDark
-        ? power.commitDarkness(on: output, hasPicture: !onScreen.entries.isEmpty)
-        : isTiled ? commitTiles(&picture, isFull) : commitFocused(&picture, showsFallback ? nil : focusedTile, isFull)
-      if isCommitted { if isDark { composer.invalidate() } else { power.pictureCommitted() } }
-      guard isCommitted else {
+      let order = CommitOrder(
+        isFull: isFull, keptMode: keptMode, isVariable: scheduler.followsCommits, now: begun)
+      guard try show(order, showsFallback: showsFallback, in: &picture) else {
         spare = picture
         for tile in tiles { tile.isCursorChanged = false }
         return scheduler.commitAbandoned(at: now, into: &decisions)
@@ -47,10 +44,44 @@ extension Presenter {
       tile.isCursorChanged = false
       guard let staged = tile.staged.take() else { continue }
       tile.setLatched(staged.frame)
-      tile.grantedCount += 1
       tile.head.frameLatched(staged.frame.number, readyNanoseconds: staged.frame.readyNanoseconds)
     }
     scheduler.commitDone(begunAt: begun, at: now)
+  }
+
+  /// Commits what the output is to show now; false where nothing changes.
+  private func show(
+    _ order: CommitOrder, showsFallback: Bool, in picture: inout Picture
+  ) throws(OutputError) -> Bool {
+    if power.effective != .on {
+      guard try power.commitDarkness(on: output, hasPicture: !onScreen.entries.isEmpty) else { return false }
+      composition.pictureReplaced()
+      return true
+    }
+    var result = CommitResult.empty
+    switch composition {
+    case .direct(let direct):
+      if !showsFallback, let focusedTile { result = try direct.commit(focusedTile, order, into: &picture) }
+    case .tiled(let tiled):
+      result = try tiled.commit(tiles, mode: homeMode, order, follows: onScreen.isTiled, into: &picture)
+    }
+    switch result {
+    case .committed: break
+    case .unchanged: return false
+    case .empty: guard try commitNothing() else { return false }
+    }
+    power.pictureCommitted()
+    return true
+  }
+
+  /// Commits a screen on which no VM shows anything, so that the monitor sleeps; false where it does.
+  private func commitNothing() throws(OutputError) -> Bool {
+    // Of an output that was blank the monitor shows black.
+    if onScreen.entries.isEmpty, power.committed != .blank { return false }
+    let nothing = OutputFrame(buffer: nil, source: .empty, damage: DamageRegion(), cursor: nil)
+    try output.commit(nothing, fit: .mode(output.info.mode))
+    composition.pictureReplaced()
+    return true
   }
 
   /// The output takes none of it: clients are told, and nothing is tried again.
@@ -71,17 +102,6 @@ extension Presenter {
       onScreen.endUse()
     }
     scheduler.commitAbandoned(at: now, into: &decisions)
-  }
-
-  /// Notes a frame and its cursor as part of a picture.
-  func add(_ tile: Tile, _ frame: Frame, originX: Int, originY: Int, to picture: inout Picture) {
-    frame.buffer.beginUse()
-    tile.cursor?.buffer.beginUse()
-    let isDue = tile.staged.map { !$0.isReported } ?? false
-    picture.entries.append(
-      PictureEntry(
-        tile: tile.id, frame: frame, cursor: tile.cursor, originX: originX, originY: originY,
-        reportTo: isDue ? tile.head : nil))
   }
 
   /// The last commit is on screen.
@@ -115,7 +135,10 @@ extension Presenter {
     scheduler.setTiming(Presenter.timing(of: output.currentMode), at: now)
     scheduler.flipDone(sequence: sequence, timestamp: isPlausible ? time : nil, at: now, into: &decisions)
     reportUnseen()
-    auctionPlanes(sequence: sequence)
+    if case .tiled(let tiled) = composition {
+      let refresh = Int64(homeMode.refreshMillihertz)
+      tiled.flipped(tiles, PlaneAssignment.Flip(sequence: sequence, refreshMillihertz: refresh, now: now))
+    }
     run()
   }
 }

@@ -12,11 +12,13 @@ extension Presenter {
     frame.buffer.beginUse()
     if tile.needsFullDamage { frame.damage = DamageRegion(frame.source) }
     tile.needsFullDamage = false
-    noteForPlanes(frame, on: tile)
+    let byteCount = byteCount(of: frame, on: tile)
+    if case .tiled(let tiled) = composition, let index = tiles.firstIndex(where: { $0 === tile }) {
+      tiled.frameArrived(frame, byteCount, of: tile, at: index)
+    }
     if power.watchesIdle { restartIdleTime(for: tile) }
     let id = nextFrameID()
-    let receipt = scheduler.frameReady(
-      tile.id, frame: id, byteCount: byteCount(of: frame, on: tile), at: now, into: &decisions)
+    let receipt = scheduler.frameReady(tile.id, frame: id, byteCount: byteCount, at: now, into: &decisions)
     guard receipt == .accepted else {
       tile.needsFullDamage = true
       tile.head.frameDone(frame.number, .superseded)
@@ -46,7 +48,9 @@ extension Presenter {
     tile.isCursorChanged = false
     tile.needsFullDamage = true
     if isVisible {
-      repaint(tile)
+      if case .tiled(let tiled) = composition, let index = tiles.firstIndex(where: { $0 === tile }) {
+        tiled.repaint(tile, at: index)
+      }
       scheduler.invalidate(repeatingFrames: false, at: now)
     }
     run()
@@ -61,7 +65,9 @@ extension Presenter {
     tile.cursor = new
     old?.buffer.endUse()
     tile.isCursorChanged = true
-    if new != nil { leavePlane(tile) } else { planes.isChanged = true }
+    if case .tiled(let tiled) = composition, let index = tiles.firstIndex(where: { $0 === tile }) {
+      tiled.cursorChanged(of: tile, at: index)
+    }
     if power.watchesIdle { restartIdleTime(for: tile) }
     // Without a picture a cursor waits for one.
     if tile.latched != nil, scheduler.isVisible, isTiled || focusedTile === tile { scheduler.touch(at: now) }

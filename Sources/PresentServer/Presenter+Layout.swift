@@ -42,7 +42,7 @@ extension Presenter {
   /// Takes other settings of a scanout's VM; the old ones stay where they are refused.
   func configure(_ tile: Tile, _ settings: VMSettings) throws(SchedulerError) {
     try update(tile, settings)
-    if tile.plane != nil { scheduler.setPath(.plane, of: tile.id, at: now) }
+    if tile.plane.index != nil { scheduler.setPath(.plane, of: tile.id, at: now) }
     run()
   }
 
@@ -62,7 +62,7 @@ extension Presenter {
 
   /// Takes another layout, once no scanout is here.
   func setLayout(_ layout: OutputLayout) {
-    canvas = nil
+    composition.outputChanged()
     share(sharing.with(layout: layout))
     run()
   }
@@ -110,12 +110,11 @@ extension Presenter {
         of: index, count: tiles.count, vm: tile.head.vmName, width: homeMode.width, height: homeMode.height)
       tile.painted = tile.latched
       tile.paintedCursor = .empty
-      if tile.plane != nil { scheduler.setPath(isTiled ? .blit : .plane, of: tile.id, at: now) }
-      tile.plane = nil
+      if tile.plane.index != nil { scheduler.setPath(isTiled ? .blit : .plane, of: tile.id, at: now) }
+      tile.plane.index = nil
       tile.isCursorChanged = tile.isCursorChanged || tile.cursor != nil
     }
-    planes.isChanged = true
-    canvas?.invalidate(tiles: tiles)
+    if case .tiled(let tiled) = composition { tiled.arranged(tiles) }
     if isTiled, !onScreen.entries.isEmpty { scheduler.invalidate(repeatingFrames: false, at: now) }
   }
 
@@ -141,7 +140,10 @@ extension Presenter {
     scheduler.setPolicy(new.policy, at: now, into: &decisions)
     if new.isExclusive, !old.isExclusive { queueAll() }
     // Frames are copied now, or are not any more.
-    if new.isTiled != old.isTiled { for tile in tiles { reconfigure(tile) } }
+    if new.isTiled != old.isTiled {
+      composition = makeComposition()
+      for tile in tiles { reconfigure(tile) }
+    }
     if new.isExclusive != old.isExclusive { arrange() }
   }
 

@@ -50,13 +50,7 @@ final class Presenter {
   var spare = Picture()
   var lastSequence: UInt64 = 0
 
-  var fits = FitCache()
-  let composer: Composer
-  /// Whose frame was composed last.
-  var composedTile: VMID?
-  var canvas: TileCanvas?
-  var planes = PlaneDistribution()
-  var hasCursorPlane: Bool
+  var composition: Composition
   /// When its rate follows its frames, and whether it can.
   var variableRefresh = VariableRefresh.off
   var isVariableCapable: Bool
@@ -87,9 +81,8 @@ final class Presenter {
     self.loop = loop
     let info = output.info
     homeMode = info.mode
-    hasCursorPlane = info.cursorSize > 0
     isVariableCapable = info.variableMillihertz != nil
-    composer = Composer(output)
+    composition = .direct(DirectComposition(output, name: name))
     scheduler = Presenter.makeScheduler(info.mode)
     timer = try TimerFD()
     // By its edge: an expiry need not be read.
@@ -139,6 +132,20 @@ final class Presenter {
   var focusedTile: Tile? {
     if sharing.isExclusive { return scheduler.grant.holder.flatMap { tile($0) } }
     return isTiled ? nil : tiles.first
+  }
+
+  /// The mode to stay in where the focus may change at any time: a monitor takes a second for a mode set. `nil` for a
+  /// scanout that has the output to itself, whose guest's mode is the monitor's.
+  var keptMode: DisplayMode? { tiles.count > 1 ? homeMode : nil }
+
+  /// The composition that the sharing asks for, without any buffers.
+  func makeComposition() -> Composition {
+    if !isTiled { return .direct(DirectComposition(output, name: name)) }
+    return .tiled(
+      TiledComposition(output) { [unowned self] tile in
+        scheduler.setPath(tile.plane.index == nil ? .blit : .plane, of: tile.id, at: now)
+        scheduler.invalidate(repeatingFrames: false, at: now)
+      })
   }
 
   func tile(_ id: VMID) -> Tile? {
@@ -197,10 +204,8 @@ final class Presenter {
 
   /// The output has changed: what it can show must be asked again.
   func outputChanged() {
-    fits.removeAll()
-    canvas = nil
+    composition.outputChanged()
     let info = output.info
-    hasCursorPlane = info.cursorSize > 0
     isVariableCapable = info.variableMillihertz != nil
     if !info.modes.contains(homeMode) { homeMode = info.modes.first ?? info.mode }
     scheduler.setTiming(Presenter.timing(of: info.mode), at: now)

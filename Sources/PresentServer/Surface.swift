@@ -141,7 +141,7 @@ final class Surface {
   /// The path that frames take now, and why no better one.
   var currentPath: (path: PresentPath, reason: String) {
     if let presenter, presenter.isTiled {
-      if let plane = tile?.plane { return (path, "overlay plane \(plane) of \(presenter.name)") }
+      if let plane = tile?.plane.index { return (path, "overlay plane \(plane) of \(presenter.name)") }
       return (.blit, "\(presenter.name) is shared by \(presenter.tiles.count)")
     }
     if let reason = tile?.composeReason { return (.blit, reason) }

@@ -34,14 +34,8 @@ final class Tile {
   var isCursorChanged = false
   /// What was shown is not what damage is counted from.
   var needsFullDamage = false
-  /// The overlay plane that its frames go on; nil: they are copied.
-  var plane: Int?
-  /// What its plane was tested with.
-  var planeSignature: UInt64 = 0
-  /// Since the last auction of planes: frames that came, frames that were committed, bytes that copies of them take.
-  var announcedCount: Int64 = 0
-  var grantedCount: Int64 = 0
-  var announcedBytes: Int64 = 0
+  /// The overlay plane that shows its frames, if any.
+  var plane = PlaneAssignment.Bidder()
   /// Whether its VM has a rate cap, which paces the answers to its flips too.
   var isCapped = false
   /// Why frames are composed now; nil while the output shows them as they are.

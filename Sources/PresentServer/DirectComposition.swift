@@ -1,0 +1,113 @@
+import FrameScheduler
+import Outputs
+import Scanout
+
+/// Shows one view's frames on the whole output: as they are where the output can, otherwise composed into a buffer of
+/// its mode.
+final class DirectComposition {
+  private let output: any Output
+  /// The output's name in the protocol.
+  private let name: String
+  private var fits = FitCache()
+  private let composer: Composer
+  private var hasCursorPlane: Bool
+  /// The view whose frame was committed last; its damage counts from there.
+  private var last: VMID?
+
+  init(_ output: any Output, name: String) {
+    self.output = output
+    self.name = name
+    composer = Composer(output)
+    hasCursorPlane = output.info.cursorSize > 0
+  }
+
+  /// The output has changed: what it can show must be asked again.
+  func outputChanged() {
+    fits.removeAll()
+    hasCursorPlane = output.info.cursorSize > 0
+  }
+
+  /// Black, or nothing, was committed.
+  func pictureReplaced() { composer.invalidate() }
+
+  /// Commits a view's newest frame.
+  func commit(_ view: Tile, _ order: CommitOrder, into picture: inout Presenter.Picture) throws(OutputError)
+    -> CommitResult
+  {
+    guard var frame = view.staged?.frame ?? view.latched else { return .empty }
+    if view.staged == nil {
+      if !order.isFull && !view.isCursorChanged { return .unchanged }
+      frame.damage = DamageRegion()
+    }
+    if order.isFull || last != view.id {
+      frame.damage = DamageRegion(frame.source)
+      composer.invalidate()
+    }
+    let (x, y) = try show(frame, of: view, order)
+    last = view.id
+    picture.add(frame, of: view, originX: x, originY: y)
+    return .committed
+  }
+
+  /// Commits a frame directly, or composed where the output cannot show it as it is.
+  private func show(_ frame: Presenter.Frame, of view: Tile, _ order: CommitOrder) throws(OutputError) -> (Int, Int) {
+    var reason = frame.buffer.composeReason
+    if reason == nil && view.cursor != nil && !hasCursorPlane { reason = "\(name) has no cursor plane" }
+    if reason == nil {
+      let method = fits.method(for: frame, keeping: order.keptMode) {
+        output.fit(frame.buffer.buffer, source: frame.source, keeping: order.keptMode)
+      }
+      if case .compose(let why) = method {
+        reason = why
+      } else {
+        do throws(OutputError) {
+          return try showDirectly(frame, method, of: view, order)
+        } catch {
+          guard case .rejected(let why) = error else { throw error }
+          fits.remember(.compose(why), for: frame, keeping: order.keptMode)
+          reason = why
+        }
+      }
+    }
+    do throws(OutputError) {
+      return try showComposed(frame, reason ?? "", of: view, order, blendsCursor: !hasCursorPlane)
+    } catch {
+      guard case .rejected = error, hasCursorPlane, view.cursor != nil else { throw error }
+      return try showComposed(frame, reason ?? "", of: view, order, blendsCursor: true)
+    }
+  }
+
+  private func showDirectly(
+    _ frame: Presenter.Frame, _ method: FitMethod, of view: Tile, _ order: CommitOrder
+  ) throws(OutputError) -> (Int, Int) {
+    var origin = (0, 0)
+    if case .centered(let x, let y) = method { origin = (x, y) }
+    let state = view.cursor.map { CursorState(buffer: $0.buffer.buffer, x: $0.x + origin.0, y: $0.y + origin.1) }
+    var shown = OutputFrame(
+      buffer: frame.buffer.buffer, source: frame.source, damage: frame.damage, cursor: state)
+    shown.isVariable = order.isVariable
+    try output.commit(shown, fit: method)
+    composer.invalidate()
+    view.composeReason = nil
+    return origin
+  }
+
+  private func showComposed(
+    _ frame: Presenter.Frame, _ reason: String, of view: Tile, _ order: CommitOrder, blendsCursor: Bool
+  ) throws(OutputError) -> (Int, Int) {
+    let composed = try composer.compose(frame, cursor: blendsCursor ? view.cursor : nil)
+    view.head.countCopy(composed.copiedBytes)
+    let (x, y) = (composed.originX, composed.originY)
+    let state =
+      blendsCursor ? nil : view.cursor.map { CursorState(buffer: $0.buffer.buffer, x: $0.x + x, y: $0.y + y) }
+    let mode = output.info.mode
+    var shown = OutputFrame(
+      buffer: composed.buffer, source: Rect(width: mode.width, height: mode.height), damage: composed.damage,
+      cursor: state)
+    shown.isVariable = order.isVariable
+    try output.commit(shown, fit: .mode(mode))
+    composer.committed()
+    view.composeReason = reason
+    return (x, y)
+  }
+}

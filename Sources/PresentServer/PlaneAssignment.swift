@@ -1,0 +1,149 @@
+import FrameScheduler
+import GraphicsMemory
+import Outputs
+import Scanout
+
+/// Which views of an output are shown by overlay planes: an auction gives each plane to the view whose copies it saves
+/// the most of.
+struct PlaneAssignment {
+  /// A view's part in the auction.
+  struct Bidder {
+    /// The plane that shows the view's frames; `nil`: they are copied.
+    var index: Int?
+    /// What the plane was tested with.
+    fileprivate(set) var signature: UInt64 = 0
+    /// Since the last auction: frames that came, frames that were committed, bytes that copies of them take.
+    fileprivate var announcedCount: Int64 = 0
+    fileprivate var grantedCount: Int64 = 0
+    fileprivate var announcedBytes: Int64 = 0
+  }
+
+  /// When an auction may be held.
+  struct Flip {
+    /// The vblank of the flip.
+    let sequence: UInt64
+    let refreshMillihertz: Int64
+    let now: Nanoseconds
+  }
+
+  private(set) var auction = PlaneAuction()
+  /// Views were added, removed or moved, or one has left its plane.
+  var isChanged = true
+  /// A test was made, and the next vblank may bring another.
+  private var isPending = false
+  /// The vblank of the last auction that counted the frames since the one before.
+  private var lastSequence: UInt64 = 0
+  /// Flips up to now, and at that auction: idle times do not say which view is worth a plane.
+  private var flipCount: Int64 = 0
+  private var lastFlipCount: Int64 = 0
+  private var bids: [PlaneBid] = []
+
+  /// Counts a frame for the next auction; true where the view must leave its plane, because the frame is of another kind
+  /// than the plane was tested with.
+  mutating func frameArrived(
+    _ frame: Presenter.Frame, _ byteCount: Int64, of view: Tile, on output: any Output
+  ) -> Bool {
+    view.plane.announcedCount += 1
+    view.plane.announcedBytes += byteCount
+    guard view.plane.index != nil else { return false }
+    return planes(for: frame, of: view, on: output) == 0 || signature(of: frame, view) != view.plane.signature
+  }
+
+  /// Counts a frame that was committed.
+  func frameCommitted(of view: Tile) { view.plane.grantedCount += 1 }
+
+  /// Holds an auction if one is due; false otherwise. `auction` has the result.
+  mutating func holdAuction(_ views: [Tile], _ flip: Flip, on output: any Output, over canvas: TileCanvas) -> Bool {
+    flipCount += 1
+    let isDue = flipCount - lastFlipCount >= PlaneAuction.intervalVblanks
+    guard isChanged || isPending || isDue else { return false }
+    bids.removeAll(keepingCapacity: true)
+    for view in views {
+      guard let frame = view.latched, let bid = bid(frame, of: view, flip, on: output) else { continue }
+      bids.append(bid)
+    }
+    let usable = UInt64.max >> UInt64(64 - min(Overlays.capacity, output.overlayCount))
+    let candidate = auction.propose(bids, planes: usable, vblank: flipCount, layoutChanged: isChanged, at: flip.now)
+    isChanged = false
+    isPending = candidate != nil
+    if let candidate {
+      auction.tested(passes: accepts(candidate, views, on: output, over: canvas), at: flip.now)
+    } else if isDue {
+      lastSequence = flip.sequence
+      lastFlipCount = flipCount
+      for view in views {
+        (view.plane.announcedCount, view.plane.grantedCount, view.plane.announcedBytes) = (0, 0, 0)
+      }
+    }
+    return true
+  }
+
+  /// The view's plane is that one.
+  func give(_ plane: Int, to view: Tile) {
+    view.plane.index = plane
+    if let frame = view.latched { view.plane.signature = signature(of: frame, view) }
+  }
+
+  /// The output has refused a commit with the view on its plane.
+  mutating func commitFailed(_ view: Tile, at now: Nanoseconds) {
+    if view.plane.index != nil { auction.commitFailed(view.id, at: now) }
+  }
+
+  /// A frame on a plane, clipped to its view's rectangle.
+  func overlay(_ frame: Presenter.Frame, of view: Tile) -> OverlayFrame? {
+    guard let buffer = frame.buffer.planeBuffer else { return nil }
+    let origin = view.origin(of: frame)
+    let source = Rect(
+      x: frame.source.x + view.rect.x - origin.x, y: frame.source.y + view.rect.y - origin.y, width: view.rect.width,
+      height: view.rect.height)
+    guard frame.source.contains(source) else { return nil }
+    return OverlayFrame(buffer: buffer, source: source, x: view.rect.x, y: view.rect.y)
+  }
+
+  /// The planes that could show a frame, one bit each: it must cover its view's rectangle, and there must be no cursor,
+  /// which would lie below.
+  private func planes(for frame: Presenter.Frame, of view: Tile, on output: any Output) -> UInt64 {
+    guard view.cursor == nil, frame.source.width >= view.rect.width, frame.source.height >= view.rect.height,
+      !view.rect.isEmpty, let buffer = frame.buffer.planeBuffer
+    else { return 0 }
+    return output.overlayPlanes(for: buffer)
+  }
+
+  private func bid(_ frame: Presenter.Frame, of view: Tile, _ flip: Flip, on output: any Output) -> PlaneBid? {
+    let mask = planes(for: frame, of: view, on: output)
+    if mask == 0 { return nil }
+    let vblanks = max(1, Int64(clamping: flip.sequence &- lastSequence))
+    return PlaneBid(
+      vm: view.id, byteCount: view.plane.announcedBytes / max(1, view.plane.announcedCount),
+      announcedMillihertz: view.plane.announcedCount * flip.refreshMillihertz / vblanks,
+      grantedMillihertz: view.plane.grantedCount * flip.refreshMillihertz / vblanks, weight: view.head.settings.weight,
+      planes: mask, signature: signature(of: frame, view))
+  }
+
+  /// Everything that a TEST_ONLY commit's answer depends on.
+  private func signature(of frame: Presenter.Frame, _ view: Tile) -> UInt64 {
+    let layout = frame.buffer.buffer.layout
+    var hash: UInt64 = 0xcbf2_9ce4_8422_2325
+    func mix(_ value: Int) { hash = (hash ^ UInt64(truncatingIfNeeded: value)) &* 0x0100_0000_01b3 }
+    for value in [frame.source.x, frame.source.y, frame.source.width, frame.source.height] { mix(value) }
+    for value in [layout.width, layout.height, layout.strideBytes, layout.offset] { mix(value) }
+    for value in [view.rect.x, view.rect.y, view.rect.width, view.rect.height] { mix(value) }
+    mix(Int(layout.format.fourcc))
+    mix(frame.buffer.isImported ? 1 : 0)
+    return hash
+  }
+
+  private func accepts(
+    _ candidate: PlaneAuction.Assignment, _ views: [Tile], on output: any Output, over canvas: TileCanvas
+  ) -> Bool {
+    var overlays = Overlays()
+    for view in views {
+      let plane = view.id == candidate.vm ? candidate.plane : view.plane.index
+      guard let plane, plane != candidate.plane || view.id == candidate.vm, let frame = view.latched else { continue }
+      overlays[plane] = overlay(frame, of: view)
+    }
+    var frame = canvas.shownFrame()
+    frame.overlays = overlays
+    return output.accepts(frame)
+  }
+}
