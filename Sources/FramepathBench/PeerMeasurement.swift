@@ -1,3 +1,4 @@
+import Glibc
 import LinuxIO
 import Scanout
 import VhostUserFrontend
@@ -91,14 +92,14 @@ final class BackendConnection {
   private init(_ socket: consuming UnixSocket) { self.socket = .some(socket) }
 
   func take() throws(SystemError) -> UnixSocket {
-    guard let socket = socket.take() else { throw SystemError(call: "socket", code: 9, subject: "given away") }
+    guard let socket = socket.take() else { throw SystemError(call: "socket", code: EBADF, subject: "given away") }
     return socket
   }
 
   /// Who listened there.
   func peerPID() throws(SystemError) -> Int32 {
     guard let credentials = try socket?.peerCredentials() else {
-      throw SystemError(call: "socket", code: 9, subject: "given away")
+      throw SystemError(call: "socket", code: EBADF, subject: "given away")
     }
     return credentials.pid
   }

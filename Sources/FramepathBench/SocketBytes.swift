@@ -1,3 +1,4 @@
+import Glibc
 import LinuxIO
 
 /// Whole pieces of a stream, with a time limit of 5 s each; errors name the other end.
@@ -95,5 +96,5 @@ enum SocketBytes {
 }
 
 private enum BenchFailure {
-  static let timedOut = SystemError(call: "poll", code: 110)
+  static let timedOut = SystemError(call: "poll", code: ETIMEDOUT)
 }

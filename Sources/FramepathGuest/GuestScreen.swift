@@ -1,3 +1,4 @@
+import Glibc
 public import GraphicsMemory
 public import HybridRegion
 import Ivshmem
@@ -78,7 +79,7 @@ public final class GuestScreen {
       let client: IvshmemClient
       do throws(IvshmemError) { client = try IvshmemClient.connect(path) } catch { throw .server(error) }
       guard MemFD.seals(of: client.memory.raw)?.contains(.shrink) == true else {
-        throw .system(SystemError(call: "region", code: 22, subject: "its memory is not sealed against shrinking"))
+        throw .system(SystemError(call: "region", code: EINVAL, subject: "its memory is not sealed against shrinking"))
       }
       region = try GuestScreen.region(client.memory.raw, isWeaklyOrdered: false)
       doorbells = ClientDoorbells(client)

@@ -1,3 +1,4 @@
+import Glibc
 public import LinuxIO
 public import Scanout
 
@@ -67,7 +68,7 @@ public enum MemoryKind: UInt32, Sendable {
   ) throws(SystemError) {
     guard byteCount >= layout.byteCount else {
       throw SystemError(
-        call: "buffer", code: 22, subject: "\(byteCount) bytes are too few for the layout's \(layout.byteCount)")
+        call: "buffer", code: EINVAL, subject: "\(byteCount) bytes are too few for the layout's \(layout.byteCount)")
     }
     mapping = try Mapping(fd: fd.raw, byteCount: byteCount, writable: writable)
     self.fd = fd
@@ -82,13 +83,14 @@ public enum MemoryKind: UInt32, Sendable {
   ///   - owners: the owners of the ranges' descriptors.
   public init(reading ranges: [MemoryRange], owners: [SharedFD], layout: FrameLayout) throws(SystemError) {
     guard let owner = owners.first(where: { $0.raw == ranges.first?.fd }) else {
-      throw SystemError(call: "buffer", code: 9, subject: "a range names an unknown descriptor")
+      throw SystemError(call: "buffer", code: EBADF, subject: "a range names an unknown descriptor")
     }
     mapping = try Mapping(
       pieces: ranges.map { Mapping.Piece(fd: $0.fd, offset: $0.offset, byteCount: $0.byteCount) }, writable: false)
     guard mapping.byteCount >= layout.byteCount else {
       throw SystemError(
-        call: "buffer", code: 22, subject: "\(mapping.byteCount) bytes are too few for the layout's \(layout.byteCount)"
+        call: "buffer", code: EINVAL,
+        subject: "\(mapping.byteCount) bytes are too few for the layout's \(layout.byteCount)"
       )
     }
     fd = owner

@@ -1,4 +1,5 @@
 import CDRM
+import Glibc
 import GraphicsMemory
 import LinuxIO
 import Scanout
@@ -15,7 +16,7 @@ extension KMSBuffer {
     let raw = device.fd.raw
     let what = "\(width)x\(height)"
     guard (1...FrameLayout.maxDimension).contains(width), (1...FrameLayout.maxDimension).contains(height) else {
-      throw SystemError(call: "DRM_IOCTL_MODE_CREATE_DUMB", code: 22, subject: what)
+      throw SystemError(call: "DRM_IOCTL_MODE_CREATE_DUMB", code: EINVAL, subject: what)
     }
     var handle: UInt32 = 0
     var pitch: UInt32 = 0
@@ -27,7 +28,7 @@ extension KMSBuffer {
     defer { _ = drmCloseBufferHandle(raw, handle) }
     guard let layout = FrameLayout(width: width, height: height, strideBytes: Int(pitch), format: format),
       byteCount >= UInt64(layout.byteCount), let byteCount = Int(exactly: byteCount)
-    else { throw SystemError(call: "DRM_IOCTL_MODE_CREATE_DUMB", code: 22, subject: "\(what), pitch \(pitch)") }
+    else { throw SystemError(call: "DRM_IOCTL_MODE_CREATE_DUMB", code: EINVAL, subject: "\(what), pitch \(pitch)") }
     var exported: Int32 = -1
     try drm("DRM_IOCTL_PRIME_HANDLE_TO_FD", what) {
       unsafe drmPrimeHandleToFD(raw, handle, UInt32(DRM_CLOEXEC) | UInt32(DRM_RDWR), &exported)

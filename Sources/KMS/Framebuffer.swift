@@ -1,4 +1,5 @@
 import CDRM
+import Glibc
 import GraphicsMemory
 import LinuxIO
 import Outputs
@@ -34,7 +35,7 @@ struct Framebuffer: ~Copyable {
     var handles: (UInt32, UInt32, UInt32, UInt32) = (handle, 0, 0, 0)
     var pitches: (UInt32, UInt32, UInt32, UInt32) = (UInt32(layout.strideBytes), 0, 0, 0)
     guard let offset = UInt32(exactly: layout.offset) else {
-      throw SystemError(call: "DRM_IOCTL_MODE_ADDFB2", code: 22, subject: "offset \(layout.offset)")
+      throw SystemError(call: "DRM_IOCTL_MODE_ADDFB2", code: EINVAL, subject: "offset \(layout.offset)")
     }
     var offsets: (UInt32, UInt32, UInt32, UInt32) = (offset, 0, 0, 0)
     var modifiers: (UInt64, UInt64, UInt64, UInt64) = (modifier ?? 0, 0, 0, 0)

@@ -1,4 +1,5 @@
 import CDRM
+import Glibc
 import GraphicsMemory
 import LinuxIO
 import Outputs
@@ -90,8 +91,8 @@ final class Importer {
   /// The message for a failure to open /dev/udmabuf.
   static func openRefusal(_ error: SystemError) -> String {
     switch error.code {
-    case 2: "/dev/udmabuf is missing: the kernel lacks CONFIG_UDMABUF, or its module is not loaded"
-    case 13, 1: "no permission to open /dev/udmabuf"
+    case ENOENT: "/dev/udmabuf is missing: the kernel lacks CONFIG_UDMABUF, or its module is not loaded"
+    case EACCES, EPERM: "no permission to open /dev/udmabuf"
     default: error.description
     }
   }

@@ -1,4 +1,5 @@
 import CDRM
+import Glibc
 public import GraphicsMemory
 import LinuxIO
 public import Outputs
@@ -62,7 +63,7 @@ extension KMSOutput {
       return request.submit(device, flags: attached == nil ? UInt32(DRM_MODE_ATOMIC_ALLOW_MODESET) : 0)
     }
     // Linux 6.12.y checks which connectors may share a CRTC, and its vkms does not allow these two to.
-    if code == KMSOutput.invalidCode && attached == nil { return nil }
+    if code == EINVAL && attached == nil { return nil }
     if code != 0 { throw outputError(code, "writeback") }
     writeback = target
     // An attached writeback connector would block the lessee's mode sets.

@@ -1,4 +1,5 @@
 import CDRM
+import Glibc
 public import GraphicsMemory
 import LinuxIO
 public import Outputs
@@ -119,11 +120,11 @@ extension KMSOutput {
   /// The error for a refused commit.
   func outputError(_ code: Int32, _ what: String) -> OutputError {
     switch code {
-    case 13, 1:
+    case EACCES, EPERM:
       let holders = MasterHolder.find(path: card.path, minor: device.minor).map(\.description)
       let who = holders.isEmpty ? "another program" : holders.joined(separator: ", ")
       return .gone("\(card.path): DRM master was taken by \(who)")
-    case 19: return .gone("\(card.path) is gone")
+    case ENODEV: return .gone("\(card.path) is gone")
     default: return .rejected(refusal(code, what))
     }
   }

@@ -1,4 +1,5 @@
 import CDRM
+import Glibc
 import GraphicsMemory
 import LinuxIO
 public import Outputs
@@ -128,7 +129,7 @@ extension KMSOutput {
     var isTimed = isDark
     switch (code, way) {
     case (0, _): lease = nil
-    case (KMSOutput.busyCode, _): isTimed = true
+    case (EBUSY, _): isTimed = true
     case (_, .all):
       lease?.restoring = .picture
       return restore()

@@ -1,4 +1,5 @@
 import CDRM
+import Glibc
 import GraphicsMemory
 import LinuxIO
 public import Outputs
@@ -228,7 +229,7 @@ public final class KMSOutput: Output {
 
   func submit(flags: UInt32, what: String) throws(OutputError) {
     var code = trySubmit(flags: flags)
-    if code == KMSOutput.busyCode {
+    if code == EBUSY {
       // No commit of this output is pending: another output's mode set holds the CRTC, for a bounded time.
       code = request.submit(device, flags: flags | UInt32(DRM_MODE_PAGE_FLIP_EVENT), userData: commitNumber)
     }
@@ -241,9 +242,6 @@ public final class KMSOutput: Output {
     let always = UInt32(DRM_MODE_PAGE_FLIP_EVENT) | UInt32(DRM_MODE_ATOMIC_NONBLOCK)
     return request.submit(device, flags: flags | always, userData: commitNumber)
   }
-
-  static let busyCode: Int32 = 16
-  static let invalidCode: Int32 = 22
 
   // MARK: Ends of commits
 

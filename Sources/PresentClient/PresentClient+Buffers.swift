@@ -1,3 +1,4 @@
+import Glibc
 public import GraphicsMemory
 import LinuxIO
 public import PresentProtocol
@@ -33,7 +34,8 @@ extension PresentClient {
     else { throw .failed("framepathd made a buffer of \(reply.width)x\(reply.height), stride \(reply.strideBytes)") }
     do throws(SystemError) {
       guard try fd.byteCount() >= Int(clamping: reply.byteCount) else {
-        throw SystemError(call: "buffer", code: 22, subject: "it has fewer than the announced \(reply.byteCount) bytes")
+        throw SystemError(
+          call: "buffer", code: EINVAL, subject: "it has fewer than the announced \(reply.byteCount) bytes")
       }
       let mapped = try MappedBuffer(
         fd: SharedFD(fd), kind: reply.memoryKind, layout: layout, byteCount: Int(clamping: reply.byteCount))

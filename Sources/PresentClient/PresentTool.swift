@@ -1,3 +1,4 @@
+import Glibc
 public import GraphicsMemory
 import LinuxIO
 public import PresentProtocol
@@ -139,7 +140,7 @@ public enum PresentTool {
 
   private static func requireSize(_ fd: borrowing OwnedFD, _ byteCount: UInt64) throws(SystemError) {
     guard byteCount > 0, byteCount <= 1 << 40, try fd.byteCount() >= Int(byteCount) else {
-      throw SystemError(call: "answer", code: 22, subject: "it has fewer than the announced \(byteCount) bytes")
+      throw SystemError(call: "answer", code: EINVAL, subject: "it has fewer than the announced \(byteCount) bytes")
     }
   }
 }

@@ -26,11 +26,7 @@ extension Presenter {
     }
     for index in decisions.discarded.indices {
       guard let old = tile.take(decisions.discarded[index].frame) else { continue }
-      if old.frame.source == frame.source && old.frame.buffer.buffer.layout == frame.buffer.buffer.layout {
-        frame.damage.add(old.frame.damage)
-      } else {
-        frame.damage = DamageRegion(frame.source)
-      }
+      frame.supersede(old.frame)
       supersede(old, of: tile)
     }
     tile.held.append(Tile.Held(id: id, frame: frame))

@@ -19,6 +19,15 @@ final class Presenter {
     var damage: DamageRegion
     /// CLOCK_MONOTONIC when the guest handed it over; 0 where the client did not say.
     var readyNanoseconds: UInt64 = 0
+
+    /// Takes over the damage of an older frame that is not shown because of this one.
+    mutating func supersede(_ older: Frame) {
+      if older.source == source && older.buffer.buffer.layout == buffer.buffer.layout {
+        damage.add(older.damage)
+      } else {
+        damage = DamageRegion(source)
+      }
+    }
   }
 
   /// A client's cursor, in the frame's pixels.

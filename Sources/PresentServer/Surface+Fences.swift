@@ -80,11 +80,7 @@ extension Surface {
 
   /// What an older frame would have changed on screen, the newer one does.
   private func supersede(_ old: Presenter.Frame, by new: inout Presenter.Frame) {
-    if old.source == new.source && old.buffer.buffer.layout == new.buffer.buffer.layout {
-      new.damage.add(old.damage)
-    } else {
-      new.damage = DamageRegion(new.source)
-    }
+    new.supersede(old)
     frameDone(old.number, .superseded)
     old.buffer.endUse()
   }
