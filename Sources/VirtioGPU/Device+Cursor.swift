@@ -63,21 +63,33 @@ extension Device {
     let scanout = scanouts[Int(command.scanout)]
     scanout.cursor.x = command.x
     scanout.cursor.y = command.y
+    if isUpdate {
+      scanout.cursor.hotX = command.hotX
+      scanout.cursor.hotY = command.hotY
+    }
     if command.resource == 0 {
       hideCursor(scanout)
       return
     }
-    guard isUpdate else {
-      // A move repeats the resource id, or has 0 for none.
-      if scanout.cursor.isVisible { placeCursor(scanout) }
-      return
-    }
-    let picture = try cursorPicture(try find(command.resource))
+    // As in QEMU, either command shows the cursor by naming a resource, and hides it by naming none; only an update
+    // changes the picture, and one that has none leaves the picture before it.
     scanout.cursor.resource = command.resource
-    scanout.cursor.hotX = command.hotX
-    scanout.cursor.hotY = command.hotY
-    scanout.cursor.picture = picture
-    showCursor(scanout)
+    do throws(GPUError) {
+      if isUpdate {
+        scanout.cursor.picture = try cursorPicture(try find(command.resource))
+        showCursor(scanout)
+        return
+      }
+    } catch {
+      moveCursor(scanout)
+      throw error
+    }
+    moveCursor(scanout)
+  }
+
+  /// Shows the picture that there is at its new place.
+  private func moveCursor(_ scanout: ScanoutState) {
+    if scanout.cursor.shown == nil { showCursor(scanout) } else { placeCursor(scanout) }
   }
 
   /// A copy of a resource's pixels, 64 × 64.

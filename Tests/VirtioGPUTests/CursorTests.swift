@@ -35,11 +35,52 @@ import VirtioGPU
     #expect(guest.display.cursors[1] == .init(scanout: 0, bufferID: id, x: 4, y: 5, hotX: 1, hotY: 2))
     guest.cursor(updateCursor(0, 0, x: 6, y: 7))
     #expect(guest.display.cursors[2] == .init(scanout: 0, bufferID: nil, x: 6, y: 7, hotX: 0, hotY: 0))
-    guest.cursor(updateCursor(0, 7, x: 8, y: 9, type: 0x0301))
     guest.cursor(updateCursor(0, 0, x: 6, y: 7))
     #expect(guest.display.cursors.count == 3)
     #expect(guest.display.frames.isEmpty)
     #expect(guest.device.ledger.copiedBytes == 16384 && guest.device.cursorLedger.copiedBytes == 32768)
+  }
+
+  @Test func `a move shows the cursor by naming a resource, and hides it by naming none`() throws {
+    let guest = try makeGuest()
+    // Before any update there is no picture.
+    guest.cursor(updateCursor(0, 7, x: 1, y: 1, type: 0x0301))
+    #expect(guest.display.cursors.isEmpty)
+    guest.cursor(updateCursor(0, 7, x: 1, y: 1, hotX: 2, hotY: 3))
+    let id = try #require(guest.display.cursors.last?.bufferID)
+    guest.cursor(updateCursor(0, 0, x: 4, y: 4, type: 0x0301))
+    #expect(guest.display.cursors.last == .init(scanout: 0, bufferID: nil, x: 4, y: 4, hotX: 0, hotY: 0))
+    // The hotspot of a move does not count.
+    guest.cursor(updateCursor(0, 7, x: 5, y: 6, hotX: 9, hotY: 9, type: 0x0301))
+    #expect(guest.display.cursors.last == .init(scanout: 0, bufferID: id, x: 5, y: 6, hotX: 2, hotY: 3))
+    #expect(Set(guest.display.pixels(id)) == [0x8040_2010])
+    // Hidden by an update, shown by a move.
+    guest.cursor(updateCursor(0, 0, x: 4, y: 4))
+    guest.cursor(updateCursor(0, 7, x: 5, y: 6, type: 0x0301))
+    #expect(guest.display.cursors.last?.bufferID == id)
+  }
+
+  @Test func `a hidden cursor that a move shows has its picture after the display reconnects`() throws {
+    let guest = try makeGuest()
+    guest.cursor(updateCursor(0, 7, x: 1, y: 1))
+    guest.cursor(updateCursor(0, 0, x: 4, y: 4, type: 0x0301))
+    guest.display.forgetBuffers()
+    guest.device.displayLost()
+    guest.device.displayRestored()
+    let count = guest.display.cursors.count
+    guest.cursor(updateCursor(0, 7, x: 5, y: 6, type: 0x0301))
+    #expect(guest.display.cursors.count == count + 1)
+    #expect(Set(guest.display.pixels(try #require(guest.display.cursors.last?.bufferID))) == [0x8040_2010])
+  }
+
+  @Test func `an update without a valid picture keeps the picture before it`() throws {
+    let guest = try makeGuest()
+    guest.cursor(updateCursor(0, 7, x: 1, y: 1))
+    let id = try #require(guest.display.cursors.last?.bufferID)
+    guest.cursor(updateCursor(0, 0, x: 1, y: 1))
+    guest.makeImage(1, at: 0x8000)
+    #expect(guest.cursor(updateCursor(0, 1, x: 2, y: 3, hotX: 4, hotY: 5)) == 0x1205)
+    #expect(guest.display.cursors.last == .init(scanout: 0, bufferID: id, x: 2, y: 3, hotX: 4, hotY: 5))
   }
 
   @Test func `a new cursor picture is drawn into the other buffer`() throws {
