@@ -4,8 +4,8 @@ public import PresentProtocol
 /// A client of framepathd on the caller's event loop: a VM's backend, a container.
 ///
 /// Owned by the loop's thread. Without a daemon it tries to connect ten times a second, later twice; connected and
-/// without traffic it costs nothing. No call blocks but `createBuffer` and `importBuffer`, which wait 250 ms at most.
-/// Events reach `onEvent` from the loop only, never from inside a call.
+/// without traffic it costs nothing. No call blocks but `createBuffer` and `importBuffer`, which wait 250 ms at most, and
+/// `deliverEvents`. Events reach `onEvent` from the loop and from `deliverEvents`, never from inside another call.
 public final class PresentClient {
   /// The event handler, called on the loop's thread.
   public var onEvent: ((PresentEvent) -> Void)?
@@ -190,6 +190,35 @@ public final class PresentClient {
   }
 
   // MARK: - Delivering
+
+  /// Delivers events now until `isDone`, for a caller that must not go on before the daemon has answered.
+  ///
+  /// Not from inside `onEvent`.
+  /// - Parameter milliseconds: the longest wait.
+  public func deliverEvents(milliseconds: Int, until isDone: () -> Bool) {
+    let deadline = monotonicNanoseconds() + UInt64(max(milliseconds, 0)) * 1_000_000
+    deliverDeferred()
+    do {
+      while !isDone(), let connection {
+        flush()
+        var fds = ReceivedFDs()
+        if let message = try connection.receiveServerMessage(fds: &fds) {
+          guard let event = accept(message) else { continue }
+          deliverDeferred()
+          onEvent?(event)
+          continue
+        }
+        let now = monotonicNanoseconds()
+        if now >= deadline { break }
+        let interest: Readiness = queue.isEmpty ? .readable : [.readable, .writable]
+        let remaining = Int32(clamping: (deadline - now + 999_999) / 1_000_000)
+        _ = try waitUntilReady(connection.descriptor, interest, timeoutMilliseconds: remaining)
+      }
+    } catch {
+      lose("\(error)")
+    }
+    deliverDeferred()
+  }
 
   /// Passes an event to the loop.
   func post(_ event: PresentEvent) {

@@ -10,7 +10,7 @@ extension Device {
   ///
   /// The display pins the pages while it may read them: a guest that reuses them too early only shows its own drawing.
   func directBuffer(_ scanout: ScanoutState, _ binding: Binding) -> ImportedBuffer? {
-    guard mayBeDirect(binding), !isDisplayAway else { return nil }
+    guard mayBeDirect(binding), !isDisplayAway, !isStopped else { return nil }
     let serial = binding.resource.serial
     switch scanout.imports.answer(serial: serial, picture: binding.picture) {
     case .imported(let buffer)?: return buffer
@@ -87,7 +87,7 @@ extension Device {
       scanout: scanout.index, frame: 0, bufferID: buffer.id, source: binding.source,
       damage: scanout.damage.moved(x: binding.source.x, y: binding.source.y), path: .direct,
       copiedBytes: scanout.copiedBytes, readyNanoseconds: scanout.readyNanoseconds)
-    frame.frame = scanout.noteFrame(of: buffer)
+    frame.frame = scanout.noteFrame(of: buffer, binding)
     display.present(frame)
   }
 

@@ -49,22 +49,30 @@ extension Device {
     abandonFlushes(scanout)
   }
 
-  private func showAgain(_ scanout: ScanoutState) {
+  func showAgain(_ scanout: ScanoutState) {
     scanout.reportedPath = nil
-    if let binding = scanout.binding {
+    if isStopped {
+      if let still = scanout.still {
+        scanout.damage = DamageRegion(still.source)
+        presentCopy(scanout, still)
+      }
+      reportPath(scanout)
+    } else if let binding = scanout.binding {
       scanout.damage = DamageRegion(Rect(width: binding.source.width, height: binding.source.height))
-      reportPath(scanout, binding)
+      reportPath(scanout)
       if scanout.wasFlushed { present(scanout) }
+    } else if refusal != nil {
+      reportPath(scanout)
     }
     if scanout.cursor.isVisible { showCursor(scanout) }
   }
 
   /// When `timerFired` is due (CLOCK_MONOTONIC), or nil.
   public var nextDeadline: UInt64? {
-    var earliest = pendingAnswers.firstDeadline ?? .max
+    var earliest = min(pendingAnswers.firstDeadline ?? .max, blankDeadlineNanoseconds ?? .max)
     for scanout in scanouts where scanout.wantsPresent && !isDisplayAway {
       guard let pool = scanout.pools.first, pool.canGrow, pool.refusedUntilNanoseconds != 0,
-        scanout.binding?.resource.isReadable == true
+        (isStopped ? scanout.still : scanout.binding)?.resource.isReadable == true
       else { continue }
       earliest = min(earliest, pool.refusedUntilNanoseconds)
     }
@@ -76,6 +84,7 @@ extension Device {
     clockNanoseconds = max(clockNanoseconds, nowNanoseconds)
     pendingAnswers.settleDue(nowNanoseconds: nowNanoseconds)
     settleAnswers()
+    blankStoppedScanouts()
     retryFrames()
   }
 }

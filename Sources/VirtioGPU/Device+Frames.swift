@@ -40,13 +40,17 @@ extension Device {
 
   /// Presents the scanout's picture, or marks it as due.
   func present(_ scanout: ScanoutState) {
+    if isStopped {
+      if let still = scanout.still { presentCopy(scanout, still) }
+      return
+    }
     guard let binding = scanout.binding else { return }
     if let buffer = directBuffer(scanout, binding) {
       presentDirectly(buffer, scanout, binding)
     } else {
       presentCopy(scanout, binding)
     }
-    reportPath(scanout, binding)
+    reportPath(scanout)
   }
 
   /// Presents a host buffer with the scanout's picture, or marks a frame as due.
@@ -59,7 +63,7 @@ extension Device {
       scanout: scanout.index, frame: 0, bufferID: buffer.host.id,
       source: Rect(width: binding.source.width, height: binding.source.height), damage: scanout.damage, path: .copy,
       copiedBytes: scanout.copiedBytes, readyNanoseconds: scanout.readyNanoseconds)
-    frame.frame = scanout.noteFrame(of: buffer)
+    frame.frame = scanout.noteFrame(of: buffer, binding)
     display.present(frame)
   }
 

@@ -63,7 +63,7 @@ extension Device {
     scanout.binding = binding
     scanout.damage = DamageRegion(Rect(width: binding.source.width, height: binding.source.height))
     scanout.wantsPresent = false
-    reportPath(scanout, binding)
+    reportPath(scanout)
   }
 
   /// Blanks a scanout, and completes the flushes that wait for it.
@@ -73,14 +73,25 @@ extension Device {
     scanout.binding = nil
     scanout.wantsPresent = false
     scanout.wasFlushed = false
+    scanout.presented = nil
+    scanout.isShowingGuestPages = false
     if !isDisplayAway { display.disable(scanout: scanout.index) }
     abandonFlushes(scanout)
   }
 
   /// Reports the path of this scanout's frames to the display if it has changed.
-  func reportPath(_ scanout: ScanoutState, _ binding: Binding) {
+  func reportPath(_ scanout: ScanoutState) {
     if isDisplayAway { return }
-    let (path, reason) = framePath(scanout, binding)
+    var (path, reason): (FramePath, String)
+    if let refusal {
+      (path, reason) = (.copy, "refused: \(refusal)")
+    } else if isStopped {
+      (path, reason) = (.copy, Device.stoppedReason)
+    } else {
+      guard let binding = scanout.binding else { return }
+      (path, reason) = framePath(scanout, binding)
+    }
+    if let memoryRefusal { reason = reason.isEmpty ? memoryRefusal : "\(memoryRefusal); \(reason)" }
     if let told = scanout.reportedPath, told == (path, reason) { return }
     scanout.reportedPath = (path, reason)
     display.setPath(scanout: scanout.index, path: path, reason: reason)

@@ -35,13 +35,13 @@ extension Device {
     let origin = offset - rect.y * picture.strideBytes - rect.x * PixelFormat.bytesPerPixel
     let isCursor = picture.width <= Device.cursorDimension && picture.height <= Device.cursorDimension
     if isCursor { return }
-    if rect == picture.bounds { resource.privatePicture = nil }
+    if rect == picture.bounds { dropPrivate(resource) }
     if origin == picture.offset || resource.privatePicture != nil { return }
     if origin >= 0 && (!resource.hasTransferred || rect == picture.bounds) {
       resource.picture?.offset = origin
       rebind(resource)
     } else {
-      try resource.makePrivate(ledger: &ledger, workers: workers)
+      try makePrivate(resource)
     }
   }
 

@@ -49,12 +49,19 @@ import Scanout
   var space: ConfigurationSpace
   var features: DeviceFeatures = []
   var isDisplayAway = false
+  /// The control queue does not run.
+  var isStopped = false
+  /// When stopped scanouts go black; nil: never.
+  var blankDeadlineNanoseconds: UInt64?
+  /// Why the VM's device cannot be served; nil: it is.
+  var refusal: String?
+  /// How the memory limit was hit; nil: it was not.
+  var memoryRefusal: String?
+  /// Called once, when the guest first asks for more memory than the limit, with the numbers.
+  public var onMemoryRefusal: ((_ reason: String) -> Void)?
   /// The time of the caller's last call.
   var clockNanoseconds: UInt64 = 0
   var pendingAnswers = PendingAnswers()
-
-  /// The cost of a resource beside its pixels in bytes, for the memory limit.
-  static let resourceCost = 1024
 
   /// A device that shows its frames on `display` and has its resources in `memory`.
   public init(display: any GPUDisplay, memory: GuestMemory, configuration: DeviceConfiguration) {
@@ -139,11 +146,14 @@ import Scanout
     pendingAnswers.removeAll()
     resources.removeAll()
     chargedBytes = 0
+    isStopped = false
+    blankDeadlineNanoseconds = nil
+    memoryRefusal = nil
     space.events = 0
     for scanout in scanouts {
       if !isDisplayAway {
         if scanout.cursor.isVisible { hideCursor(scanout) }
-        if scanout.binding != nil { display.disable(scanout: scanout.index) }
+        if scanout.binding != nil || scanout.presented != nil { display.disable(scanout: scanout.index) }
         for pool in scanout.pools { for buffer in pool.buffers { display.destroyBuffer(buffer.host.id) } }
         for id in scanout.cursor.bufferIDs { display.destroyBuffer(id) }
       }

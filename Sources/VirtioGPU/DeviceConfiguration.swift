@@ -15,22 +15,27 @@ public struct DeviceConfiguration: Sendable {
 
   /// The number of the guest's heads, 1 to 16.
   public var scanoutCount: Int
-  /// The limit on the bytes of the guest's 2D resources, like QEMU's `max_hostmem`.
+  /// The limit on the bytes of this process that the guest's resources take, like QEMU's `max_hostmem`: pictures whose pages
+  /// the guest took back, cursors, lists of pages, and the stills of a stopped device. The guest's own pages do not
+  /// count, and the display's buffers are limited by the display.
   public var memoryLimitBytes: Int
   /// How frames may reach the screen.
   public var pathPolicy: PathPolicy
   /// The longest time that a fenced flush is held. Linux waits 50 ms for it.
   public var flushDeadlineNanoseconds: UInt64
+  /// How long a stopped device's last picture is shown before the screen goes black; nil: until it restarts.
+  public var stoppedBlankNanoseconds: UInt64?
 
   /// A device of `scanoutCount` heads.
   public init(
     scanoutCount: Int = 1, memoryLimitBytes: Int = 256 << 20, pathPolicy: PathPolicy = .auto,
-    flushDeadlineNanoseconds: UInt64 = 45_000_000
+    flushDeadlineNanoseconds: UInt64 = 45_000_000, stoppedBlankNanoseconds: UInt64? = nil
   ) {
     self.scanoutCount = min(max(scanoutCount, 1), DeviceConfiguration.maxScanoutCount)
     self.memoryLimitBytes = memoryLimitBytes
     self.pathPolicy = pathPolicy
     self.flushDeadlineNanoseconds = flushDeadlineNanoseconds
+    self.stoppedBlankNanoseconds = stoppedBlankNanoseconds
   }
 }
 

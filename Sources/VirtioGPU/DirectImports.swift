@@ -60,6 +60,14 @@ struct DirectImports {
     return false
   }
 
+  /// Whether the display may read any picture, now or for a frame that it has not answered.
+  var isReadingAny: Bool {
+    for entry in entries {
+      if case .imported(let buffer) = entry.answer, !buffer.isFree { return true }
+    }
+    return false
+  }
+
   /// The display did not answer; an unanswered request delays the guest's other commands by up to a quarter of a
   /// second.
   mutating func noteUnavailable(atNanoseconds now: UInt64) {

@@ -55,8 +55,8 @@ final class Resource {
   var backing: Backing?
   /// The pixels, if they are not in the backing.
   var privatePicture: PrivatePicture?
-  /// Bytes charged to the VM's limit.
-  var chargedBytes: Int
+  /// What its list of pages costs this process, for the memory limit.
+  var listBytes = 0
   /// Whether a TRANSFER_TO_HOST_2D has come, whose offset gives the picture's position in the backing.
   var hasTransferred = false
   /// A part of an image changed while no scanout showed it. Guests that report damage relative to the frame before, not
@@ -67,15 +67,17 @@ final class Resource {
   /// Where, and with which source rectangle, it was last shown; it will probably be shown there again.
   var lastSources: [(scanout: Int, source: Rect)] = []
 
-  init(id: UInt32, serial: UInt64, kind: Kind, picture: Picture?, chargedBytes: Int) {
+  init(id: UInt32, serial: UInt64, kind: Kind, picture: Picture?) {
     self.id = id
     self.serial = serial
     self.kind = kind
     self.picture = picture
-    self.chargedBytes = chargedBytes
   }
 
   var isBlob: Bool { kind != .image }
+
+  /// What its private picture costs this process, for the memory limit.
+  var privateBytes: Int { privatePicture.map { $0.strideBytes * $0.height } ?? 0 }
 
   /// Whether its pixels can be read now.
   var isReadable: Bool { privatePicture != nil || backing?.isResolved == true }

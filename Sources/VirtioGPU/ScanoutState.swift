@@ -52,6 +52,12 @@ final class ScanoutState {
   /// The last path reported to the display; nil if none.
   var reportedPath: (path: FramePath, reason: String)?
   var cursor = CursorState()
+  /// What the last frame showed.
+  var presented: Binding?
+  /// Whether the last frame is the guest's own pages.
+  var isShowingGuestPages = false
+  /// A private copy of what was on screen when the device stopped.
+  var still: Binding?
 
   init(index: Int, scanoutCount: Int) {
     self.index = index
@@ -89,6 +95,7 @@ final class ScanoutState {
     lastAnswered = lastFrame
     lastFlipped = lastFrame
     shown = nil
+    isShowingGuestPages = false
   }
 
   /// Resets everything but the frame numbers, which always rise.
@@ -102,11 +109,16 @@ final class ScanoutState {
     wasFlushed = false
     reportedPath = nil
     cursor = CursorState()
+    presented = nil
+    isShowingGuestPages = false
+    still = nil
   }
 
   /// Records a present of that buffer and returns the frame's number.
-  func noteFrame(of buffer: ShownBuffer) -> UInt64 {
+  func noteFrame(of buffer: ShownBuffer, _ binding: Binding) -> UInt64 {
     lastFrame += 1
+    presented = binding
+    isShowingGuestPages = buffer is ImportedBuffer
     if unanswered.count == ScanoutState.maxUnansweredCount { unanswered.removeFirst() }
     unanswered.append((lastFrame, buffer))
     buffer.presented()

@@ -52,6 +52,19 @@ struct Backend: ParsableCommand {
     transform: Backend.pathPolicy)
   var path: PathPolicy = .auto
 
+  @Option(
+    help: ArgumentHelp(
+      "The most memory that the guest's graphics resources may take in this process (its own pages not counted).",
+      valueName: "size"),
+    transform: Backend.byteCount)
+  var maxMemory: Int = 256 << 20
+
+  @Option(
+    help: ArgumentHelp(
+      "Blank the screen that many seconds after the guest's device has stopped. Default: keep its last picture.",
+      valueName: "seconds"))
+  var blankStopped: UInt32?
+
   static func main() {
     // Managers call this with whatever else they have; it must not matter.
     if CommandLine.arguments.dropFirst().contains("--print-capabilities") {
@@ -81,6 +94,16 @@ struct Backend: ParsableCommand {
     guard outputNames.allSatisfy({ !$0.isEmpty && $0.utf8.count < 32 }) else {
       throw ValidationError("--outputs takes names of 1 to 31 bytes, separated by commas.")
     }
+  }
+
+  /// `512M`, `2G`, or bytes.
+  static func byteCount(_ text: String) throws -> Int {
+    let units: [Character: Int] = ["K": 1 << 10, "M": 1 << 20, "G": 1 << 30]
+    let unit = text.last.flatMap { units[$0] }
+    guard let number = Int(unit == nil ? text : String(text.dropLast())), number > 0,
+      case let (bytes, overflow) = number.multipliedReportingOverflow(by: unit ?? 1), !overflow
+    else { throw ValidationError("--max-memory takes a size such as 512M or 2G, not '\(text)'.") }
+    return bytes
   }
 
   private static func pathPolicy(_ text: String) throws -> PathPolicy {
@@ -118,7 +141,11 @@ struct Backend: ParsableCommand {
       loop: loop, path: daemon, vm: name, outputs: outputNames, scanoutCount: scanoutCount, log: log)
     let backend = GPUBackend(
       loop: loop, display: display, memory: memory,
-      configuration: DeviceConfiguration(scanoutCount: scanoutCount, pathPolicy: path))
+      configuration: DeviceConfiguration(
+        scanoutCount: scanoutCount, memoryLimitBytes: maxMemory, pathPolicy: path,
+        stoppedBlankNanoseconds: blankStopped.map { UInt64($0) * 1_000_000_000 }))
+    backend.onRefusal = { log.error("this VM cannot be served: \($0)") }
+    backend.device.onMemoryRefusal = { log.warning("\($0); --max-memory raises it") }
     try display.start(device: backend.device)
 
     let frontend = FrontendSocket(loop: loop, log: log) { socket in

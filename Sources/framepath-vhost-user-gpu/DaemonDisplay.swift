@@ -38,6 +38,11 @@ final class DaemonDisplay: GPUDisplay {
     if !client.hasConnection { log.info("no framepathd at \(client.path) yet; waiting for it") }
   }
 
+  /// Delivers the daemon's events now until `isDone`.
+  func deliverEvents(milliseconds: Int, until isDone: () -> Bool) {
+    client.deliverEvents(milliseconds: milliseconds, until: isDone)
+  }
+
   private func handle(_ event: PresentEvent) {
     guard let device else { return }
     switch event {

@@ -13,6 +13,11 @@ final class GPUBackend: VhostUserDevice {
   /// and then refused, since its entries are not all there.
   private static let requestCapacity = 56 + 16384 * 16
 
+  /// How long a stopping queue waits for the guest's pages to leave the screen: some vblanks.
+  private static let releaseMilliseconds = 100
+
+  /// Called when the VM cannot be served, with the reason.
+  var onRefusal: ((String) -> Void)?
   /// Called when the configuration space has changed.
   var onConfigurationChange: (() -> Void)?
 
@@ -60,7 +65,10 @@ final class GPUBackend: VhostUserDevice {
   func featuresAccepted(_ features: UInt64) { device.featuresAccepted(features) }
 
   func queueStarted(_ queue: VhostUserQueue) {
-    if queue.index == GPUBackend.controlQueue { control = queue }
+    guard queue.index == GPUBackend.controlQueue else { return }
+    control = queue
+    device.restart()
+    settle()
   }
 
   func queueKicked(_ queue: VhostUserQueue) throws(VirtqueueError) {
@@ -75,18 +83,28 @@ final class GPUBackend: VhostUserDevice {
 
   func queueStopping(_ queue: VhostUserQueue) {
     guard queue.index == GPUBackend.controlQueue else { return }
-    // The guest must find every answer after a pause; the frames themselves go on to the screen.
+    // The frontend waits: when this returns, other software may write into the pages that are on screen.
+    device.stop(nowNanoseconds: monotonicNanoseconds())
+    display.deliverEvents(milliseconds: GPUBackend.releaseMilliseconds) { !device.isReadingGuestPages }
+    device.forgetGuestPages()
+    // The guest must find every answer after a pause.
     for (_, chain) in waiting.sorted(by: { $0.key < $1.key }) {
       queue.push(head: chain.head, writtenByteCount: chain.byteCount)
     }
     waiting.removeAll(keepingCapacity: true)
     queue.notify()
     control = nil
+    loop.deadlineNanoseconds = device.nextDeadline
   }
 
   func memoryChanged() {
     device.memoryChanged()
     settle()
+  }
+
+  func refused(_ reason: String?) {
+    if let reason { onRefusal?(reason) }
+    device.refused(reason)
   }
 
   func reset() {

@@ -109,9 +109,8 @@ import VirtioGPU
       ("no width", create2D(5, width: 0, height: 32), 0x1205),
       ("no height", create2D(5, width: 32, height: 0), 0x1205),
       ("too wide", create2D(5, width: 16385, height: 1), 0x1205),
-      ("beyond the limit", create2D(5, width: 1024, height: 512), 0x1201),
-      ("2^32-1 squared", create2D(5, width: .max, height: .max), 0x1201),
-      ("2^31 × 2^31", create2D(5, width: 1 << 31, height: 1 << 31), 0x1201),
+      ("2^32-1 squared", create2D(5, width: .max, height: .max), 0x1205),
+      ("2^31 × 2^31", create2D(5, width: 1 << 31, height: 1 << 31), 0x1205),
       ("UNREF unknown", unref(5), 0x1203),
       ("UNREF 0", unref(0), 0x1203),
       ("ATTACH unknown", attach(5, [(0, 4096)]), 0x1203),
@@ -184,23 +183,6 @@ import VirtioGPU
       #expect(guest.type(createBlob(2, size: 4096, list, count: count)) == 0x1200, "\(name)")
     }
     #expect(guest.type(attach(1, [(UInt64, UInt32)](repeating: (0, 4096), count: 16384))) == TestGuest.success)
-  }
-
-  @Test func `resource memory is counted until it is freed`() throws {
-    let guest = try TestGuest(configuration: DeviceConfiguration(memoryLimitBytes: 3 << 20))
-    for _ in 0..<3 {
-      #expect(guest.type(create2D(1, width: 512, height: 512)) == TestGuest.success)
-      #expect(guest.type(create2D(2, width: 512, height: 512)) == TestGuest.success)
-      #expect(guest.type(create2D(3, width: 512, height: 512)) == 0x1201)
-      #expect(guest.type(attach(1, [(UInt64, UInt32)](repeating: (0, 4096), count: 16384))) == TestGuest.success)
-      #expect(guest.type(attach(2, [(UInt64, UInt32)](repeating: (0, 4096), count: 16384))) == 0x1201)
-      #expect(guest.type(detach(1)) == TestGuest.success)
-      #expect(guest.type(unref(1)) == TestGuest.success)
-      #expect(guest.type(unref(2)) == TestGuest.success)
-    }
-    // Many small ones are counted too.
-    let made = (1...5000).filter { guest.type(create2D(UInt32($0), width: 1, height: 1)) == TestGuest.success }
-    #expect(made.count < 3200)
   }
 
   @Test func `the configuration space has sixteen bytes`() throws {

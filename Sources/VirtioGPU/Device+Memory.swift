@@ -1,0 +1,40 @@
+/// What the guest's resources cost this process, against the limit.
+extension Device {
+  /// What any resource costs beside its pixels and its list of pages.
+  static let resourceCost = 1024
+
+  /// Refuses what would pass the limit.
+  func checkLimit(_ bytes: Int) throws(GPUError) {
+    if isWithinLimit(bytes) { return }
+    noteMemoryRefusal(bytes)
+    throw .outOfMemory
+  }
+
+  /// Whether so many bytes more are allowed.
+  func isWithinLimit(_ bytes: Int) -> Bool { bytes <= configuration.memoryLimitBytes - chargedBytes }
+
+  /// Moves the pixels of an image into memory of this process.
+  func makePrivate(_ resource: Resource) throws(GPUError) {
+    guard resource.privatePicture == nil, let picture = resource.picture else { return }
+    try checkLimit(picture.strideBytes * picture.height)
+    try resource.makePrivate(ledger: &ledger, workers: workers)
+    chargedBytes += resource.privateBytes
+  }
+
+  /// The pixels of an image are in the guest's pages again.
+  func dropPrivate(_ resource: Resource) {
+    chargedBytes -= resource.privateBytes
+    resource.privatePicture = nil
+  }
+
+  /// Reports the first refusal since the guest started.
+  private func noteMemoryRefusal(_ bytes: Int) {
+    guard memoryRefusal == nil else { return }
+    let limit = configuration.memoryLimitBytes
+    let reason =
+      "the guest's graphics memory is at its limit: \(bytes) bytes refused, \(chargedBytes) of \(limit) bytes in use"
+    memoryRefusal = reason
+    onMemoryRefusal?(reason)
+    for scanout in scanouts { reportPath(scanout) }
+  }
+}

@@ -1,0 +1,116 @@
+import GraphicsMemory
+import Scanout
+
+/// What happens when the guest's control queue stops.
+///
+/// A pause, a reset, a driver that is unbound and a kernel that is replaced look alike, and after all but the first the
+/// guest's pages get other content. So nothing of the guest's is read from then on: a private copy takes the place of
+/// what was on screen, and frames show the guest's pages again only after a restart.
+extension Device {
+  /// The reason in status.
+  static let stoppedReason = "stopped: the guest's device does not run (paused, reset, or without a driver)"
+
+  /// The control queue stops: replaces frames that show the guest's pages.
+  ///
+  /// Where no copy can be had at once, the scanout goes black. The display may go on reading the pages until it has shown
+  /// the replacement: wait for `isReadingGuestPages` to become false, then call `forgetGuestPages`, and only then let the
+  /// guest go on.
+  /// - Parameter nowNanoseconds: CLOCK_MONOTONIC.
+  public func stop(nowNanoseconds: UInt64) {
+    guard !isStopped else { return }
+    clockNanoseconds = max(clockNanoseconds, nowNanoseconds)
+    isStopped = true
+    blankDeadlineNanoseconds = configuration.stoppedBlankNanoseconds.map { clockNanoseconds &+ $0 }
+    for scanout in scanouts {
+      scanout.wantsPresent = false
+      guard let shown = scanout.presented else { continue }
+      scanout.still = makeStill(of: shown)
+      if scanout.isShowingGuestPages { replaceGuestPages(scanout) }
+      if scanout.binding != nil { reportPath(scanout) }
+    }
+  }
+
+  /// Whether the display may still read pages of the guest for a frame.
+  public var isReadingGuestPages: Bool {
+    !isDisplayAway && scanouts.contains { $0.imports.isReadingAny }
+  }
+
+  /// Lets go of all pages of the guest.
+  public func forgetGuestPages() {
+    for scanout in scanouts { forgetImports(scanout) }
+    settleAnswers()
+  }
+
+  /// The control queue runs again, after a pause or, if `reset` was called in between, for a new driver: what is bound
+  /// is shown from the guest's memory again.
+  public func restart() {
+    guard isStopped else { return }
+    isStopped = false
+    blankDeadlineNanoseconds = nil
+    for scanout in scanouts {
+      dropStill(scanout)
+      showAgain(scanout)
+    }
+  }
+
+  /// The VM cannot be served, for that reason; nil: it can be again. For status.
+  public func refused(_ reason: String?) {
+    refusal = reason
+    for scanout in scanouts { reportPath(scanout) }
+  }
+
+  /// Blanks stopped scanouts once the time for that has come.
+  func blankStoppedScanouts() {
+    guard let deadline = blankDeadlineNanoseconds, clockNanoseconds >= deadline else { return }
+    blankDeadlineNanoseconds = nil
+    for scanout in scanouts where scanout.still != nil {
+      dropStill(scanout)
+      blank(scanout)
+    }
+  }
+
+  func dropStill(_ scanout: ScanoutState) {
+    guard let still = scanout.still else { return }
+    scanout.still = nil
+    if scanout.presented?.resource === still.resource { scanout.presented = nil }
+    chargedBytes -= still.resource.privateBytes
+    scanout.forget(serial: still.resource.serial)
+  }
+
+  private func replaceGuestPages(_ scanout: ScanoutState) {
+    guard !isDisplayAway else { return }
+    if let still = scanout.still {
+      scanout.damage = DamageRegion(still.source)
+      presentCopy(scanout, still)
+    }
+    // Frames that have no buffer yet come later; until then the screen must not show the pages.
+    if scanout.isShowingGuestPages { blank(scanout) }
+  }
+
+  private func blank(_ scanout: ScanoutState) {
+    scanout.isShowingGuestPages = false
+    if !isDisplayAway { display.disable(scanout: scanout.index) }
+    abandonFlushes(scanout)
+    if scanout.binding != nil { reportPath(scanout) }
+  }
+
+  /// A private copy of what a binding shows now; nil where its pixels cannot be read, or there is no memory for them.
+  private func makeStill(of binding: Binding) -> Binding? {
+    let (width, height) = (binding.source.width, binding.source.height)
+    let byteCount = width * height * PixelFormat.bytesPerPixel
+    guard binding.resource.isReadable, isWithinLimit(byteCount),
+      let copy = PrivatePicture(width: width, height: height)
+    else { return nil }
+    // SAFETY: the copy has the size of the source, which was checked to lie in the picture.
+    unsafe binding.resource.copy(
+      binding.source, of: binding.picture, to: copy.base, destinationStrideBytes: copy.strideBytes, ledger: &ledger,
+      workers: workers)
+    let picture = Picture(
+      width: width, height: height, strideBytes: copy.strideBytes, offset: 0, format: binding.picture.format)
+    lastSerial += 1
+    let resource = Resource(id: 0, serial: lastSerial, kind: .image, picture: picture)
+    resource.privatePicture = copy
+    chargedBytes += resource.privateBytes
+    return Binding(resource: resource, source: picture.bounds, picture: picture)
+  }
+}
