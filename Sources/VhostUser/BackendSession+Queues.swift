@@ -50,7 +50,10 @@ extension BackendSession {
     let queue = try vringFile(.setVringKick)
     guard let fd = connection.fds.take(0) else { throw .pollingNotSupported(index: queue.index) }
     do throws(SystemError) {
-      try queue.setKick(fd) { [weak self] queue in self?.kicked(queue) }
+      try queue.setKick(fd) { [weak self] queue in
+        self?.kicked(queue)
+        self?.noteKick(queue)
+      }
     } catch {
       throw .system(error)
     }
@@ -77,6 +80,7 @@ extension BackendSession {
     }
     guard !queue.isEnabled else { return }
     queue.isEnabled = true
+    if refusal != nil { return }
     if queue.virtqueue == nil { return try startIfReady(queue) }
     device.queueStarted(queue)
     kicked(queue)
@@ -106,7 +110,7 @@ extension BackendSession {
   }
 
   private func startIfReady(_ queue: VhostUserQueue) throws(VhostUserError) {
-    guard queue.isReady else { return }
+    guard refusal == nil, queue.isReady else { return }
     if history.hadRequests && queues.allSatisfy({ $0.virtqueue == nil }) {
       // A ring that the new driver does not use keeps its old base, and is not mentioned: firmware has no cursor queue.
       if queues.allSatisfy({ !$0.hasNewBase || $0.base == 0 }) { device.reset() }

@@ -8,7 +8,10 @@ public import LinuxIO
 ///
 /// - Unknown requests are acknowledged with a failure if the frontend asks for it, else logged and ignored, for future
 ///   frontends.
-/// - Malformed messages, and rings that break the rules, end the session with one error. Nothing traps.
+/// - Malformed messages end the session with one error. Nothing traps.
+/// - Memory that cannot be shared, features that are not served and rings that break the rules stop the rings with one
+///   error (`refusal`), and the connection stays: QEMU aborts where a backend goes. The rings run again when the frontend
+///   starts the device again.
 ///
 /// Owned by the event loop's thread.
 @safe public final class BackendSession<Device: VhostUserDevice> {
@@ -22,6 +25,11 @@ public import LinuxIO
   public private(set) var protocolFeatures: ProtocolFeatures = []
   /// How the session ended; nil while it runs.
   public private(set) var end: SessionEnd?
+
+  /// Why the rings are stopped though the frontend started them; nil where they are not.
+  public internal(set) var refusal: VhostUserError?
+  /// Whether it was said that kicks bring no requests.
+  var hasHinted = false
 
   let loop: EventLoop
   let connection: Connection
@@ -84,10 +92,9 @@ public import LinuxIO
     }
   }
 
-  /// Ends the session with an error, as a malformed message would.
+  /// Stops the rings where the VM is at fault, or else ends the session.
   public func fail(_ error: VhostUserError) {
-    if case .queue(let index, _) = error { queue(index)?.signalError() }
-    finish(.failed(error))
+    if error.isOfTheVM { refuse(error) } else { finish(.failed(error)) }
   }
 
   /// Writes one line to the log.
@@ -141,9 +148,10 @@ public import LinuxIO
       if isMemoryChanging && request != .addMemoryRegion && request != .removeMemoryRegion { try settleMemory() }
       try serve(request)
     } catch {
-      // The frontend reports the failed request to its user; then the session ends.
+      // The frontend reports the failed request to its user; then the session ends, or the rings stop.
       if wantsAcknowledgement && !request.hasReply { try? connection.reply(1) }
-      throw error
+      guard error.isOfTheVM else { throw error }
+      return refuse(error)
     }
     if wantsAcknowledgement && !request.hasReply && end == nil { try connection.reply(0) }
   }
@@ -180,6 +188,9 @@ public import LinuxIO
   private func setFeatures() throws(VhostUserError) {
     // Bits that were not offered are accepted: QEMU's vhost-user-gpu sets its own.
     acceptedFeatures = try numberPayload(.setFeatures)
+    // QEMU sends this first whenever it starts the device.
+    forgetRefusal()
+    if acceptedFeatures & Self.ringPackedFeature != 0 { throw .packedRings }
     if acceptedFeatures & ProtocolFeatures.featureMask == 0 {
       for queue in queues where queue.virtqueue == nil { queue.isEnabled = true }
     }

@@ -22,7 +22,7 @@ public protocol VhostUserDevice: AnyObject {
 
   /// The queue is running. A kick follows at once, because requests may be waiting.
   func queueStarted(_ queue: VhostUserQueue)
-  /// Requests may be available: drain the queue, then `notify`. An error ends the session.
+  /// Requests may be available: drain the queue, then `notify`. An error stops all queues.
   func queueKicked(_ queue: VhostUserQueue) throws(VirtqueueError)
   /// The queue stops when this returns (a pause, a reset, or the end): push everything in flight now.
   func queueStopping(_ queue: VhostUserQueue)
@@ -31,11 +31,16 @@ public protocol VhostUserDevice: AnyObject {
   func memoryChanged()
   /// The guest restarted: drop its resources.
   func reset()
+  /// The rings are stopped because the VM cannot be served, for that reason; nil: the frontend starts them again.
+  func refused(_ reason: String?)
   /// The GPU socket was opened (at each start of vhost-user-gpu) or closed (at each pause). Most devices ignore it.
   func displayConnected(_ isConnected: Bool)
 }
 
 extension VhostUserDevice {
+  /// Does nothing.
+  public func refused(_ reason: String?) {}
+
   /// Does nothing.
   public func displayConnected(_ isConnected: Bool) {}
 }

@@ -2,7 +2,10 @@ public import GuestMemory
 public import LinuxIO
 public import Virtio
 
-/// Why a session with a frontend ended. Every error is final.
+/// What is wrong with a frontend's messages, or with the VM behind it.
+///
+/// Messages that break the protocol end the session. Where the VM's settings or its driver are at fault, the rings stop
+/// and the connection stays (`isOfTheVM`).
 public enum VhostUserError: Error, Equatable, Sendable, CustomStringConvertible {
   /// The header's version is not 1, or it is marked as a reply.
   case badFlags(request: UInt32, flags: UInt32)
@@ -22,6 +25,8 @@ public enum VhostUserError: Error, Equatable, Sendable, CustomStringConvertible 
   case notOffered(protocolFeatures: UInt64)
   /// The request names a ring that the device does not have.
   case noSuchQueue(request: Request, index: UInt32, count: Int)
+  /// The driver accepted packed rings, which are not served.
+  case packedRings
   /// SET_VRING_BASE above 65535.
   case badVringBase(index: Int, base: UInt32)
   /// SET_VRING_ENABLE with another number than 0 or 1.
@@ -39,6 +44,16 @@ public enum VhostUserError: Error, Equatable, Sendable, CustomStringConvertible 
   /// A system call failed.
   case system(SystemError)
 
+  /// Whether the VM's settings or its driver are at fault, and not the frontend's protocol.
+  ///
+  /// QEMU aborts, or fills its log without end, when a backend closes the connection over such a fault.
+  public var isOfTheVM: Bool {
+    switch self {
+    case .packedRings, .badVringBase, .queue, .memory: true
+    default: false
+    }
+  }
+
   /// A message for the log, with the numbers.
   public var description: String {
     switch self {
@@ -55,6 +70,7 @@ public enum VhostUserError: Error, Equatable, Sendable, CustomStringConvertible 
     case .notOffered(let bits): "protocol features 0x\(String(bits, radix: 16)) were accepted but not offered"
     case .noSuchQueue(let request, let index, let count):
       "\(request) (\(request.rawValue)) names queue \(index) of \(count)"
+    case .packedRings: "the guest's driver uses packed rings, which are not served: set packed=off on the device"
     case .badVringBase(let index, let base): "queue \(index) was given the base \(base), which is above 65535"
     case .badVringEnable(let index, let number): "queue \(index) was enabled with \(number) instead of 0 or 1"
     case .queueRunning(let request, let index): "\(request) (\(request.rawValue)) on queue \(index), which is running"

@@ -22,6 +22,9 @@ public import Virtio
   /// A kick that came while the memory table was changing, or the queue was disabled.
   var hasMissedKick = false
 
+  /// Kicks since the start while there was no request yet.
+  var emptyKickCount = 0
+
   private var kick: EventFD?
   private var kickSource: EventLoop.Source?
   private var call: EventFD?
@@ -115,6 +118,7 @@ public import Virtio
     virtqueue = nil
     hasNewBase = false
     hasMissedKick = false
+    emptyKickCount = 0
     closeKick()
   }
 

@@ -52,6 +52,7 @@ final class TestDevice: VhostUserDevice {
   }
 
   func memoryChanged() { events.append("memory") }
+  func refused(_ reason: String?) { events.append("refused: \(reason ?? "no")") }
   func reset() { events.append("reset") }
   func displayConnected(_ isConnected: Bool) { events.append(isConnected ? "display" : "no display") }
 }

@@ -1,0 +1,57 @@
+import Virtio
+
+/// A VM that cannot be served: its rings stop, and the connection stays for the frontend's sake.
+extension BackendSession {
+  /// VIRTIO_F_RING_PACKED (34).
+  static var ringPackedFeature: UInt64 { 1 << 34 }
+  /// VIRTIO_F_ACCESS_PLATFORM (33): addresses may be an IOMMU's.
+  static var accessPlatformFeature: UInt64 { 1 << 33 }
+
+  /// Stops all rings until the frontend starts the device again.
+  func refuse(_ error: VhostUserError) {
+    if case .queue(let index, _) = error { queue(index)?.signalError() }
+    for queue in queues { stop(queue) }
+    guard refusal == nil else { return }
+    refusal = error
+    device.refused(description(of: error))
+  }
+
+  /// The frontend starts the device once more: it may be another driver, or have other memory.
+  func forgetRefusal() {
+    guard refusal != nil else { return }
+    refusal = nil
+    device.refused(nil)
+  }
+
+  /// Kicks that never brought a request: the guest writes into memory that is not ours.
+  func noteKick(_ queue: VhostUserQueue) {
+    guard queue.isRunning, !isMemoryChanging, let virtqueue = queue.virtqueue else { return }
+    guard virtqueue.nextAvail == queue.base else {
+      queue.emptyKickCount = 0
+      return
+    }
+    queue.emptyKickCount += 1
+    // QEMU kicks once itself when it starts a queue.
+    guard queue.emptyKickCount == 3, !hasHinted else { return }
+    hasHinted = true
+    report(
+      "queue \(queue.index) was kicked three times and has no request: the guest's memory may be private; "
+        + sharedMemoryAdvice)
+  }
+
+  private var sharedMemoryAdvice: String {
+    "give the VM its memory with -object memory-backend-memfd,id=mem,size=…,share=on -machine memory-backend=mem"
+  }
+
+  private func description(of error: VhostUserError) -> String {
+    guard case .queue(_, let fault) = error else { return error.description }
+    switch fault {
+    case .ringOutsideMemory, .bufferOutsideMemory:
+      if acceptedFeatures & Self.accessPlatformFeature != 0 {
+        return "\(error); addresses of an IOMMU are not served: set iommu_platform=off on the device"
+      }
+      return "\(error); \(sharedMemoryAdvice)"
+    default: return error.description
+    }
+  }
+}
