@@ -19,7 +19,8 @@ struct DeferredAnswers {
   private var waiting: [(answer: Answer, dueAt: Nanoseconds)] = []
   private var paces: [VMID: AnswerPace] = [:]
 
-  var isEmpty: Bool { waiting.isEmpty }
+  /// Whether no answer waits.
+  private(set) var isEmpty = true
 
   /// When the next answer is due; `nil` where none waits.
   var nextDue: Nanoseconds? {
@@ -36,7 +37,9 @@ struct DeferredAnswers {
   ) {
     let due = paces[answer.vm, default: AnswerPace()].time(
       ofFlip: flip, rateMillihertz: rateMillihertz, periodNanoseconds: periodNanoseconds)
-    if due > now { waiting.append((answer, due)) } else { answer.send() }
+    if due <= now { return answer.send() }
+    waiting.append((answer, due))
+    isEmpty = false
   }
 
   /// Sends the answers that are due.
@@ -60,6 +63,10 @@ struct DeferredAnswers {
   }
 
   private mutating func send(where isDue: ((answer: Answer, dueAt: Nanoseconds)) -> Bool) {
-    while let index = waiting.firstIndex(where: isDue) { waiting.remove(at: index).answer.send() }
+    while let index = waiting.firstIndex(where: isDue) {
+      let answer = waiting.remove(at: index).answer
+      isEmpty = waiting.isEmpty
+      answer.send()
+    }
   }
 }

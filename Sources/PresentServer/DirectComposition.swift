@@ -10,6 +10,8 @@ final class DirectComposition {
   private let name: String
   private var fits = FitCache()
   private let composer: Composer
+  /// Whether the composer has drawn since it was last invalidated.
+  private var isComposed = false
   private var hasCursorPlane: Bool
   /// The view whose frame was committed last; its damage counts from there.
   private var last: VMID?
@@ -28,7 +30,13 @@ final class DirectComposition {
   }
 
   /// Black, or nothing, was committed.
-  func pictureReplaced() { composer.invalidate() }
+  func pictureReplaced() { forgetComposed() }
+
+  /// The next picture that is composed is drawn whole.
+  private func forgetComposed() {
+    isComposed = false
+    composer.invalidate()
+  }
 
   /// Commits a view's newest frame.
   func commit(_ view: Tile, _ order: CommitOrder, into picture: inout Presenter.Picture) throws(OutputError)
@@ -41,7 +49,7 @@ final class DirectComposition {
     }
     if order.isFull || last != view.id {
       frame.damage = DamageRegion(frame.source)
-      composer.invalidate()
+      if isComposed { forgetComposed() }
     }
     let (x, y) = try show(frame, of: view, order)
     last = view.id
@@ -87,7 +95,7 @@ final class DirectComposition {
       buffer: frame.buffer.buffer, source: frame.source, damage: frame.damage, cursor: state)
     shown.isVariable = order.isVariable
     try output.commit(shown, fit: method)
-    composer.invalidate()
+    if isComposed { forgetComposed() }
     view.composeReason = nil
     return origin
   }
@@ -95,6 +103,7 @@ final class DirectComposition {
   private func showComposed(
     _ frame: Presenter.Frame, _ reason: String, of view: Tile, _ order: CommitOrder, blendsCursor: Bool
   ) throws(OutputError) -> (Int, Int) {
+    isComposed = true
     let composed = try composer.compose(frame, cursor: blendsCursor ? view.cursor : nil)
     view.head.countCopy(composed.copiedBytes)
     let (x, y) = (composed.originX, composed.originY)

@@ -11,6 +11,8 @@ struct OutputSharing: Equatable {
   let hasLessees: Bool
   /// The policy in force.
   let policy: SchedulingPolicy
+  /// Whether one VM has the output at a time.
+  let isExclusive: Bool
   /// Whether tiles are painted into one picture; otherwise one scanout's frames go to the output as they are.
   let isTiled: Bool
 
@@ -19,11 +21,9 @@ struct OutputSharing: Equatable {
     requestedPolicy = policy
     self.hasLessees = hasLessees
     self.policy = layout == .focus || hasLessees ? .exclusive : policy
-    isTiled = layout.isTiled && self.policy != .exclusive
+    isExclusive = self.policy == .exclusive
+    isTiled = layout.isTiled && !isExclusive
   }
-
-  /// Whether one VM has the output at a time.
-  var isExclusive: Bool { policy == .exclusive }
 
   func with(layout: OutputLayout) -> OutputSharing {
     OutputSharing(layout: layout, policy: requestedPolicy, hasLessees: hasLessees)

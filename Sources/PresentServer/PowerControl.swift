@@ -6,9 +6,11 @@ import Scanout
 /// Whether one output is on: by the host's command and by its idle timers, and what was committed of that.
 struct PowerControl {
   /// By command.
-  private(set) var commanded = OutputPower.on
+  private(set) var commanded = OutputPower.on { didSet { effective = max(commanded, idle) } }
   /// By the idle timers.
-  private(set) var idle = OutputPower.on
+  private(set) var idle = OutputPower.on { didSet { effective = max(commanded, idle) } }
+  /// What the output is to be.
+  private(set) var effective = OutputPower.on
   private(set) var limits = IdleLimits()
   /// Whether an idle timer runs, so that changes of the picture count.
   private(set) var watchesIdle = false
@@ -19,9 +21,6 @@ struct PowerControl {
   /// The picture of an output that is blank.
   private var black: (any ScanoutBuffer)?
   private var timer: IdleTimer?
-
-  /// What the output is to be.
-  var effective: OutputPower { max(commanded, idle) }
 
   /// As the status gives the reason.
   var reason: String {

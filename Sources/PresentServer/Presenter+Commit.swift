@@ -70,7 +70,7 @@ extension Presenter {
     case .unchanged: return false
     case .empty: guard try commitNothing() else { return false }
     }
-    power.pictureCommitted()
+    if power.committed != .on { power.pictureCommitted() }
     return true
   }
 

@@ -200,7 +200,7 @@ final class Presenter {
   }
 
   private var nextWake: Nanoseconds? {
-    guard let owed = answers.nextDue else { return scheduler.nextWake }
+    guard !answers.isEmpty, let owed = answers.nextDue else { return scheduler.nextWake }
     return min(owed, scheduler.nextWake ?? .max)
   }
 

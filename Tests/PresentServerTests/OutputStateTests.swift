@@ -1,0 +1,86 @@
+import FrameScheduler
+import LinuxIO
+import Outputs
+import Scanout
+import Testing
+
+@testable import PresentServer
+
+@Suite struct OutputSharingTests {
+  @Test func `an output is tiled by its layout unless one VM has it at a time`() {
+    let grid = OutputLayout.grid(columns: 2, rows: 1)
+    #expect(!OutputSharing().isTiled)
+    #expect(OutputSharing(layout: grid).isTiled)
+    #expect(OutputSharing(layout: grid, policy: .sla).isTiled)
+    #expect(!OutputSharing(layout: grid, policy: .exclusive).isTiled)
+    #expect(!OutputSharing(layout: .focus).isTiled)
+  }
+
+  @Test func `layout focus and lessees put the exclusive policy in force and keep the one that was asked for`() {
+    let asked = OutputSharing(layout: .tile, policy: .weightedFair)
+    #expect(asked.policy == .weightedFair && !asked.isExclusive)
+    let leased = asked.with(lessees: true)
+    #expect(leased.policy == .exclusive && leased.isExclusive && !leased.isTiled)
+    #expect(leased.with(lessees: false) == asked)
+    let focused = asked.with(layout: .focus)
+    #expect(focused.policy == .exclusive && focused.requestedPolicy == .weightedFair)
+    #expect(leased.with(policy: .fifo).with(lessees: false) == OutputSharing(layout: .tile, policy: .fifo))
+  }
+}
+
+@Suite struct PowerControlTests {
+  private let second: Nanoseconds = 1_000_000_000
+  private let begin: Nanoseconds = 1_000_000_000_000
+
+  @Test func `an output without changes goes blank and off at its limits, and a change turns it on`() throws {
+    let loop = try EventLoop()
+    var power = PowerControl()
+    #expect(!power.watchesIdle && power.effective == .on && power.reason == "")
+    try power.setLimits(IdleLimits(blankSeconds: 10, offSeconds: 30), at: begin, loop: loop) {}
+    #expect(power.watchesIdle)
+    for (seconds, expected) in [(9, OutputPower.on), (10, .blank), (29, .blank), (30, .off), (99, .off)] {
+      power.updateIdle(at: begin + Nanoseconds(seconds) * second)
+      #expect(power.effective == expected)
+    }
+    #expect(power.reason == "idle")
+    power.pictureChanged(at: begin + 100 * second)
+    power.updateIdle(at: begin + 109 * second)
+    #expect(power.effective == .on)
+    power.updateIdle(at: begin + 110 * second)
+    #expect(power.effective == .blank)
+    try power.setLimits(IdleLimits(), at: begin + 111 * second, loop: loop) {}
+    #expect(!power.watchesIdle && power.effective == .on)
+  }
+
+  @Test func `a command holds whatever changes, and the darker of command and idle counts`() throws {
+    let loop = try EventLoop()
+    var power = PowerControl()
+    try power.setLimits(IdleLimits(blankSeconds: nil, offSeconds: 5), at: begin, loop: loop) {}
+    power.command(.blank, at: begin)
+    power.pictureChanged(at: begin + second)
+    #expect(power.effective == .blank && power.reason == "command")
+    power.updateIdle(at: begin + 6 * second)
+    #expect(power.effective == .off && power.reason == "idle")
+    power.command(.on, at: begin + 7 * second)
+    #expect(power.effective == .on && power.reason == "")
+  }
+
+  @Test func `darkness is committed once, and black does not light up a monitor that shows nothing`() throws {
+    let output = FakeOutput()
+    var power = PowerControl()
+    power.command(.blank, at: begin)
+    #expect(try !power.commitDarkness(on: output, hasPicture: false))
+    #expect(output.commits.isEmpty && power.committed == .on)
+    #expect(try power.commitDarkness(on: output, hasPicture: true))
+    #expect(output.commits.count == 1 && output.commits[0].frame.buffer != nil && power.committed == .blank)
+    output.vblank()
+    #expect(try !power.commitDarkness(on: output, hasPicture: true))
+    power.command(.off, at: begin)
+    #expect(try power.commitDarkness(on: output, hasPicture: true))
+    #expect(output.commits.count == 2 && output.commits[1].frame.buffer == nil && power.committed == .off)
+    output.vblank()
+    power.command(.on, at: begin)
+    power.pictureCommitted()
+    #expect(power.committed == .on)
+  }
+}
