@@ -251,6 +251,9 @@ extension Present {
     guard wire.damage_count <= UInt32(FRAMEPATH_MAX_DAMAGE) else {
       throw .malformed("PRESENT has \(wire.damage_count) damage rectangles")
     }
+    guard wire.copied_bytes <= PresentLimits.copiedByteCount else {
+      throw .malformed("PRESENT has \(wire.copied_bytes) copied bytes, more than \(PresentLimits.copiedByteCount)")
+    }
     let source = wire.source.rect
     guard source.x >= 0, source.y >= 0, !source.isEmpty else {
       throw .malformed("PRESENT of (\(source.x), \(source.y)) \(source.width)x\(source.height)")

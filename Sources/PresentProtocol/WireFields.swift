@@ -21,6 +21,8 @@ public enum PresentLimits {
   public static let rangeCount = Int(FRAMEPATH_MAX_RANGES)
   /// The longest text of a CONTROL in bytes of UTF-8.
   public static let controlByteCount = Int(FRAMEPATH_CONTROL_BYTES) - 1
+  /// The most bytes that CPUs can have copied for one frame: days of copying.
+  public static let copiedByteCount: UInt64 = 1 << 50
   /// The most descriptors of one message.
   public static let descriptorCount = 64
 

@@ -24,7 +24,7 @@ extension ClientSession {
     swap(&sync, &head.nextSync)
     head.counters.presented += 1
     head.counters.cpuCopies += UInt64(present.copies)
-    head.counters.copiedBytes &+= present.copiedBytes
+    head.counters.copiedBytes += present.copiedBytes
     head.trace.begin(
       FrameTrace.Record(
         frame: present.frame, path: present.path, copies: present.copies, copiedBytes: present.copiedBytes,

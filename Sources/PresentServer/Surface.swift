@@ -6,14 +6,14 @@ import Scanout
 
 /// A surface's frames, counted by their outcome, and the copies made for them.
 struct FrameCounters {
-  var presented: UInt64 = 0
-  var flipped: UInt64 = 0
-  var superseded: UInt64 = 0
-  var rejected: UInt64 = 0
+  var presented: Counter = 0
+  var flipped: Counter = 0
+  var superseded: Counter = 0
+  var rejected: Counter = 0
   /// How often a CPU has moved a frame, by the client's and the daemon's count.
-  var cpuCopies: UInt64 = 0
+  var cpuCopies: Counter = 0
   /// Bytes that a CPU has copied for frames.
-  var copiedBytes: UInt64 = 0
+  var copiedBytes: Counter = 0
   /// From the guest's hand-over to the commit, of frames that were committed.
   var latch = LatencyHistogram()
   /// CLOCK_MONOTONIC of the last frame's commit.

@@ -48,6 +48,32 @@ struct ClientFaultTests {
     #expect(try fault { try $0.present(1, 1, source: huge) }?.code == .malformed)
   }
 
+  @Test func `more copied bytes than any frame can have end the client alone`() throws {
+    let most = PresentLimits.copiedByteCount
+    #expect(try fault { try $0.present(1, 1, copiedBytes: most + 1) }?.code == .malformed)
+    #expect(try fault { try $0.present(1, 1, copiedBytes: .max) }?.code == .malformed)
+  }
+
+  @Test func `the largest numbers of copies that PRESENT can have stay countable while the daemon copies too`() throws {
+    let bench = try Bench()
+    try bench.server?.apply("[outputs]\nlayout = \"tile\"")
+    let client = try bench.client()
+    try client.makeBuffer(1)
+    let (most, frames) = (PresentLimits.copiedByteCount, UInt64(3))
+    for frame in 1...frames {
+      try client.send(
+        .present(
+          Present(
+            scanout: 0, generation: client.generation(), frame: frame, bufferID: 1, source: Rect(width: 64, height: 48),
+            path: .copy, copies: .max, copiedBytes: most)))
+      _ = try bench.run { bench.output.isCommitPending }
+      bench.output.vblank()
+    }
+    let status = try client.statusOutput()
+    #expect(status.contains("\"cpuCopies\":\(frames * UInt64(UInt32.max) + frames)"))
+    #expect(status.contains("\"copiedBytes\":\(frames * most + frames * 64 * 48 * 4)"))
+  }
+
   @Test func `naming a scanout that the client does not have ends the client alone`() throws {
     #expect(try fault { try $0.present(1, 1, scanout: 1, generation: 1) }?.code == .malformed)
     #expect(try fault { try $0.send(.disable(scanout: 16)) }?.code == .malformed)

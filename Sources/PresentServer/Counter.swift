@@ -1,0 +1,11 @@
+/// A count that clients' numbers are added to. It stays at its largest value instead of overflowing.
+struct Counter: Equatable, ExpressibleByIntegerLiteral {
+  private(set) var value: UInt64
+
+  init(integerLiteral value: UInt64) { self.value = value }
+
+  static func += (counter: inout Counter, amount: UInt64) {
+    let (sum, hasOverflowed) = counter.value.addingReportingOverflow(amount)
+    counter.value = hasOverflowed ? .max : sum
+  }
+}
