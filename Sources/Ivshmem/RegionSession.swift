@@ -28,23 +28,14 @@ public final class RegionSession {
   private let sharesClock: Bool
   private let isPrivate: Bool
   /// Nil while the daemon serves the region.
-  private var host: RegionHost?
+  private var service: RegionService?
   /// The output's mode, from the daemon's OUTPUT.
   private var output: RegionOutput?
-  /// The last presented frame, while its slot is held.
-  private var newest: RegionFrame?
-  /// Bit k is set if the guest has the DONE of the frame in slot k.
-  private var toldSlots: UInt64 = 0
-  /// Superseded slots to release at the next tick, which paces the guest.
+  /// Bit k: slot k holds a superseded frame, and is given back when the timer is due: nothing else paces the guest.
   private var waitingReleases: UInt64 = 0
-  private var pace = PollingPace()
-  private var lastRepair: UInt64 = 0
-  private var isRingDue = false
-  private let pollTimer: TimerFD
-  private let holdTimer: TimerFD
-  private var doorbellSource: EventLoop.Source?
-  private var timerSources: [EventLoop.Source] = []
-  private var refusals = RefusalLog()
+  /// For releases, and for the next attempt to serve.
+  private let timer: TimerFD
+  private var timerSource: EventLoop.Source?
 
   /// Creates the region.
   ///
@@ -68,8 +59,7 @@ public final class RegionSession {
     memory = SharedFD(try layout.makeMemory())
     hostDoorbell = try EventFD()
     guestDoorbell = try EventFD()
-    pollTimer = try TimerFD()
-    holdTimer = try TimerFD()
+    timer = try TimerFD()
     client = try PresentClient(
       loop: loop, path: daemonPath, hello: Hello(kind: .vm, name: name, scanoutCount: 1, outputs: [output]))
     client.onEvent = { [weak self] event in self?.handle(event) }
@@ -77,10 +67,7 @@ public final class RegionSession {
 
   /// Starts to serve.
   public func start() throws(SystemError) {
-    timerSources = [
-      try loop.add(pollTimer.fd.raw, [.readable, .edge]) { [weak self] _ in self?.tick() },
-      try loop.add(holdTimer.fd.raw, [.readable, .edge]) { [weak self] _ in self?.releaseWaiting() },
-    ]
+    timerSource = try loop.add(timer.fd.raw, [.readable, .edge]) { [weak self] _ in self?.timerFired() }
     try serve()
     try client.start()
   }
@@ -89,13 +76,11 @@ public final class RegionSession {
   public func stop() {
     client.stop()
     // The daemon may not have noticed yet; its only later write is the same state.
-    let last = host ?? (try? RegionHost(memory: memory, name: name, layout: layout, sharesClock: sharesClock))
+    let last = service?.host ?? (try? RegionHost(memory: memory, name: name, layout: layout, sharesClock: sharesClock))
     last?.setState(.ended)
     if last?.guestFlags.contains(.listens) == true { guestDoorbell.signal() }
-    host = nil
-    stopLooking()
-    for source in timerSources { loop.remove(source) }
-    timerSources = []
+    endService()
+    if let source = timerSource.take() { loop.remove(source) }
   }
 
   // MARK: - The daemon
@@ -108,7 +93,7 @@ public final class RegionSession {
         output.connected
         ? RegionOutput(
           width: output.mode.width, height: output.mode.height, refreshMillihertz: output.mode.refreshMillihertz) : nil
-      if host != nil { handOver() }
+      if service != nil { handOver() }
     case .regionNews: guestDoorbell.signal()
     case .frameDone, .released: break
     case .error(let message):
@@ -122,11 +107,7 @@ public final class RegionSession {
 
   /// Hands the region over to the daemon.
   private func handOver() {
-    host = nil
-    newest = nil
-    waitingReleases = 0
-    isRingDue = false
-    stopLooking()
+    endService()
     // If this fails, the end of the connection follows.
     _ = client.attachRegion(
       scanout: 0, memory: memory.raw, regionByteCount: layout.regionByteCount, slotCount: layout.slotCount,
@@ -135,132 +116,77 @@ public final class RegionSession {
   }
 
   private func serveAgain() {
-    if host != nil || timerSources.isEmpty { return }
+    if service != nil || timerSource == nil { return }
     do throws(SystemError) {
       try serve()
     } catch {
       log("\(name): the region has no host: \(error)")
-      pollTimer.arm(deadlineNanoseconds: monotonicNanoseconds() + 1_000_000_000)
+      timer.arm(deadlineNanoseconds: monotonicNanoseconds() + 1_000_000_000)
     }
   }
 
   /// Serves the region until there is a daemon.
   private func serve() throws(SystemError) {
-    let fresh = try RegionHost(memory: memory, name: name, layout: layout, sharesClock: sharesClock)
-    // Each ring is an event of its own (edge-triggered), so the count is never read.
-    doorbellSource = try loop.add(hostDoorbell.fd.raw, [.readable, .edge]) { [weak self] _ in self?.look() }
-    host = fresh
-    fresh.setOutput(output)
-    fresh.setState(.waiting)
-    toldSlots = 0
-    for held in fresh.takeHeldFrames() {
-      if held.isTold { toldSlots |= 1 << UInt64(held.slot) }
-      if let former = newest { giveUp(former.slot, .lost) }
-      newest = held.frame
-      if held.frame == nil { giveUp(held.slot, .lost) }
-    }
-    ringGuest()
-    look()
+    let host = try RegionHost(memory: memory, name: name, layout: layout, sharesClock: sharesClock)
+    let service = try RegionService(host, loop: loop)
+    try service.start(doorbell: hostDoorbell.fd.raw, delegate: self)
+    self.service = service
+    service.setOutput(output, .waiting)
+    _ = service.takeOver()
+    service.ring()
+    service.look()
   }
 
-  private func stopLooking() {
-    if let source = doorbellSource.take() { loop.remove(source) }
-    pollTimer.disarm()
-    holdTimer.disarm()
+  private func endService() {
+    service?.stop()
+    service = nil
+    waitingReleases = 0
+    timer.disarm()
   }
 
   // MARK: - While there is no daemon
 
-  /// At most once a second: a guest may have overwritten the header, which its next client needs.
-  private func tick() {
-    guard let host else { return serveAgain() }
-    let now = monotonicNanoseconds()
-    if now &- lastRepair >= 900_000_000 {
-      lastRepair = now
-      if host.repair() {
-        refusals.add(.torn, now: now) { [name, log] in log("\(name): the region was written over: \($0)") }
-      }
-    }
-    look()
+  private func timerFired() {
+    guard let service else { return serveAgain() }
+    for slot in 0..<layout.slotCount where waitingReleases >> UInt64(slot) & 1 == 1 { service.release(slot) }
+    waitingReleases = 0
   }
 
-  /// Looks for a client and its frames.
-  private func look() {
-    guard let host else { return }
-    var found = false
-    if let change = host.checkAttach() {
-      found = true
-      attachChanged(change, host)
-    }
-    let hasMore = host.takeFrames { take in
-      found = true
-      switch take {
-      case .none: break
-      case .frame(let frame): keep(frame)
-      case .refused(let reason):
-        refusals.add(reason, now: monotonicNanoseconds()) { [name, log] in log("\(name): \($0)") }
-        ringGuest()
-      }
-    }
-    // A guest that announces more than allowed waits until the loop's other descriptors had their turn.
-    if hasMore { hostDoorbell.signal() }
-    let now = monotonicNanoseconds()
-    let polls = host.isAttached && !host.guestFlags.contains(.rings)
-    pollTimer.arm(deadlineNanoseconds: now + pace.next(polls: polls, found: found, now: now))
-  }
+  /// Rings for this round's events, before the loop waits.
+  func ringNow() { if service?.takeRing() == true { guestDoorbell.signal() } }
+}
 
-  private func attachChanged(_ change: RegionAttach, _ host: RegionHost) {
-    switch change {
-    case .attached(let flags):
-      log("\(name): a client has attached\(flags.contains(.rings) ? "" : "; it does not ring, the region is polled")")
-    case .detached:
-      log("\(name): the client has detached")
-      newest = nil
-      waitingReleases = 0
-      // These slots would not be released otherwise.
-      for slot in 0..<layout.slotCount where host.heldSlots >> UInt64(slot) & 1 == 1 { giveUp(slot, .superseded) }
-    case .refused(let reason): log("\(name): a client was refused: \(reason)")
+extension RegionSession: RegionServiceDelegate {
+  /// Logs a line about the region under the VM's name.
+  public func logRegion(_ text: String) { log("\(name): \(text)") }
+
+  /// The previous client's frames stay until they are replaced.
+  public func regionAttached() {}
+
+  /// Releases all slots: without a daemon they would not be released otherwise.
+  public func regionDetached() {
+    waitingReleases = 0
+    guard let service else { return }
+    for slot in 0..<layout.slotCount where service.host.heldSlots >> UInt64(slot) & 1 == 1 {
+      service.giveUp(slot, .superseded)
     }
-    ringGuest()
   }
 
   /// Keeps the newest frame for the daemon.
-  private func keep(_ frame: RegionFrame) {
-    let former = newest
-    newest = frame
-    toldSlots &= ~(1 << UInt64(frame.slot))
-    guard let former else { return }
-    tell(former.slot, .superseded)
-    if waitingReleases == 0 { holdTimer.arm(deadlineNanoseconds: monotonicNanoseconds() + 50_000_000) }
-    waitingReleases |= 1 << UInt64(former.slot)
+  public func regionPresented(_ frame: RegionFrame, former: Int?) {
+    guard let service, let former else { return }
+    service.answer(former, .superseded)
+    if waitingReleases == 0 { timer.arm(deadlineNanoseconds: monotonicNanoseconds() + 50_000_000) }
+    waitingReleases |= 1 << UInt64(former)
   }
 
-  private func releaseWaiting() {
-    for slot in 0..<layout.slotCount where waitingReleases >> UInt64(slot) & 1 == 1 { host?.release(slot) }
-    waitingReleases = 0
-    ringGuest()
-  }
+  /// `ringNow` is called before each wait.
+  public func ringIsDue() {}
 
-  private func giveUp(_ slot: Int, _ outcome: RegionOutcome) {
-    tell(slot, outcome)
-    host?.release(slot)
-    ringGuest()
-  }
-
-  /// Sends the DONE of the frame in a slot, unless the guest has it.
-  private func tell(_ slot: Int, _ outcome: RegionOutcome) {
-    if toldSlots >> UInt64(slot) & 1 == 1 { return }
-    toldSlots |= 1 << UInt64(slot)
-    host?.done(slot, outcome)
-    ringGuest()
-  }
-
-  /// Rings once for all events of this round of the loop.
-  private func ringGuest() { if host?.guestFlags.contains(.listens) == true { isRingDue = true } }
-
-  /// Rings for this round's events, before the loop waits.
-  func ringNow() {
-    if isRingDue { guestDoorbell.signal() }
-    isRingDue = false
+  /// Tries again in a second.
+  public func regionFailed(_ error: SystemError) {
+    log("\(name): \(error)")
+    endService()
+    timer.arm(deadlineNanoseconds: monotonicNanoseconds() + 1_000_000_000)
   }
 }

@@ -34,7 +34,7 @@ extension ClientSession {
       let host = try RegionHost(
         memory: SharedFD(memory), name: hello?.name ?? "", layout: layout, sharesClock: region.sharesClock)
       let feed = try RegionFeed(
-        host, head: head, session: self, sharesClock: region.sharesClock, hostDoorbell: doorbell,
+        host, surface: head, connection: self, sharesClock: region.sharesClock, hostDoorbell: doorbell,
         guestDoorbell: guestDoorbell)
       begin(feed, on: head)
       // Whoever waits for messages waits for this one.

@@ -1,6 +1,7 @@
 import FrameScheduler
 import GraphicsMemory
 import HybridRegion
+import LinuxIO
 import Outputs
 import PresentProtocol
 import Scanout
@@ -11,21 +12,23 @@ struct SlotRefusal: Error {
   var text: String
 }
 
-extension ClientSession {
-  /// A slot of a client's region as a buffer of the output that its scanout is on.
-  ///
-  /// Where the host counts imported memory, the slot's pages count from its first frame on, until its buffer has left
-  /// the screen. A frame does not wait for memory: it is refused, and a later one in that slot asks again.
+extension ClientSession: RegionConnection {
+  var isShared: Bool { server.isShared }
+
+  func willEndRound(_ region: RegionFeed) { server.willEndRound(region) }
+
+  func sendRegionNews(of surface: Surface) { send(.regionNews(scanout: UInt32(surface.index))) }
+
   func slotBuffer(
-    _ range: MemoryRange, of host: RegionHost, id: UInt32, layout: FrameLayout, head: Surface
+    _ range: MemoryRange, of memory: SharedFD, id: UInt32, layout: FrameLayout, surface: Surface
   ) throws(SlotRefusal) -> ClientBuffer {
-    guard let presenter = head.presenter else { throw SlotRefusal(reason: .output, text: "it is on no output") }
+    guard let presenter = surface.presenter else { throw SlotRefusal(reason: .output, text: "it is on no output") }
     let byteCount = server.memory.settings.countsImports ? range.byteCount : 0
     if let why = objection(toBytes: byteCount) { throw SlotRefusal(reason: .noMemory, text: why) }
     do throws(OutputError) {
-      let buffer = try importedBuffer(.memfd([range], [host.fd]), layout, 0, presenter)
+      let buffer = try importedBuffer(.memfd([range], [memory]), layout, 0, presenter)
       return ClientBuffer(
-        id: id, buffer: buffer, usage: .frame, isImported: true, composeReason: nil, head: head, account: account,
+        id: id, buffer: buffer, usage: .frame, isImported: true, composeReason: nil, head: surface, account: account,
         chargedBytes: byteCount)
     } catch {
       account.giveBack(byteCount)

@@ -13,8 +13,8 @@ extension RegionFeed {
   /// Presents as many frames as there is room for: whoever takes slots in turn is paced, and loses none. One that no
   /// commit has taken yet, as in a tile or with a cap, is not overtaken.
   func presentWaiting() {
-    while heldUntil == 0, underWayCount < RegionFeed.underWayLimit, !waiting.isEmpty {
-      if head.tile?.hasWaitingFrame == true { return }
+    while !service.isHeld, underWayCount < RegionFeed.underWayLimit, !waiting.isEmpty {
+      if surface.tile?.hasWaitingFrame == true { return }
       present(waiting.removeFirst())
     }
   }
@@ -33,12 +33,12 @@ extension RegionFeed {
     underWayCount += 1
     let source = frame.layout.bounds
     let ready = readyNanoseconds(frame)
-    head.counters.presented += 1
-    head.trace.begin(
+    surface.counters.presented += 1
+    surface.trace.begin(
       FrameTrace.Record(
         frame: lastFrame, path: .direct, copies: 0, copiedBytes: 0, readyNanoseconds: ready,
         presentedNanoseconds: monotonicNanoseconds()))
-    head.show(
+    surface.show(
       Presenter.Frame(
         buffer: buffer, number: lastFrame, source: source,
         damage: frame.damage.isEmpty ? DamageRegion(source) : frame.damage, readyNanoseconds: ready))
@@ -51,11 +51,11 @@ extension RegionFeed {
     // Whole pages of the slot, no more than the picture needs.
     var range = host.memory(of: frame.slot)
     range.byteCount = min(roundedUpToPages(frame.layout.byteCount) ?? range.byteCount, range.byteCount)
-    let buffer = try session.slotBuffer(
-      range, of: host, id: UInt32(frame.slot) + 1, layout: frame.layout, head: head)
+    let buffer = try connection.slotBuffer(
+      range, of: host.fd, id: UInt32(frame.slot) + 1, layout: frame.layout, surface: surface)
     slots[frame.slot].buffer = buffer
     slots[frame.slot].layout = frame.layout
-    if hasRefused { head.setPath(.direct, reason: "") }
+    if hasRefused { surface.setPath(.direct, reason: "") }
     hasRefused = false
     return buffer
   }
@@ -63,14 +63,12 @@ extension RegionFeed {
   private func refuse(_ slot: Int, _ why: SlotRefusal) {
     hasRefused = true
     holdBack()
-    head.setPath(.direct, reason: why.text)
-    refusals.add(why.reason, now: monotonicNanoseconds()) {
-      session.log("scanout \(head.index): \($0) (\(why.text))")
-    }
-    if newest == slot { newest = nil }
+    surface.setPath(.direct, reason: why.text)
+    service.noteRefusal(why.reason, detail: why.text)
+    service.forgetNewest(slot)
     guard why.reason == .noMemory else { return giveUp(slot, .rejected(why.reason)) }
     // Its guest would take the very slot again, and had better go on with those that have memory.
-    tell(slot, .rejected(.noMemory), timeNanoseconds: 0, sequence: 0)
+    service.answer(slot, .rejected(.noMemory))
     refusedSlots |= 1 << UInt64(slot)
   }
 
@@ -88,19 +86,18 @@ extension RegionFeed {
   /// Writes the output into the region's header.
   func take(_ output: OutputDescription) {
     let mode = output.mode
-    host.setOutput(
+    service.setOutput(
       output.connected
-        ? RegionOutput(width: mode.width, height: mode.height, refreshMillihertz: mode.refreshMillihertz) : nil)
-    host.setState(.presenting)
-    ringGuest()
+        ? RegionOutput(width: mode.width, height: mode.height, refreshMillihertz: mode.refreshMillihertz) : nil,
+      .presenting)
   }
 
   /// The surface is on another output: the newest frame is shown again, all others are lost.
   func beginAgain() {
-    for slot in slots.indices where host.heldSlots >> UInt64(slot) & 1 == 1 && newest != slot {
+    for slot in slots.indices where host.heldSlots >> UInt64(slot) & 1 == 1 && service.newest != slot {
       giveUp(slot, .lost)
     }
-    guard let newest else { return }
+    guard let newest = service.newest else { return }
     slots[newest].handedOver?.damage = DamageRegion()
     slots[newest].handedOver?.readyNanoseconds = monotonicNanoseconds()
     waiting.append(newest)
@@ -109,32 +106,20 @@ extension RegionFeed {
 
   /// Gives back what a client has left in the queue.
   func dropWaiting() {
-    for slot in waiting {
-      if newest == slot { newest = nil }
-      giveUp(slot, .lost)
-    }
+    for slot in waiting { giveUp(slot, .lost) }
     waiting.removeAll(keepingCapacity: true)
-  }
-
-  /// Ends a hold, telling what became of the frame.
-  func giveUp(_ slot: Int, _ outcome: RegionOutcome) {
-    tell(slot, outcome, timeNanoseconds: 0, sequence: 0)
-    giveBack(slot)
-  }
-
-  /// Tells the guest what became of the frame in a slot, unless it knows.
-  func tell(_ slot: Int, _ outcome: RegionOutcome, timeNanoseconds: UInt64, sequence: UInt64) {
-    if slots[slot].isTold { return }
-    slots[slot].isTold = true
-    host.done(slot, outcome, timeNanoseconds: timeNanoseconds, sequence: sequence)
-    ringGuest()
   }
 
   func giveBack(_ slot: Int) {
     slots[slot].frame = 0
     refusedSlots &= ~(1 << UInt64(slot))
-    host.release(slot)
-    ringGuest()
+    service.release(slot)
+  }
+
+  /// Ends a hold, answering the frame.
+  private func giveUp(_ slot: Int, _ outcome: RegionOutcome) {
+    service.answer(slot, outcome)
+    giveBack(slot)
   }
 
   private func forgetBuffer(_ slot: Int) {

@@ -4,12 +4,12 @@ import PresentProtocol
 /// Frames end and buffers are released in the region's ring; the rest goes to the connection that the region came
 /// through.
 extension RegionFeed: SurfaceOwner {
-  func log(_ text: String) { session.log(text) }
+  func log(_ text: String) { connection.log(text) }
 
-  func drop(_ why: String) { session.drop(why) }
+  func drop(_ why: String) { connection.drop(why) }
 
   func outputChanged(_ description: OutputDescription, of surface: Surface) {
-    session.outputChanged(description, of: surface)
+    connection.outputChanged(description, of: surface)
     take(description)
     if generation == description.generation { return }
     generation = description.generation
@@ -17,7 +17,7 @@ extension RegionFeed: SurfaceOwner {
   }
 
   func buffersLost(of surface: Surface) {
-    session.buffersLost(of: surface)
+    connection.buffersLost(of: surface)
     forgetBuffers()
   }
 
@@ -44,15 +44,14 @@ extension RegionFeed: SurfaceOwner {
       case .superseded: .superseded
       case .rejected: .rejected(.output)
       }
-    tell(slot, outcome, timeNanoseconds: timeNanoseconds, sequence: sequence)
+    service.answer(slot, outcome, timeNanoseconds: timeNanoseconds, sequence: sequence)
   }
 
   func released(_ buffer: ClientBuffer, of surface: Surface) {
-    if buffer.usage == .cursor { return session.released(buffer, of: surface) }
+    if buffer.usage == .cursor { return connection.released(buffer, of: surface) }
     guard let slot = slots.firstIndex(where: { $0.buffer === buffer }) else { return }
-    if newest == slot { newest = nil }
     giveBack(slot)
   }
 
-  func failed(_ why: String, of surface: Surface) { session.failed(why, of: surface) }
+  func failed(_ why: String, of surface: Surface) { connection.failed(why, of: surface) }
 }

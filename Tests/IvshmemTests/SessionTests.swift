@@ -112,7 +112,7 @@ import Testing
       }, "the first is shown")
     guest.detach()
     client.ring()
-    try stage.run(until: { stage.daemonLog.contains { $0.contains("the client has let go") } }, "the end is noticed")
+    try stage.run(until: { stage.daemonLog.contains { $0.contains("the client has detached") } }, "the end is noticed")
     try client.attach([.rings, .listens], on: stage)
     try stage.run(
       until: {
