@@ -13,9 +13,9 @@ struct SlotRefusal: Error {
 }
 
 extension ClientSession: RegionConnection {
-  var isShared: Bool { server.isShared }
+  var isShared: Bool { server.clients.isShared }
 
-  func willEndRound(_ region: RegionFeed) { server.willEndRound(region) }
+  func willEndRound(_ region: RegionFeed) { server.rounds.willEndRound(region) }
 
   func sendRegionNews(of surface: Surface) { send(.regionNews(scanout: UInt32(surface.index))) }
 

@@ -1,7 +1,7 @@
 import PresentProtocol
 
 extension ClientSession: SurfaceOwner {
-  func drop(_ why: String) { server.drop(self, why) }
+  func drop(_ why: String) { server.clients.drop(self, why) }
 
   func outputChanged(_ description: OutputDescription, of surface: Surface) { send(.output(description)) }
 

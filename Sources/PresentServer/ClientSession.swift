@@ -72,11 +72,11 @@ final class ClientSession {
         accept(message, &fds)
         switch message {
         case .present:
-          if server.isShared, let until = framePace.pause(at: monotonicNanoseconds()) { pause(until) }
+          if server.clients.isShared, let until = framePace.pause(at: monotonicNanoseconds()) { pause(until) }
           // A frame is mostly all for a while, and the loop tells of more: a call less, and others get their turn.
           return
         case .importBuffer:
-          if server.isShared, let until = importPace.pause(at: monotonicNanoseconds()) { return pause(until) }
+          if server.clients.isShared, let until = importPace.pause(at: monotonicNanoseconds()) { return pause(until) }
         default: break
         }
       } catch {
@@ -136,7 +136,7 @@ final class ClientSession {
     send(.welcome(Welcome(scanoutCount: heads.count, memoryLimitBytes: UInt64(account.limitBytes))))
     if hello.kind == .tool && heads.isEmpty { return }
     log("connected with \(heads.count) scanout\(heads.count == 1 ? "" : "s")")
-    server.place(heads)
+    server.placement.place(heads)
   }
 
   /// The output that a scanout is to be on: the host's word goes before the client's.
@@ -195,7 +195,7 @@ final class ClientSession {
       return
     }
     waiting.append(Outgoing(message: message, fd: fd))
-    if waiting.count > server.options.waitingMessageLimit { server.drop(self, "does not read its messages") }
+    if waiting.count > server.options.waitingMessageLimit { server.clients.drop(self, "does not read its messages") }
   }
 
   /// False where the socket is full.
@@ -205,7 +205,7 @@ final class ClientSession {
       guard try connection.flush() else { return false }
       _ = connection.add(message)
     }
-    if !hasBatch { server.willSend(self) }
+    if !hasBatch { server.rounds.willSend(self) }
     hasBatch = true
     return true
   }
@@ -238,7 +238,7 @@ final class ClientSession {
   private func pause(_ until: UInt64) {
     pausedUntilNanoseconds = until
     watch()
-    server.resumeReading(atNanoseconds: until)
+    server.pauses.add(self, until: until)
   }
 
   /// Reads again from a client whose pause is over.
@@ -258,7 +258,7 @@ final class ClientSession {
     var interest: Readiness = pausedUntilNanoseconds == nil ? .readable : []
     if wantsWritable { interest.insert(.writable) }
     do { try server.loop.modify(source, interest) } catch {
-      server.drop(self, "\(error)")
+      server.clients.drop(self, "\(error)")
     }
   }
 
@@ -277,13 +277,11 @@ final class ClientSession {
     isClosed = true
     if let why { log(why) }
     if let source = source.take() { server.loop.remove(source) }
-    server.endLeases(of: self)
-    for head in heads {
-      endRegion(of: head)
-      server.vacate(head)
-    }
+    for presenter in server.presenters { presenter.endLeases(of: self) }
+    for surface in heads { endRegion(of: surface) }
+    server.placement.vacate(heads)
     heads = []
     account.end()
-    server.forget(self)
+    server.ended(self)
   }
 }

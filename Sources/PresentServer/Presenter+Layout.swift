@@ -4,12 +4,14 @@ import PresentProtocol
 import Scanout
 
 extension Presenter {
+  /// Whether no further scanout can come onto the output. To the scheduler lessees are VMs too.
+  var isFull: Bool {
+    tiles.count >= min(sharing.layout.capacity, OutputLayout.mostScanouts - leasing.lessees.count)
+  }
+
   /// Whether a scanout of that VM can come onto the output.
   func hasRoom(for vm: String) -> Bool {
-    // To the scheduler lessees are VMs too.
-    guard tiles.count < min(sharing.layout.capacity, OutputLayout.mostScanouts - leasing.lessees.count) else {
-      return false
-    }
+    if isFull { return false }
     if case .places(let places) = sharing.layout {
       return places.contains { $0.vm == vm } && !tiles.contains { $0.head.vmName == vm }
     }

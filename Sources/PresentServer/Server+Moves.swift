@@ -19,23 +19,13 @@ extension Server {
   func moveHeads(ofVM name: String) {
     for session in sessions where session.hello?.name == name && !session.isClosed {
       for head in session.heads { head.wish(for: session.wish(of: head.index)) }
-      for head in session.heads where !head.wish.isEmpty { move(head) }
+      for head in session.heads where !head.wish.isEmpty {
+        guard let (displaced, from) = placement.moveToWish(head) else { continue }
+        giveUpWord(for: displaced, on: from.name)
+        placement.place([displaced])
+      }
     }
-    placeWaiting()
-  }
-
-  private func move(_ head: Surface) {
-    guard let target = presenters.first(where: { $0.name == head.wish }), head.presenter !== target,
-      target.output.info.connected
-    else { return }
-    if target.hasRoom(for: head.vmName) { return assign(head, target) }
-    // A layout that has no place for the VM has none without others either.
-    if case .places = target.sharing.layout { return }
-    guard let displaced = target.tiles.first?.head else { return }
-    displaced.leave()
-    assign(head, target)
-    giveUpWord(for: displaced, on: target.name)
-    place([displaced])
+    placement.willPlaceWaiting()
   }
 
   /// What the host said of that output before holds no more: another output is as good. A VM's own wish stays.

@@ -162,8 +162,8 @@ extension Server {
     for head in heads { head.leave() }
     presenter.setLayout(layout)
     log("\(presenter.name) has layout \(layout.name)")
-    place(heads)
-    placeWaiting()
+    placement.place(heads)
+    placement.willPlaceWaiting()
   }
 }
 

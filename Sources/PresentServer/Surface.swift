@@ -33,6 +33,8 @@ final class Surface {
   var settings: VMSettings
   /// The output that the client wants, or the host for it; empty for any.
   private(set) var wish: String
+  /// Its place among all surfaces by the time when they came; 0 before that. For `Placement`.
+  var arrival: UInt64 = 0
   private(set) var generation: UInt32 = 0
   private(set) var tile: Tile?
   /// The output that it is on, or parked on.
