@@ -294,7 +294,7 @@ extension ClientSession {
   }
 
   func refuse(_ code: PresentErrorCode, _ scanout: UInt32, _ text: String, _ request: UInt64) {
-    send(.error(ErrorMessage(code: code, scanout: scanout, text: text), request: request))
+    send(.error(ErrorMessage(code: code, scanout: scanout, text: text.printable), request: request))
   }
 
   private func isOutOfMemory(_ error: any Error) -> Bool {

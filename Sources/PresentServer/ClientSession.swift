@@ -266,7 +266,7 @@ final class ClientSession {
 
   /// Tells the client what it did wrong and ends the session.
   func fail(_ code: PresentErrorCode, _ text: String) {
-    send(.error(ErrorMessage(code: code, text: text), request: 0))
+    send(.error(ErrorMessage(code: code, text: text.printable), request: 0))
     close("refused: \(text)")
   }
 

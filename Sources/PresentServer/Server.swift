@@ -61,9 +61,11 @@ public final class Server {
   ) throws(ServerError) {
     self.loop = loop
     self.options = options
-    write = log
+    // Lines hold names and texts of clients.
+    let write: (String) -> Void = { log($0.printable) }
+    self.write = write
     memory = MemoryBroker(limitBytes: options.memoryLimitBytes)
-    placement = Placement(loop: loop, makeParkedOutput: makeParkedOutput, log: log)
+    placement = Placement(loop: loop, makeParkedOutput: makeParkedOutput, log: write)
     listener = ClientListener(socket, loop: loop)
     do throws(SystemError) {
       clients = try ClientTable(loop: loop)

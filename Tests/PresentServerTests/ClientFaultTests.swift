@@ -74,6 +74,24 @@ struct ClientFaultTests {
     #expect(status.contains("\"copiedBytes\":\(frames * most + frames * 64 * 48 * 4)"))
   }
 
+  @Test func `text of a client cannot steer a terminal or forge a line of the log`() throws {
+    let bench = try Bench()
+    let wishes = ["\u{1b}[2J\nframepathd: forged", "\u{9b}2J", "\u{202e}gro", "a\u{2028}b", "Bücher"]
+    for (index, wish) in wishes.enumerated() {
+      let client = try bench.stranger()
+      try client.send(.hello(Hello(kind: .vm, name: "vm\u{202e}\(index)", scanoutCount: 1, outputs: [wish])))
+      #expect(try client.ends())
+    }
+    #expect(bench.lines.count == wishes.count)
+    let log = bench.lines.joined()
+    let harmful = log.unicodeScalars.filter {
+      [.control, .format, .lineSeparator, .paragraphSeparator].contains($0.properties.generalCategory)
+    }
+    #expect(harmful.isEmpty)
+    #expect(log.contains("\\u{1B}[2J\\u{A}framepathd: forged"))
+    #expect(log.contains("Bücher"))
+  }
+
   @Test func `naming a scanout that the client does not have ends the client alone`() throws {
     #expect(try fault { try $0.present(1, 1, scanout: 1, generation: 1) }?.code == .malformed)
     #expect(try fault { try $0.send(.disable(scanout: 16)) }?.code == .malformed)

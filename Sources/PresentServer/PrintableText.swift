@@ -1,0 +1,16 @@
+extension String {
+  /// The text on one line without characters that steer a terminal or reorder what is read: controls, format characters
+  /// and line separators stand as `\u{1B}`.
+  var printable: String {
+    if utf8.allSatisfy({ (0x20..<0x7f).contains($0) }) { return self }
+    var text = ""
+    for scalar in unicodeScalars {
+      switch scalar.properties.generalCategory {
+      case .control, .format, .lineSeparator, .paragraphSeparator, .privateUse, .unassigned:
+        text += "\\u{\(String(scalar.value, radix: 16, uppercase: true))}"
+      default: text.unicodeScalars.append(scalar)
+      }
+    }
+    return text
+  }
+}
