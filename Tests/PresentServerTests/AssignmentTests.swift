@@ -101,6 +101,23 @@ struct AssignmentTests {
     #expect(try waiting.messages().count == 1)
   }
 
+  @Test func `clients with many parked scanouts that leave at once are not placed again for each of them`() throws {
+    let bench = try Bench([FakeOutput("free"), FakeOutput("taken")])
+    let holder = try bench.client("holder", outputs: ["taken"])
+    let wishes = Array(repeating: "taken", count: PresentLimits.scanoutCount)
+    let clients = try (0..<8).map { index in
+      try bench.client("vm-\(index)", scanouts: wishes.count, outputs: wishes)
+    }
+    let parkedCount = clients.count * wishes.count
+    #expect(bench.parked.count == parkedCount)
+    let readsBefore = bench.outputs[0].infoReads
+    for client in clients { client.leave() }
+    #expect(try bench.run { bench.parked.allSatisfy(\.isClosed) })
+    // At most one round per client, and one look at each waiting scanout per round.
+    #expect(bench.outputs[0].infoReads - readsBefore <= clients.count * parkedCount)
+    #expect(holder.outputs[0]?.name == "taken")
+  }
+
   @Test func `an unplugged output parks its scanout as disconnected, and takes it back when plugged in`() throws {
     let bench = try Bench([FakeOutput("A"), FakeOutput("B")])
     let client = try bench.client()

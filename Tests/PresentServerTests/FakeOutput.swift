@@ -28,7 +28,16 @@ final class FakeBuffer: ScanoutBuffer {
 
 /// An output whose vblanks come when a test says so, and which remembers every commit.
 final class FakeOutput: Output {
-  var info: OutputInfo
+  var info: OutputInfo {
+    get {
+      infoReads += 1
+      return currentInfo
+    }
+    set { currentInfo = newValue }
+  }
+  private var currentInfo: OutputInfo
+  /// How often the output was asked what it is.
+  private(set) var infoReads = 0
   var counters = OutputCounters()
   var onEvent: ((OutputEvent) -> Void)?
   private(set) var isClosed = false
@@ -59,7 +68,7 @@ final class FakeOutput: Output {
     _ name: String = "fake-0", width: Int = 64, height: Int = 48, cursorSize: Int = 64, fit: FitMethod? = nil
   ) {
     let mode = DisplayMode(width: width, height: height, refreshMillihertz: 60_000)
-    info = OutputInfo(
+    currentInfo = OutputInfo(
       name: name, kind: .headless, connected: true, mode: mode, modes: [mode], widthMillimetres: 160,
       heightMillimetres: 90, edid: [1, 2, 3], cursorSize: cursorSize, memoryKind: .memfd)
     fitAnswer = { _ in fit ?? .mode(mode) }
