@@ -13,7 +13,7 @@ final class ChangeFeed {
     var kinds: ChangeKinds
     /// Sent since the client looked last.
     var sent: ChangeKinds = []
-    let request: UInt64
+    let request: RequestID
   }
 
   /// What of an output is compared from round to round.
@@ -41,7 +41,7 @@ final class ChangeFeed {
   func note(_ kinds: ChangeKinds) { noted.formUnion(kinds) }
 
   /// Takes a client's subscription in place of the one before.
-  func subscribe(_ session: ClientSession, _ kinds: ChangeKinds, _ request: UInt64, _ presenters: [Presenter]) {
+  func subscribe(_ session: ClientSession, _ kinds: ChangeKinds, _ request: RequestID, _ presenters: [Presenter]) {
     // What changed before in this round is for the others.
     endRound(presenters)
     forget(session)
@@ -67,7 +67,7 @@ final class ChangeFeed {
       let news = noted.intersection(subscribers[index].kinds).subtracting(subscribers[index].sent)
       if news.isEmpty { continue }
       subscribers[index].sent.formUnion(news)
-      subscribers[index].session.send(.changed(news, request: subscribers[index].request))
+      subscribers[index].session.send(.changed(news, request: subscribers[index].request.wire))
     }
   }
 

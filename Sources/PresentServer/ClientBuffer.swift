@@ -6,7 +6,7 @@ import Scanout
 
 /// A buffer that a client made or gave, as long as anyone uses it.
 final class ClientBuffer {
-  let id: UInt32
+  let id: BufferID
   let buffer: any ScanoutBuffer
   let usage: BufferUsage
   let isImported: Bool
@@ -25,7 +25,8 @@ final class ClientBuffer {
   private let chargedBytes: Int
 
   init(
-    id: UInt32, buffer: any ScanoutBuffer, usage: BufferUsage, isImported: Bool, composeReason: String?, head: Surface,
+    id: BufferID, buffer: any ScanoutBuffer, usage: BufferUsage, isImported: Bool, composeReason: String?,
+    head: Surface,
     account: MemoryAccount, chargedBytes: Int
   ) {
     self.id = id

@@ -4,31 +4,31 @@ import PresentProtocol
 
 extension ClientSession {
   /// Answers STATUS or TRACE.
-  func answer(_ json: [UInt8], _ request: UInt64) {
+  func answer(_ json: [UInt8], _ request: RequestID) {
     do throws(SystemError) {
       // By write: what memcpy moves into shared memory is a picture, and bench copies counts it.
       let fd = SharedFD(try MemFD.create(name: "framepath-status", containing: json))
-      send(.statusReply(byteCount: UInt64(json.count), request: request), fd: fd)
+      send(.statusReply(byteCount: UInt64(json.count), request: request.wire), fd: fd)
     } catch {
-      refuse(.noMemory, 0, error.description, request)
+      refuse(.noMemory, error.description, request)
     }
   }
 
-  func answerControl(_ text: String, _ request: UInt64) {
+  func answerControl(_ text: String, _ request: RequestID) {
     guard peer.uid == 0 || peer.uid == currentUserID() else {
       return refuse(
-        .refused, 0, "settings are changed by the daemon's own user and root, not by user \(peer.uid)", request)
+        .refused, "settings are changed by the daemon's own user and root, not by user \(peer.uid)", request)
     }
     do throws(SettingsError) {
       try server.apply(text)
       log("changed: \(text.split(separator: "\n").joined(separator: " "))")
-      send(.controlReply(request: request))
+      send(.controlReply(request: request.wire))
     } catch {
-      refuse(.refused, 0, error.reason, request)
+      refuse(.refused, error.reason, request)
     }
   }
 
-  func answerSnapshot(_ subject: SnapshotSubject, _ request: UInt64) {
+  func answerSnapshot(_ subject: SnapshotSubject, _ request: RequestID) {
     do throws(SnapshotError) {
       let (picture, fromWriteback) = try server.snapshot(subject)
       let byteCount = picture.pixelByteCount + picture.layout.offset
@@ -36,11 +36,11 @@ extension ClientSession {
         .snapshotReply(
           SnapshotReply(
             layout: picture.layout, fromWriteback: fromWriteback, memoryKind: picture.kind,
-            byteCount: UInt64(byteCount)), request: request), fd: picture.fd)
+            byteCount: UInt64(byteCount)), request: request.wire), fd: picture.fd)
     } catch {
       switch error {
-      case .unknown(let text): refuse(.noSuchVM, 0, text, request)
-      case .failed(let text): refuse(.refused, 0, text, request)
+      case .unknown(let text): refuse(.noSuchVM, text, request)
+      case .failed(let text): refuse(.refused, text, request)
       }
     }
   }

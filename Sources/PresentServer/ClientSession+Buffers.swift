@@ -5,8 +5,8 @@ import PresentProtocol
 import Scanout
 
 extension ClientSession {
-  func destroyBuffer(_ id: UInt32) {
-    if withdrawRequest(for: id) { return }
+  func destroyBuffer(_ id: BufferID) {
+    if requests.withdraw(id) { return }
     for head in heads {
       if let buffer = head.buffers.removeValue(forKey: id) {
         buffer.head = nil
@@ -16,7 +16,7 @@ extension ClientSession {
   }
 
   func present(_ present: Present, _ fds: inout ReceivedFDs) {
-    guard let head = head(present.scanout), head.tile != nil else { return }
+    guard let head = head(ScanoutID(wire: present.scanout)), head.tile != nil else { return }
     guard region(of: head) == nil else {
       return fail(.malformed, "PRESENT on scanout \(present.scanout), whose frames come from a region")
     }
@@ -29,8 +29,10 @@ extension ClientSession {
       FrameTrace.Record(
         frame: present.frame, path: present.path, copies: present.copies, copiedBytes: present.copiedBytes,
         readyNanoseconds: present.readyNanoseconds, presentedNanoseconds: monotonicNanoseconds()))
-    guard present.generation == head.generation else { return head.frameDone(present.frame, .superseded) }
-    guard let buffer = head.buffers[present.bufferID], buffer.usage == .frame else {
+    guard Generation(wire: present.generation) == head.generation else {
+      return head.frameDone(present.frame, .superseded)
+    }
+    guard let buffer = head.buffers[BufferID(wire: present.bufferID)], buffer.usage == .frame else {
       return fail(.noSuchBuffer, "PRESENT of buffer \(present.bufferID), which was never made")
     }
     guard buffer.buffer.layout.bounds.contains(present.source) else {
@@ -70,10 +72,11 @@ extension ClientSession {
   }
 
   func setCursor(_ cursor: SetCursor) {
-    guard let head = head(cursor.scanout), cursor.generation == head.generation else { return }
+    guard let head = head(ScanoutID(wire: cursor.scanout)), Generation(wire: cursor.generation) == head.generation
+    else { return }
     guard let tile = head.tile else { return }
     guard let id = cursor.bufferID else { return tile.presenter.setCursor(nil, on: tile) }
-    guard let buffer = head.buffers[id], buffer.usage == .cursor else {
+    guard let buffer = head.buffers[BufferID(wire: id)], buffer.usage == .cursor else {
       return fail(.noSuchBuffer, "CURSOR of buffer \(id), which was never made as one")
     }
     tile.presenter.setCursor(Presenter.Cursor(buffer: buffer, x: Int(cursor.x), y: Int(cursor.y)), on: tile)

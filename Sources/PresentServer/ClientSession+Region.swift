@@ -5,7 +5,7 @@ import PresentProtocol
 extension ClientSession {
   /// Takes a scanout's frames out of a client's region from now on.
   func attachRegion(_ region: AttachRegion, _ fds: inout ReceivedFDs) {
-    guard let head = head(region.scanout) else { return }
+    guard let head = head(ScanoutID(wire: region.scanout)) else { return }
     guard self.region(of: head) == nil else {
       return fail(.malformed, "scanout \(region.scanout) has a region already")
     }
@@ -13,19 +13,19 @@ extension ClientSession {
       return fail(.malformed, "REGION without its memory and its doorbell")
     }
     guard AnonymousFile(of: doorbell.raw) == .eventFD else {
-      return refuse(.refused, region.scanout, "the region's doorbell is no eventfd", 0)
+      return refuse(.refused, "the region's doorbell is no eventfd", .none, about: head.id)
     }
     guard let bytes = Int(exactly: region.regionByteCount), let slotCount = Int(exactly: region.slotCount),
       let layout = RegionLayout(regionByteCount: bytes, slotCount: slotCount)
     else {
-      return refuse(
-        .refused, region.scanout,
-        "no region has \(region.slotCount) slots in \(region.regionByteCount) bytes, which must be a power of two", 0)
+      let (slots, bytes) = (region.slotCount, region.regionByteCount)
+      let why = "no region has \(slots) slots in \(bytes) bytes, which must be a power of two"
+      return refuse(.refused, why, .none, about: head.id)
     }
     var guestDoorbell: GuestDoorbell?
     if region.hasGuestDoorbell {
       guard let given = fds.take(2), AnonymousFile(of: given.raw) == .eventFD else {
-        return refuse(.refused, region.scanout, "the guest's doorbell is no eventfd", 0)
+        return refuse(.refused, "the guest's doorbell is no eventfd", .none, about: head.id)
       }
       // Whoever holds it can make a write wait for ever: others are told by messages.
       if peer.uid == 0 || peer.uid == currentUserID() { guestDoorbell = GuestDoorbell(EventFD(taking: given)) }
@@ -40,7 +40,7 @@ extension ClientSession {
       // Whoever waits for messages waits for this one.
       if guestDoorbell == nil { send(.regionNews(scanout: region.scanout)) }
     } catch {
-      refuse(.refused, region.scanout, error.description, 0)
+      refuse(.refused, error.description, .none, about: head.id)
     }
   }
 }

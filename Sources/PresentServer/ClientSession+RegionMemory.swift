@@ -17,16 +17,16 @@ extension ClientSession: RegionConnection {
 
   func willEndRound(_ region: RegionFeed) { server.rounds.willEndRound(region) }
 
-  func sendRegionNews(of surface: Surface) { send(.regionNews(scanout: UInt32(surface.index))) }
+  func sendRegionNews(of surface: Surface) { send(.regionNews(scanout: surface.id.wire)) }
 
   func slotBuffer(
-    _ range: MemoryRange, of memory: SharedFD, id: UInt32, layout: FrameLayout, surface: Surface
+    _ range: MemoryRange, of memory: SharedFD, id: BufferID, layout: FrameLayout, surface: Surface
   ) throws(SlotRefusal) -> ClientBuffer {
     guard let presenter = surface.presenter else { throw SlotRefusal(reason: .output, text: "it is on no output") }
     let byteCount = server.memory.settings.countsImports ? range.byteCount : 0
     if let why = objection(toBytes: byteCount) { throw SlotRefusal(reason: .noMemory, text: why) }
     do throws(OutputError) {
-      let buffer = try importedBuffer(.memfd([range], [memory]), layout, 0, presenter)
+      let buffer = try presenter.importedBuffer(.memfd([range], [memory]), layout, 0)
       return ClientBuffer(
         id: id, buffer: buffer, usage: .frame, isImported: true, composeReason: nil, head: surface, account: account,
         chargedBytes: byteCount)
@@ -39,13 +39,13 @@ extension ClientSession: RegionConnection {
   /// Takes memory that is there at once, or says why there is none.
   private func objection(toBytes byteCount: Int) -> String? {
     if byteCount == 0 { return nil }
-    if account.admissionTicket != nil { return text(byteCount, nil) }
+    if account.admissionTicket != nil { return account.text(byteCount, nil) }
     switch account.request(byteCount) {
     case .granted: return nil
     case .suspended(let ticket):
       account.withdraw(ticket)
-      return text(byteCount, nil)
-    case .refused(let why): return text(byteCount, why)
+      return account.text(byteCount, nil)
+    case .refused(let why): return account.text(byteCount, why)
     }
   }
 }

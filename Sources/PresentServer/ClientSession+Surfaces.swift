@@ -5,7 +5,7 @@ extension ClientSession: SurfaceOwner {
 
   func outputChanged(_ description: OutputDescription, of surface: Surface) { send(.output(description)) }
 
-  func buffersLost(of surface: Surface) { withdrawRequests(of: surface.index) }
+  func buffersLost(of surface: Surface) { requests.withdraw(ofScanout: surface.id) }
 
   func outputLost(of surface: Surface) {}
 
@@ -17,16 +17,16 @@ extension ClientSession: SurfaceOwner {
     send(
       .frameDone(
         FrameDone(
-          scanout: UInt32(surface.index), frame: frame, outcome: outcome, timeNanoseconds: timeNanoseconds,
+          scanout: surface.id.wire, frame: frame, outcome: outcome, timeNanoseconds: timeNanoseconds,
           sequence: sequence)))
   }
 
   func released(_ buffer: ClientBuffer, of surface: Surface) {
     let frame = buffer.usage == .cursor ? 0 : buffer.lastFrame
-    send(.released(Released(bufferID: buffer.id, scanout: UInt32(surface.index), frame: frame)))
+    send(.released(Released(bufferID: buffer.id.wire, scanout: surface.id.wire, frame: frame)))
   }
 
   func failed(_ why: String, of surface: Surface) {
-    send(.error(ErrorMessage(code: .output, scanout: UInt32(surface.index), text: why), request: 0))
+    refuse(.output, why, .none, about: surface.id)
   }
 }

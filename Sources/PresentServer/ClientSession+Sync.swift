@@ -26,8 +26,8 @@ enum FrameSync {
 
 extension ClientSession {
   /// Takes the points for a scanout's next PRESENT.
-  func setSyncPoints(_ points: SyncPoints, _ request: UInt64, _ fds: inout ReceivedFDs) {
-    guard let head = head(points.scanout) else { return }
+  func setSyncPoints(_ points: SyncPoints, _ request: RequestID, _ fds: inout ReceivedFDs) {
+    guard let head = head(ScanoutID(wire: points.scanout)) else { return }
     guard region(of: head) == nil else {
       return fail(.malformed, "SYNC_POINTS on scanout \(points.scanout), whose frames come from a region")
     }
@@ -43,7 +43,7 @@ extension ClientSession {
     }
     head.nextSync = .refused
     guard let device = server.syncDevice() else {
-      return refuse(.refused, points.scanout, "no DRM driver of this host has synchronisation objects", request)
+      return refuse(.refused, "no DRM driver of this host has synchronisation objects", request, about: head.id)
     }
     do throws(SystemError) {
       var fence: SharedFD?
@@ -56,7 +56,7 @@ extension ClientSession {
       }
       head.nextSync = .points(acquire: fence, release: held)
     } catch {
-      refuse(.refused, points.scanout, "a synchronisation object cannot be used: \(error)", request)
+      refuse(.refused, "a synchronisation object cannot be used: \(error)", request, about: head.id)
     }
   }
 }

@@ -9,11 +9,11 @@ final class ClientSession {
   let account: MemoryAccount
   private(set) var hello: Hello?
   private(set) var heads: [Surface] = []
-  /// The regions that surfaces take their frames from, by the surface's index.
-  private var regions: [Int: RegionFeed] = [:]
+  /// The regions that surfaces take their frames from.
+  private var regions: [ScanoutID: RegionFeed] = [:]
   private(set) var isClosed = false
-  /// Buffers for which there is no memory yet, oldest first.
-  var waitingRequests: [BufferRequest] = []
+  /// Requests for buffers, and those that wait for memory.
+  private(set) lazy var requests = BufferRequests(account, maker: self)
   unowned let server: Server
   private let connection: PresentConnection
   private var source: EventLoop.Source?
@@ -98,25 +98,26 @@ final class ClientSession {
     guard hello != nil else { return fail(.malformed, "the first message is not HELLO") }
     switch message {
     case .hello: break
-    case .createBuffer(let create, let request): createBuffer(create, request)
-    case .importBuffer(let imported, let request): importBuffer(imported, request, &fds)
-    case .destroyBuffer(let id): destroyBuffer(id)
+    case .createBuffer(let create, let request): createBuffer(create, RequestID(wire: request))
+    case .importBuffer(let imported, let request): importBuffer(imported, RequestID(wire: request), &fds)
+    case .destroyBuffer(let id): destroyBuffer(BufferID(wire: id))
     case .present(let frame): present(frame, &fds)
-    case .disable(let index): head(index)?.blank()
+    case .disable(let index): head(ScanoutID(wire: index))?.blank()
     case .cursor(let cursor): setCursor(cursor)
     case .path(let index, let path, let reason):
-      head(index)?.setPath(path, reason: reason)
+      head(ScanoutID(wire: index))?.setPath(path, reason: reason)
       server.changes.note(.vms)
     case .status(let request):
       server.changes.looked(self)
-      answer(server.statusJSON(), request)
-    case .snapshot(let subject, let request): answerSnapshot(subject, request)
-    case .control(let text, let request): answerControl(text, request)
-    case .trace(let request): answer(server.traceJSON(), request)
+      answer(server.statusJSON(), RequestID(wire: request))
+    case .snapshot(let subject, let request): answerSnapshot(subject, RequestID(wire: request))
+    case .control(let text, let request): answerControl(text, RequestID(wire: request))
+    case .trace(let request): answer(server.traceJSON(), RequestID(wire: request))
     case .region(let region): attachRegion(region, &fds)
-    case .lease(let output, let request): requestLease(of: output, request)
-    case .syncPoints(let points, let request): setSyncPoints(points, request, &fds)
-    case .subscribe(let kinds, let request): server.changes.subscribe(self, kinds, request, server.presenters)
+    case .lease(let output, let request): requestLease(of: output, RequestID(wire: request))
+    case .syncPoints(let points, let request): setSyncPoints(points, RequestID(wire: request), &fds)
+    case .subscribe(let kinds, let request):
+      server.changes.subscribe(self, kinds, RequestID(wire: request), server.presenters)
     }
   }
 
@@ -131,7 +132,8 @@ final class ClientSession {
     }
     heads = (0..<hello.scanoutCount).map { index in
       Surface(
-        index: index, vmName: hello.name, wish: wish(of: index), settings: settings, owner: self, loop: server.loop)
+        id: ScanoutID(index), vmName: hello.name, wish: wish(of: index), settings: settings, owner: self,
+        loop: server.loop)
     }
     send(.welcome(Welcome(scanoutCount: heads.count, memoryLimitBytes: UInt64(account.limitBytes))))
     if hello.kind == .tool && heads.isEmpty { return }
@@ -147,20 +149,20 @@ final class ClientSession {
   }
 
   /// The scanout of that index; a wrong one ends the session.
-  func head(_ index: UInt32) -> Surface? {
-    if index < UInt32(heads.count) { return heads[Int(index)] }
-    fail(.malformed, "there is no scanout \(index) among \(heads.count)")
+  func head(_ scanout: ScanoutID) -> Surface? {
+    if heads.indices.contains(scanout.index) { return heads[scanout.index] }
+    fail(.malformed, "there is no scanout \(scanout) among \(heads.count)")
     return nil
   }
 
   // MARK: - Regions
 
   /// The region that a surface takes its frames from; nil while they come by messages.
-  func region(of surface: Surface) -> RegionFeed? { regions[surface.index] }
+  func region(of surface: Surface) -> RegionFeed? { regions[surface.id] }
 
   /// Has a surface take its frames from a region from now on.
   func begin(_ region: RegionFeed, on surface: Surface) {
-    regions[surface.index] = region
+    regions[surface.id] = region
     surface.owner = region
     surface.setPath(.direct, reason: "")
     region.start()
@@ -168,7 +170,7 @@ final class ClientSession {
 
   /// Another host may serve the region from now on.
   private func endRegion(of surface: Surface) {
-    guard let region = regions.removeValue(forKey: surface.index) else { return }
+    guard let region = regions.removeValue(forKey: surface.id) else { return }
     region.stop()
     region.forgetBuffers()
     surface.owner = self
@@ -264,9 +266,14 @@ final class ClientSession {
 
   // MARK: - Ending
 
-  /// Tells the client what it did wrong and ends the session.
+  /// Answers a request, or a message without one, with an error.
+  func refuse(_ code: PresentErrorCode, _ text: String, _ request: RequestID, about scanout: ScanoutID? = nil) {
+    send(.error(ErrorMessage(code: code, scanout: scanout?.wire ?? 0, text: text.printable), request: request.wire))
+  }
+
+  /// Sends the client's fault to it and ends the session.
   func fail(_ code: PresentErrorCode, _ text: String) {
-    send(.error(ErrorMessage(code: code, text: text.printable), request: 0))
+    refuse(code, text, .none)
     close("refused: \(text)")
   }
 

@@ -192,6 +192,18 @@ final class MemoryAccount {
     hasEntered = isGranted
   }
 
+  /// Why so many bytes cannot be had; nil: they could be had later.
+  func text(_ byteCount: Int, _ why: MemoryRefusal?) -> String {
+    switch why {
+    case .exceedsMaximum?:
+      return "\(byteCount) bytes more than the \(usedBytes) held would exceed the limit of \(limitBytes) bytes"
+    case .queueIsFull?: return "too many requests for memory wait already"
+    case nil, .exceedsCapacity?, .unknownVM?, .duplicateVM?, .byteCountOutOfRange?, .timedOut?:
+      return "\(byteCount) bytes more cannot be had now: all hold \(broker.usedBytes) of the daemon's "
+        + "\(broker.settings.capacityBytes) bytes, and the rest is kept so that nobody has to wait for ever"
+    }
+  }
+
   /// Gives back what was granted and not charged.
   func giveBack(_ byteCount: Int) { if byteCount > 0 { broker.free(byteCount, self) } }
 

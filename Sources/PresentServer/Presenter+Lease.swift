@@ -8,13 +8,13 @@ final class Lessee {
   let id: VMID
   unowned let holder: any LeaseHolder
   /// That of its LEASE message.
-  let request: UInt64
+  let request: RequestID
   /// The kernel's number of it; 0 before it has the lease.
   var lesseeID: UInt32 = 0
   /// CLOCK_MONOTONIC when it got the lease; 0 before.
   var sinceNanoseconds: UInt64 = 0
 
-  init(id: VMID, holder: any LeaseHolder, request: UInt64) {
+  init(id: VMID, holder: any LeaseHolder, request: RequestID) {
     self.id = id
     self.holder = holder
     self.request = request
@@ -36,7 +36,7 @@ struct Leasing {
 
 extension Presenter {
   /// The output goes to the client before all VMs, which wait, and after lessees that asked before.
-  func requestLease(_ holder: any LeaseHolder, _ request: UInt64) throws(OutputError) {
+  func requestLease(_ holder: any LeaseHolder, _ request: RequestID) throws(OutputError) {
     if let objection = output.leaseObjection { throw .rejected(objection) }
     let lessee = Lessee(id: nextVMID(), holder: holder, request: request)
     do throws(SchedulerError) {

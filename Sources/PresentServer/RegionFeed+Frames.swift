@@ -52,7 +52,7 @@ extension RegionFeed {
     var range = host.memory(of: frame.slot)
     range.byteCount = min(roundedUpToPages(frame.layout.byteCount) ?? range.byteCount, range.byteCount)
     let buffer = try connection.slotBuffer(
-      range, of: host.fd, id: UInt32(frame.slot) + 1, layout: frame.layout, surface: surface)
+      range, of: host.fd, id: BufferID(wire: UInt32(frame.slot) + 1), layout: frame.layout, surface: surface)
     slots[frame.slot].buffer = buffer
     slots[frame.slot].layout = frame.layout
     if hasRefused { surface.setPath(.direct, reason: "") }

@@ -11,8 +11,8 @@ extension RegionFeed: SurfaceOwner {
   func outputChanged(_ description: OutputDescription, of surface: Surface) {
     connection.outputChanged(description, of: surface)
     take(description)
-    if generation == description.generation { return }
-    generation = description.generation
+    if generation == surface.generation { return }
+    generation = surface.generation
     beginAgain()
   }
 

@@ -21,7 +21,7 @@ protocol RegionConnection: SurfaceOwner {
   /// Where the host counts imported memory, the slot's pages count from its first frame on, until its buffer has left
   /// the screen. A frame does not wait for memory: it is refused, and a later one in that slot asks again.
   func slotBuffer(
-    _ range: MemoryRange, of memory: SharedFD, id: UInt32, layout: FrameLayout, surface: Surface
+    _ range: MemoryRange, of memory: SharedFD, id: BufferID, layout: FrameLayout, surface: Surface
   ) throws(SlotRefusal) -> ClientBuffer
 }
 
@@ -52,7 +52,7 @@ final class RegionFeed {
   /// Bit k: slot k was refused for want of memory, and is kept for a second at most.
   var refusedSlots: UInt64 = 0
   /// The surface's generation that frames were last presented in.
-  var generation: UInt32 = 0
+  var generation = Generation.none
   private let sharesClock: Bool
   private let hostDoorbell: OwnedFD
   private let guestDoorbell: GuestDoorbell?

@@ -111,7 +111,7 @@ public final class Server {
     repeat {
       memory.settle { decision in
         guard let session = clients.session(ofAccount: decision.vm), !session.isClosed else { return false }
-        return session.decided(decision)
+        return session.requests.decided(decision)
       }
       placement.endRound()
       rounds.endRegions()

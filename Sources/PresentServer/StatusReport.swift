@@ -85,8 +85,8 @@ extension Server {
     json.field("kind", session.hello?.kind == .container ? "container" : "vm")
     json.field("bufferBytes", session.account.usedBytes)
     json.field("bufferLimitBytes", session.account.limitBytes)
-    json.field("waitingBuffers", session.waitingRequests.count)
-    json.field("waitingBytes", session.waitingRequests.reduce(0) { $0 + $1.byteCount })
+    json.field("waitingBuffers", session.requests.waiting.count)
+    json.field("waitingBytes", session.requests.waiting.reduce(0) { $0 + $1.byteCount })
     let settings = session.settings
     json.field("weight", settings.weight)
     json.field("promisedHertz", settings.promisedHertz ?? 0)
@@ -121,7 +121,7 @@ extension Server {
     json.field("grantedBlitNanoseconds", granted?.blitNanoseconds ?? 0)
     json.field("missedPromises", granted?.missed ?? 0)
     json.field("buffers", head.buffers.count + (session.region(of: head)?.bufferCount ?? 0))
-    json.field("generation", head.generation)
+    json.field("generation", head.generation.wire)
     switch head.parking {
     case nil: json.field("parked", "")
     case .noneFree?: json.field("parked", "no output is free")

@@ -23,7 +23,8 @@ struct FrameCounters {
 /// What one scanout of a client shows: its buffers, its frames, and the output that it is on.
 final class Surface {
   /// The client's number for it.
-  let index: Int
+  let id: ScanoutID
+  var index: Int { id.index }
   /// The client's name.
   let vmName: String
   let loop: EventLoop
@@ -35,13 +36,13 @@ final class Surface {
   private(set) var wish: String
   /// Its place among all surfaces by the time when they came; 0 before that. For `Placement`.
   var arrival: UInt64 = 0
-  private(set) var generation: UInt32 = 0
+  private(set) var generation = Generation.none
   private(set) var tile: Tile?
   /// The output that it is on, or parked on.
   var presenter: Presenter? { tile?.presenter }
   /// Why the surface is on no real output; nil where it is on one.
   private(set) var parking: Parking?
-  var buffers: [UInt32: ClientBuffer] = [:]
+  var buffers: [BufferID: ClientBuffer] = [:]
   var counters = FrameCounters()
   /// The last frames.
   var trace = FrameTrace()
@@ -62,8 +63,8 @@ final class Surface {
     case unplugged(String)
   }
 
-  init(index: Int, vmName: String, wish: String, settings: VMSettings, owner: any SurfaceOwner, loop: EventLoop) {
-    self.index = index
+  init(id: ScanoutID, vmName: String, wish: String, settings: VMSettings, owner: any SurfaceOwner, loop: EventLoop) {
+    self.id = id
     self.vmName = vmName
     self.wish = wish
     self.settings = settings
@@ -81,7 +82,7 @@ final class Surface {
   func move(to next: Presenter, parking: Parking?) {
     leave()
     self.parking = parking
-    generation += 1
+    generation.advance()
     tile = next.attach(self)
     describe()
   }
@@ -100,7 +101,7 @@ final class Surface {
     guard let tile else { return }
     forgetBuffers()
     tile.needsFullDamage = true
-    generation += 1
+    generation.advance()
     describe()
   }
 
@@ -127,7 +128,7 @@ final class Surface {
       (name, isConnected) = (presenter.name, info.connected)
     }
     return OutputDescription(
-      scanout: UInt32(index), generation: generation, connected: isConnected, parked: parking == .noneFree,
+      scanout: id.wire, generation: generation.wire, connected: isConnected, parked: parking == .noneFree,
       mode: presenter.mode(of: tile), widthMillimetres: info.widthMillimetres,
       heightMillimetres: info.heightMillimetres, cursorSize: info.cursorSize, memoryKind: info.memoryKind,
       name: name, edid: presenter.isTiled ? [] : info.edid)

@@ -53,11 +53,11 @@ protocol LeaseHolder: AnyObject {
   func log(_ text: String)
 
   /// The lease is the client's from now on.
-  func leaseGranted(_ lease: OutputLease, request: UInt64)
+  func leaseGranted(_ lease: OutputLease, request: RequestID)
 
   /// The lease that the client had has ended.
-  func leaseEnded(_ why: String, request: UInt64)
+  func leaseEnded(_ why: String, request: RequestID)
 
   /// The client will not get the lease that it waits for.
-  func leaseRefused(_ why: String, request: UInt64)
+  func leaseRefused(_ why: String, request: RequestID)
 }

@@ -1,0 +1,50 @@
+import GraphicsMemory
+import Outputs
+import PresentProtocol
+import Scanout
+
+/// Buffers for clients of an output.
+extension Presenter {
+  /// A buffer of the output, or one of ours where the output could not show it.
+  func frameBuffer(_ create: CreateBuffer) throws(OutputError) -> (any ScanoutBuffer, String?) {
+    let (width, height) = (Int(create.width), Int(create.height))
+    if sharing.layout.isTiled {
+      guard
+        let layout = FrameLayout(
+          width: width, height: height, strideBytes: ShadowBuffer.strideBytes(width: width, planesOf: output),
+          format: create.format.opaque)
+      else { throw .rejected("\(width)x\(height) is no picture size") }
+      return (try ShadowBuffer(layout: layout, planesOf: output), "\(name) is shared")
+    }
+    // A screen has no alpha: a client's fourth byte is of no meaning there.
+    let buffer = try output.makeBuffer(width: width, height: height, format: create.format.opaque)
+    let source = Rect(width: width, height: height)
+    guard case .compose(let why) = output.fit(buffer, source: source, keeping: keptMode),
+      let layout = FrameLayout(
+        width: width, height: height, strideBytes: width * PixelFormat.bytesPerPixel, format: create.format.opaque)
+    else { return (buffer, nil) }
+    return (try ShadowBuffer(layout: layout), why)
+  }
+
+  /// A client's own memory as a buffer of the output.
+  func importedBuffer(
+    _ memory: ImportedMemory, _ layout: FrameLayout, _ modifier: UInt64
+  ) throws(OutputError) -> any ScanoutBuffer {
+    let buffer = try output.importBuffer(memory, layout: layout, modifier: modifier)
+    if !sharing.layout.isTiled, let why = reasonToCopy(buffer) { throw .rejected(why) }
+    return buffer
+  }
+
+  /// Why a client's picture would be composed where one in a host buffer would be shown as it is; nil otherwise.
+  ///
+  /// A picture of a size that the output has not is composed either way: then straight from the client's memory.
+  private func reasonToCopy(_ buffer: any ScanoutBuffer) -> String? {
+    let layout = buffer.layout
+    let kept = keptMode
+    guard case .compose(let why) = output.fit(buffer, source: layout.bounds, keeping: kept),
+      let host = try? output.makeBuffer(width: layout.width, height: layout.height, format: layout.format.opaque)
+    else { return nil }
+    if case .compose = output.fit(host, source: layout.bounds, keeping: kept) { return nil }
+    return why
+  }
+}
