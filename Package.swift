@@ -194,6 +194,13 @@ let package = Package(
         "VhostUserFrontend", "TestSupport",
       ],
       swiftSettings: strict),
+    // The programs as processes.
+    .testTarget(
+      name: "ProgramTests",
+      dependencies: [
+        "LinuxIO", "PresentProtocol", "TestSupport", "framepathd", "framepath-vhost-user-gpu", "framepath-ivshmem",
+      ],
+      swiftSettings: strict),
     .testTarget(
       name: "FramepathBenchTests",
       dependencies: [

@@ -103,6 +103,7 @@ final class ClientSource: FrameSource {
       if let index = buffers.firstIndex(where: { $0.id == bufferID }) { free.append(index) }
     case .output(_, let buffersLost):
       if buffersLost, !buffers.isEmpty { failure = "framepathd has moved the screen" }
+    case .refused(let refusal): failure = "framepathd: \(refusal.message.text)"
     case .error(let message): failure = "framepathd: \(message.text)"
     case .lost: failure = "framepathd has closed the connection"
     case .welcomed, .regionNews: break

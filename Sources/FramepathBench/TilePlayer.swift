@@ -73,6 +73,7 @@ final class TilePlayer {
         lastSequence = done.sequence
       }
       present()
+    case .refused(let refusal): failure = "framepathd: \(refusal.message.text)"
     case .error(let message): failure = "framepathd: \(message.text)"
     case .lost: failure = "framepathd has closed the connection"
     case .output, .released, .welcomed, .regionNews: break

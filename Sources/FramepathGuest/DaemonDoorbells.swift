@@ -7,7 +7,8 @@ import Scanout
 /// The daemon's socket, through which it serves a region of this process: an eventfd wakes the daemon, a message wakes
 /// this side.
 ///
-/// A restarted daemon continues the region where the last one stopped.
+/// A daemon that comes back takes the region over where the last one left it. One that refuses this client, as its name
+/// is in use meanwhile, is asked again with growing pauses; one that never will accept it ends the screen.
 final class DaemonDoorbells: Doorbells {
   /// The region.
   let memory: SharedFD
@@ -16,6 +17,9 @@ final class DaemonDoorbells: Doorbells {
   private let name: String
   private let doorbell: EventFD
   private var connection: PresentConnection?
+  private var pace = ReconnectPace()
+  private var nextAttemptNanoseconds: UInt64 = 0
+  private var hopeless: GuestError?
 
   /// Connects, creates a region whose slots hold the output's pictures, and waits until the daemon has accepted it.
   init(path: String, name: String, slotCount: Int, timeoutMilliseconds: Int) throws(GuestError) {
@@ -48,7 +52,10 @@ final class DaemonDoorbells: Doorbells {
 
   override func ring(_ value: UInt32) { doorbell.signal() }
 
+  override var failure: GuestError? { hopeless }
+
   override func wait(_ backoff: inout Backoff, until deadline: UInt64) -> Bool {
+    if hopeless != nil { return false }
     let now = monotonicNanoseconds()
     guard deadline > now else { return true }
     let milliseconds = Int32(clamping: min((deadline - now + 999_999) / 1_000_000, 100))
@@ -57,20 +64,33 @@ final class DaemonDoorbells: Doorbells {
         _ = try DaemonDoorbells.receive(connection, milliseconds)
       } catch {
         self.connection = nil
+        retry(after: error)
       }
+    } else if now < nextAttemptNanoseconds {
+      sleepNanoseconds(min(UInt64(milliseconds) * 1_000_000, nextAttemptNanoseconds - now))
     } else {
-      reconnect(milliseconds)
+      reconnect(Int(milliseconds))
     }
-    return true
+    return hopeless == nil
   }
 
-  private func reconnect(_ milliseconds: Int32) {
+  private func reconnect(_ milliseconds: Int) {
     do throws(GuestError) {
-      let (fresh, _) = try DaemonDoorbells.connect(path, name, Int(milliseconds))
-      try give(to: fresh, Int(milliseconds))
+      let (fresh, _) = try DaemonDoorbells.connect(path, name, milliseconds)
+      pace.welcomed(now: monotonicNanoseconds())
+      try give(to: fresh, milliseconds)
       connection = fresh
     } catch {
-      sleepNanoseconds(UInt64(milliseconds) * 1_000_000)
+      retry(after: error)
+    }
+  }
+
+  private func retry(after error: GuestError) {
+    let now = monotonicNanoseconds()
+    switch error {
+    case .daemonRefuses(let message) where message.code.isFatal && !message.code.mayHeal: hopeless = error
+    case .daemonRefuses: nextAttemptNanoseconds = now + pace.refused(now: now)
+    default: nextAttemptNanoseconds = now + pace.absent()
     }
   }
 
@@ -134,7 +154,7 @@ final class DaemonDoorbells: Doorbells {
       throw .daemon(error.description)
     }
     // A frame that the output could not show is not an error here.
-    if case .error(let error, request: _)? = message, error.code != .output { throw .daemon(error.text) }
+    if case .error(let error, request: _)? = message, error.code != .output { throw .daemonRefuses(error) }
     return message
   }
 }

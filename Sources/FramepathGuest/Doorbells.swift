@@ -13,6 +13,9 @@ class Doorbells {
   /// Wakes the host.
   func ring(_ value: UInt32) {}
 
+  /// Why the host is gone, where more is known of it than that.
+  var failure: GuestError? { nil }
+
   /// Waits for the host's doorbell, or for a growing time without one.
   ///
   /// - Returns: false if the host is known to be gone.

@@ -1,6 +1,7 @@
 public import HybridRegion
 public import Ivshmem
 public import LinuxIO
+public import PresentProtocol
 
 /// Why a guest cannot draw or present.
 public enum GuestError: Error, Equatable, Sendable, CustomStringConvertible {
@@ -24,7 +25,9 @@ public enum GuestError: Error, Equatable, Sendable, CustomStringConvertible {
   case badFrame
   /// The ivshmem server did not send the memory.
   case server(IvshmemError)
-  /// The daemon refused, or closed the connection.
+  /// The daemon refuses this client or its region.
+  case daemonRefuses(ErrorMessage)
+  /// The daemon has closed the connection, or broken the protocol.
   case daemon(String)
   /// A system call failed.
   case system(SystemError)
@@ -42,6 +45,7 @@ public enum GuestError: Error, Equatable, Sendable, CustomStringConvertible {
     case .hostFailed: "the host's side of the region has ended or is invalid"
     case .badFrame: "the picture does not fit the slot, or the slot was not acquired"
     case .server(let error): error.description
+    case .daemonRefuses(let message): "framepathd: \(message.text)"
     case .daemon(let why): "framepathd: \(why)"
     case .system(let error): error.description
     }

@@ -174,7 +174,7 @@ public final class GuestScreen {
       }
       if region.state == .ended { throw .hostFailed }
       guard monotonicNanoseconds() < deadline else { throw .hostSilent }
-      guard doorbells.wait(&backoff, until: deadline) else { throw .hostFailed }
+      guard doorbells.wait(&backoff, until: deadline) else { throw doorbells.failure ?? .hostFailed }
     }
   }
 
@@ -279,7 +279,7 @@ public final class GuestScreen {
       readEvents()
       if condition() { return }
       if region.isDisplaced { throw .displaced }
-      if !isHostThere || region.state == .ended { throw .hostFailed }
+      if !isHostThere || region.state == .ended { throw doorbells.failure ?? .hostFailed }
       if monotonicNanoseconds() >= deadline { throw .timedOut }
     }
   }

@@ -16,7 +16,9 @@ public struct IvshmemServerOptions: Sendable {
   /// Whether only this user's processes can connect.
   public var isPrivate = true
   /// The most guests at once.
-  public var guestLimit = 16
+  public var guestLimit = mostGuests
+  /// The most guests that a server takes.
+  public static let mostGuests = 16
 
   /// A server's options.
   public init(layout: RegionLayout, daemonPath: String) {
@@ -39,6 +41,9 @@ public final class IvshmemServer {
   private let linkPath: String?
   /// Called when the only client of a server without a listener has left.
   public var onLastDisconnect: (() -> Void)?
+  /// Called when the daemon refuses a region for a reason that waiting does not mend, and no client is connected that
+  /// would lose its memory if this process ended.
+  public var onHopelessRefusal: (() -> Void)?
 
   /// A region and its client.
   private final class Guest {
@@ -104,6 +109,10 @@ public final class IvshmemServer {
       loop: loop, name: number == 1 ? options.name : "\(options.name)-\(number)", layout: options.layout,
       daemonPath: options.daemonPath, output: number == 1 ? options.output : "", sharesClock: options.sharesClock,
       isPrivate: options.isPrivate, log: log)
+    session.onHopelessRefusal = { [weak self] in
+      guard let self, guests.allSatisfy({ $0.socket == nil }) else { return }
+      onHopelessRefusal?()
+    }
     try session.start()
     let guest = Guest(session, number: number)
     guests.append(guest)

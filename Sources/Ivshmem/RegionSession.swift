@@ -23,6 +23,9 @@ public final class RegionSession {
   /// The VM's name.
   public let name: String
 
+  /// Called when the daemon refuses this VM for a reason that waiting does not mend; the session goes on.
+  public var onHopelessRefusal: (() -> Void)?
+
   private let loop: EventLoop
   private let log: (String) -> Void
   private let sharesClock: Bool
@@ -96,6 +99,9 @@ public final class RegionSession {
       if service != nil { handOver() }
     case .regionNews: guestDoorbell.signal()
     case .frameDone, .released: break
+    case .refused(let refusal):
+      log("\(name): framepathd refuses it: \(refusal.message.text)\(refusal.mayHeal ? "; trying again" : "")")
+      if !refusal.mayHeal { onHopelessRefusal?() }
     case .error(let message):
       log("\(name): framepathd: \(message.text)")
       if message.code == .refused { serveAgain() }

@@ -3,9 +3,10 @@ public import PresentProtocol
 
 /// A client of framepathd on the caller's event loop: a VM's backend, a container.
 ///
-/// Owned by the loop's thread. Without a daemon it tries to connect ten times a second, later twice; connected and
-/// without traffic it costs nothing. No call blocks but `createBuffer` and `importBuffer`, which wait 250 ms at most, and
-/// `deliverEvents`. Events reach `onEvent` from the loop and from `deliverEvents`, never from inside another call.
+/// Owned by the loop's thread. Without a daemon it tries to connect ten times a second, later twice; refused by the
+/// daemon, with growing pauses of up to 5 s. Connected and without traffic it costs nothing. No call blocks but
+/// `createBuffer` and `importBuffer`, which wait 250 ms at most, and `deliverEvents`. Events reach `onEvent` from the
+/// loop and from `deliverEvents`, never from inside another call.
 public final class PresentClient {
   /// The event handler, called on the loop's thread.
   public var onEvent: ((PresentEvent) -> Void)?
@@ -36,7 +37,11 @@ public final class PresentClient {
 
   private let retry: TimerFD
   private var retrySource: EventLoop.Source?
-  private var attempts = 0
+  private var pace = ReconnectPace()
+  /// Why the daemon has refused this client since it last welcomed it.
+  private var refusal: ErrorMessage?
+  /// Whether the daemon has ended this connection by an error.
+  private var isRefused = false
 
   /// A client of the daemon at `path`; `start` connects it.
   public init(loop: EventLoop, path: String = PresentSocket.defaultPath(), hello: Hello) throws(SystemError) {
@@ -54,6 +59,8 @@ public final class PresentClient {
   deinit { stop() }
 
   /// Connects now or, without a daemon, as soon as there is one.
+  ///
+  /// - Throws: what the loop could not register.
   public func start() throws(SystemError) {
     guard !isRunning else { return }
     isRunning = true
@@ -84,6 +91,12 @@ public final class PresentClient {
   /// Whether WELCOME has come.
   public var isConnected: Bool { isWelcomed }
 
+  /// Whether the daemon has been sent a HELLO that it has neither accepted nor refused yet.
+  public var isUnanswered: Bool { connection != nil && !isWelcomed }
+
+  /// Why the last attempt to connect failed; nil where it did not, or where nothing listens at `path`.
+  public private(set) var connectError: SystemError?
+
   /// The output of a scanout; nil before its first OUTPUT.
   public func output(_ scanout: Int) -> OutputDescription? { heads.indices.contains(scanout) ? heads[scanout] : nil }
 
@@ -97,21 +110,24 @@ public final class PresentClient {
 
   private func tryConnect() {
     guard isRunning, connection == nil else { return }
+    connectError = nil
     do {
       let fresh = try PresentConnection.connect(path, timeoutMilliseconds: 0)
       guard try fresh.send(.hello(hello)) else { return scheduleRetry() }
       source = try loop.add(fresh.descriptor) { [weak self] ready in self?.handle(ready) }
       connection = fresh
     } catch {
+      if let error = error as? SystemError, !error.isNobodyListening { connectError = error }
       scheduleRetry()
     }
   }
 
   private func scheduleRetry() {
     guard isRunning else { return }
-    attempts += 1
-    let delay: UInt64 = attempts <= 50 ? 100_000_000 : 500_000_000
-    retry.arm(deadlineNanoseconds: monotonicNanoseconds() + delay)
+    let now = monotonicNanoseconds()
+    let pause = isRefused ? pace.refused(now: now) : pace.absent()
+    isRefused = false
+    retry.arm(deadlineNanoseconds: now + pause)
   }
 
   private func disconnect() {
@@ -127,8 +143,9 @@ public final class PresentClient {
   /// Ends the connection; the loop delivers the event after those that wait.
   func lose(_ why: String) {
     guard connection != nil else { return }
+    // A client that was never welcomed has nothing to lose.
+    if isWelcomed { post(.lost(why)) }
     disconnect()
-    post(.lost(why))
     scheduleRetry()
   }
 
@@ -154,10 +171,30 @@ public final class PresentClient {
         default: break
         }
       } catch {
+        noteBreach(error)
         lose(error.description)
       }
     }
     deliverDeferred()
+  }
+
+  /// A daemon that does not speak this protocol refuses the client in its own way.
+  private func noteBreach(_ error: PresentProtocolError) {
+    let code: PresentErrorCode
+    switch error {
+    case .otherVersion: code = .version
+    case .malformed: code = .malformed
+    case .closed, .system: return
+    }
+    isRefused = true
+    if !isWelcomed, let event = refused(ErrorMessage(code: code, text: error.description)) { post(event) }
+  }
+
+  /// The event of a refused HELLO, unless the last one was refused for the same reason.
+  private func refused(_ message: ErrorMessage) -> PresentEvent? {
+    guard message != refusal else { return nil }
+    refusal = message
+    return .refused(PresentRefusal(message: message))
   }
 
   /// Processes a message; returns the event for the owner, if any.
@@ -165,7 +202,8 @@ public final class PresentClient {
     switch message {
     case .welcome(let welcome):
       isWelcomed = true
-      attempts = 0
+      pace.welcomed(now: monotonicNanoseconds())
+      refusal = nil
       return .welcomed(welcome)
     case .output(let output):
       let index = Int(output.scanout)
@@ -179,7 +217,9 @@ public final class PresentClient {
       // A release that crossed a newer present of the same buffer is void.
       guard let record = buffers[released.bufferID], released.frame >= record.lastFrame else { return nil }
       return .released(bufferID: released.bufferID, scanout: record.scanout)
-    case .error(let message, request: 0): return .error(message)
+    case .error(let message, request: 0):
+      if message.code.isFatal { isRefused = true }
+      return isWelcomed ? .error(message) : refused(message)
     case .buffer(let late, request: _):
       // The answer to a request that timed out.
       enqueue(.destroyBuffer(late.bufferID))

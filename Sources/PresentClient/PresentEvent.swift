@@ -14,10 +14,23 @@ public enum PresentEvent: Sendable {
   case released(bufferID: UInt32, scanout: Int)
   /// The daemon has written into the rings of a scanout's region that has no guest doorbell.
   case regionNews(scanout: Int)
-  /// The daemon reports an error; after a fatal one, `lost` follows.
+  /// The daemon does not accept this client. Comes once for each reason: not again while attempts fail for the same
+  /// one. The client tries again with growing pauses of up to 5 s, until `stop`.
+  case refused(PresentRefusal)
+  /// The daemon refuses a request of a welcomed client; after a fatal error, `lost` follows.
   case error(ErrorMessage)
-  /// The connection is lost, and with it all buffers and frames. The client reconnects; `welcomed` follows.
+  /// The connection of a welcomed client has ended, and with it all its buffers and frames. The client tries to
+  /// reconnect; `welcomed` follows when it succeeds.
   case lost(String)
+}
+
+/// Why the daemon does not accept a client.
+public struct PresentRefusal: Equatable, Sendable {
+  /// The daemon's answer to HELLO.
+  public let message: ErrorMessage
+  /// Whether a later attempt may succeed: the name is in use, or an output is not there. Where not, the client is wrong
+  /// for this daemon: its name is invalid, or it speaks another version.
+  public var mayHeal: Bool { message.code.mayHeal }
 }
 
 /// Why a client's request failed.

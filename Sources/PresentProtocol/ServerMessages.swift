@@ -189,6 +189,15 @@ public enum PresentErrorCode: UInt32, Sendable {
     case .noSuchVM, .noMemory, .refused, .output, .stale: false
     }
   }
+
+  /// Whether a HELLO that was refused with it may be accepted later as it is: another client gives the name up, the
+  /// output appears.
+  public var mayHeal: Bool {
+    switch self {
+    case .version, .malformed: false
+    case .nameTaken, .noSuchOutput, .noSuchVM, .noSuchBuffer, .noMemory, .refused, .output, .stale: true
+    }
+  }
 }
 
 /// ERROR: a request was refused, or the connection ends.

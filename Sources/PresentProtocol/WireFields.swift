@@ -26,9 +26,17 @@ public enum PresentLimits {
   /// The most descriptors of one message.
   public static let descriptorCount = 64
 
+  /// The rule of `isValidName` for a person, such as the end of "invalid VM name "a/b": use …".
+  public static let nameRule = "1 to \(nameByteCount) bytes without \"/\" and control characters"
+
   /// Whether a name is valid for a client: 1 to 63 bytes, no control characters, no `/`.
   public static func isValidName(_ name: String) -> Bool {
     !name.isEmpty && name.utf8.count <= nameByteCount && name.utf8.allSatisfy { $0 >= 0x20 && $0 != 0x7f && $0 != 0x2f }
+  }
+
+  /// Whether HELLO can ask for an output of this name: 1 to 31 bytes. Which outputs there are, the daemon knows.
+  public static func isValidOutputName(_ name: String) -> Bool {
+    !name.isEmpty && name.utf8.count <= outputNameByteCount && !name.utf8.contains(0)
   }
 }
 

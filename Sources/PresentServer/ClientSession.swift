@@ -127,6 +127,7 @@ final class ClientSession {
       return fail(code, text)
     }
     self.hello = hello
+    server.refusals.forget(pid: peer.pid, name: hello.name)
     if hello.scanoutCount > 0 {
       account.limit(to: settings.memoryLimitBytes ?? server.memory.settings.limitBytes)
     }
@@ -274,7 +275,9 @@ final class ClientSession {
   /// Sends the client's fault to it and ends the session.
   func fail(_ code: PresentErrorCode, _ text: String) {
     refuse(code, text, .none)
-    close("refused: \(text)")
+    // A client that is refused tries again.
+    let isNews = !heads.isEmpty || server.refusals.note(pid: peer.pid, name: hello?.name ?? "", reason: text)
+    close(isNews ? "refused: \(text)" : nil)
   }
 
   /// Ends the session; its outputs go to whoever waits.

@@ -41,6 +41,8 @@ public final class Server {
   private let write: (String) -> Void
   /// The host's settings of VMs, by name.
   private var vmSettings: [String: VMSettings] = [:]
+  /// Clients that were refused, for the log.
+  var refusals = RefusalMemory()
   /// The last setting of each kind for all outputs.
   var standing: [SettingsPlan.OutputChange] = []
   private var syncDeviceSearch: SyncDevice??

@@ -57,7 +57,17 @@ struct FramepathIvshmem: ParsableCommand {
     guard (2...RegionLayout.maxSlotCount).contains(slots) else {
       throw ValidationError("--slots must be 2 to \(RegionLayout.maxSlotCount)")
     }
-    guard vm.utf8.count < 60, !vm.isEmpty else { throw ValidationError("--vm must have 1 to 59 bytes") }
+    // Further clients get the name with a number behind it.
+    guard PresentLimits.isValidName("\(vm)-\(IvshmemServerOptions.mostGuests)"), !vm.isEmpty else {
+      let room = "-\(IvshmemServerOptions.mostGuests)".utf8.count
+      throw ValidationError(
+        "invalid VM name \"\(vm)\": use 1 to \(PresentLimits.nameByteCount - room) bytes without \"/\" and control characters"
+      )
+    }
+    guard output.isEmpty || PresentLimits.isValidOutputName(output) else {
+      throw ValidationError(
+        "invalid output name \"\(output)\": use 1 to \(PresentLimits.outputNameByteCount) bytes")
+    }
     guard UInt32(socketMode, radix: 8).map({ $0 <= 0o777 }) == true else {
       throw ValidationError("--socket-mode must be an octal mode such as 660")
     }
@@ -68,6 +78,8 @@ struct FramepathIvshmem: ParsableCommand {
   func run() throws {
     do {
       try serve()
+    } catch let exit as ExitCode {
+      throw exit
     } catch {
       writeErrorLine("framepath-ivshmem: \(error)")
       throw ExitCode(1)
@@ -114,6 +126,11 @@ struct FramepathIvshmem: ParsableCommand {
       loop: loop, options: options, linkPath: socketPath.map { $0 + ".region" },
       log: { log.write($0) })
     defer { server.stop() }
+    var isRefused = false
+    server.onHopelessRefusal = {
+      isRefused = true
+      loop.stop()
+    }
     if try socket.isListening() {
       try server.listen(socket)
     } else {
@@ -123,6 +140,7 @@ struct FramepathIvshmem: ParsableCommand {
     log.write("\(layout.slotCount) slots of \(layout.slotByteCount >> 10) KiB in \(layout.regionByteCount >> 20) MiB")
     log.write("ready")
     try loop.run()
+    if isRefused { throw ExitCode.failure }
   }
 }
 

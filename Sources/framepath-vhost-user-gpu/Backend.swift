@@ -87,12 +87,16 @@ struct Backend: ParsableCommand {
       throw ValidationError("Give one of --socket-path and --fd.")
     }
     if let fd, fd < 0 { throw ValidationError("--fd \(fd) is no descriptor.") }
-    guard !name.isEmpty, name.utf8.count < 64 else { throw ValidationError("--vm takes 1 to 63 bytes.") }
+    guard PresentLimits.isValidName(name) else {
+      throw ValidationError("invalid VM name \"\(name)\": use \(PresentLimits.nameRule)")
+    }
     guard outputNames.count <= DeviceConfiguration.maxScanoutCount else {
       throw ValidationError("--outputs names \(outputNames.count) outputs; a VM has at most 16.")
     }
-    guard outputNames.allSatisfy({ !$0.isEmpty && $0.utf8.count < 32 }) else {
-      throw ValidationError("--outputs takes names of 1 to 31 bytes, separated by commas.")
+    if let wrong = outputNames.first(where: { !PresentLimits.isValidOutputName($0) }) {
+      throw ValidationError(
+        "invalid output name \"\(wrong)\": use 1 to \(PresentLimits.outputNameByteCount) bytes, names separated by commas"
+      )
     }
   }
 
@@ -129,11 +133,19 @@ struct Backend: ParsableCommand {
     }
   }
 
+  /// How long a daemon that accepts connections may take to answer, before QEMU is served without it.
+  private static let answerNanoseconds: UInt64 = 2_000_000_000
+
   private func serve(_ log: Log) throws {
     let signals = try SignalFD(SignalFD.terminationSignals)
     let loop = try EventLoop()
-    var exit = ExitCode.success
-    _ = try loop.add(signals.fd.raw) { _ in loop.stop() }
+    var exit: ExitCode?
+    var isServing = false
+    let finish = { (code: ExitCode) in
+      exit = code
+      loop.stop()
+    }
+    _ = try loop.add(signals.fd.raw) { _ in finish(.success) }
 
     let scanoutCount = max(outputNames.count, 1)
     let memory = GuestMemory()
@@ -144,9 +156,17 @@ struct Backend: ParsableCommand {
       configuration: DeviceConfiguration(
         scanoutCount: scanoutCount, memoryLimitBytes: maxMemory, pathPolicy: path,
         stoppedBlankNanoseconds: blankStopped.map { UInt64($0) * 1_000_000_000 }))
+    // A running guest keeps its device whatever the daemon says.
+    display.onHopelessRefusal = { if !isServing { finish(.failure) } }
     backend.onRefusal = { log.error("this VM cannot be served: \($0)") }
     backend.device.onMemoryRefusal = { log.warning("\($0); --max-memory raises it") }
     try display.start(device: backend.device)
+    // The daemon's answer comes before QEMU does: a VM that it refuses for good is not started at all.
+    let deadline = monotonicNanoseconds() + Backend.answerNanoseconds
+    while display.isUnanswered, exit == nil, monotonicNanoseconds() < deadline {
+      try loop.runOnce(timeoutMilliseconds: 100)
+    }
+    if let exit { throw exit }
 
     let frontend = FrontendSocket(loop: loop, log: log) { socket in
       let session = try BackendSession(
@@ -154,10 +174,11 @@ struct Backend: ParsableCommand {
       ) { end in
         if case .failed(let error) = end {
           log.error("\(error)")
-          exit = .failure
+          return finish(.failure)
         }
-        loop.stop()
+        finish(.success)
       }
+      isServing = true
       backend.onConfigurationChange = { [weak session] in session?.configChanged() }
       return session
     }
@@ -168,6 +189,6 @@ struct Backend: ParsableCommand {
     }
     try loop.run()
     frontend.close()
-    guard exit == .success else { throw exit }
+    if let exit, exit != .success { throw exit }
   }
 }

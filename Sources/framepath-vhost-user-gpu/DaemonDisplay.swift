@@ -9,8 +9,12 @@ import VirtioGPU
 final class DaemonDisplay: GPUDisplay {
   /// Called when the guest must be told that its monitors are others now.
   var onHeadsChanged: (() -> Void)?
-  /// Called after each event, for what the device wants done next.
+  /// Called after each event, for the device's next deadline.
   var afterEvent: (() -> Void)?
+  /// Called when the daemon refuses this VM for a reason that waiting does not mend.
+  var onHopelessRefusal: (() -> Void)?
+  /// Whether the daemon has been asked to accept this VM and has not answered yet.
+  var isUnanswered: Bool { client.isUnanswered }
 
   private let client: PresentClient
   private let log: Log
@@ -35,7 +39,12 @@ final class DaemonDisplay: GPUDisplay {
     self.device = device
     client.onEvent = { [weak self] in self?.handle($0) }
     try client.start()
-    if !client.hasConnection { log.info("no framepathd at \(client.path) yet; waiting for it") }
+    if client.hasConnection { return }
+    if let error = client.connectError {
+      log.warning("cannot reach framepathd, trying again: \(error)")
+    } else {
+      log.info("no framepathd at \(client.path) yet; waiting for it")
+    }
   }
 
   /// Delivers the daemon's events now until `isDone`.
@@ -56,6 +65,10 @@ final class DaemonDisplay: GPUDisplay {
         timeNanoseconds: done.timeNanoseconds)
     case .released(let id, scanout: _):
       device.bufferReleased(id)
+    case .refused(let refusal):
+      let text = "framepathd refuses this VM: \(refusal.message.text)"
+      if refusal.mayHeal { log.warning("\(text); trying again") } else { log.error(text) }
+      if !refusal.mayHeal { onHopelessRefusal?() }
     case .error(let error):
       log.warning("framepathd: \(error.text)")
     case .regionNews: break

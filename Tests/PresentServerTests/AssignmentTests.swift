@@ -45,6 +45,29 @@ struct AssignmentTests {
     #expect(third.outputs[0]?.name == "fake-0")
   }
 
+  @Test func `a client that is refused again and again is logged once for each reason`() throws {
+    let bench = try Bench()
+    let first = try bench.client("vm")
+    func ask(_ output: String = "") throws {
+      let client = try bench.stranger()
+      try client.send(.hello(Hello(kind: .vm, name: "vm", scanoutCount: 1, outputs: [output])))
+      #expect(try client.messages().count == 1)
+    }
+    for _ in 0..<5 { try ask() }
+    let refused = { bench.lines.filter { $0.contains("refused") } }
+    #expect(refused().count == 1)
+    first.leave()
+    try bench.settle()
+    for _ in 0..<5 { try ask("Z") }
+    #expect(refused().count == 2)
+    // One that was accepted meanwhile is refused for the first time again.
+    let second = try bench.client("vm")
+    second.leave()
+    try bench.settle()
+    for _ in 0..<5 { try ask("Z") }
+    #expect(refused().count == 3)
+  }
+
   @Test func `two clients do not affect each other's pictures`() throws {
     let bench = try Bench([FakeOutput("A"), FakeOutput("B")])
     let first = try bench.client("first")

@@ -136,6 +136,31 @@ struct PresentClientTests {
     listener.client.stop()
   }
 
+  @Test func `a name in use is one event, tried again with growing pauses until it is free`() throws {
+    let folder = try TemporaryFolder()
+    let path = "\(folder.path)/framepathd.sock"
+    let server = try ServerThread(path: path)
+    let holder = try Listener(path)
+    try holder.client.start()
+    #expect(try holder.waitForOutput())
+    let waiting = try Listener(path)
+    try waiting.client.start()
+    #expect(try waiting.wait { !$0.isEmpty })
+    // Four more attempts.
+    let end = monotonicNanoseconds() + 1_600_000_000
+    while monotonicNanoseconds() < end { try waiting.loop.runOnce(timeoutMilliseconds: 20) }
+    guard waiting.events.count == 1, case .refused(let refusal)? = waiting.events.first else {
+      Issue.record("\(waiting.events)")
+      return
+    }
+    #expect(refusal.message.code == .nameTaken && refusal.mayHeal)
+    #expect(refusal.message.text.contains("is connected as vm"))
+    holder.client.stop()
+    #expect(try waiting.waitForOutput())
+    waiting.client.stop()
+    try server.stop()
+  }
+
   @Test func `an idle connection costs nothing`() throws {
     let folder = try TemporaryFolder()
     let path = "\(folder.path)/framepathd.sock"

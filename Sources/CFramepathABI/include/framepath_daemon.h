@@ -28,7 +28,9 @@ struct framepath_daemon {
   uint32_t width, height; /* of the output's mode; 0 before OUTPUT */
   char path[sizeof ((struct sockaddr_un *)0)->sun_path];
   char name[FRAMEPATH_NAME_BYTES];
-  char reason[FRAMEPATH_TEXT_BYTES]; /* the text of the daemon's last ERROR */
+  char reason[FRAMEPATH_TEXT_BYTES]; /* text of the daemon's last ERROR */
+  uint64_t retry_at;    /* CLOCK_MONOTONIC, ns: no attempt to reconnect before it */
+  uint32_t retry_pause; /* ms, the last pause after a refusal; 0: not refused since the last success */
 };
 
 static inline uint64_t framepath_now_ns(void) {
@@ -196,6 +198,17 @@ static inline int framepath_daemon_connect(struct framepath_daemon *daemon, uint
   }
   if (error) framepath_close_file(&daemon->socket);
   return error;
+}
+
+/* After a failed attempt to reconnect: a daemon that is not there is tried every 100 ms; one that refuses the client, as
+ * its name is in use, ever later, up to 5 s. */
+static inline void framepath_daemon_retry_later(struct framepath_daemon *daemon, int error) {
+  uint32_t pause = 100;
+  if (error == -EADDRINUSE || error == -ECONNREFUSED || error == -ENOMEM || error == -EPROTONOSUPPORT) {
+    daemon->retry_pause = daemon->retry_pause == 0 ? 100 : daemon->retry_pause < 2500 ? daemon->retry_pause * 2 : 5000;
+    pause = daemon->retry_pause;
+  }
+  daemon->retry_at = framepath_now_ns() + pause * 1000000ull;
 }
 
 /* Gives the daemon a region, new or served by another daemon before; a refusal is read later. */

@@ -153,9 +153,12 @@ static inline void framepath_wait(struct framepath_screen *screen, uint64_t *pau
     framepath_daemon_wait(daemon, deadline, 100);
   } else {
     framepath_sleep_ns(20000000);
-    uint64_t soon = framepath_now_ns() + 100000000u;
-    if (framepath_daemon_connect(daemon, soon < deadline ? soon : deadline) == 0)
-      framepath_daemon_give(daemon, screen->file, screen->mapped_bytes, screen->header.slot_count);
+    uint64_t now = framepath_now_ns(), soon = now + 100000000u;
+    if (now < daemon->retry_at) return;
+    int error = framepath_daemon_connect(daemon, soon < deadline ? soon : deadline);
+    if (error == 0) error = framepath_daemon_give(daemon, screen->file, screen->mapped_bytes, screen->header.slot_count);
+    if (error) framepath_daemon_retry_later(daemon, error);
+    else daemon->retry_pause = 0;
   }
 }
 

@@ -1,0 +1,33 @@
+import LinuxIO
+
+/// The clients whose HELLO was refused last, so that one that tries again for ever is logged once for each reason.
+///
+/// Bounded: the longest known is forgotten for a new one.
+struct RefusalMemory {
+  private static let capacity = 64
+
+  private struct Entry {
+    let pid: Int32
+    let name: String
+    var reason: String
+  }
+
+  private var entries: [Entry] = []
+
+  /// Notes a refusal; false where this process was refused under this name for the same reason before.
+  mutating func note(pid: Int32, name: String, reason: String) -> Bool {
+    if let known = entries.firstIndex(where: { $0.pid == pid && $0.name == name }) {
+      if entries[known].reason == reason { return false }
+      entries[known].reason = reason
+      return true
+    }
+    if entries.count == RefusalMemory.capacity { entries.removeFirst() }
+    entries.append(Entry(pid: pid, name: name, reason: reason))
+    return true
+  }
+
+  /// Forgets a client that was accepted.
+  mutating func forget(pid: Int32, name: String) {
+    if !entries.isEmpty { entries.removeAll { $0.pid == pid && $0.name == name } }
+  }
+}
