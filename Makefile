@@ -1,7 +1,7 @@
 # The commands of users and CI; `make help` lists them.
 SHELL := /bin/bash
 
-.PHONY: help deps build test unit lint install uninstall
+.PHONY: help deps build test unit lint install install-bench uninstall
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
@@ -27,16 +27,18 @@ DISCOVERY ?= /etc/qemu/vhost-user
 install: build ## install the programs (PREFIX, DESTDIR) and the file by which libvirt finds the backend
 	install -D -t $(DESTDIR)$(PREFIX)/bin .build/release/framepathd .build/release/framepath \
 	  .build/release/framepath-ivshmem .build/release/framepath-guest
-	install -D -t $(DESTDIR)$(PREFIX)/libexec .build/release/framepath-vhost-user-gpu \
-	  .build/release/libframepath-copy-counter.so
+	install -D -t $(DESTDIR)$(PREFIX)/libexec .build/release/framepath-vhost-user-gpu
 	ln -sf ../libexec/framepath-vhost-user-gpu $(DESTDIR)$(PREFIX)/bin/framepath-vhost-user-gpu
 	install -d $(DESTDIR)$(DISCOVERY)
 	sed 's#@BINARY@#$(PREFIX)/libexec/framepath-vhost-user-gpu#' \
 	  Sources/framepath-vhost-user-gpu/Discovery/50-framepath-gpu.json.in > $(DESTDIR)$(DISCOVERY)/50-framepath-gpu.json
 
+install-bench: build ## install the benchmark for `framepath bench`, with the same PREFIX and DESTDIR
+	install -D -t $(DESTDIR)$(PREFIX)/libexec .build/release/framepath-bench .build/release/libframepath-copy-counter.so
+
 uninstall: ## remove what install installed, with the same PREFIX, DESTDIR and DISCOVERY
 	rm -f $(addprefix $(DESTDIR)$(PREFIX)/bin/,framepathd framepath framepath-ivshmem framepath-guest framepath-vhost-user-gpu) \
-	  $(addprefix $(DESTDIR)$(PREFIX)/libexec/,framepath-vhost-user-gpu libframepath-copy-counter.so) \
+	  $(addprefix $(DESTDIR)$(PREFIX)/libexec/,framepath-vhost-user-gpu framepath-bench libframepath-copy-counter.so) \
 	  $(DESTDIR)$(DISCOVERY)/50-framepath-gpu.json
 
 -include Tests/Lab/lab.mk

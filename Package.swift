@@ -1,4 +1,4 @@
-// swift-tools-version: 6.2
+// swift-tools-version: 6.3
 import PackageDescription
 
 let strict: [SwiftSetting] = [
@@ -13,16 +13,21 @@ let memory: [SwiftSetting] = strict + [.strictMemorySafety(), .enableExperimenta
 
 let argumentParser: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
 
-// Floor first; every module depends only on what stands above it.
+// Floor first; every module depends only on modules above it, and declares each one that it imports: `.ci/test` checks it.
 let package = Package(
   name: "framepath",
   products: [
     .executable(name: "framepathd", targets: ["framepathd"]),
     .executable(name: "framepath-vhost-user-gpu", targets: ["framepath-vhost-user-gpu"]),
     .executable(name: "framepath-ivshmem", targets: ["framepath-ivshmem"]),
+    .executable(name: "framepath-guest", targets: ["framepath-guest"]),
     .executable(name: "framepath", targets: ["framepath"]),
+    .executable(name: "framepath-bench", targets: ["framepath-bench"]),
     // For LD_PRELOAD, by `framepath bench copies`.
     .library(name: "framepath-copy-counter", type: .dynamic, targets: ["CCopyCounter"]),
+    // For programs that draw: in Swift, and the C and C++ headers.
+    .library(name: "FramepathGuest", targets: ["FramepathGuest"]),
+    .library(name: "CFramepathABI", targets: ["CFramepathABI"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0")
@@ -43,7 +48,7 @@ let package = Package(
 
     // Memory and protocols
     .target(name: "GraphicsMemory", dependencies: ["CLinux", "LinuxIO", "Scanout"], swiftSettings: memory),
-    .target(name: "GuestMemory", dependencies: ["LinuxIO", "GraphicsMemory"], swiftSettings: memory),
+    .target(name: "GuestMemory", dependencies: ["CLinux", "LinuxIO", "GraphicsMemory"], swiftSettings: memory),
     .target(name: "Virtio", dependencies: ["GuestMemory"], swiftSettings: memory),
     .target(name: "VhostUser", dependencies: ["LinuxIO", "GuestMemory", "Virtio"], swiftSettings: memory),
     .target(
@@ -75,7 +80,7 @@ let package = Package(
 
     .target(
       name: "Ivshmem",
-      dependencies: ["LinuxIO", "Scanout", "GraphicsMemory", "HybridRegion", "PresentProtocol", "PresentClient"],
+      dependencies: ["LinuxIO", "Scanout", "HybridRegion", "PresentProtocol", "PresentClient"],
       swiftSettings: memory),
 
     .target(
@@ -85,62 +90,75 @@ let package = Package(
       ],
       swiftSettings: memory),
 
+    // The programs' own. PNGFile is a target because it touches memory in a library's hands, and the tools do not;
+    // framepath-guest is ten lines because it is the guest part of framepath alone, for an initramfs.
+    .target(name: "CommandSupport", dependencies: ["CFramepathABI"], swiftSettings: strict),
+    .target(name: "HostProbe", dependencies: ["LinuxIO", "Scanout"], swiftSettings: strict),
+    .target(name: "PNGFile", dependencies: ["CPNG", "Scanout", "GraphicsMemory"], swiftSettings: memory),
+    .target(
+      name: "GuestPrograms",
+      dependencies: [
+        "CDRM", "LinuxIO", "Scanout", "GraphicsMemory", "HybridRegion", "FramepathGuest", argumentParser,
+      ],
+      swiftSettings: memory),
+
+    // The benchmark's own
     .target(
       name: "VhostUserFrontend", dependencies: ["LinuxIO", "GuestMemory", "Virtio", "VhostUser"],
       swiftSettings: memory),
-
-    // The tool's own
     .target(
       name: "FramepathBench",
       dependencies: [
         "LinuxIO", "Scanout", "GraphicsMemory", "GuestMemory", "Virtio", "VhostUser", "VhostUserFrontend",
-        "PresentProtocol", "PresentClient", "HybridRegion", "FramepathGuest",
-      ],
-      swiftSettings: memory),
-    .target(name: "HostProbe", dependencies: ["LinuxIO", "Scanout"], swiftSettings: strict),
-    .target(name: "PNGFile", dependencies: ["CPNG", "Scanout", "GraphicsMemory"], swiftSettings: memory),
-
-    .target(
-      name: "GuestPrograms",
-      dependencies: [
-        "CDRM", "LinuxIO", "Scanout", "GraphicsMemory", "HybridRegion", "Ivshmem", "FramepathGuest", argumentParser,
+        "PresentProtocol", "PresentClient", "FramepathGuest",
       ],
       swiftSettings: memory),
 
     // Executables
     .executableTarget(
-      name: "framepathd", dependencies: ["PresentServer", "Headless", "KMS", argumentParser],
+      name: "framepathd",
+      dependencies: [
+        "LinuxIO", "Scanout", "PresentProtocol", "Outputs", "Headless", "KMS", "PresentServer", "CommandSupport",
+        argumentParser,
+      ],
       swiftSettings: strict),
     .executableTarget(
       name: "framepath-vhost-user-gpu",
       dependencies: [
         "LinuxIO", "Scanout", "GraphicsMemory", "GuestMemory", "Virtio", "VhostUser", "VirtioGPU", "PresentProtocol",
-        "PresentClient", argumentParser,
+        "PresentClient", "CommandSupport", argumentParser,
       ],
       exclude: ["Discovery"], swiftSettings: strict),
     .executableTarget(
       name: "framepath-ivshmem",
-      dependencies: ["LinuxIO", "Scanout", "HybridRegion", "Ivshmem", "PresentProtocol", argumentParser],
+      dependencies: [
+        "LinuxIO", "Scanout", "HybridRegion", "Ivshmem", "PresentProtocol", "CommandSupport", argumentParser,
+      ],
       swiftSettings: strict),
-    .executableTarget(name: "framepath-guest", dependencies: ["GuestPrograms", argumentParser], swiftSettings: strict),
+    .executableTarget(
+      name: "framepath-guest", dependencies: ["GuestPrograms", "CommandSupport", argumentParser], swiftSettings: strict),
     .executableTarget(
       name: "framepath",
       dependencies: [
-        "LinuxIO", "Scanout", "GraphicsMemory", "PNGFile", "FrameScheduler", "FrameSimulator", "HostProbe",
-        "GuestPrograms",
-        "FramepathBench", "KMS", "PresentClient",
-        "PresentProtocol", argumentParser,
+        "LinuxIO", "PNGFile", "HostProbe", "GuestPrograms", "KMS", "PresentClient", "PresentProtocol", "CommandSupport",
+        argumentParser,
       ],
       swiftSettings: strict),
+    .executableTarget(
+      name: "framepath-bench",
+      dependencies: [
+        "LinuxIO", "Scanout", "FrameScheduler", "FrameSimulator", "FramepathGuest", "Ivshmem", "GuestPrograms",
+        "FramepathBench",
+        "CommandSupport", argumentParser,
+      ],
+      swiftSettings: memory),
 
     // Tests
     .target(
       name: "TestSupport",
-      dependencies: [
-        "VhostUserFrontend", "LinuxIO", "Scanout", "GraphicsMemory", "Outputs", "VirtioGPU",
-      ],
+      dependencies: ["VhostUserFrontend", "LinuxIO", "Scanout", "GraphicsMemory", "VirtioGPU"],
       path: "Tests/TestSupport", swiftSettings: strict),
-    .testTarget(name: "LinuxIOTests", dependencies: ["LinuxIO", "TestSupport"], swiftSettings: strict),
+    .testTarget(name: "LinuxIOTests", dependencies: ["LinuxIO"], swiftSettings: strict),
     .testTarget(name: "ScanoutTests", dependencies: ["Scanout"], swiftSettings: strict),
     .target(name: "CAllocationCounter", path: "Tests/CAllocationCounter"),
     .testTarget(
@@ -149,26 +167,40 @@ let package = Package(
     .testTarget(
       name: "FrameSimulatorTests", dependencies: ["FrameScheduler", "FrameSimulator"], swiftSettings: strict),
     .testTarget(
-      name: "GraphicsMemoryTests",
-      dependencies: ["GraphicsMemory", "LinuxIO", "Scanout", "TestSupport", "CAllocationCounter"],
+      name: "GraphicsMemoryTests", dependencies: ["LinuxIO", "Scanout", "GraphicsMemory", "CAllocationCounter"],
       swiftSettings: strict),
-    .testTarget(name: "GuestMemoryTests", dependencies: ["GuestMemory", "TestSupport"], swiftSettings: strict),
-    .testTarget(name: "VirtioTests", dependencies: ["Virtio", "TestSupport"], swiftSettings: strict),
-    .testTarget(name: "VhostUserTests", dependencies: ["VhostUser", "TestSupport"], swiftSettings: strict),
-    .testTarget(name: "VirtioGPUTests", dependencies: ["VirtioGPU", "TestSupport"], swiftSettings: strict),
-    .testTarget(name: "PresentProtocolTests", dependencies: ["PresentProtocol", "TestSupport"], swiftSettings: strict),
+    .testTarget(
+      name: "GuestMemoryTests", dependencies: ["CLinux", "LinuxIO", "GraphicsMemory", "GuestMemory", "TestSupport"],
+      swiftSettings: strict),
+    .testTarget(name: "VirtioTests", dependencies: ["GuestMemory", "Virtio", "TestSupport"], swiftSettings: strict),
+    .testTarget(
+      name: "VhostUserTests",
+      dependencies: ["CLinux", "LinuxIO", "GuestMemory", "Virtio", "VhostUser", "TestSupport"],
+      swiftSettings: strict),
+    .testTarget(
+      name: "VirtioGPUTests",
+      dependencies: ["Scanout", "GraphicsMemory", "GuestMemory", "VirtioGPU", "TestSupport"], swiftSettings: strict),
+    .testTarget(
+      name: "PresentProtocolTests", dependencies: ["LinuxIO", "Scanout", "GraphicsMemory", "PresentProtocol"],
+      swiftSettings: strict),
     .testTarget(
       name: "PresentServerTests",
       dependencies: [
-        "CFramepathABI", "PresentServer", "PresentClient", "Headless", "HybridRegion", "TestSupport",
+        "CFramepathABI", "LinuxIO", "Scanout", "GraphicsMemory", "PresentProtocol", "Outputs", "Headless",
+        "HybridRegion", "PresentServer", "PresentClient", "TestSupport",
       ],
       swiftSettings: strict),
     .testTarget(
       name: "HostProbeTests",
-      dependencies: ["framepath", "HostProbe", "PNGFile", "CPNG", "LinuxIO", "Scanout", "GraphicsMemory"],
+      dependencies: [
+        "framepath", "CommandSupport", "HostProbe", "PNGFile", "CPNG", "LinuxIO", "Scanout", "GraphicsMemory",
+      ],
       swiftSettings: strict),
     .testTarget(name: "FramepathdTests", dependencies: ["framepathd", "Scanout"], swiftSettings: strict),
-    .testTarget(name: "OutputTests", dependencies: ["CDRM", "Headless", "KMS", "TestSupport"], swiftSettings: strict),
+    .testTarget(
+      name: "OutputTests",
+      dependencies: ["CDRM", "LinuxIO", "Scanout", "GraphicsMemory", "Outputs", "Headless", "KMS", "TestSupport"],
+      swiftSettings: strict),
     .testTarget(
       name: "HybridRegionTests",
       dependencies: ["HybridRegion", "CFramepathABI", "LinuxIO", "Scanout", "GraphicsMemory", "TestSupport"],
@@ -177,7 +209,7 @@ let package = Package(
       name: "IvshmemTests",
       dependencies: [
         "Ivshmem", "HybridRegion", "LinuxIO", "Scanout", "GraphicsMemory", "PresentProtocol", "PresentClient",
-        "PresentServer", "Headless", "Outputs",
+        "PresentServer", "Headless",
       ],
       swiftSettings: strict),
     .testTarget(
@@ -194,17 +226,19 @@ let package = Package(
         "VhostUserFrontend", "TestSupport",
       ],
       swiftSettings: strict),
-    // The programs as processes.
+    // The programs as processes, and their command lines.
     .testTarget(
       name: "ProgramTests",
       dependencies: [
-        "LinuxIO", "PresentProtocol", "TestSupport", "framepathd", "framepath-vhost-user-gpu", "framepath-ivshmem",
+        "LinuxIO", "PresentProtocol", "CommandSupport", "TestSupport", "framepathd",
+        "framepath-vhost-user-gpu", "framepath-ivshmem", "framepath-guest", "framepath", "framepath-bench",
+        argumentParser,
       ],
       swiftSettings: strict),
     .testTarget(
       name: "FramepathBenchTests",
       dependencies: [
-        "FramepathBench", "CPNG", "LinuxIO", "PresentProtocol", "framepath", "framepathd",
+        "FramepathBench", "CPNG", "LinuxIO", "PresentProtocol", "framepath", "framepath-bench", "framepathd",
         "framepath-vhost-user-gpu", "framepath-ivshmem",
       ],
       swiftSettings: strict),

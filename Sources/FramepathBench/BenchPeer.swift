@@ -20,7 +20,7 @@ public enum BenchPeer: Sendable, Equatable {
 
   /// A backend that does nothing: what the bench itself costs.
   static func empty(_ programs: BenchPrograms) throws(BenchError) -> BenchPeer {
-    .program(name: emptyName, executable: try programs.path("framepath"), arguments: ["bench", "empty-backend"])
+    .program(name: emptyName, executable: try programs.path("framepath-bench"), arguments: ["empty-backend"])
   }
 
   /// The backends that are installed here: QEMU's, the lab's QEMU 11, and Rust's vhost-device-gpu.

@@ -28,7 +28,7 @@ public struct BenchPrograms: Sendable {
 
   /// The folder of this program.
   public static func besideThisProgram() -> BenchPrograms {
-    let path = LinuxFile.linkTarget("/proc/self/exe") ?? "framepath"
+    let path = LinuxFile.linkTarget("/proc/self/exe") ?? "framepath-bench"
     let parts = path.split(separator: "/", omittingEmptySubsequences: false)
     return BenchPrograms(folder: parts.dropLast().joined(separator: "/"))
   }

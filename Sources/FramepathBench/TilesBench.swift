@@ -74,7 +74,7 @@ public struct TilesBench {
   }
 
   private func hostile(_ name: String, _ daemon: BenchDaemon) throws(BenchError) -> ChildProcess {
-    var command = ChildCommand("/proc/self/exe", ["bench", name, "--socket", daemon.socket])
+    var command = ChildCommand("/proc/self/exe", [name, "--socket", daemon.socket])
     command.output = .null
     command.error = .file("\(daemon.folder.path)/\(name).log")
     return try mapped { () throws(SystemError) in try ChildProcess(command) }

@@ -29,7 +29,7 @@ public struct WakeUpFloor: Codable, Equatable, Sendable {
   fileprivate static func command(_ programs: BenchPrograms, _ requests: Int32, _ answers: Int32) throws(BenchError)
     -> ChildCommand
   {
-    var command = ChildCommand(try programs.path("framepath"), ["bench", "wake-up-floor"])
+    var command = ChildCommand(try programs.path("framepath-bench"), ["wake-up-floor"])
     command.descriptors = [WakeUpFloor.requests: requests, WakeUpFloor.answers: answers]
     command.output = .null
     command.error = .null

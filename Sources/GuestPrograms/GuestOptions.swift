@@ -1,5 +1,5 @@
 public import ArgumentParser
-import FramepathGuest
+public import FramepathGuest
 import LinuxIO
 
 /// The options by which the guest programs find their region.
@@ -30,7 +30,8 @@ public struct GuestOptions: ParsableArguments {
     }
   }
 
-  var place: RegionPlace {
+  /// Where the region is.
+  public var place: RegionPlace {
     if let socket { return .socket(socket) }
     if let file { return .file(file) }
     if device == nil, let path = daemon ?? environmentVariable("FRAMEPATH_SOCKET") {
@@ -46,7 +47,7 @@ public struct GuestPrograms: ParsableCommand {
   public static let configuration = CommandConfiguration(
     commandName: "guest",
     abstract: "Draws into a region, from inside a virtual machine or a container.",
-    subcommands: [PatternProgram.self, MirrorProgram.self, GarbageProgram.self])
+    subcommands: [PatternProgram.self, MirrorProgram.self])
 
   /// For the parser.
   public init() {}

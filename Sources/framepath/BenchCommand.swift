@@ -1,127 +1,25 @@
 import ArgumentParser
-import FoundationEssentials
-import FramepathBench
-import LinuxIO
-import Scanout
+import HostProbe
 
-/// `framepath bench`: one subcommand per file.
+/// `framepath bench`: runs the benchmark, which is a program and a part of the installation of its own.
 struct BenchCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "bench",
-    abstract: "Measures what frames cost, with processes of its own beside whatever runs.",
+    abstract: "Measures what frames cost; runs framepath-bench.",
     discussion: """
-      Starts framepathd (headless) and framepath-vhost-user-gpu from the folder of this program, and plays the guest \
-      itself: the requests of a Linux guest at native speed, no emulator, no kernel. Docs/Benchmarks.md says what each \
-      figure means. Measure release builds on a quiet machine.
+      framepath-bench is looked for beside this program, then in ../libexec, then in PATH. All arguments are its own: \
+      see `framepath bench --help`.
+      """)
 
-      Examples:
-        framepath bench copies
-        framepath bench throughput
-        framepath bench throughput --device vhost-user-gpu --sizes 1920x1080 --runs 3 --json
-        framepath bench scale -o scale.html
-        framepath bench soak --vms 64 --seconds 600
-        framepath bench tiles --vms 4,16
-        framepath bench guest --sizes 1920x1080
-        framepath bench schedule --workload equal --vms 16
-        framepath bench decisions
-        framepath bench memory
-        framepath bench memcpy --sizes 3840x2160 --threads 2 --threads 4 --threads 8
-      """,
-    subcommands: [
-      BenchCopiesCommand.self, BenchThroughputCommand.self, BenchScaleCommand.self, BenchSoakCommand.self,
-      BenchTilesCommand.self, BenchGuestCommand.self, BenchScheduleCommand.self, BenchDecisionsCommand.self,
-      BenchMemoryCommand.self, BenchMemcpyCommand.self, BenchEmptyBackendCommand.self, BenchWakeUpFloorCommand.self,
-      BenchFloodClientCommand.self, BenchUnfinishedClientCommand.self,
-    ])
-}
+  @Argument(parsing: .captureForPassthrough, help: ArgumentHelp("framepath-bench's arguments.", valueName: "argument"))
+  var arguments: [String] = []
 
-/// What the bench's commands have in common.
-struct BenchOptions: ParsableArguments {
-  @Option(help: ArgumentHelp("Runs of each measurement, with processes of its own.", valueName: "count"))
-  var runs = 5
-  @Flag(help: "Every figure of every run as JSON.") var json = false
-  @Option(
-    name: .customShort("o"),
-    help: ArgumentHelp("Also write a page with plots: one HTML file, complete in itself.", valueName: "file"))
-  var page: String?
-  @Option(
-    help: ArgumentHelp("Where framepathd and the backend are. Default: beside this program.", valueName: "folder"))
-  var programs: String?
-
-  func validate() throws {
-    guard (1...1000).contains(runs) else { throw ValidationError("--runs takes 1 to 1000.") }
-  }
-
-  var benchPrograms: BenchPrograms {
-    programs.map { BenchPrograms(folder: $0) } ?? .besideThisProgram()
-  }
-
-  /// Measures in a process of its own, so that an interrupted measurement leaves no process and no file behind.
-  func supervised(_ body: () throws -> Void) throws {
-    if BenchSupervisor.isWorker {
-      raiseDescriptorLimit()
-      return try body()
+  func run() throws {
+    guard let program = HelperProgram.path("framepath-bench") else {
+      throw HostProbeError(
+        "framepath-bench is not installed: it is neither beside this program nor in ../libexec nor in PATH; "
+          + "install it with `make install-bench`, or build it with `swift build -c release --product framepath-bench`")
     }
-    let code = try BenchSupervisor.run(arguments: Array(CommandLine.arguments.dropFirst()))
-    if code != 0 { throw ExitCode(code) }
-  }
-
-  /// Says what is measured now, where somebody may be waiting for it.
-  func progress(_ text: String) { writeErrorLine("framepath bench: \(text)") }
-
-  /// What was typed.
-  var commandLine: String { (["framepath"] + CommandLine.arguments.dropFirst()).joined(separator: " ") }
-
-  /// Prints a report as JSON or as these lines, and writes its page where one is wanted.
-  func show(_ report: some Encodable, _ lines: [String], _ html: ReportPage) throws {
-    if let page { try LinuxFile.replace(page, with: Array(html.html.utf8)) }
-    if json {
-      try BenchOptions.writeJSON(report)
-    } else {
-      try LinuxFile.writeToStandardOutput(Array((lines.joined(separator: "\n") + "\n").utf8))
-    }
-  }
-}
-
-extension BenchOptions {
-  /// Writes figures to standard output.
-  static func writeJSON(_ report: some Encodable) throws {
-    let encoder = JSONEncoder()
-    encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
-    try LinuxFile.writeToStandardOutput(Array(try encoder.encode(report)) + [0x0A])
-  }
-}
-
-/// `1920x1080,3840x2160`.
-struct BenchSizes: ExpressibleByArgument {
-  var sizes: [(width: Int, height: Int)]
-
-  init(_ sizes: [(width: Int, height: Int)]) { self.sizes = sizes }
-
-  init?(argument: String) {
-    sizes = []
-    for text in argument.split(separator: ",", omittingEmptySubsequences: false) {
-      guard let size = PixelSize(text, in: 32...8192) else { return nil }
-      sizes.append((size.width, size.height))
-    }
-  }
-
-  var defaultValueDescription: String { sizes.map { "\($0.width)x\($0.height)" }.joined(separator: ",") }
-
-  static let usual = BenchSizes([(640, 480), (1920, 1080), (3840, 2160)])
-}
-
-extension Spread {
-  /// `median (min…max)`.
-  func text(decimals: Int) -> String {
-    let fixed = { TextTable.fixed($0, decimals: decimals) }
-    return "\(fixed(median)) (\(fixed(min))…\(fixed(max)))"
-  }
-}
-
-extension Machine {
-  /// One line.
-  var line: String {
-    "\(processor), \(processors) processors, load \(TextTable.fixed(load, decimals: 1)), Linux \(kernel)"
+    throw HelperProgram.replaceThisProcess(with: program, arguments)
   }
 }

@@ -1,3 +1,5 @@
+import CommandSupport
+
 /// What `framepath top` makes of one status after the other: rates, and their history.
 struct TopModel {
   /// What rows are ordered by.

@@ -5,11 +5,13 @@ import Testing
 @Suite("Region of a container", .serialized)
 struct ContainerTests {
   /// Words that run the pattern client as another user, in a user and a mount namespace of its own, without privileges.
-  private func container(_ host: LabHost, _ arguments: [String]) throws -> ChildCommand {
+  private func container(
+    _ host: LabHost, program name: String = "framepath-guest", _ arguments: [String]
+  ) throws -> ChildCommand {
     // The program and the socket must be where an unknown user may reach them.
-    let program = "\(host.folder)/framepath-guest"
+    let program = "\(host.folder)/\(name)"
     for words in [
-      ["cp", "-f", Lab.program("framepath-guest"), program], ["chmod", "755", host.folder, program],
+      ["cp", "-f", Lab.program(name), program], ["chmod", "755", host.folder, program],
       ["chmod", "666", host.socket],
     ] {
       #expect(try ChildProcess.run(ChildCommand(words[0], Array(words.dropFirst()))).exit.isSuccess)
@@ -54,7 +56,8 @@ struct ContainerTests {
 
   @Test func `a container that writes garbage over its region costs its neighbour no frame`() throws {
     let host = try LabHost(outputs: ["headless:1920x1080@60", "headless:1280x720@60"])
-    let bad = try ChildProcess(try container(host, ["garbage", "--name", "bad", "--seconds", "120"]))
+    let bad = try ChildProcess(
+      try container(host, program: "framepath-bench", ["garbage", "--name", "bad", "--seconds", "120"]))
     try LabHost.pause(milliseconds: 500)
     let good = try ChildProcess.run(
       try container(host, ["pattern", "--name", "good", "--frames", "300", "--still"]), timeoutMilliseconds: 60_000)

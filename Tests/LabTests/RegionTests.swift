@@ -160,7 +160,8 @@ struct RegionTests {
     let socket = "\(host.folder)/region.sock"
     let backend = try region(host, ["--vm", "box", "--socket-path", socket, "--containers"])
     let program = Lab.program("framepath-guest")
-    let bad = try ChildProcess(ChildCommand(program, ["garbage", "--socket", socket, "--seconds", "60"]))
+    let bad = try ChildProcess(
+      ChildCommand(Lab.program("framepath-bench"), ["garbage", "--socket", socket, "--seconds", "60"]))
     try LabHost.pause(milliseconds: 500)
     let good = try ChildProcess.run(
       ChildCommand(program, ["pattern", "--socket", socket, "--frames", "300", "--still"]), timeoutMilliseconds: 60_000)
@@ -175,8 +176,8 @@ struct RegionTests {
     let host = try LabHost(outputs: ["headless:1920x1080@60"])
     let socket = "\(host.folder)/region.sock"
     let backend = try region(host, ["--vm", "web", "--socket-path", socket, "--size", "64M"])
-    let guest = try boot(host, Device.doorbell.arguments(socket))
-    try guest.run("framepath-guest garbage --seconds 60", seconds: 120)
+    let guest = try boot(host, Device.doorbell.arguments(socket), programs: [Lab.program("framepath-bench")])
+    try guest.run("framepath-bench garbage --seconds 60", seconds: 120)
     #expect(backend.waitForExit(timeoutMilliseconds: 0) == nil)
     let figures = try guest.run("framepath-guest pattern --frames 20", seconds: 60)
     #expect(figures.contains("flipped=20"))

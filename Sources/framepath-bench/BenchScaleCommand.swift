@@ -1,4 +1,5 @@
 import ArgumentParser
+import CommandSupport
 import FramepathBench
 
 /// `framepath bench scale`.

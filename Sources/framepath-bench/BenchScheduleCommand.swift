@@ -2,7 +2,6 @@ import ArgumentParser
 import FrameScheduler
 import FrameSimulator
 import FramepathBench
-import HostProbe
 
 /// `framepath bench schedule`.
 struct BenchScheduleCommand: ParsableCommand {
@@ -17,7 +16,7 @@ struct BenchScheduleCommand: ParsableCommand {
 
       Examples:
         framepath bench schedule
-        framepath bench schedule --workload equal --vms 16 --policy hybrid --policy "DRM FAIR"
+        framepath bench schedule --workload equal --vms 16 --policy "DRM FAIR"
         framepath bench schedule --workload flushFlood -o flood.html
       """)
 
@@ -55,8 +54,7 @@ struct BenchScheduleCommand: ParsableCommand {
     }
     let results = try explained { () throws(SchedulerError) -> [SimulationResult] in try play(chosenWorkload) }
     if let page {
-      let command = (["framepath"] + CommandLine.arguments.dropFirst()).joined(separator: " ")
-      try ScheduleReport(results).write(page, command: command)
+      try ScheduleReport(results).write(page, command: BenchOptions.commandLine)
     }
     if json {
       try BenchOptions.writeJSON(results)
@@ -69,7 +67,7 @@ struct BenchScheduleCommand: ParsableCommand {
     do throws(SchedulerError) {
       return try body()
     } catch {
-      throw HostProbeError("The workload's VMs cannot be scheduled: \(error)")
+      throw BenchError("The workload's VMs cannot be scheduled: \(error)")
     }
   }
 

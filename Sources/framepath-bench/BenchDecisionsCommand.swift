@@ -1,8 +1,8 @@
 public import ArgumentParser
+import CommandSupport
 public import FrameScheduler
 import FrameSimulator
 import FramepathBench
-import HostProbe
 import LinuxIO
 
 /// `framepath bench decisions`.
@@ -67,7 +67,7 @@ struct BenchDecisionsCommand: ParsableCommand {
     do throws(SchedulerError) {
       load = try DecisionLoad(policy: policy, vmCount: vms)
     } catch {
-      throw HostProbeError("\(vms) VMs cannot be scheduled: \(error)")
+      throw BenchError("\(vms) VMs cannot be scheduled: \(error)")
     }
     var (wakes, flips): ([UInt64], [UInt64]) = ([], [])
     wakes.reserveCapacity(vblanks)

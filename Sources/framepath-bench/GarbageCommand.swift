@@ -1,11 +1,12 @@
 import ArgumentParser
 import FramepathGuest
 import Glibc
+import GuestPrograms
 import Ivshmem
 import LinuxIO
 
 /// Writes random words over the region: the worst possible guest, for tests.
-struct GarbageProgram: ParsableCommand {
+struct GarbageCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "garbage", abstract: "Writes random words over the region, for tests.", shouldDisplay: false)
 

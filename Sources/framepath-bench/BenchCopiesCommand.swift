@@ -1,4 +1,5 @@
 import ArgumentParser
+import CommandSupport
 import FramepathBench
 import Scanout
 
@@ -15,7 +16,7 @@ struct BenchCopiesCommand: ParsableCommand {
 
       Examples:
         framepath bench copies
-        framepath bench copies --frames 300 --size 1000B,1920x1080 --paths hybrid,direct --json
+        framepath bench copies --frames 300 --size 1000B,1920x1080 --json
       """)
 
   @Option(help: ArgumentHelp("Frames on each path.", valueName: "count")) var frames = 3000

@@ -1,3 +1,4 @@
+import CommandSupport
 import FrameSimulator
 import FramepathBench
 import LinuxIO

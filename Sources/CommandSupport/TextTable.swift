@@ -1,5 +1,5 @@
 /// Columns of text, aligned.
-struct TextTable {
+public struct TextTable {
   private enum Row {
     case cells([String])
     case note(String)
@@ -10,19 +10,19 @@ struct TextTable {
   private var rows: [Row] = []
 
   /// A table with these titles; `>` in front of one aligns its column to the right.
-  init(_ titles: [String]) {
+  public init(_ titles: [String]) {
     self.titles = titles.map { $0.hasPrefix(">") ? String($0.dropFirst()) : $0 }
     isRight = titles.map { $0.hasPrefix(">") }
   }
 
   /// Adds a row; missing cells are empty.
-  mutating func add(_ cells: [String]) { rows.append(.cells(cells.map(TextTable.printable))) }
+  public mutating func add(_ cells: [String]) { rows.append(.cells(cells.map(TextTable.printable))) }
 
   /// Adds an indented line across all columns.
-  mutating func add(note: String) { rows.append(.note(TextTable.printable(note))) }
+  public mutating func add(note: String) { rows.append(.note(TextTable.printable(note))) }
 
   /// Titles and rows.
-  var lines: [String] {
+  public var lines: [String] {
     var widths = titles.map(\.count)
     for case .cells(let cells) in rows {
       for (index, cell) in cells.enumerated() where index < widths.count {
@@ -49,7 +49,7 @@ struct TextTable {
   }
 
   /// Names come from clients: nothing in them may steer the terminal.
-  static func printable(_ text: String) -> String {
+  public static func printable(_ text: String) -> String {
     let scalars = text.unicodeScalars.map { scalar -> Character in
       scalar.properties.generalCategory == .control ? "?" : Character(scalar)
     }
@@ -57,7 +57,7 @@ struct TextTable {
   }
 
   /// A number with so many decimals.
-  static func fixed(_ value: Double, decimals: Int) -> String {
+  public static func fixed(_ value: Double, decimals: Int) -> String {
     var scale = 1
     for _ in 0..<decimals { scale *= 10 }
     guard value.isFinite, abs(value) < 1e12 else { return "-" }
@@ -69,7 +69,7 @@ struct TextTable {
   }
 
   /// Bytes with a unit, such as `1.5 GiB`.
-  static func bytes(_ count: UInt64) -> String {
+  public static func bytes(_ count: UInt64) -> String {
     guard count >= 1024 else { return "\(count) B" }
     var value = Double(count) / 1024
     for unit in ["KiB", "MiB", "GiB"] {

@@ -1,4 +1,5 @@
 public import ArgumentParser
+import CommandSupport
 public import FramepathBench
 
 extension BenchDevice: ExpressibleByArgument {}
@@ -28,7 +29,7 @@ struct BenchThroughputCommand: ParsableCommand {
       program is their QEMU, and takes the pictures that they send.
 
       Examples:
-        framepath bench throughput --device vhost-user-gpu --sizes 1920x1080,3840x2160 --seconds 2
+        framepath bench throughput --device vhost-user-gpu --seconds 2
         framepath bench throughput --sizes 3840x2160 --peers auto
         framepath bench throughput --device ivshmem --sizes 1920x1080
       """)
