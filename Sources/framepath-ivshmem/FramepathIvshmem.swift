@@ -1,4 +1,5 @@
 import ArgumentParser
+import CommandSupport
 import HybridRegion
 import Ivshmem
 import LinuxIO
@@ -14,11 +15,20 @@ struct FramepathIvshmem: ParsableCommand {
     commandName: "framepath-ivshmem",
     abstract: "Serves a region of graphics memory to a virtual machine (ivshmem) or a container.",
     discussion: """
-      Every client of the socket gets a region of its own. QEMU with doorbells: -chardev socket,path=PATH,id=region \
-      -device ivshmem-doorbell,chardev=region,vectors=1. Without: -object memory-backend-file,id=region,share=on,\
-      mem-path=PATH.region,size=SIZE -device ivshmem-plain,memdev=region. Stays in the foreground and says "ready" on \
-      standard error.
-      """)
+      Every client of the socket gets a region of its own. Stays in the foreground and says "ready" on standard error.
+
+      Examples:
+        framepath-ivshmem --vm web --socket-path region.sock --size 64M
+        framepath-ivshmem --vm box --socket-path region.sock --containers
+
+      QEMU with doorbells:
+        -chardev socket,path=region.sock,id=region \\
+        -device ivshmem-doorbell,chardev=region,vectors=1
+      and without:
+        -object memory-backend-file,id=region,share=on,\\
+        mem-path=region.sock.region,size=64M \\
+        -device ivshmem-plain,memdev=region
+      """, version: ProgramVersion.text)
 
   @Option(name: .long, help: "Where clients connect; PATH.region leads to the first region's memory.")
   var socketPath: String?

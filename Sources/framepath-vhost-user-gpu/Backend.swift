@@ -1,4 +1,5 @@
 import ArgumentParser
+import CommandSupport
 import GuestMemory
 import LinuxIO
 import PresentProtocol
@@ -20,10 +21,11 @@ struct Backend: ParsableCommand {
       A guest with 2D resources (vhost-user-gpu-pci) does not wait: its frames are copied once. With --path direct its
       pages are shown too, at the price that it may be seen drawing into them.
 
-      EXAMPLES
-        framepath-vhost-user-gpu --vm web --socket-path /run/user/1000/framepath/web.sock
-        framepath-vhost-user-gpu --vm wall --socket-path wall.sock --outputs HDMI-A-1,DP-2
-      """)
+      Examples:
+        framepath-vhost-user-gpu --vm web --socket-path /run/framepath/web.sock
+        framepath-vhost-user-gpu --vm wall --socket-path wall.sock \\
+          --outputs HDMI-A-1,DP-2
+      """, version: ProgramVersion.text)
 
   @Option(help: ArgumentHelp("Listen here and serve the first QEMU that connects.", valueName: "path"))
   var socketPath: String?

@@ -1,4 +1,5 @@
 import ArgumentParser
+import CommandSupport
 import GuestPrograms
 
 /// The tool: one file per subcommand.
@@ -13,11 +14,13 @@ struct Framepath: ParsableCommand {
         framepath status
         framepath top
         framepath snapshot --vm web -o web.png
-        qemu-system-x86_64 -drive file=web.qcow2 $(framepath qemu-args --vm web --memory 2G)
+        qemu-system-x86_64 -drive file=web.qcow2 \\
+          $(framepath qemu-args --vm web --memory 2G)
 
       Exit status: 0 when all is well, 1 when something failed (doctor: when it found a problem), 64 when the command \
       line was wrong.
       """,
+    version: ProgramVersion.text,
     subcommands: [
       StatusCommand.self, TopCommand.self, TraceCommand.self, SnapshotCommand.self, QEMUArgsCommand.self,
       DoctorCommand.self, GuestPrograms.self,

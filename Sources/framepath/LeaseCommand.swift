@@ -21,7 +21,8 @@ struct LeaseCommand: ParsableCommand {
 
       Examples:
         framepath lease --output HDMI-A-1 -- my-player --fullscreen
-        framepath lease --output HDMI-A-1 sh -c 'exec player --drm-fd=$FRAMEPATH_LEASE_FD'
+        framepath lease --output HDMI-A-1 \\
+          sh -c 'exec player --drm-fd=$FRAMEPATH_LEASE_FD'
         framepath lease --output HDMI-A-1 --revoke
         framepath lease --output HDMI-A-1 --allow "uid 1000, gid 44"
       """)

@@ -19,9 +19,11 @@ struct QEMUArgsCommand: ParsableCommand {
       Start framepath-vhost-user-gpu for the VM first: QEMU connects to its socket.
 
       Examples:
-        framepath-vhost-user-gpu --vm web --socket-path $XDG_RUNTIME_DIR/framepath/web.sock &
-        qemu-system-x86_64 -drive file=web.qcow2 $(framepath qemu-args --vm web --memory 4G)
-        framepath qemu-args --vm web --qemu /opt/qemu/bin/qemu-system-x86_64 --explain
+        framepath-vhost-user-gpu --vm web \\
+          --socket-path $XDG_RUNTIME_DIR/framepath/web.sock &
+        qemu-system-x86_64 -drive file=web.qcow2 \\
+          $(framepath qemu-args --vm web --memory 4G)
+        framepath qemu-args --vm web --qemu ./qemu-system-x86_64 --explain
       """)
 
   @Option(help: ArgumentHelp("The VM's name.", valueName: "name")) var vm: String

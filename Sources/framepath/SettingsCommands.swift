@@ -72,7 +72,10 @@ struct LayoutCommand: ParsableCommand {
 struct FocusCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "focus", abstract: "Shows a VM on the output that it shares in layout focus.",
-    discussion: "Example: framepath focus web")
+    discussion: """
+      Example:
+        framepath focus web
+      """)
 
   @Argument(help: ArgumentHelp("The VM.", valueName: "vm")) var vm: String
   @OptionGroup var daemon: DaemonOptions

@@ -1,4 +1,5 @@
 import ArgumentParser
+import CommandSupport
 import Headless
 import LinuxIO
 import Outputs
@@ -17,7 +18,12 @@ struct Framepathd: ParsableCommand {
     discussion: """
       Stays in the foreground, says "ready" on standard error and READY=1 to $NOTIFY_SOCKET. SIGTERM puts the \
       console's picture back and ends it with status 0.
-      """)
+
+      Examples:
+        framepathd
+        framepathd --output kms:/dev/dri/card0 --config framepathd.conf
+        framepathd --output headless:1920x1080@60 --socket /tmp/framepathd.sock
+      """, version: ProgramVersion.text)
 
   @Option(
     name: .long,
