@@ -7,53 +7,40 @@ import Testing
 /// What is shown and does not change costs nothing: counted by the kernel, not timed.
 @Suite("A static screen", .serialized)
 struct StaticScreenTests {
+  /// A daemon and its clients, of which none has anything to do.
+  private struct Still {
+    let name: String
+    let host: LabHost
+    var guests: [CardGuest] = []
+    var client: PresentClient?
+    var processes: [Int32] { [host.daemonPID] + guests.map(\.backend.pid) }
+  }
+
   /// How often the kernel has put a process's threads to sleep, or taken the processor from them. One that makes a
   /// system call and sleeps again counts one.
-  private func switches(_ processes: [Int32]) throws -> [Int32: Int] {
-    var counts: [Int32: Int] = [:]
-    for process in processes {
-      let script = "cat /proc/\(process)/task/*/status"
-      let text = try ChildProcess.run(ChildCommand("sh", ["-c", script])).output
-      let lines = text.split(separator: "\n").filter { $0.contains("ctxt_switches") }
-      counts[process] = try lines.reduce(0) { $0 + (try #require($1.split(separator: "\t").last.flatMap { Int($0) })) }
+  private func switches(_ process: Int32) throws -> Int {
+    var count = 0
+    for thread in try LinuxFile.list("/proc/\(process)/task") {
+      let text = String(decoding: try LinuxFile.read("/proc/\(process)/task/\(thread)/status"), as: UTF8.self)
+      for line in text.split(separator: "\n") where line.contains("ctxt_switches") {
+        count += try #require(line.split(separator: "\t").last.flatMap { Int($0) })
+      }
     }
-    return counts
+    return count
   }
 
-  private func expectStill(
-    _ host: LabHost, _ processes: [Int32], _ what: String, _ location: SourceLocation = #_sourceLocation
-  ) throws {
-    try LabHost.pause(milliseconds: 2500)
-    let commits = try host.status().outputs.map(\.commits)
-    try LabHost.pause(milliseconds: 300)
-    let before = try switches(processes)
-    try LabHost.pause(milliseconds: 5_000)
-    let after = try switches(processes)
-    for process in processes {
-      let count = (after[process] ?? 0) - (before[process] ?? 0)
-      let name = process == host.daemonPID ? "the daemon" : "a backend"
-      #expect(count == 0, "\(what): \(name) woke \(count) times in 5 s", sourceLocation: location)
-    }
-    #expect(try host.status().outputs.map(\.commits) == commits, "\(what)", sourceLocation: location)
-  }
-
-  @Test(arguments: [1, 16])
-  func `a static screen wakes neither the daemon nor a backend in five seconds, in any layout`(count: Int) throws {
+  /// Guests of one picture each on one output.
+  private func guests(_ count: Int, layout: String, isOff: Bool = false) throws -> Still {
     let host = try LabHost(outputs: ["headless:640x480@60"])
+    try host.framepath(["layout", layout])
     let guests = try (0..<count).map { try CardGuest(host: host, vm: "vm\($0)", width: 160, height: 120) }
-    let processes = [host.daemonPID] + guests.map(\.backend.pid)
-    for layout in ["single", "tile", "focus"] {
-      try host.framepath(["layout", layout])
-      for guest in guests { try guest.flip(grey: 0x40) }
-      try expectStill(host, processes, "\(count) in \(layout)")
-    }
-    try host.framepath(["power", "off"])
-    try expectStill(host, processes, "\(count) and the output off")
-    for guest in guests { guest.end() }
+    for guest in guests { try guest.flip(grey: 0x40) }
+    if isOff { try host.framepath(["power", "off"]) }
+    return Still(name: "\(count) VMs in \(layout)\(isOff ? ", the output off" : "")", host: host, guests: guests)
   }
 
-  @Test(arguments: ["single", "tile", "focus"])
-  func `a static screen with a cursor wakes no process either`(layout: String) throws {
+  /// A client with a picture and a cursor.
+  private func pointer(layout: String) throws -> Still {
     let host = try LabHost(outputs: ["headless:640x480@60"])
     try host.framepath(["layout", layout])
     let loop = try EventLoop()
@@ -67,6 +54,30 @@ struct StaticScreenTests {
       PresentFrame(scanout: 0, frame: 1, bufferID: buffer.id, source: Rect(width: 640, height: 480), path: .copy))
     client.setCursor(scanout: 0, bufferID: cursor.id, x: 30, y: 40, hotX: 0, hotY: 0)
     try loop.runOnce(timeoutMilliseconds: 200)
-    try expectStill(host, [host.daemonPID], "a cursor in \(layout)")
+    return Still(name: "a cursor in \(layout)", host: host, client: client)
+  }
+
+  @Test func `a static screen wakes no process in five seconds, in any layout, with and without a cursor`()
+    throws
+  {
+    let layouts = ["single", "tile", "focus"]
+    // All of them side by side: they share the seconds in which nothing may happen.
+    let stills =
+      try [1, 16].flatMap { count in
+        try layouts.map { try guests(count, layout: $0) } + [try guests(count, layout: "focus", isOff: true)]
+      } + layouts.map { try pointer(layout: $0) }
+    try LabHost.pause(milliseconds: 2500)
+    let commits = try stills.map { try $0.host.status().outputs.map(\.commits) }
+    try LabHost.pause(milliseconds: 300)
+    let before = try stills.map { try $0.processes.map { try switches($0) } }
+    try LabHost.pause(milliseconds: 5000)
+    let after = try stills.map { try $0.processes.map { try switches($0) } }
+    for (index, still) in stills.enumerated() {
+      let woken = zip(before[index], after[index]).map { $1 - $0 }
+      #expect(woken.allSatisfy { $0 == 0 }, "\(still.name): wake-ups in 5 s, the daemon's first: \(woken)")
+      #expect(try still.host.status().outputs.map(\.commits) == commits[index], "\(still.name)")
+      for guest in still.guests { guest.end() }
+      still.client?.stop()
+    }
   }
 }
