@@ -172,21 +172,25 @@ let package = Package(
     .testTarget(
       name: "GuestMemoryTests", dependencies: ["CLinux", "LinuxIO", "GraphicsMemory", "GuestMemory", "TestSupport"],
       swiftSettings: strict),
-    .testTarget(name: "VirtioTests", dependencies: ["GuestMemory", "Virtio", "TestSupport"], swiftSettings: strict),
+    .testTarget(
+      name: "VirtioTests", dependencies: ["FrameSimulator", "GuestMemory", "Virtio", "TestSupport"],
+      swiftSettings: strict),
     .testTarget(
       name: "VhostUserTests",
-      dependencies: ["CLinux", "LinuxIO", "GuestMemory", "Virtio", "VhostUser", "TestSupport"],
+      dependencies: ["CLinux", "LinuxIO", "FrameSimulator", "GuestMemory", "Virtio", "VhostUser", "TestSupport"],
       swiftSettings: strict),
     .testTarget(
       name: "VirtioGPUTests",
-      dependencies: ["Scanout", "GraphicsMemory", "GuestMemory", "VirtioGPU", "TestSupport"], swiftSettings: strict),
+      dependencies: ["Scanout", "FrameSimulator", "GraphicsMemory", "GuestMemory", "VirtioGPU", "TestSupport"],
+      swiftSettings: strict),
     .testTarget(
       name: "PresentProtocolTests", dependencies: ["LinuxIO", "Scanout", "GraphicsMemory", "PresentProtocol"],
       swiftSettings: strict),
     .testTarget(
       name: "PresentServerTests",
       dependencies: [
-        "CFramepathABI", "LinuxIO", "Scanout", "GraphicsMemory", "PresentProtocol", "Outputs", "Headless",
+        "CFramepathABI", "LinuxIO", "Scanout", "FrameSimulator", "GraphicsMemory", "PresentProtocol", "Outputs",
+        "Headless",
         "HybridRegion", "PresentServer", "PresentClient", "TestSupport",
       ],
       swiftSettings: strict),
@@ -203,7 +207,9 @@ let package = Package(
       swiftSettings: strict),
     .testTarget(
       name: "HybridRegionTests",
-      dependencies: ["HybridRegion", "CFramepathABI", "LinuxIO", "Scanout", "GraphicsMemory", "TestSupport"],
+      dependencies: [
+        "FrameSimulator", "HybridRegion", "CFramepathABI", "LinuxIO", "Scanout", "GraphicsMemory",
+      ],
       swiftSettings: strict),
     .testTarget(
       name: "IvshmemTests",

@@ -1,10 +1,10 @@
 import CFramepathABI
+import FrameSimulator
 import Glibc
 import GraphicsMemory
 import HybridRegion
 import LinuxIO
 import Scanout
-import TestSupport
 import Testing
 
 /// Either side writes arbitrary data; the other side loses only frames.

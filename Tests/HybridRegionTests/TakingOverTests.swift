@@ -1,6 +1,6 @@
+import FrameSimulator
 import HybridRegion
 import LinuxIO
-import TestSupport
 import Testing
 
 /// Another host continues where one has stopped, without notice to the guest.

@@ -1,3 +1,4 @@
+import FrameSimulator
 import GraphicsMemory
 import LinuxIO
 import PresentProtocol

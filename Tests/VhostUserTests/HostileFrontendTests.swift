@@ -1,4 +1,5 @@
 import CLinux
+import FrameSimulator
 import Glibc
 import GuestMemory
 import LinuxIO

@@ -1,3 +1,4 @@
+import FrameSimulator
 import Glibc
 import GraphicsMemory
 import Scanout

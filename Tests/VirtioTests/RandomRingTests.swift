@@ -1,3 +1,4 @@
+import FrameSimulator
 import GuestMemory
 import TestSupport
 import Testing
