@@ -111,22 +111,14 @@ final class CardGuest {
   /// Shows the next picture as it is; `endFlip` waits for its answer.
   func beginFlip(isFenced: Bool = true) throws {
     let resource = resources[shown % 2]
-    let (width, height) = (UInt32(width), UInt32(height))
     shown += 1
-    // SET_SCANOUT_BLOB in B8G8R8X8, then RESOURCE_FLUSH.
-    try request(
-      0x010D,
-      [
-        0, 0, width, height, 0, resource, UInt32(framebuffer.width), UInt32(framebuffer.height), 2, 0,
-        UInt32(framebuffer.width * 4), 0, 0, 0, 0, 0, 0, 0,
-      ])
-    submit(0x0104, [0, 0, width, height, resource, 0], isFenced: isFenced, byteCount: 24)
+    try request(GPURequest.setScanoutBlob(resource, width: width, height: height, of: framebuffer))
+    submit(GPURequest.flush(resource, width: width, height: height, isFenced: isFenced))
   }
 
   func endFlip() throws {
-    _ = try answer(to: 0x0104, 0x1100, byteCount: 24)
-    // RESOURCE_UNREF
-    for resource in retired { try request(0x0102, [resource, 0]) }
+    try answer()
+    for resource in retired { try request(GPURequest.unref(resource)) }
     retired = []
   }
 
@@ -137,10 +129,7 @@ final class CardGuest {
   }
 
   /// Turns the head off, as a guest's DPMS does.
-  func turnOff() throws {
-    // SET_SCANOUT without a resource.
-    try request(0x0103, [0, 0, 0, 0, 0, 0])
-  }
+  func turnOff() throws { try request(GPURequest.setScanout(0, width: 0, height: 0)) }
 
   /// Takes new blobs of the same memory for the old ones, as a guest does that makes its frame buffers anew.
   func renewBlobs() throws {
@@ -149,19 +138,14 @@ final class CardGuest {
     for pieces in pictures {
       lastResource += 1
       resources.append(lastResource)
-      let byteCount = pieces.reduce(0) { $0 + $1.byteCount }
-      // RESOURCE_CREATE_BLOB of guest memory, shareable.
-      var words: [UInt32] = [lastResource, 1, 2, UInt32(pieces.count), 0, 0, UInt32(byteCount), 0]
-      for piece in pieces {
-        words += [UInt32(truncatingIfNeeded: piece.address), UInt32(piece.address >> 32), UInt32(piece.byteCount), 0]
-      }
-      try request(0x010C, words)
+      try request(GPURequest.createBlob(lastResource, pieces))
     }
   }
 
   /// Which heads GET_DISPLAY_INFO says have a monitor, and their sizes.
   func displays() throws -> [Display] {
-    let words = try request(0x0100, [], answer: 0x1101, byteCount: 24 + 16 * 24)
+    let words = try request(
+      GPURequest.getDisplayInfo(), answer: GPURequest.displayInfo, byteCount: GPURequest.headerByteCount + 16 * 24)
     return (0..<16).map {
       Display(isConnected: words[10 + $0 * 6] != 0, width: words[8 + $0 * 6], height: words[9 + $0 * 6])
     }
@@ -186,29 +170,29 @@ final class CardGuest {
   /// Sends a request and waits for its answer.
   @discardableResult
   private func request(
-    _ type: UInt32, _ words: [UInt32], answer wanted: UInt32 = 0x1100, byteCount: Int = 24
+    _ bytes: [UInt8], answer wanted: UInt32 = GPURequest.success, byteCount: Int = GPURequest.headerByteCount
   ) throws -> [UInt32] {
-    submit(type, words, isFenced: false, byteCount: byteCount)
-    return try answer(to: type, wanted, byteCount: byteCount)
+    submit(bytes, byteCount: byteCount)
+    return try answer(wanted, byteCount: byteCount)
   }
 
-  private func submit(_ type: UInt32, _ words: [UInt32], isFenced: Bool, byteCount: Int) {
-    let flags: UInt32 = isFenced ? 1 : 0
-    let bytes = ([type, flags, flags, 0, 0, 0] + words).flatMap { word in
-      (0..<4).map { UInt8(truncatingIfNeeded: word >> ($0 * 8)) }
-    }
+  private func submit(_ bytes: [UInt8], byteCount: Int = GPURequest.headerByteCount) {
     precondition(bytes.count <= CardGuest.requestBytes, "a request of \(bytes.count) bytes")
     frontend.ram.write(bytes, at: requestAddress)
     frontend.queues[0].submit([.readable(requestAddress, bytes.count), .writable(answerAddress, byteCount)])
   }
 
-  private func answer(to type: UInt32, _ wanted: UInt32, byteCount: Int) throws -> [UInt32] {
+  @discardableResult
+  private func answer(
+    _ wanted: UInt32 = GPURequest.success, byteCount: Int = GPURequest.headerByteCount
+  ) throws -> [UInt32] {
     _ = try frontend.queues[0].waitForUsed(timeoutMilliseconds: 20_000)
     let reply = frontend.ram.read(answerAddress, byteCount)
     let found = stride(from: 0, to: byteCount, by: 4).map { at in
       (0..<4).reduce(UInt32(0)) { $0 | UInt32(reply[at + $1]) << ($1 * 8) }
     }
     guard found[0] == wanted else {
+      let type = frontend.ram.read(requestAddress, 2).reversed().reduce(0) { $0 << 8 | Int($1) }
       throw LabError("request 0x\(String(type, radix: 16)) got 0x\(String(found[0], radix: 16))")
     }
     return found

@@ -1,47 +1,62 @@
 import VhostUser
 
 /// Commands of the virtio-gpu control queue as Linux writes them (virtio 1.3, section 5.7.6).
-enum GPURequest {
+public enum GPURequest {
   /// VIRTIO_GPU_RESP_OK_NODATA.
-  static let success: UInt32 = 0x1100
+  public static let success: UInt32 = 0x1100
+  /// VIRTIO_GPU_RESP_OK_DISPLAY_INFO.
+  public static let displayInfo: UInt32 = 0x1101
+  /// Bytes of a header, and of an answer that is nothing else.
+  public static let headerByteCount = 24
   /// VIRTIO_GPU_FORMAT_B8G8R8X8_UNORM: what Linux chooses for XR24.
   private static let format: UInt32 = 2
 
+  /// VIRTIO_GPU_CMD_GET_DISPLAY_INFO.
+  public static func getDisplayInfo() -> [UInt8] { header(0x0100) }
+
+  /// VIRTIO_GPU_CMD_RESOURCE_UNREF.
+  public static func unref(_ resource: UInt32) -> [UInt8] { header(0x0102) + words([resource, 0]) }
+
   /// VIRTIO_GPU_CMD_RESOURCE_CREATE_2D.
-  static func create2D(_ resource: UInt32, width: Int, height: Int) -> [UInt8] {
+  public static func create2D(_ resource: UInt32, width: Int, height: Int) -> [UInt8] {
     header(0x0101) + words([resource, format, UInt32(width), UInt32(height)])
   }
 
   /// VIRTIO_GPU_CMD_RESOURCE_ATTACH_BACKING.
-  static func attachBacking(_ resource: UInt32, _ pieces: [(address: UInt64, byteCount: Int)]) -> [UInt8] {
+  public static func attachBacking(_ resource: UInt32, _ pieces: [(address: UInt64, byteCount: Int)]) -> [UInt8] {
     header(0x0106) + words([resource, UInt32(pieces.count)]) + entries(pieces)
   }
 
   /// VIRTIO_GPU_CMD_RESOURCE_CREATE_BLOB of guest memory, USE_SHAREABLE as Linux has it for dumb buffers.
-  static func createBlob(_ resource: UInt32, _ pieces: [(address: UInt64, byteCount: Int)]) -> [UInt8] {
+  public static func createBlob(_ resource: UInt32, _ pieces: [(address: UInt64, byteCount: Int)]) -> [UInt8] {
     let size = UInt64(pieces.reduce(0) { $0 + $1.byteCount })
     return header(0x010C) + words([resource, 1, 2, UInt32(pieces.count)]) + long(0) + long(size) + entries(pieces)
   }
 
-  /// VIRTIO_GPU_CMD_SET_SCANOUT of the whole picture on scanout 0.
-  static func setScanout(_ resource: UInt32, width: Int, height: Int) -> [UInt8] {
+  /// VIRTIO_GPU_CMD_SET_SCANOUT of the whole picture on scanout 0; resource 0 turns it off.
+  public static func setScanout(_ resource: UInt32, width: Int, height: Int) -> [UInt8] {
     header(0x0103) + rect(0, 0, width, height) + words([0, resource])
   }
 
-  /// VIRTIO_GPU_CMD_SET_SCANOUT_BLOB of the whole picture on scanout 0.
-  static func setScanoutBlob(_ resource: UInt32, width: Int, height: Int) -> [UInt8] {
-    header(0x010D) + rect(0, 0, width, height)
-      + words([0, resource, UInt32(width), UInt32(height), format, 0, UInt32(width * 4)])
+  /// VIRTIO_GPU_CMD_SET_SCANOUT_BLOB of the picture's upper left corner on scanout 0.
+  ///
+  /// - Parameter picture: the whole picture's size; nil where all of it is shown.
+  public static func setScanoutBlob(
+    _ resource: UInt32, width: Int, height: Int, of picture: (width: Int, height: Int)? = nil
+  ) -> [UInt8] {
+    let whole = picture ?? (width, height)
+    return header(0x010D) + rect(0, 0, width, height)
+      + words([0, resource, UInt32(whole.width), UInt32(whole.height), format, 0, UInt32(whole.width * 4)])
       + [UInt8](repeating: 0, count: 28)
   }
 
   /// VIRTIO_GPU_CMD_TRANSFER_TO_HOST_2D of the upper left corner.
-  static func transfer(_ resource: UInt32, width: Int, height: Int) -> [UInt8] {
+  public static func transfer(_ resource: UInt32, width: Int, height: Int) -> [UInt8] {
     header(0x0105) + rect(0, 0, width, height) + long(0) + words([resource, 0])
   }
 
   /// VIRTIO_GPU_CMD_RESOURCE_FLUSH of the upper left corner.
-  static func flush(_ resource: UInt32, width: Int, height: Int, isFenced: Bool) -> [UInt8] {
+  public static func flush(_ resource: UInt32, width: Int, height: Int, isFenced: Bool) -> [UInt8] {
     header(0x0104, isFenced: isFenced) + rect(0, 0, width, height) + words([resource, 0])
   }
 
