@@ -46,7 +46,7 @@ struct ContainerTests {
   @Test func `a container's region continues with the next daemon after a crash`() throws {
     let host = try LabHost(outputs: ["headless:640x480@60"])
     let client = try ChildProcess(try container(host, ["pattern", "--name", "box", "--frames", "600"]))
-    try LabHost.pause(milliseconds: 1000)
+    try host.waitForFrames(vm: "box")
     try host.restartDaemon()
     #expect(try ChildProcess.run(ChildCommand("chmod", ["666", host.socket])).exit.isSuccess)
     let figures = try #require(client.waitForLine(containing: "frames=", from: .output, timeoutMilliseconds: 60_000))
@@ -58,7 +58,7 @@ struct ContainerTests {
     let host = try LabHost(outputs: ["headless:1920x1080@60", "headless:1280x720@60"])
     let bad = try ChildProcess(
       try container(host, program: "framepath-bench", ["garbage", "--name", "bad", "--seconds", "120"]))
-    try LabHost.pause(milliseconds: 500)
+    try LabHost.wait("the client to connect") { try host.status().vms.contains { $0.name == "bad" } }
     let good = try ChildProcess.run(
       try container(host, ["pattern", "--name", "good", "--frames", "300", "--still"]), timeoutMilliseconds: 60_000)
     #expect(good.output.contains("frames=300 flipped=300 superseded=0 failed=0 refused=0"))
@@ -113,7 +113,7 @@ struct ContainerTests {
   @Test func `a C program continues with the next daemon after a crash`() throws {
     let host = try LabHost(outputs: ["headless:640x480@60"])
     let client = try start(CExample.compile(into: host.folder), host, frames: 400)
-    try LabHost.pause(milliseconds: 1000)
+    try host.waitForFrames(vm: "box")
     try host.restartDaemon()
     let figures = try #require(client.waitForLine(containing: "frames=", from: .output, timeoutMilliseconds: 60_000))
     print("lab: C container and a killed daemon: \(figures)")
