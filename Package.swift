@@ -244,7 +244,8 @@ let package = Package(
     .testTarget(
       name: "FramepathBenchTests",
       dependencies: [
-        "FramepathBench", "CPNG", "LinuxIO", "PresentProtocol", "framepath", "framepath-bench", "framepathd",
+        "FramepathBench", "CPNG", "LinuxIO", "PresentProtocol", "TestSupport", "framepath", "framepath-bench",
+        "framepathd",
         "framepath-vhost-user-gpu", "framepath-ivshmem",
       ],
       swiftSettings: strict),

@@ -1,11 +1,12 @@
 import FramepathBench
 import LinuxIO
+import TestSupport
 import Testing
 
 /// Short runs with the real programs: what is reported must add up.
 @Suite(.serialized, .timeLimit(.minutes(2)))
 struct BenchRunTests {
-  let programs = environmentVariable("FRAMEPATH_BIN").map { BenchPrograms(folder: $0) } ?? .besideThisProgram()
+  let programs = BenchPrograms(folder: Programs.folder)
 
   private func throughput(
     _ change: (inout ThroughputBench) -> Void

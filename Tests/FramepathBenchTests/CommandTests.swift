@@ -1,4 +1,5 @@
 import LinuxIO
+import TestSupport
 import Testing
 
 @testable import FramepathBench
@@ -6,7 +7,7 @@ import Testing
 /// Each subcommand as a person runs it: the program, its page in a browser, its keys in a terminal.
 @Suite(.serialized, .timeLimit(.minutes(2)))
 struct CommandTests {
-  private let programs = environmentVariable("FRAMEPATH_BIN").map { BenchPrograms(folder: $0) } ?? .besideThisProgram()
+  private let programs = BenchPrograms(folder: Programs.folder)
   private var program: String { get throws { try programs.path("framepath") } }
 
   @Test(
@@ -64,7 +65,7 @@ struct CommandTests {
 /// What is told where a process of ours dies or hangs in the middle of a measurement: its name.
 @Suite(.serialized, .timeLimit(.minutes(1)))
 struct DeathTests {
-  private let programs = environmentVariable("FRAMEPATH_BIN").map { BenchPrograms(folder: $0) } ?? .besideThisProgram()
+  private let programs = BenchPrograms(folder: Programs.folder)
 
   /// Shows frames until the daemon is hit by a signal.
   private func failure(of source: any FrameSource, _ daemon: BenchDaemon, signal: String) throws -> String {

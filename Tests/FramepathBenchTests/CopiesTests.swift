@@ -1,4 +1,5 @@
 import LinuxIO
+import TestSupport
 import Testing
 
 @testable import FramepathBench
@@ -6,7 +7,7 @@ import Testing
 /// The paper's table 1 with the real programs.
 @Suite(.serialized, .timeLimit(.minutes(2)))
 struct CopiesTests {
-  let programs = environmentVariable("FRAMEPATH_BIN").map { BenchPrograms(folder: $0) } ?? .besideThisProgram()
+  let programs = BenchPrograms(folder: Programs.folder)
 
   private func paths(_ change: (inout CopiesBench) -> Void) throws -> [CopiesReport.Path] {
     var bench = CopiesBench(programs)

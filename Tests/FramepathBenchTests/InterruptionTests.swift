@@ -1,16 +1,11 @@
 import Glibc
 import LinuxIO
+import TestSupport
 import Testing
 
 /// What an interrupted measurement leaves behind: nothing.
 @Suite(.serialized, .timeLimit(.minutes(1)))
 struct InterruptionTests {
-  private var program: String {
-    let path = LinuxFile.linkTarget("/proc/self/exe") ?? ""
-    let own = path.split(separator: "/", omittingEmptySubsequences: false).dropLast().joined(separator: "/")
-    return "\(environmentVariable("FRAMEPATH_BIN") ?? own)/framepath"
-  }
-
   /// Processes that have `text` in their arguments.
   private func processes(naming text: String) throws -> [Int32] {
     try LinuxFile.list("/proc").compactMap { Int32($0) }.filter { pid in
@@ -22,7 +17,8 @@ struct InterruptionTests {
   @Test(arguments: [SIGTERM, SIGINT])
   func `an interrupted bench ends its children and removes its folder`(signal: Int32) throws {
     let folder = try TemporaryFolder(prefix: "framepath-interrupted")
-    var command = ChildCommand(program, ["bench", "throughput", "--sizes", "640x480", "--seconds", "30"])
+    var command = ChildCommand(
+      Programs.path("framepath"), ["bench", "throughput", "--sizes", "640x480", "--seconds", "30"])
     command.addedEnvironment = ["TMPDIR": folder.path]
     let bench = try ChildProcess(command)
     let deadline = monotonicNanoseconds() + 20_000_000_000

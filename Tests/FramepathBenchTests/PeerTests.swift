@@ -1,4 +1,5 @@
 import LinuxIO
+import TestSupport
 import Testing
 
 @testable import FramepathBench
@@ -6,7 +7,7 @@ import Testing
 /// Other backends under the same load: real programs, those that stay and those that do not.
 @Suite(.serialized, .timeLimit(.minutes(2)))
 struct PeerTests {
-  let programs = environmentVariable("FRAMEPATH_BIN").map { BenchPrograms(folder: $0) } ?? .besideThisProgram()
+  let programs = BenchPrograms(folder: Programs.folder)
 
   private var bench: ThroughputBench {
     var bench = ThroughputBench(programs)

@@ -1,4 +1,5 @@
 import LinuxIO
+import TestSupport
 import Testing
 
 @testable import FramepathBench
@@ -6,7 +7,7 @@ import Testing
 /// Several VMs at once, with the real programs.
 @Suite(.serialized, .timeLimit(.minutes(2)))
 struct ScaleTests {
-  let programs = environmentVariable("FRAMEPATH_BIN").map { BenchPrograms(folder: $0) } ?? .besideThisProgram()
+  let programs = BenchPrograms(folder: Programs.folder)
 
   @Test(arguments: ["auto", "copy"])
   func `every VM's frames reach its screen, and bytes add up`(path: String) throws {

@@ -1,5 +1,6 @@
 import LinuxIO
 import PresentProtocol
+import TestSupport
 import Testing
 
 @testable import FramepathBench
@@ -7,7 +8,7 @@ import Testing
 /// Many clients for a while, with the real programs.
 @Suite(.serialized, .timeLimit(.minutes(5)))
 struct SoakTests {
-  let programs = environmentVariable("FRAMEPATH_BIN").map { BenchPrograms(folder: $0) } ?? .besideThisProgram()
+  let programs = BenchPrograms(folder: Programs.folder)
 
   @Test func `64 clients of every kind, some coming and going, make neither memory nor descriptors grow`() throws {
     var bench = SoakBench(programs)
