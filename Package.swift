@@ -44,6 +44,7 @@ let package = Package(
     .target(name: "LinuxIO", dependencies: ["CLinux"], swiftSettings: memory),
     .target(name: "Scanout", swiftSettings: strict),
     .target(name: "FrameScheduler", swiftSettings: strict),
+    .target(name: "StatusModel", swiftSettings: strict),
     .target(name: "FrameSimulator", dependencies: ["FrameScheduler"], swiftSettings: strict),
 
     // Memory and protocols
@@ -69,12 +70,14 @@ let package = Package(
 
     // Processes
     .target(
-      name: "PresentClient", dependencies: ["LinuxIO", "Scanout", "GraphicsMemory", "PresentProtocol"],
+      name: "PresentClient",
+      dependencies: ["LinuxIO", "Scanout", "GraphicsMemory", "PresentProtocol", "StatusModel"],
       swiftSettings: strict),
     .target(
       name: "PresentServer",
       dependencies: [
         "LinuxIO", "Scanout", "FrameScheduler", "GraphicsMemory", "PresentProtocol", "Outputs", "HybridRegion",
+        "StatusModel",
       ],
       swiftSettings: strict),
 
@@ -110,7 +113,7 @@ let package = Package(
       name: "FramepathBench",
       dependencies: [
         "LinuxIO", "Scanout", "GraphicsMemory", "GuestMemory", "Virtio", "VhostUser", "VhostUserFrontend",
-        "PresentProtocol", "PresentClient", "FramepathGuest",
+        "PresentProtocol", "PresentClient", "FramepathGuest", "StatusModel",
       ],
       swiftSettings: memory),
 
@@ -140,8 +143,8 @@ let package = Package(
     .executableTarget(
       name: "framepath",
       dependencies: [
-        "LinuxIO", "PNGFile", "HostProbe", "GuestPrograms", "KMS", "PresentClient", "PresentProtocol", "CommandSupport",
-        argumentParser,
+        "LinuxIO", "PNGFile", "HostProbe", "GuestPrograms", "KMS", "PresentClient", "PresentProtocol", "StatusModel",
+        "CommandSupport", argumentParser,
       ],
       swiftSettings: strict),
     .executableTarget(
@@ -160,6 +163,7 @@ let package = Package(
       path: "Tests/TestSupport", swiftSettings: strict),
     .testTarget(name: "LinuxIOTests", dependencies: ["LinuxIO"], swiftSettings: strict),
     .testTarget(name: "ScanoutTests", dependencies: ["Scanout"], swiftSettings: strict),
+    .testTarget(name: "StatusModelTests", dependencies: ["StatusModel"], swiftSettings: strict),
     .target(name: "CAllocationCounter", path: "Tests/CAllocationCounter"),
     .testTarget(
       name: "FrameSchedulerTests", dependencies: ["FrameScheduler", "FrameSimulator", "CAllocationCounter"],
@@ -190,14 +194,14 @@ let package = Package(
       name: "PresentServerTests",
       dependencies: [
         "CFramepathABI", "LinuxIO", "Scanout", "FrameSimulator", "GraphicsMemory", "PresentProtocol", "Outputs",
-        "Headless",
-        "HybridRegion", "PresentServer", "PresentClient", "TestSupport",
+        "Headless", "HybridRegion", "StatusModel", "PresentServer", "PresentClient", "TestSupport",
       ],
       swiftSettings: strict),
     .testTarget(
       name: "HostProbeTests",
       dependencies: [
         "framepath", "CommandSupport", "HostProbe", "PNGFile", "CPNG", "LinuxIO", "Scanout", "GraphicsMemory",
+        "StatusModel",
       ],
       swiftSettings: strict),
     .testTarget(name: "FramepathdTests", dependencies: ["framepathd", "Scanout"], swiftSettings: strict),
@@ -229,7 +233,7 @@ let package = Package(
       name: "LabTests",
       dependencies: [
         "test-lessee", "CPNG", "CDRM", "LinuxIO", "Scanout", "GraphicsMemory", "PresentProtocol", "PresentClient",
-        "VhostUserFrontend", "TestSupport",
+        "VhostUserFrontend", "StatusModel", "TestSupport",
       ],
       swiftSettings: strict),
     // The programs as processes, and their command lines.
@@ -244,8 +248,8 @@ let package = Package(
     .testTarget(
       name: "FramepathBenchTests",
       dependencies: [
-        "FramepathBench", "CPNG", "LinuxIO", "PresentProtocol", "TestSupport", "framepath", "framepath-bench",
-        "framepathd",
+        "FramepathBench", "CPNG", "LinuxIO", "PresentProtocol", "StatusModel", "TestSupport", "framepath",
+        "framepath-bench", "framepathd",
         "framepath-vhost-user-gpu", "framepath-ivshmem",
       ],
       swiftSettings: strict),

@@ -2,6 +2,7 @@ import GraphicsMemory
 import LinuxIO
 import PresentClient
 import PresentProtocol
+import StatusModel
 
 /// A real daemon in a folder of its own.
 final class BenchDaemon {

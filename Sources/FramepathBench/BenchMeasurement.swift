@@ -1,4 +1,5 @@
 import LinuxIO
+import StatusModel
 
 /// A real daemon with somebody at one of its front doors, and the phases measured on them.
 struct BenchMeasurement {

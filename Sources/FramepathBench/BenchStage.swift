@@ -1,4 +1,5 @@
 import LinuxIO
+import StatusModel
 import VhostUserFrontend
 
 /// Which of QEMU's devices a guest has.

@@ -2,6 +2,7 @@ import GraphicsMemory
 import LinuxIO
 import PresentClient
 import PresentProtocol
+import StatusModel
 
 /// `framepath bench copies`: the paper's table 1, run instead of assumed.
 public struct CopiesBench {
@@ -82,8 +83,8 @@ public struct CopiesBench {
     return CopiesReport.Path(
       path: path,
       means: isDirect
-        ? "framepath-vhost-user-gpu and framepathd, path \(after.path)"
-        : "framepath-vhost-user-gpu and framepathd, path \(after.path); asking for each flip is in the CPU time",
+        ? "framepath-vhost-user-gpu and framepathd, path \(after.path.rawValue)"
+        : "framepath-vhost-user-gpu and framepathd, path \(after.path.rawValue); asking for each flip is in the CPU time",
       frames: frames,
       scannedOut: after.framesFlipped - before.framesFlipped,
       superseded: after.framesSuperseded - before.framesSuperseded, cpuCopies: after.cpuCopies - before.cpuCopies,

@@ -1,4 +1,5 @@
 import LinuxIO
+import StatusModel
 
 /// What `framepath bench memory` has measured: what the processes cost while nothing moves.
 public struct FootprintReport: Codable, Equatable, Sendable {

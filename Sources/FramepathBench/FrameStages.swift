@@ -1,3 +1,5 @@
+import StatusModel
+
 /// How long the frames of a phase took from the guest's kick to each stage of their way, ns.
 ///
 /// Of the last 512 frames at most: so many the daemon remembers. Every value is kept and sorted, nothing is rounded into
@@ -59,17 +61,21 @@ public struct FrameStages: Codable, Equatable, Sendable {
   init(_ frames: ArraySlice<DaemonTrace.Frame>, kicks: [UInt64], periodNanoseconds: UInt64) {
     self.periodNanoseconds = periodNanoseconds
     isFromKick = !kicks.isEmpty
-    let starts = kicks.isEmpty ? frames.map(\.readyNanoseconds) : kicks
+    let starts = kicks.isEmpty ? frames.map { $0.readyNanoseconds ?? 0 } : kicks
     let pairs = Array(zip(frames.reversed(), starts.reversed()))
-    let times = { (stage: (DaemonTrace.Frame) -> UInt64) -> Percentiles in
-      Percentiles(pairs.compactMap { frame, start in stage(frame) >= start ? stage(frame) - start : nil })
+    let times = { (stage: (DaemonTrace.Frame) -> UInt64?) -> Percentiles in
+      Percentiles(
+        pairs.compactMap { frame, start in
+          guard let time = stage(frame), time >= start else { return nil }
+          return time - start
+        })
     }
     taken = times { $0.readyNanoseconds }
     presented = times { $0.presentedNanoseconds }
     latched = times { $0.latchedNanoseconds }
     flipped = times { $0.flippedNanoseconds }
     released = times { $0.releasedNanoseconds }
-    let flips = frames.map(\.flippedNanoseconds).filter { $0 > 0 }
+    let flips = frames.compactMap(\.flippedNanoseconds)
     interval = Percentiles(
       zip(flips, flips.dropFirst()).map { earlier, later in later >= earlier ? later - earlier : 0 })
   }

@@ -1,4 +1,5 @@
 import LinuxIO
+import StatusModel
 
 /// `framepath bench guest`: real QEMU with a stock Linux guest that flips pages, in front of several displays.
 ///
@@ -97,7 +98,7 @@ public struct GuestBench {
     for _ in 0..<max(runCount, 1) {
       figures.runs.append(try run(plan, control, viewer, qemu: qemu.pid, helpers, daemon))
     }
-    figures.path = try daemon?.settledScanout().path
+    figures.path = try daemon?.settledScanout().path.rawValue
     if let viewer = viewer as? DBusViewer { figures.path = viewer.sharesMemory ? "shared memory" : "socket" }
     return figures
   }

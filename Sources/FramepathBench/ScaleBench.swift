@@ -1,4 +1,5 @@
 import LinuxIO
+import StatusModel
 
 /// `framepath bench scale`: many VMs on one daemon, each on a screen of its own and paced by it.
 public struct ScaleBench {

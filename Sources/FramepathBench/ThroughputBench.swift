@@ -1,4 +1,5 @@
 import LinuxIO
+import StatusModel
 
 /// `framepath bench throughput`: real daemon, real backend, and a guest of nothing but requests.
 public struct ThroughputBench {
@@ -87,7 +88,7 @@ public struct ThroughputBench {
       unpaced: unpaced, unpacedCorner: unpacedCorner, paced: paced, pacedCorner: pacedCorner,
       idleCorner: idleCorner, idleWhole: idleWhole, wakeUpFloor: floor,
       memcpyMicroseconds: probe.nanosecondsPerPicture / 1000,
-      path: state.path, pathReason: state.pathReason, pictureBytes: width * height * 4)
+      path: state.path.rawValue, pathReason: state.pathReason ?? "", pictureBytes: width * height * 4)
   }
 
   func measure(_ peer: BenchPeer, _ width: Int, _ height: Int) throws(BenchError) -> PeerRun {

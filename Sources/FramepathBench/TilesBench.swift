@@ -1,5 +1,6 @@
 import LinuxIO
 import PresentClient
+import StatusModel
 
 /// `framepath bench tiles`: many VMs on one output, each at every vblank, and what hostile ones change of it.
 public struct TilesBench {
@@ -69,7 +70,7 @@ public struct TilesBench {
     }
     point.floodPerSecond = Double(floodFrames) / max(floodSeconds, 1e-9)
     let status = try DaemonStatus(socket: daemon.socket)
-    point.planes = status.vms.count { $0.scanouts.first?.pathReason.hasPrefix("overlay plane") == true }
+    point.planes = status.vms.count { $0.scanouts.first?.pathReason?.hasPrefix("overlay plane") == true }
     return point
   }
 

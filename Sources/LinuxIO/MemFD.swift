@@ -26,20 +26,32 @@ public enum MemFD {
   ///   - name: shown in /proc/PID/maps.
   ///   - byteCount: size in bytes.
   public static func create(name: String, byteCount: Int) throws(SystemError) -> OwnedFD {
-    let flags = UInt32(CLINUX_MFD_CLOEXEC | CLINUX_MFD_ALLOW_SEALING)
-    let fd = OwnedFD(taking: try check("memfd_create", name) { unsafe clinux_memfd_create(name, flags) })
+    let fd = try createEmpty(name: name)
     let raw = fd.raw
     try check("ftruncate", "\(byteCount) bytes") { ftruncate(raw, byteCount) }
-    let seals: Seals = [.shrink, .grow, .seal]
-    try check("fcntl(F_ADD_SEALS)") { clinux_add_seals(raw, seals.rawValue) }
+    try seal(raw, [.shrink, .grow, .seal])
     return fd
   }
 
-  /// A new memfd with the same seals that contains these bytes; they are written without a mapping.
-  public static func create(name: String, containing bytes: [UInt8]) throws(SystemError) -> OwnedFD {
-    let fd = try create(name: name, byteCount: bytes.count)
-    try LinuxFile.write(bytes, to: fd.raw, subject: name)
-    return fd
+  /// A new memfd of size 0 without seals; it grows with what is written to it.
+  ///
+  /// The corresponding C function is `memfd_create`.
+  /// - Parameter name: shown in /proc/PID/maps.
+  public static func createEmpty(name: String) throws(SystemError) -> OwnedFD {
+    let flags = UInt32(CLINUX_MFD_CLOEXEC | CLINUX_MFD_ALLOW_SEALING)
+    return OwnedFD(taking: try check("memfd_create", name) { unsafe clinux_memfd_create(name, flags) })
+  }
+
+  /// Adds seals to a memfd.
+  ///
+  /// The corresponding C function is `fcntl(F_ADD_SEALS)`.
+  public static func seal(_ fd: Int32, _ seals: Seals) throws(SystemError) {
+    try check("fcntl(F_ADD_SEALS)") { clinux_add_seals(fd, seals.rawValue) }
+  }
+
+  /// Writes bytes at the end of a memfd, by the kernel and without a mapping.
+  public static func append(_ bytes: [UInt8], to fd: Int32) throws(SystemError) {
+    try LinuxFile.write(bytes, to: fd, subject: "memfd")
   }
 
   /// The seals of `fd`; nil if the file does not support seals.

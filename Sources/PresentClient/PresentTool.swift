@@ -2,6 +2,7 @@ import Glibc
 public import GraphicsMemory
 import LinuxIO
 public import PresentProtocol
+public import StatusModel
 
 /// A picture from the daemon.
 public struct PresentSnapshot {
@@ -15,18 +16,27 @@ public struct PresentSnapshot {
 public enum PresentTool {
   static let answerNanoseconds: UInt64 = 5_000_000_000
 
-  /// The daemon's status: JSON, as in Docs/Protocol.md.
+  /// The daemon's status.
   ///
   /// - Throws: `.notConnected` without a daemon at `path`.
-  public static func status(path: String = PresentSocket.defaultPath()) throws(PresentClientError) -> [UInt8] {
+  public static func status(path: String = PresentSocket.defaultPath()) throws(PresentClientError) -> DaemonStatus {
+    let json = try statusJSON(path: path)
+    do throws(ReportError) { return try DaemonStatus(json: json) } catch { throw .failed(error.description) }
+  }
+
+  /// The daemon's status as it was sent: JSON, as in Docs/Protocol.md.
+  ///
+  /// - Throws: `.notConnected` without a daemon at `path`.
+  public static func statusJSON(path: String = PresentSocket.defaultPath()) throws(PresentClientError) -> [UInt8] {
     try json(.status(request: 1), path)
   }
 
-  /// The times of the last frames of every scanout: JSON, as in Docs/Protocol.md.
+  /// The times of the last frames of every scanout.
   ///
   /// - Throws: `.notConnected` without a daemon at `path`.
-  public static func trace(path: String = PresentSocket.defaultPath()) throws(PresentClientError) -> [UInt8] {
-    try json(.trace(request: 1), path)
+  public static func trace(path: String = PresentSocket.defaultPath()) throws(PresentClientError) -> DaemonTrace {
+    let json = try json(.trace(request: 1), path)
+    do throws(ReportError) { return try DaemonTrace(json: json) } catch { throw .failed(error.description) }
   }
 
   private static func json(_ message: ClientMessage, _ path: String) throws(PresentClientError) -> [UInt8] {

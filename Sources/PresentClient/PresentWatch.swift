@@ -1,5 +1,6 @@
 import LinuxIO
 public import PresentProtocol
+public import StatusModel
 
 /// A tool's lasting connection on which the daemon tells of changes, so that the tool need not poll.
 ///
@@ -39,8 +40,14 @@ public final class PresentWatch {
     return pending
   }
 
-  /// The daemon's status: JSON, as Docs/Protocol.md describes it. Changes from now on are told again.
-  public func status() throws(PresentClientError) -> [UInt8] {
+  /// The daemon's status. Changes after it are told again.
+  public func status() throws(PresentClientError) -> DaemonStatus {
+    let json = try statusJSON()
+    do throws(ReportError) { return try DaemonStatus(json: json) } catch { throw .failed(error.description) }
+  }
+
+  /// The daemon's status as it was sent: JSON, as Docs/Protocol.md describes it. Changes after it are told again.
+  public func statusJSON() throws(PresentClientError) -> [UInt8] {
     lastRequest += 1
     let request = lastRequest
     do throws(PresentProtocolError) {
@@ -49,6 +56,7 @@ public final class PresentWatch {
       throw .failed("\(error)")
     }
     let deadline = monotonicNanoseconds() + PresentTool.answerNanoseconds
+    var later: ChangeKinds = []
     while true {
       let now = monotonicNanoseconds()
       var fds = ReceivedFDs()
@@ -56,11 +64,11 @@ public final class PresentWatch {
         throw .timedOut
       }
       switch message {
-      // Told before the status was made: it shows those.
-      case .changed: continue
+      // A long status is made before it is sent: the change may be missing in it.
+      case .changed(let kinds, request: _): later.formUnion(kinds)
       case .statusReply(let byteCount, request: request):
         guard let fd = fds.take(0) else { throw .failed("framepathd sent a status without its text") }
-        pending = []
+        pending = later
         return try PresentTool.read(fd, byteCount: byteCount)
       default: continue
       }

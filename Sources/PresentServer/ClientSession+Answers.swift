@@ -3,17 +3,6 @@ import LinuxIO
 import PresentProtocol
 
 extension ClientSession {
-  /// Answers STATUS or TRACE.
-  func answer(_ json: [UInt8], _ request: RequestID) {
-    do throws(SystemError) {
-      // By write: what memcpy moves into shared memory is a picture, and bench copies counts it.
-      let fd = SharedFD(try MemFD.create(name: "framepath-status", containing: json))
-      send(.statusReply(byteCount: UInt64(json.count), request: request.wire), fd: fd)
-    } catch {
-      refuse(.noMemory, error.description, request)
-    }
-  }
-
   func answerControl(_ text: String, _ request: RequestID) {
     guard peer.uid == 0 || peer.uid == currentUserID() else {
       return refuse(

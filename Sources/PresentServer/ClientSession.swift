@@ -109,10 +109,10 @@ final class ClientSession {
       server.changes.note(.vms)
     case .status(let request):
       server.changes.looked(self)
-      answer(server.statusJSON(), RequestID(wire: request))
+      server.reports.begin(.status, for: self, RequestID(wire: request))
     case .snapshot(let subject, let request): answerSnapshot(subject, RequestID(wire: request))
     case .control(let text, let request): answerControl(text, RequestID(wire: request))
-    case .trace(let request): answer(server.traceJSON(), RequestID(wire: request))
+    case .trace(let request): server.reports.begin(.trace, for: self, RequestID(wire: request))
     case .region(let region): attachRegion(region, &fds)
     case .lease(let output, let request): requestLease(of: output, RequestID(wire: request))
     case .syncPoints(let points, let request): setSyncPoints(points, RequestID(wire: request), &fds)
@@ -287,6 +287,7 @@ final class ClientSession {
     isClosed = true
     if let why { log(why) }
     if let source = source.take() { server.loop.remove(source) }
+    server.reports.end(for: self)
     for presenter in server.presenters { presenter.endLeases(of: self) }
     for surface in heads { endRegion(of: surface) }
     server.placement.vacate(heads)

@@ -22,12 +22,6 @@ struct PowerControl {
   private var black: (any ScanoutBuffer)?
   private var timer: IdleTimer?
 
-  /// As the status gives the reason.
-  var reason: String {
-    if effective == .on { return "" }
-    return commanded == effective ? "command" : "idle"
-  }
-
   /// Takes the host's command; the idle time starts again.
   mutating func command(_ wanted: OutputPower, at now: Nanoseconds) {
     commanded = wanted

@@ -38,6 +38,10 @@ public final class Server {
   /// Clients that subscribed to changes.
   let changes = ChangeFeed()
   private let listener: ClientListener
+  /// Answers to STATUS and TRACE that are being written.
+  let reports: ReportWriter
+  /// CLOCK_REALTIME.
+  let startedUnixNanoseconds = realtimeNanoseconds()
   private let write: (String) -> Void
   /// The host's settings of VMs, by name.
   private var vmSettings: [String: VMSettings] = [:]
@@ -72,6 +76,7 @@ public final class Server {
     do throws(SystemError) {
       clients = try ClientTable(loop: loop)
       pauses = try ReadPauses(loop: loop)
+      reports = try ReportWriter(loop)
       for output in outputs { try placement.add(output) }
       try listen()
     } catch {
@@ -101,6 +106,7 @@ public final class Server {
     listener.stop()
     pauses.stop()
     clients.stop()
+    reports.close()
     placement.stop()
   }
 

@@ -4,136 +4,114 @@ import LinuxIO
 import Outputs
 import PresentProtocol
 import Scanout
+import StatusModel
 
 extension Server {
-  /// What `framepath status --json` prints.
-  func statusJSON() -> [UInt8] {
-    var json = JSONWriter()
-    json.object { json in
-      json.array("outputs") { json in
-        for presenter in presenters { json.object { json in Server.report(presenter, &json) } }
-      }
-      json.array("vms") { json in
-        for session in sessions where !session.heads.isEmpty {
-          json.object { json in Server.report(session, &json) }
-        }
-      }
-      json.field("bufferBytes", memory.usedBytes)
-      json.field("bufferCapacityBytes", memory.settings.capacityBytes)
-      json.field("bufferOverheadBytes", memory.settings.overheadBytes)
-      json.field("memorySelection", memory.settings.selection.rawValue)
-      json.field("socket", path)
-    }
-    return json.bytes
+  /// The state of the daemon now.
+  func status() -> DaemonStatus {
+    let settings = memory.settings
+    return DaemonStatus(
+      nowNanoseconds: monotonicNanoseconds(), unixNanoseconds: realtimeNanoseconds(), socket: path,
+      clients: sessions.count, clientLimit: options.connectionLimit, process: process, bufferBytes: memory.usedBytes,
+      bufferCapacityBytes: settings.capacityBytes == .max ? nil : settings.capacityBytes,
+      bufferOverheadBytes: settings.overheadBytes,
+      memorySelection: DaemonStatus.MemorySelection(settings.selection), countsImports: settings.countsImports,
+      outputs: presenters.map(DaemonStatus.Output.init),
+      vms: sessions.filter { !$0.heads.isEmpty }.map(DaemonStatus.VM.init))
   }
 
-  private static func report(_ presenter: Presenter, _ json: inout JSONWriter) {
+  private var process: DaemonStatus.Process {
+    let usage = ProcessUsage.current()
+    return DaemonStatus.Process(
+      pid: currentProcessID(), startedUnixNanoseconds: startedUnixNanoseconds, cpuNanoseconds: usage.cpuNanoseconds,
+      residentBytes: usage.residentBytes, openDescriptors: usage.openDescriptors,
+      descriptorLimit: usage.descriptorLimit)
+  }
+}
+
+extension DaemonStatus.Output {
+  fileprivate init(_ presenter: Presenter) {
     let info = presenter.output.info
     let counters = presenter.output.counters
-    json.field("name", presenter.name)
-    json.field("kind", info.kind.rawValue)
-    json.field("width", info.mode.width)
-    json.field("height", info.mode.height)
-    json.field("refreshMillihertz", info.mode.refreshMillihertz)
-    json.field("commits", counters.commits)
-    json.field("missedVblanks", counters.missedVblanks)
-    json.field("connected", info.connected)
-    json.field("cursorSize", info.cursorSize)
-    json.field("layout", presenter.sharing.layout.name)
-    json.field("policy", presenter.scheduler.policy.rawValue)
-    json.field("redZoneNanoseconds", presenter.scheduler.redZoneNanoseconds)
-    json.field("maximumHoldSeconds", presenter.limits.maximumHoldSeconds ?? 0)
-    json.field("watchdogSeconds", presenter.limits.watchdogSeconds ?? 0)
-    json.field("overlayPlanes", presenter.output.overlayCount)
-    json.field("leasePolicy", presenter.leasing.policy.text)
-    json.field("leasesWaiting", presenter.leasing.lessees.count { $0 !== presenter.leasing.current })
-    if let lessee = presenter.leasing.current {
-      json.object("lessee") { json in
-        json.field("name", lessee.holder.name)
-        json.field("pid", lessee.holder.peer.pid)
-        json.field("uid", lessee.holder.peer.uid)
-        json.field("lesseeID", lessee.lesseeID)
-        json.field("sinceNanoseconds", lessee.sinceNanoseconds)
-      }
-    }
-    json.field("vrr", presenter.variableRefresh.rawValue)
-    json.field("variableSlowestMillihertz", info.variableMillihertz?.lowerBound ?? 0)
-    json.field("variableFastestMillihertz", info.variableMillihertz?.upperBound ?? 0)
-    json.field("isVariable", presenter.scheduler.followsCommits)
-    json.field("power", presenter.power.effective.rawValue)
-    json.field("powerReason", presenter.power.reason)
-    json.field("idleBlankSeconds", presenter.power.limits.blankSeconds ?? 0)
-    json.field("idleOffSeconds", presenter.power.limits.offSeconds ?? 0)
-    json.array("vms") { json in
-      for tile in presenter.tiles {
-        json.object { json in
-          json.field("name", tile.head.vmName)
-          json.field("x", tile.rect.x)
-          json.field("y", tile.rect.y)
-          json.field("width", tile.rect.width)
-          json.field("height", tile.rect.height)
-        }
-      }
-    }
-    let shown = presenter.leasing.current == nil ? presenter.focusedTile ?? presenter.tiles.first : nil
-    json.field("vm", shown?.head.vmName ?? "")
+    let lessee = presenter.leasing.current
+    let shown = lessee == nil ? presenter.focusedTile ?? presenter.tiles.first : nil
+    let slowest = info.variableMillihertz?.lowerBound ?? 0
+    self.init(
+      name: presenter.name, kind: Kind(info.kind), width: info.mode.width, height: info.mode.height,
+      refreshMillihertz: info.mode.refreshMillihertz, commits: counters.commits, missedVblanks: counters.missedVblanks,
+      connected: info.connected, cursorSize: info.cursorSize, layout: presenter.sharing.layout.name,
+      policy: Policy(presenter.scheduler.policy), redZoneNanoseconds: presenter.scheduler.redZoneNanoseconds,
+      maximumHoldSeconds: presenter.limits.maximumHoldSeconds, watchdogSeconds: presenter.limits.watchdogSeconds,
+      overlayPlanes: presenter.output.overlayCount, leasePolicy: presenter.leasing.policy.text,
+      leasesWaiting: presenter.leasing.lessees.count { $0 !== lessee }, lessee: lessee.map(Lessee.init),
+      vrr: VariableRefresh(presenter.variableRefresh), variableSlowestMillihertz: slowest == 0 ? nil : slowest,
+      variableFastestMillihertz: info.variableMillihertz?.upperBound, isVariable: presenter.scheduler.followsCommits,
+      power: Power(presenter.power.effective), powerReason: PowerReason(presenter.power),
+      idleBlankSeconds: presenter.power.limits.blankSeconds, idleOffSeconds: presenter.power.limits.offSeconds,
+      vms: presenter.tiles.map(Tile.init), vm: shown?.head.vmName)
   }
+}
 
-  private static func report(_ session: ClientSession, _ json: inout JSONWriter) {
-    json.field("name", session.hello?.name ?? "")
-    json.field("pid", session.peer.pid)
-    json.field("kind", session.hello?.kind == .container ? "container" : "vm")
-    json.field("bufferBytes", session.account.usedBytes)
-    json.field("bufferLimitBytes", session.account.limitBytes)
-    json.field("waitingBuffers", session.requests.waiting.count)
-    json.field("waitingBytes", session.requests.waiting.reduce(0) { $0 + $1.byteCount })
+extension DaemonStatus.Output.Lessee {
+  fileprivate init(_ lessee: PresentServer.Lessee) {
+    self.init(
+      name: lessee.holder.name, pid: lessee.holder.peer.pid, uid: lessee.holder.peer.uid,
+      lesseeID: lessee.lesseeID, sinceNanoseconds: lessee.sinceNanoseconds)
+  }
+}
+
+extension DaemonStatus.Output.Tile {
+  fileprivate init(_ tile: PresentServer.Tile) {
+    self.init(
+      name: tile.head.vmName, x: tile.rect.x, y: tile.rect.y, width: tile.rect.width, height: tile.rect.height)
+  }
+}
+
+extension DaemonStatus.VM {
+  fileprivate init(_ session: ClientSession) {
     let settings = session.settings
-    json.field("weight", settings.weight)
-    json.field("promisedHertz", settings.promisedHertz ?? 0)
-    json.field("cappedHertz", settings.cappedHertz ?? 0)
-    json.field("unseenHertz", settings.unseenHertz ?? 2)
-    json.array("scanouts") { json in
-      for head in session.heads { json.object { json in report(head, of: session, &json) } }
-    }
+    self.init(
+      name: session.hello?.name ?? "", pid: session.peer.pid,
+      kind: session.hello?.kind == .container ? .container : .vm,
+      bufferBytes: session.account.usedBytes, bufferLimitBytes: session.account.limitBytes,
+      waitingBuffers: session.requests.waiting.count,
+      waitingBytes: session.requests.waiting.reduce(0) { $0 + $1.byteCount }, weight: settings.weight,
+      promisedHertz: settings.promisedHertz, cappedHertz: settings.cappedHertz,
+      unseenHertz: settings.unseenHertz ?? SchedulerConfiguration().backgroundMillihertz / 1000,
+      scanouts: session.heads.map { DaemonStatus.Scanout($0, of: session) })
   }
+}
 
-  private static func report(_ head: Surface, of session: ClientSession, _ json: inout JSONWriter) {
+extension DaemonStatus.Scanout {
+  fileprivate init(_ head: Surface, of session: ClientSession) {
     let frame = head.tile.flatMap { $0.presenter.onScreen.entry(of: $0.id)?.frame }
-    let (path, reason) = head.currentPath
-    json.field("index", head.index)
-    json.field("output", head.presenter?.name ?? "")
-    json.field("width", frame?.source.width ?? 0)
-    json.field("height", frame?.source.height ?? 0)
-    json.field("format", frame?.buffer.buffer.layout.format.name ?? "")
-    json.field("path", name(of: path))
-    json.field("pathReason", reason)
-    json.field("framesPresented", head.counters.presented.value)
-    json.field("framesFlipped", head.counters.flipped.value)
-    json.field("framesSuperseded", head.counters.superseded.value)
-    json.field("framesRejected", head.counters.rejected.value)
-    json.field("cpuCopies", head.counters.cpuCopies.value)
-    json.field("copiedBytes", head.counters.copiedBytes.value)
-    json.field("latchMedianNanoseconds", head.counters.latch.percentile(50))
-    json.field("latchP99Nanoseconds", head.counters.latch.percentile(99))
-    json.field("lastLatchNanoseconds", head.counters.lastLatchNanoseconds)
     let granted = head.tile.flatMap { $0.presenter.scheduler.statistics(of: $0.id) }
-    json.field("grantedFrames", granted?.shown ?? 0)
-    json.field("grantedBlitNanoseconds", granted?.blitNanoseconds ?? 0)
-    json.field("missedPromises", granted?.missed ?? 0)
-    json.field("buffers", head.buffers.count + (session.region(of: head)?.bufferCount ?? 0))
-    json.field("generation", head.generation.wire)
-    switch head.parking {
-    case nil: json.field("parked", "")
-    case .noneFree?: json.field("parked", "no output is free")
-    case .unplugged(let output)?: json.field("parked", "\(output) is unplugged")
-    }
+    let (path, reason) = head.currentPath
+    let counters = head.counters
+    let hasLatch = counters.latch.count > 0
+    self.init(
+      index: head.index, output: head.presenter?.name, width: frame?.source.width, height: frame?.source.height,
+      format: frame?.buffer.buffer.layout.format.name, path: ScanoutPath(path),
+      pathReason: reason.isEmpty ? nil : reason, framesPresented: counters.presented.value, framesFlipped: counters.flipped.value,
+      framesSuperseded: counters.superseded.value, framesRejected: counters.rejected.value, cpuCopies: counters.cpuCopies.value,
+      copiedBytes: counters.copiedBytes.value, latchMedianNanoseconds: hasLatch ? counters.latch.percentile(50) : nil,
+      latchP99Nanoseconds: hasLatch ? counters.latch.percentile(99) : nil, latchCount: counters.latch.count,
+      latchSumNanoseconds: counters.latch.sumNanoseconds, latchBuckets: counters.latch.cumulativeCounts,
+      lastLatchNanoseconds: counters.lastLatchNanoseconds == 0 ? nil : counters.lastLatchNanoseconds,
+      grantedFrames: granted.map { UInt64(clamping: $0.shown) },
+      grantedBlitNanoseconds: granted.map { UInt64(clamping: $0.blitNanoseconds) },
+      missedPromises: granted.map { UInt64(clamping: $0.missed) },
+      buffers: head.buffers.count + (session.region(of: head)?.bufferCount ?? 0), generation: head.generation.wire,
+      parked: head.parking.map(\.reason))
   }
+}
 
-  static func name(of path: PresentPath) -> String {
-    switch path {
-    case .direct: "direct"
-    case .copy: "copy"
-    case .blit: "blit"
+extension Surface.Parking {
+  /// As the status gives the reason.
+  fileprivate var reason: String {
+    switch self {
+    case .noneFree: "no output is free"
+    case .unplugged(let output): "\(output) is unplugged"
     }
   }
 }

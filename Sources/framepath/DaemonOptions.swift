@@ -19,7 +19,7 @@ struct DaemonOptions: ParsableArguments {
   var path: String { givenPath ?? PresentSocket.defaultPath() }
 
   /// What the daemon answers; an error says what to do about it.
-  func answer(_ ask: (String) throws(PresentClientError) -> [UInt8]) throws -> [UInt8] {
+  func answer<Answer>(_ ask: (String) throws(PresentClientError) -> Answer) throws -> Answer {
     do throws(PresentClientError) {
       return try ask(path)
     } catch {

@@ -4,6 +4,7 @@ import HostProbe
 import KMS
 import LinuxIO
 import PresentClient
+import StatusModel
 
 /// `framepath doctor`.
 struct DoctorCommand: ParsableCommand {
@@ -99,8 +100,8 @@ struct DoctorCommand: ParsableCommand {
   private var daemonState: DaemonState {
     guard LinuxFile.status(daemon.path) != nil else { return .absent }
     do {
-      let report = try StatusReport(json: try PresentTool.status(path: daemon.path))
-      return .running(outputs: report.outputs.count, vms: report.vms.count)
+      let status = try PresentTool.status(path: daemon.path)
+      return .running(outputs: status.outputs.count, vms: status.vms.count)
     } catch PresentClientError.notConnected {
       return LinuxFile.isAccessible(daemon.path, [.read, .write]) ? .stale : .failed("you may not connect to it")
     } catch {

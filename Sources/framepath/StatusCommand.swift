@@ -2,6 +2,7 @@ import ArgumentParser
 import HostProbe
 import LinuxIO
 import PresentClient
+import StatusModel
 
 /// `framepath status`.
 struct StatusCommand: ParsableCommand {
@@ -19,29 +20,23 @@ struct StatusCommand: ParsableCommand {
       """)
 
   @Flag(help: "The daemon's JSON as it came.") var json = false
-  @Flag(help: "Again every second until it is interrupted.") var watch = false
+  @Flag(help: "Refresh every second.") var watch = false
   @OptionGroup var daemon: DaemonOptions
 
   func run() throws {
     repeat {
-      let bytes = try fetch()
+      let text = try text()
       if watch && HostProcess.isOutputTerminal { print("\u{1B}[H\u{1B}[2J", terminator: "") }
-      if json {
-        try LinuxFile.writeToStandardOutput(bytes)
-        if bytes.last != 0x0A { try LinuxFile.writeToStandardOutput([0x0A]) }
-      } else {
-        let text = try StatusReport(json: bytes).lines.joined(separator: "\n") + "\n"
-        try LinuxFile.writeToStandardOutput(Array(text.utf8))
-      }
+      try LinuxFile.writeToStandardOutput(text)
       if watch { HostProcess.sleep(milliseconds: 1000) }
     } while watch
   }
 
-  private func fetch() throws -> [UInt8] {
-    do throws(PresentClientError) {
-      return try PresentTool.status(path: daemon.path)
-    } catch {
-      throw daemon.explained(error)
+  private func text() throws -> [UInt8] {
+    if json {
+      return try daemon.answer { path throws(PresentClientError) in try PresentTool.statusJSON(path: path) } + [0x0A]
     }
+    let status = try daemon.answer { path throws(PresentClientError) in try PresentTool.status(path: path) }
+    return Array((StatusTables(status).lines.joined(separator: "\n") + "\n").utf8)
   }
 }

@@ -3,6 +3,7 @@ import CommandSupport
 import HostProbe
 import LinuxIO
 import PresentClient
+import StatusModel
 
 /// `framepath top`.
 struct TopCommand: ParsableCommand {
@@ -51,7 +52,7 @@ struct TopCommand: ParsableCommand {
   func run() throws {
     // The first status is half of a rate; an error of the first is told before the screen changes.
     var model = TopModel()
-    model.take(try status(), at: monotonicNanoseconds())
+    model.take(try status())
     let isPlain = environmentVariable("TERM") == nil || environmentVariable("TERM") == "dumb"
     let signals = try SignalFD(SignalFD.terminationSignals)
     let view = TopView(terminal: isPlain ? nil : Terminal())
@@ -80,7 +81,7 @@ struct TopCommand: ParsableCommand {
       }
       due = max(due + UInt64(interval * 1e9), now)
       do {
-        model.take(try status(), at: monotonicNanoseconds())
+        model.take(try status())
         if view.hasFailed { view.message = "" }
         view.hasFailed = false
       } catch {
@@ -95,16 +96,15 @@ struct TopCommand: ParsableCommand {
     }
   }
 
-  private func status() throws -> StatusReport {
-    try StatusReport(json: try daemon.answer { path throws(PresentClientError) in try PresentTool.status(path: path) })
+  private func status() throws -> DaemonStatus {
+    try daemon.answer { path throws(PresentClientError) in try PresentTool.status(path: path) }
   }
 
   private func writeTrace() -> String {
     do {
-      let report = try TraceReport(
-        json: try daemon.answer { path throws(PresentClientError) in try PresentTool.trace(path: path) })
-      let name = "framepath-trace-\(report.nowNanoseconds / 1_000_000).json"
-      try LinuxFile.replace(name, with: try ChromeTrace(report, seconds: 10, vm: nil).json())
+      let trace = try daemon.answer { path throws(PresentClientError) in try PresentTool.trace(path: path) }
+      let name = "framepath-trace-\(trace.nowNanoseconds / 1_000_000).json"
+      try LinuxFile.replace(name, with: try ChromeTrace(trace, seconds: 10, vm: nil).json())
       return "wrote \(name)"
     } catch {
       return "no trace: \(error)"

@@ -1,3 +1,5 @@
+import StatusModel
+
 /// What each output's scheduler gave to whom since the last look.
 struct TopGrants {
   private struct Grant {
@@ -13,9 +15,9 @@ struct TopGrants {
   private var vblankCounts: [String: Double] = [:]
 
   /// The differences to the last status, by `TopModel.key`; `seconds` lie between the two.
-  init(_ report: StatusReport, last: [String: StatusReport.Scanout], seconds: Double) {
-    for output in report.outputs { vblankCounts[output.name] = Double(output.refreshMillihertz) / 1000 * seconds }
-    for vm in report.vms {
+  init(_ status: DaemonStatus, last: [String: DaemonStatus.Scanout], seconds: Double) {
+    for output in status.outputs { vblankCounts[output.name] = Double(output.refreshMillihertz) / 1000 * seconds }
+    for vm in status.vms {
       for scanout in vm.scanouts {
         let key = TopModel.key(vm, scanout)
         let before = last[key]

@@ -1,4 +1,5 @@
 import CommandSupport
+import StatusModel
 
 /// What `framepath top` makes of one status after the other: rates, and their history.
 struct TopModel {
@@ -45,7 +46,7 @@ struct TopModel {
     /// What part of the output's vblanks showed a new frame of it, 0 to 1.
     var vblanks: Double
     /// Its weight against the others'.
-    var weight: Int
+    var weight: Int64
     /// Rates, the newest last.
     var history: [Double]
   }
@@ -53,18 +54,21 @@ struct TopModel {
   static let historyLength = 24
 
   private(set) var rows: [Row] = []
-  private var last: [String: StatusReport.Scanout] = [:]
+  private var last: [String: DaemonStatus.Scanout] = [:]
   private var lastNanoseconds: UInt64 = 0
   private var histories: [String: [Double]] = [:]
 
-  /// Takes a status that was asked for at a time of CLOCK_MONOTONIC.
-  mutating func take(_ report: StatusReport, at nanoseconds: UInt64) {
-    let seconds = lastNanoseconds == 0 ? 0 : Double(nanoseconds - lastNanoseconds) / 1e9
-    var next: [String: StatusReport.Scanout] = [:]
+  /// Takes the next status.
+  mutating func take(_ status: DaemonStatus) {
+    let nanoseconds = status.nowNanoseconds
+    // A host that was started again has a younger clock.
+    let seconds =
+      lastNanoseconds == 0 || nanoseconds < lastNanoseconds ? 0 : Double(nanoseconds - lastNanoseconds) / 1e9
+    var next: [String: DaemonStatus.Scanout] = [:]
     var nextHistories: [String: [Double]] = [:]
     rows = []
-    let grants = TopGrants(report, last: last, seconds: seconds)
-    for vm in report.vms {
+    let grants = TopGrants(status, last: last, seconds: seconds)
+    for vm in status.vms {
       for scanout in vm.scanouts {
         let key = TopModel.key(vm, scanout)
         next[key] = scanout
@@ -77,13 +81,13 @@ struct TopModel {
         let copies = TopModel.difference(scanout.cpuCopies, before?.cpuCopies)
         rows.append(
           Row(
-            vm: vm.name, head: scanout.index, output: scanout.output ?? "-", path: scanout.path ?? "-", rate: rate,
+            vm: vm.name, head: scanout.index, output: scanout.output ?? "-", path: scanout.path.rawValue, rate: rate,
             superseded: TopModel.rate(scanout.framesSuperseded, before?.framesSuperseded, seconds),
             copies: frames == 0 ? 0 : Double(copies) / Double(frames),
             copiedBytes: TopModel.rate(scanout.copiedBytes, before?.copiedBytes, seconds),
             latchMedian: Double(scanout.latchMedianNanoseconds ?? 0) / 1000,
             latchP99: Double(scanout.latchP99Nanoseconds ?? 0) / 1000, share: grants.share(key),
-            vblanks: grants.vblanks(key), weight: vm.weight ?? 100, history: history))
+            vblanks: grants.vblanks(key), weight: vm.weight, history: history))
       }
     }
     (last, histories, lastNanoseconds) = (next, nextHistories, nanoseconds)
@@ -114,7 +118,7 @@ struct TopModel {
       table.add([
         row.vm, "\(row.head)", row.output, row.path, TextTable.fixed(row.rate, decimals: 1), sparks.text(row.history),
         TextTable.fixed(row.superseded, decimals: 1), TextTable.fixed(row.copies, decimals: 2),
-        TextTable.bytes(UInt64(max(row.copiedBytes, 0))), TextTable.fixed(row.latchMedian, decimals: 0),
+        TextTable.bytes(UInt64(exactly: row.copiedBytes.rounded()) ?? 0), TextTable.fixed(row.latchMedian, decimals: 0),
         TextTable.fixed(row.latchP99, decimals: 0), TextTable.fixed(row.share * 100, decimals: 1) + "%",
         "\(row.weight)", TextTable.fixed(row.vblanks * 100, decimals: 0) + "%",
       ])
@@ -123,7 +127,7 @@ struct TopModel {
   }
 
   /// What stays the same of a head from one look to the next.
-  static func key(_ vm: StatusReport.VM, _ scanout: StatusReport.Scanout) -> String { "\(vm.pid)/\(scanout.index)" }
+  static func key(_ vm: DaemonStatus.VM, _ scanout: DaemonStatus.Scanout) -> String { "\(vm.pid)/\(scanout.index)" }
 
   /// A counter may begin anew with a daemon that has come back.
   static func difference(_ now: UInt64, _ before: UInt64?) -> UInt64 {

@@ -2,6 +2,7 @@ import ArgumentParser
 import HostProbe
 import LinuxIO
 import PresentClient
+import StatusModel
 
 /// `framepath trace`.
 struct TraceCommand: ParsableCommand {
@@ -30,13 +31,12 @@ struct TraceCommand: ParsableCommand {
   }
 
   func run() throws {
-    let report = try TraceReport(
-      json: try daemon.answer { path throws(PresentClientError) in try PresentTool.trace(path: path) })
-    if let vm, !report.scanouts.contains(where: { $0.vm == vm }) {
-      let known = report.scanouts.map(\.vm).joined(separator: ", ")
+    let trace = try daemon.answer { path throws(PresentClientError) in try PresentTool.trace(path: path) }
+    if let vm, !trace.scanouts.contains(where: { $0.vm == vm }) {
+      let known = trace.scanouts.map(\.vm).joined(separator: ", ")
       throw HostProbeError("There is no VM \(vm). \(known.isEmpty ? "There is none at all." : "There are: \(known)")")
     }
-    let bytes = try ChromeTrace(report, seconds: seconds, vm: vm).json()
+    let bytes = try ChromeTrace(trace, seconds: seconds, vm: vm).json()
     if file == "-" {
       try LinuxFile.writeToStandardOutput(bytes)
     } else {

@@ -1,4 +1,5 @@
 import LinuxIO
+import StatusModel
 import Testing
 
 @testable import FramepathBench
@@ -21,9 +22,11 @@ struct FigureTests {
 
   @Test func `stages are measured from the kick, for frames that reached them`() {
     let frame = { (number: UInt64, times: [UInt64]) in
-      DaemonTrace.Frame(
-        frame: number, readyNanoseconds: times[0], presentedNanoseconds: times[1], latchedNanoseconds: times[2],
-        flippedNanoseconds: times[3], releasedNanoseconds: times[4])
+      let known = times.map { $0 == 0 ? nil : $0 }
+      return DaemonTrace.Frame(
+        frame: number, path: .direct, copies: 0, copiedBytes: 0, readyNanoseconds: times[0],
+        presentedNanoseconds: times[1], latchedNanoseconds: known[2], flippedNanoseconds: known[3],
+        releasedNanoseconds: known[4], outcome: .open)
     }
     let frames = [
       frame(1, [105, 110, 120, 200, 300]), frame(2, [155, 160, 0, 0, 0]), frame(3, [205, 210, 220, 300, 0]),

@@ -1,5 +1,6 @@
 import LinuxIO
 import PresentProtocol
+import StatusModel
 import TestSupport
 import Testing
 

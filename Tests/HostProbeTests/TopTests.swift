@@ -1,31 +1,28 @@
 import Foundation
+import StatusModel
 import Testing
 
 @testable import framepath
 
 @Suite("Top and trace")
 struct TopTests {
-  private func status(_ flipped: [Int], copies: Int = 0, pid: Int = 7) throws -> StatusReport {
+  private func status(
+    _ flipped: [UInt64], at seconds: Double, copies: UInt64 = 0, pid: Int32 = 7
+  ) -> DaemonStatus {
     let scanouts = flipped.enumerated().map { index, frames in
-      """
-      {"index": \(index), "output": "headless-\(index)", "width": 64, "height": 48, "format": "XRGB8888",
-       "path": "copy", "pathReason": "", "framesPresented": \(frames), "framesFlipped": \(frames),
-       "framesSuperseded": 0, "cpuCopies": \(copies), "copiedBytes": \(copies * 1000),
-       "latchMedianNanoseconds": 50000, "latchP99Nanoseconds": \(100_000 * (index + 1))}
-      """
+      DaemonStatus.Scanout.sample(
+        index, output: "headless-\(index)", presented: frames, flipped: frames, copies: copies,
+        copiedBytes: copies * 1000, latchP99Nanoseconds: 100_000 * UInt64(index + 1))
     }
-    let text = """
-      {"outputs": [], "vms": [{"name": "web", "pid": \(pid), "scanouts": [\(scanouts.joined(separator: ","))]}]}
-      """
-    return try StatusReport(json: Array(text.utf8))
+    return .sample(at: seconds, vms: [.sample("web", pid: pid, scanouts: scanouts)])
   }
 
   @Test func `rates are differences over the time between two looks`() throws {
     var model = TopModel()
-    model.take(try status([100, 0]), at: 1_000_000_000)
+    model.take(status([100, 0], at: 1))
     #expect(model.rows.map(\.rate) == [0, 0])
     #expect(model.rows[0].history.isEmpty)
-    model.take(try status([130, 5], copies: 15), at: 1_500_000_000)
+    model.take(status([130, 5], at: 1.5, copies: 15))
     #expect(model.rows.map(\.rate) == [60, 10])
     #expect(model.rows[0].copies == 0.5)
     #expect(model.rows[0].copiedBytes == 30_000)
@@ -35,19 +32,19 @@ struct TopTests {
 
   @Test func `a VM that restarts has no negative rate, and its history starts over`() throws {
     var model = TopModel()
-    model.take(try status([100]), at: 1_000_000_000)
-    model.take(try status([160]), at: 2_000_000_000)
-    model.take(try status([3], pid: 8), at: 3_000_000_000)
+    model.take(status([100], at: 1))
+    model.take(status([160], at: 2))
+    model.take(status([3], at: 3, pid: 8))
     #expect(model.rows.map(\.rate) == [0])
     #expect(model.rows[0].history.isEmpty)
-    model.take(try status([1], pid: 8), at: 4_000_000_000)
+    model.take(status([1], at: 4, pid: 8))
     #expect(model.rows.map(\.rate) == [0])
   }
 
   @Test func `rows are sorted by what the key says`() throws {
     var model = TopModel()
-    model.take(try status([0, 0]), at: 1_000_000_000)
-    model.take(try status([10, 60]), at: 2_000_000_000)
+    model.take(status([0, 0], at: 1))
+    model.take(status([10, 60], at: 2))
     #expect(model.rows(by: .name).map(\.head) == [0, 1])
     #expect(model.rows(by: .rate).map(\.head) == [1, 0])
     #expect(model.rows(by: .latency).map(\.head) == [1, 0])
@@ -55,37 +52,31 @@ struct TopTests {
   }
 
   /// Two VMs on one output of 60 Hz: frames and blit time that its scheduler gave each.
-  private func shared(_ frames: [Int], blitNanoseconds: [Int], outputs: [String] = ["A", "A"]) throws -> StatusReport {
-    let vms = zip(["web", "db"], 0...).map { name, index in
-      """
-      {"name": "\(name)", "pid": \(index), "weight": \(100 * (index + 1)), "scanouts": [
-       {"index": 0, "output": "\(outputs[index])", "width": 64, "height": 48, "framesPresented": 0,
-        "framesFlipped": 0, "framesSuperseded": 0, "cpuCopies": 0, "copiedBytes": 0,
-        "grantedFrames": \(frames[index]), "grantedBlitNanoseconds": \(blitNanoseconds[index])}]}
-      """
+  private func shared(
+    _ frames: [UInt64], at seconds: Double, blitNanoseconds: [UInt64], outputs: [String] = ["A", "A"]
+  ) -> DaemonStatus {
+    let vms = (0..<2).map { index in
+      let scanout = DaemonStatus.Scanout.sample(
+        output: outputs[index], grantedFrames: frames[index], grantedBlitNanoseconds: blitNanoseconds[index])
+      return DaemonStatus.VM.sample(
+        ["web", "db"][index], pid: Int32(index), weight: Int64(100 * (index + 1)), scanouts: [scanout])
     }
-    let text = """
-      {"outputs": [{"name": "A", "kind": "headless", "width": 64, "height": 48, "refreshMillihertz": 60000,
-                    "commits": 0, "missedVblanks": 0}], "vms": [\(vms.joined(separator: ","))]}
-      """
-    return try StatusReport(json: Array(text.utf8))
+    return .sample(at: seconds, outputs: [.sample("A")], vms: vms)
   }
 
-  @Test func `a share is of what the output's scheduler gave: blit time where pictures are composed, else frames`()
-    throws
-  {
+  @Test func `a share is of what the output's scheduler gave: blit time where pictures are composed, else frames`() {
     var model = TopModel()
-    model.take(try shared([100, 100], blitNanoseconds: [5000, 5000]), at: 1_000_000_000)
+    model.take(shared([100, 100], at: 1, blitNanoseconds: [5000, 5000]))
     #expect(model.rows.map(\.share) == [0, 0])
-    model.take(try shared([160, 130], blitNanoseconds: [6000, 8000]), at: 2_000_000_000)
+    model.take(shared([160, 130], at: 2, blitNanoseconds: [6000, 8000]))
     #expect(model.rows.map(\.share) == [0.25, 0.75])
     #expect(model.rows.map(\.vblanks) == [1, 0.5])
     #expect(model.rows.map(\.weight) == [100, 200])
     #expect(model.rows(by: .share).map(\.vm) == ["db", "web"])
-    model.take(try shared([190, 140], blitNanoseconds: [6000, 8000]), at: 3_000_000_000)
+    model.take(shared([190, 140], at: 3, blitNanoseconds: [6000, 8000]))
     #expect(model.rows.map(\.share) == [0.75, 0.25])
     // Another output's scheduler counts anew.
-    model.take(try shared([200, 10], blitNanoseconds: [6000, 0], outputs: ["A", "B"]), at: 4_000_000_000)
+    model.take(shared([200, 10], at: 4, blitNanoseconds: [6000, 0], outputs: ["A", "B"]))
     #expect(model.rows.map(\.share) == [1, 0])
   }
 
@@ -97,19 +88,23 @@ struct TopTests {
   }
 
   @Test func `a trace has a frame's stages in their tracks`() throws {
-    let text = """
-      {"nowNanoseconds": 9000000, "scanouts": [{"vm": "web", "pid": 7, "index": 1, "output": "A", "frames": [
-        {"frame": 1, "path": "copy", "copies": 1, "copiedBytes": 5, "readyNanoseconds": 1000000,
-         "presentedNanoseconds": 1500000, "latchedNanoseconds": 1600000, "flippedNanoseconds": 3000000,
-         "releasedNanoseconds": 5200000, "outcome": "flipped"},
-        {"frame": 2, "path": "copy", "copies": 1, "copiedBytes": 5, "readyNanoseconds": 2000000,
-         "presentedNanoseconds": 2500000, "latchedNanoseconds": 0, "flippedNanoseconds": 0,
-         "releasedNanoseconds": 0, "outcome": "superseded"},
-        {"frame": 3, "path": "copy", "copies": 1, "copiedBytes": 5, "readyNanoseconds": 3000000,
-         "presentedNanoseconds": 3500000, "latchedNanoseconds": 3600000, "flippedNanoseconds": 5000000,
-         "releasedNanoseconds": 0, "outcome": "flipped"}]}]}
-      """
-    let report = try TraceReport(json: Array(text.utf8))
+    let frame = { (number: UInt64, times: [UInt64?], outcome: DaemonTrace.Outcome) in
+      DaemonTrace.Frame(
+        frame: number, path: .copy, copies: 1, copiedBytes: 5, readyNanoseconds: times[0],
+        presentedNanoseconds: times[1] ?? 0, latchedNanoseconds: times[2], flippedNanoseconds: times[3],
+        releasedNanoseconds: times[4], outcome: outcome)
+    }
+    let report = DaemonTrace(
+      nowNanoseconds: 9_000_000,
+      scanouts: [
+        DaemonTrace.Scanout(
+          vm: "web", pid: 7, index: 1, output: "A",
+          frames: [
+            frame(1, [1_000_000, 1_500_000, 1_600_000, 3_000_000, 5_200_000], .flipped),
+            frame(2, [2_000_000, 2_500_000, nil, nil, nil], .superseded),
+            frame(3, [3_000_000, 3_500_000, 3_600_000, 5_000_000, nil], .flipped),
+          ])
+      ])
     let trace = ChromeTrace(report, seconds: 10, vm: "web")
     let root = try #require(try JSONSerialization.jsonObject(with: Data(try trace.json())) as? [String: Any])
     let events = try #require(root["traceEvents"] as? [[String: Any]])

@@ -1,8 +1,24 @@
+import StatusModel
+
 /// What the daemon did with frames that it had in time, by its own record of them: no matter how late a busy machine lets
 /// a client draw or the daemon run.
 struct CommitJudge {
   /// How long before a commit a frame must have come to count as in time: longer than all tiles take to paint.
   private static let marginNanoseconds: UInt64 = 5_000_000
+
+  /// The times of a frame that came on screen, CLOCK_MONOTONIC.
+  private struct ShownFrame {
+    var presentedNanoseconds: UInt64
+    var latchedNanoseconds: UInt64
+    var flippedNanoseconds: UInt64
+
+    init?(_ frame: DaemonTrace.Frame) {
+      guard let flipped = frame.flippedNanoseconds else { return nil }
+      presentedNanoseconds = frame.presentedNanoseconds
+      latchedNanoseconds = frame.latchedNanoseconds ?? flipped
+      flippedNanoseconds = flipped
+    }
+  }
 
   /// Frames that were judged.
   private(set) var frameCount = 0
@@ -12,7 +28,7 @@ struct CommitJudge {
   /// Looks at the last frames of these VMs, which share an output.
   init(_ host: LabHost, vms: [String], last count: Int) throws {
     let frames = try host.trace().scanouts.filter { vms.contains($0.vm) }
-      .flatMap { $0.frames.filter { $0.flippedNanoseconds > 0 }.suffix(count) }
+      .flatMap { $0.frames.compactMap(ShownFrame.init).suffix(count) }
     // Frames of one commit are on screen at the same moment; it began with the first of them.
     var begins: [UInt64: UInt64] = [:]
     for frame in frames {

@@ -3,6 +3,7 @@ import LinuxIO
 import PresentClient
 import PresentProtocol
 import Scanout
+import StatusModel
 import Testing
 
 /// A client's own pages on a real DRM driver. Runs inside the lab's KMS VM, where `KMSHostTests` start it.
@@ -31,7 +32,7 @@ struct DirectOnCardTests {
     let scanout = try host.status().scanout(vm: "scattered")
     print("lab: \(output.width)x\(output.height), \(scanout.framesFlipped) flips, \(scanout.copiedBytes) bytes copied")
     #expect(scanout.framesFlipped == 31)
-    #expect(scanout.path == "direct")
+    #expect(scanout.path == .direct)
     #expect(scanout.cpuCopies == 0)
     #expect(scanout.copiedBytes == 0)
   }

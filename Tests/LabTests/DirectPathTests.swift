@@ -1,4 +1,5 @@
 import LinuxIO
+import StatusModel
 import Testing
 
 /// Guests whose own pages are on the screen: nothing is copied, and the screen sets their pace.
@@ -125,8 +126,8 @@ struct DirectPathTests {
   /// Expects that no byte of any frame so far was copied by a CPU.
   private func expectNoCopy(_ host: LabHost, _ location: SourceLocation = #_sourceLocation) throws {
     let scanout = try host.status().scanout(vm: "web")
-    #expect(scanout.path == "direct", sourceLocation: location)
-    #expect(scanout.pathReason == "", sourceLocation: location)
+    #expect(scanout.path == .direct, sourceLocation: location)
+    #expect(scanout.pathReason == nil, sourceLocation: location)
     #expect(scanout.cpuCopies == 0, sourceLocation: location)
     #expect(scanout.copiedBytes == 0, sourceLocation: location)
   }

@@ -3,6 +3,7 @@ import GraphicsMemory
 import LinuxIO
 import PresentClient
 import PresentProtocol
+import StatusModel
 import Testing
 
 /// Guests with large screens on a real DRM driver. Runs inside the lab's KMS VM, where `KMSHostTests` start it.
@@ -47,11 +48,12 @@ struct FourKOnCardTests {
     for connector in connectors {
       let scanout = try host.status().scanout(vm: "on-\(connector)")
       print(
-        "lab: \(connector): \(scanout.framesFlipped) flips of \(scanout.width)x\(scanout.height), \(scanout.cpuCopies) "
-          + "copies of \(scanout.copiedBytes) bytes, judged by \(isJudged ? "writeback" : "the kernel's CRC")")
+        "lab: \(connector): \(scanout.framesFlipped) flips of \(scanout.width ?? 0)x\(scanout.height ?? 0), "
+          + "\(scanout.cpuCopies) copies of \(scanout.copiedBytes) bytes, judged by \(isJudged ? "writeback" : "the kernel's CRC")"
+      )
       #expect(scanout.output == connector)
       #expect(scanout.framesFlipped >= 21)
-      #expect(scanout.path == "direct")
+      #expect(scanout.path == .direct)
       #expect(scanout.cpuCopies == 0)
       #expect(scanout.copiedBytes == 0)
     }

@@ -1,4 +1,5 @@
 import LinuxIO
+import StatusModel
 import Testing
 
 /// A guest that draws as fast as its fences let it, with a cap, on a real daemon and backend.
@@ -6,8 +7,8 @@ import Testing
 struct FrameCapTests {
   /// By the output's own clock: how many vblanks of 60 Hz lie between the frames that were shown.
   private func intervals(_ host: LabHost, after frame: UInt64) throws -> [Int] {
-    let times = try host.trace().scanouts.flatMap(\.frames).filter { $0.outcome == "flipped" && $0.frame > frame }
-      .map(\.flippedNanoseconds).sorted()
+    let times = try host.trace().scanouts.flatMap(\.frames).filter { $0.outcome == .flipped && $0.frame > frame }
+      .compactMap(\.flippedNanoseconds).sorted()
     return zip(times, times.dropFirst()).map { Int((Double($1 - $0) * 60 / 1e9).rounded()) }
   }
 
@@ -49,7 +50,7 @@ struct FrameCapTests {
     let scanout = try host.status().scanout(vm: "web")
     // Where the machine stalled for over 50 ms, Linux drew on.
     #expect(scanout.framesSuperseded <= 10)
-    #expect(scanout.path == "direct")
+    #expect(scanout.path == .direct)
     #expect(scanout.copiedBytes == 0)
     guest.end()
   }
@@ -63,7 +64,7 @@ struct FrameCapTests {
     Lab.prefer(processes)
     defer { Lab.prefer(processes, false) }
     _ = try flip(guest, count: 10)
-    #expect(try host.status().scanout(vm: "web").path == "direct")
+    #expect(try host.status().scanout(vm: "web").path == .direct)
     try host.framepath(["vm", "set", "web", "--cap", "10"])
     _ = try flip(guest, count: 10)
     let waits = try flip(guest, count: 60)
@@ -72,11 +73,11 @@ struct FrameCapTests {
     #expect(waits[30] < 50, "Linux does not wait longer")
     #expect(found.allSatisfy { $0 >= 6 } && found.count { $0 != 6 } <= found.count / 4)
     let scanout = try host.status().scanout(vm: "web")
-    #expect(scanout.path == "copy")
+    #expect(scanout.path == .copy)
     #expect(scanout.pathReason == "a guest waits 50 ms for a flip, not for those of a cap of 10 frames a second")
     try host.framepath(["vm", "set", "web", "--cap", "0"])
     _ = try flip(guest, count: 10)
-    #expect(try host.status().scanout(vm: "web").path == "direct")
+    #expect(try host.status().scanout(vm: "web").path == .direct)
     guest.end()
   }
 }

@@ -1,4 +1,5 @@
 import LinuxIO
+import StatusModel
 import Testing
 
 /// What happens to a VM meanwhile: pauses, reboots, ends, neighbours, and a daemon that dies.

@@ -1,4 +1,5 @@
 import LinuxIO
+import StatusModel
 import Testing
 
 /// All of it at once: an unmodified guest in QEMU, on a daemon that drives a real DRM driver. Runs inside the lab's KMS
@@ -18,8 +19,8 @@ struct GuestOnCardTests {
     let scanout = try host.status().scanout(vm: "web")
     #expect(scanout.framesFlipped >= 20)
     // A guest whose memory is scattered over more ranges than udmabuf takes is copied.
-    print("lab: path \(scanout.path ?? "") \(scanout.pathReason ?? ""), \(scanout.copiedBytes) bytes copied")
-    if scanout.path == "direct" { #expect(scanout.copiedBytes == 0) }
+    print("lab: path \(scanout.path) \(scanout.pathReason ?? ""), \(scanout.copiedBytes) bytes copied")
+    if scanout.path == .direct { #expect(scanout.copiedBytes == 0) }
     try unplugAndPlug(guest)
     try guest.draw("pattern noise --size \(output.width)x\(output.height) --seed 4", seconds: 300)
     try host.expect(output: output.name, shows: .noise(width: output.width, height: output.height, seed: 4))

@@ -1,4 +1,5 @@
 import LinuxIO
+import StatusModel
 import Testing
 
 /// Unmodified Linux guests in real QEMU, their frames on a headless output.
@@ -39,7 +40,7 @@ struct GuestOnHeadlessTests {
     try guest.draw("flip --count 60 --interval-ms 5 --start 100 --size 1024x768")
     try host.expect(vm: "web", shows: .solid(Picture.frameColour(159), width: 1024, height: 768))
     let scanout = try host.status().scanout(vm: "web")
-    #expect(scanout.path == (shape == .complete ? "direct" : "copy"))
+    #expect(scanout.path == (shape == .complete ? .direct : .copy))
     #expect(scanout.framesPresented == scanout.framesFlipped + scanout.framesSuperseded)
 
     // Another resolution, and one whose rows are no multiple of 64 bytes.
@@ -65,7 +66,7 @@ struct GuestOnHeadlessTests {
     try guest.draw("flip --count 50 --interval-ms 25 --start 8 --size 800x600")
 
     let after = try host.status().scanout(vm: "web")
-    #expect(after.path == "copy")
+    #expect(after.path == .copy)
     #expect(after.framesPresented - before.framesPresented == 50)
     #expect(after.cpuCopies - before.cpuCopies == 50)
     #expect(after.copiedBytes - before.copiedBytes == 50 * 800 * 600 * 4)

@@ -1,5 +1,6 @@
 import LinuxIO
 import PresentProtocol
+import StatusModel
 import Testing
 
 /// Monitors that come and go, by vkms's configfs. Runs inside the lab's KMS VM with two heads.

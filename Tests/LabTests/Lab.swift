@@ -1,6 +1,7 @@
 import LinuxIO
 import PresentClient
 import PresentProtocol
+import StatusModel
 import Testing
 
 /// Where things are: the checkout, the programs under test and the lab's scripts.

@@ -1,4 +1,5 @@
 import LinuxIO
+import StatusModel
 import Testing
 
 /// Each rung of the import ladder, forced on a real DRM driver: how a guest's frames reach the screen, why no better
@@ -23,7 +24,7 @@ struct LadderOnCardTests {
     try host.expect(output: output.name, shows: picture)
     try host.expect(vm: "web", shows: picture)
     let scanout = try host.status().scanout(vm: "web")
-    print("lab: \(Self.driver) of \(Self.kernel): \(scanout.path ?? "") \(scanout.pathReason ?? "")")
+    print("lab: \(Self.driver) of \(Self.kernel): \(scanout.path) \(scanout.pathReason ?? "")")
     expectRung(scanout, frames: 11, LadderOnCardTests.takesPages ? nil : LadderOnCardTests.refusal)
     try Lab.waitForPhotograph(width: output.width, height: output.height)
     guest.end()
@@ -116,20 +117,20 @@ struct LadderOnCardTests {
     try guest.flip(other)
     try host.expect(output: "Virtual-1", shows: other)
     let scanout = try host.status().scanout(vm: "web")
-    #expect(scanout.path == "direct")
-    #expect(scanout.pathReason == "")
+    #expect(scanout.path == .direct)
+    #expect(scanout.pathReason == nil)
     #expect(scanout.copiedBytes == copied)
   }
 
   /// Expects that all frames were shown without a copy, or each with one for that reason.
   private func expectRung(
-    _ scanout: Status.ScanoutStatus, frames: Int, _ reason: String?, _ location: SourceLocation = #_sourceLocation
+    _ scanout: DaemonStatus.Scanout, frames: UInt64, _ reason: String?, _ location: SourceLocation = #_sourceLocation
   ) {
     #expect(scanout.framesFlipped == frames, sourceLocation: location)
-    #expect(scanout.path == (reason == nil ? "direct" : "copy"), sourceLocation: location)
+    #expect(scanout.path == (reason == nil ? .direct : .copy), sourceLocation: location)
     #expect((scanout.pathReason ?? "").hasPrefix(reason ?? ""), "\(scanout.pathReason ?? "")", sourceLocation: location)
     #expect(scanout.cpuCopies == (reason == nil ? 0 : frames), sourceLocation: location)
-    let bytes = scanout.width * scanout.height * 4
+    let bytes = UInt64((scanout.width ?? 0) * (scanout.height ?? 0) * 4)
     #expect(scanout.copiedBytes == (reason == nil ? 0 : frames * bytes), sourceLocation: location)
   }
 

@@ -2,6 +2,7 @@ import CDRM
 import LinuxIO
 import PresentClient
 import PresentProtocol
+import StatusModel
 import TestSupport
 import Testing
 

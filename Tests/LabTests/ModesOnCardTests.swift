@@ -1,4 +1,5 @@
 import LinuxIO
+import StatusModel
 import Testing
 
 /// A guest's modes and its DPMS on a real DRM driver. Runs inside the lab's KMS VM, where `KMSHostTests` start it.
@@ -29,7 +30,7 @@ struct ModesOnCardTests {
     for y in 0..<300 { for x in 0..<500 { wanted.pixels[(234 + y) * 1024 + 262 + x] = small[x, y] } }
     try host.expect(output: "Virtual-1", shows: wanted)
     let scanout = try host.status().scanout(vm: "web")
-    #expect(scanout.path == "direct")
+    #expect(scanout.path == .direct)
     #expect(scanout.copiedBytes == 0)
     guest.end()
   }

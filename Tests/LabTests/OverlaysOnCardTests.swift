@@ -2,6 +2,7 @@ import GraphicsMemory
 import LinuxIO
 import PresentClient
 import PresentProtocol
+import StatusModel
 import Testing
 
 /// A card with as many overlay planes as VMs, which vkms makes as it is told. Runs inside the lab's KMS VM.
@@ -29,7 +30,7 @@ struct OverlaysOnCardTests {
         }
       }
     }
-    func scanouts() throws -> [Status.ScanoutStatus] {
+    func scanouts() throws -> [DaemonStatus.Scanout] {
       try painters.indices.map { try host.status().scanout(vm: "vm\($0)") }
     }
     func hasPlane() throws -> [Bool] { try scanouts().map { $0.pathReason?.hasPrefix("overlay plane") == true } }

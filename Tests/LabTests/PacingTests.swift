@@ -1,4 +1,5 @@
 import LinuxIO
+import StatusModel
 import Testing
 
 /// A guest that draws as fast as its fences let it, on a real daemon and backend.
@@ -43,9 +44,9 @@ struct PacingTests {
     try neighbour.flip(grey: 1)
     let scanout = try host.status().scanout(vm: "web")
     #expect(scanout.framesFlipped == 240)
-    #expect(scanout.path == "direct")
+    #expect(scanout.path == .direct)
     #expect(scanout.copiedBytes == 0)
-    #expect((scanout.buffers ?? .max) <= 2)
+    #expect(scanout.buffers <= 2)
     try host.expect(vm: "web", shows: .solid(239 * 0x01_0101, width: 640, height: 480))
     guest.end()
     neighbour.end()
@@ -59,7 +60,7 @@ struct PacingTests {
       try guest.flip(grey: UInt8(truncatingIfNeeded: flip))
       // The daemon remembers 512 frames.
       if flip % 400 == 0 || flip == count {
-        for record in try records(host) where record.frame > first && record.outcome == "flipped" {
+        for record in try records(host) where record.frame > first && record.outcome == .flipped {
           times[record.frame] = record.flippedNanoseconds
         }
       }
@@ -67,5 +68,5 @@ struct PacingTests {
     return times.values.sorted()
   }
 
-  private func records(_ host: LabHost) throws -> [Trace.Frame] { try host.trace().scanouts.flatMap(\.frames) }
+  private func records(_ host: LabHost) throws -> [DaemonTrace.Frame] { try host.trace().scanouts.flatMap(\.frames) }
 }

@@ -3,6 +3,7 @@ import LinuxIO
 import PresentClient
 import PresentProtocol
 import Scanout
+import StatusModel
 import Testing
 
 /// A client that draws into the daemon's host buffers.
@@ -81,7 +82,7 @@ final class Painter {
 extension [Painter] {
   /// Shows noise, another one by each, and expects it in the tiles of a grid that they fill row by row.
   func showNoise(
-    on output: Status.OutputStatus, columns: Int, rows: Int, seed: UInt32, expectedBy host: LabHost,
+    on output: DaemonStatus.Output, columns: Int, rows: Int, seed: UInt32, expectedBy host: LabHost,
     _ location: SourceLocation = #_sourceLocation
   ) throws {
     let (width, height) = (output.width / columns, output.height / rows)

@@ -1,5 +1,6 @@
 import Foundation
 import LinuxIO
+import StatusModel
 import Testing
 
 /// Blank, off and on of a real DRM driver's CRTC. Runs inside the lab's KMS VM, where `KMSHostTests` start it. The kernel
@@ -62,18 +63,18 @@ struct PowerOnCardTests {
     try host.expect(output: "Virtual-1", shows: picture)
 
     try host.framepath(["power", "--idle-blank", "2"])
-    var word = "on"
+    var power = DaemonStatus.Output.Power.on
     let deadline = monotonicNanoseconds() + 60_000_000_000
-    while word == "on", monotonicNanoseconds() < deadline {
+    while power == .on, monotonicNanoseconds() < deadline {
       try LabHost.pause(milliseconds: 100)
-      word = try #require(try host.status().outputs.first?.power)
+      power = try #require(try host.status().outputs.first).power
     }
-    #expect(word == "blank")
+    #expect(power == .blank)
     #expect(isActive() == true)
     try host.expect(output: "Virtual-1", shows: black)
     try host.framepath(["power", "--idle-off", "4"])
     try expect(active: false)
-    #expect(try host.status().outputs.first?.power == "off")
+    #expect(try host.status().outputs.first?.power == .off)
     let next = Picture.noise(width: 640, height: 480, seed: 8)
     try guest.flip(next)
     try expect(active: true)

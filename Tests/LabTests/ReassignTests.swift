@@ -1,4 +1,5 @@
 import LinuxIO
+import StatusModel
 import Testing
 
 /// One screen and two VMs. Runs with a headless output, and inside the lab's KMS VM on a card.

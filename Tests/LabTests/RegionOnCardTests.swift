@@ -3,6 +3,7 @@ import LinuxIO
 import PresentClient
 import PresentProtocol
 import Scanout
+import StatusModel
 import Testing
 
 /// Region slots and dma-bufs on a real DRM driver. Runs inside the lab's KMS VM, where `KMSHostTests` start it.
@@ -26,7 +27,7 @@ struct RegionOnCardTests {
     try host.expect(
       output: output.name, shows: .regionPattern(width: output.width, height: output.height, frame: 60))
     let scanout = try host.status().scanout(vm: "box")
-    #expect(scanout.path == "direct")
+    #expect(scanout.path == .direct)
     #expect(scanout.cpuCopies == 0)
     #expect(scanout.copiedBytes == 0)
     #expect(backend.waitForExit(timeoutMilliseconds: 0) == nil)

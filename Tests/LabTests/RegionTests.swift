@@ -1,4 +1,5 @@
 import LinuxIO
+import StatusModel
 import Testing
 
 /// The guest library in a real guest, over QEMU's ivshmem devices.

@@ -1,4 +1,5 @@
 import LinuxIO
+import StatusModel
 import Testing
 
 /// A daemon that dies again and again under guests without a kernel: real daemon, real backends, nothing emulated, so
@@ -33,7 +34,7 @@ struct RestartTests {
       seconds.append(Double(monotonicNanoseconds() - begun) / 1e9)
       if round % 10 == 9 { try small.flip(grey: 0x5A) }
       let scanout = try host.status().scanout(vm: "large")
-      #expect(scanout.path == "direct")
+      #expect(scanout.path == .direct)
       #expect(scanout.copiedBytes == 0)
     }
     // The middle one: a machine that is busy elsewhere may be late now and then.

@@ -4,6 +4,7 @@ import LinuxIO
 import PresentClient
 import PresentProtocol
 import Scanout
+import StatusModel
 import Testing
 
 /// Many VMs on one screen, each shown at every vblank: the real daemon, and clients by the protocol's own library.
@@ -24,7 +25,7 @@ struct SharedOutputTests {
     let picture = try host.snapshot(output: "headless-0")
     let wanted = try stage.wantedPicture(host.status(), width: 640, height: 480)
     #expect(picture == wanted)
-    #expect(try host.status().scanout(vm: "vm0").path == "blit")
+    #expect(try host.status().scanout(vm: "vm0").path == .blit)
   }
 
   @Test func `beside a VM that floods and one that never finishes, no frame that is in time misses its commit`()
@@ -129,10 +130,10 @@ private final class PlayerStage {
   /// Until every frame is on screen.
   func settle() throws { try run { self.players.allSatisfy { $0.openCount == 0 } } }
 
-  func wantedPicture(_ status: Status, width: Int, height: Int) throws -> Picture {
+  func wantedPicture(_ status: DaemonStatus, width: Int, height: Int) throws -> Picture {
     var picture = Picture.solid(0, width: width, height: height)
     for player in players {
-      let tile = try #require(status.outputs.first?.vms?.first { $0.name == player.name })
+      let tile = try #require(status.outputs.first?.vms.first { $0.name == player.name })
       for y in tile.y..<tile.y + tile.height {
         for x in tile.x..<tile.x + tile.width { picture.pixels[y * width + x] = player.color }
       }

@@ -2,6 +2,7 @@ import LinuxIO
 import PresentClient
 import PresentProtocol
 import Scanout
+import StatusModel
 import Testing
 
 /// What is shown and does not change costs nothing: counted by the kernel, not timed.

@@ -5,6 +5,7 @@ import LinuxIO
 import PresentClient
 import PresentProtocol
 import Scanout
+import StatusModel
 import Testing
 
 /// Acquire fences that are the kernel's own sync files. Runs inside the lab's KMS VM, where `KMSHostTests` start it.

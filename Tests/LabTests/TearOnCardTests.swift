@@ -1,6 +1,7 @@
 import CDRM
 import Glibc
 import LinuxIO
+import StatusModel
 import TestSupport
 import Testing
 
@@ -20,7 +21,7 @@ struct TearOnCardTests {
     #expect(seen.torn == 0)
     #expect(seen.fallen == 0)
     #expect(seen.frames >= 2000)
-    #expect(scanout.path == "direct")
+    #expect(scanout.path == .direct)
     #expect(scanout.cpuCopies == 0)
     #expect(scanout.copiedBytes == 0)
   }

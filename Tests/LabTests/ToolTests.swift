@@ -1,5 +1,6 @@
 import Foundation
 import LinuxIO
+import StatusModel
 import Testing
 
 /// The programs as their callers see them: exit statuses, messages and conventions.

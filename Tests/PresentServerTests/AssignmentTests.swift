@@ -4,6 +4,7 @@ import Outputs
 import PresentProtocol
 import PresentServer
 import Scanout
+import StatusModel
 import Testing
 
 @Suite("Scanouts and outputs")
@@ -210,12 +211,10 @@ struct AssignmentTests {
     try bench.server?.apply("[outputs]\nlayout = \"tile 2x1\"\nvrr = \"single\"\npower = \"off\"")
     let later = FakeOutput("later")
     try bench.server?.add(NamedOutput(name: "later", output: later))
-    let status = try tool.statusOutput()
-    let told = try #require(status.firstRange(of: "\"name\":\"later\"").map { status[$0.upperBound...] })
-    for field in [
-      "\"layout\":\"tile 2x1\"", "\"policy\":\"sla\"", "\"maximumHoldSeconds\":60", "\"leasePolicy\":\"off\"",
-      "\"vrr\":\"single\"", "\"power\":\"off\"", "\"idleBlankSeconds\":0", "\"idleOffSeconds\":900",
-    ] { #expect(told.contains(field), "\(field)") }
+    let added = try #require(try tool.readStatus().outputs.first { $0.name == "later" })
+    #expect((added.layout, added.policy, added.vrr, added.power) == ("tile 2x1", .sla, .single, .off))
+    #expect((added.maximumHoldSeconds, added.leasePolicy) == (60, "off"))
+    #expect((added.idleBlankSeconds, added.idleOffSeconds) == (nil, 900))
 
     try bench.server?.apply("[outputs]\npower = \"on\"\nlayout = \"tile 64x1\"")
     try bench.server?.add(NamedOutput(name: "narrow", output: FakeOutput("narrow", width: 32, height: 24)))

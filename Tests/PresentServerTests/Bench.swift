@@ -6,6 +6,7 @@ import Outputs
 import PresentProtocol
 import PresentServer
 import Scanout
+import StatusModel
 import Testing
 
 /// A server with fake outputs and clients, all on one thread: nothing happens but when a test says so.
@@ -217,12 +218,20 @@ final class BenchClient {
     try bench.settle()
   }
 
-  /// What STATUS says now.
-  func statusOutput() throws -> String {
+  /// The answer to STATUS.
+  func readStatus() throws -> DaemonStatus {
     lastRequest += 1
     try send(.status(request: lastRequest))
     _ = try messages()
-    return status
+    return try DaemonStatus(json: Array(status.utf8))
+  }
+
+  /// The answer to TRACE.
+  func readTrace() throws -> DaemonTrace {
+    lastRequest += 1
+    try send(.trace(request: lastRequest))
+    _ = try messages()
+    return try DaemonTrace(json: Array(status.utf8))
   }
 
   func setCursor(_ id: UInt32?, _ x: Int32, _ y: Int32) throws {

@@ -1,6 +1,7 @@
 import LinuxIO
 import PresentClient
 import PresentProtocol
+import StatusModel
 import Testing
 
 @testable import PresentServer
@@ -19,10 +20,10 @@ struct ChangeFeedTests {
     let tool = try subscriber(bench, .vms)
     let vm = try bench.client("web")
     #expect(try tool.messages() == [.changed(.vms, request: 5)])
-    _ = try tool.statusOutput()
+    _ = try tool.readStatus()
     try bench.server?.apply("[vm.web]\noutputs = \"b\"")
     #expect(try tool.messages() == [.changed(.vms, request: 5)])
-    _ = try tool.statusOutput()
+    _ = try tool.readStatus()
     vm.leave()
     #expect(try tool.messages() == [.changed(.vms, request: 5)])
   }
@@ -35,10 +36,10 @@ struct ChangeFeedTests {
     let tool = try subscriber(bench)
     try bench.server?.apply("[vm.one]\nweight = 5")
     #expect(try tool.messages() == [.changed(.settings, request: 5)])
-    _ = try tool.statusOutput()
+    _ = try tool.readStatus()
     try bench.server?.apply("focus = \"two\"")
     #expect(try tool.messages() == [.changed([.settings, .focus], request: 5)])
-    _ = try tool.statusOutput()
+    _ = try tool.readStatus()
     try bench.server?.apply("[outputs]\npower = \"blank\"")
     #expect(try tool.messages() == [.changed([.settings, .outputs], request: 5)])
     #expect(!one.isEnded && !two.isEnded)
@@ -52,7 +53,7 @@ struct ChangeFeedTests {
       try bench.settle()
     }
     #expect(try tool.messages() == [.changed(.settings, request: 5)])
-    #expect(try tool.statusOutput().contains("\"vms\""))
+    #expect(try tool.readStatus().outputs.isEmpty == false)
     #expect(try tool.messages() == [])
     try bench.server?.apply("[vm.web]\nweight = 7")
     #expect(try tool.messages() == [.changed(.settings, request: 5)])
@@ -92,11 +93,11 @@ struct ChangeFeedTests {
     let path = "\(folder.path)/framepathd.sock"
     let server = try ServerThread(path: path)
     let watch = try PresentWatch(.settings, path: path)
-    #expect(String(decoding: try watch.status(), as: UTF8.self).contains("\"layout\":\"single\""))
+    #expect(try watch.status().outputs.map(\.layout) == ["single"])
     #expect(try watch.next(withinMilliseconds: 0) == nil)
     try PresentTool.control("[outputs]\nlayout = \"tile\"", path: path)
     #expect(try watch.next(withinMilliseconds: 10_000) == .settings)
-    #expect(String(decoding: try watch.status(), as: UTF8.self).contains("\"layout\":\"tile\""))
+    #expect(try watch.status().outputs.map(\.layout) == ["tile"])
     try server.stop()
     #expect(throws: PresentClientError.self) { try watch.next(withinMilliseconds: 10_000) }
   }

@@ -1,3 +1,4 @@
+import StatusModel
 import Testing
 
 @testable import PresentServer
@@ -25,5 +26,17 @@ struct LatencyHistogramTests {
     }
     histogram.add(.max)
     #expect(histogram.percentile(100) > 30_000_000_000)
+  }
+  @Test func `counts up to each bound of the status and the sum are exact`() {
+    var histogram = LatencyHistogram()
+    for nanoseconds: UInt64 in [0, 999_999, 1_000_000, 1_000_001, 16_700_000, 100_000_000, 100_000_001] {
+      histogram.add(nanoseconds)
+    }
+    #expect(DaemonStatus.Scanout.latchBoundsNanoseconds.count == 8)
+    #expect(histogram.cumulativeCounts == [3, 4, 4, 4, 5, 5, 5, 6])
+    #expect(histogram.count == 7)
+    #expect(histogram.sumNanoseconds == 219_700_001)
+    histogram.add(.max)
+    #expect(histogram.count == 8)
   }
 }

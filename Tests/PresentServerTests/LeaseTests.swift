@@ -2,6 +2,7 @@ import LinuxIO
 import Outputs
 import PresentProtocol
 import Scanout
+import StatusModel
 import Testing
 
 @testable import PresentServer
@@ -182,7 +183,8 @@ struct LeaseTests {
     bench.output.vblank()
     #expect(try first.messages() == [leased])
     #expect(try lease(second) == [])
-    #expect(try first.statusOutput().contains(#""leasesWaiting":1,"lessee":{"name":"first""#))
+    let output = try #require(try first.readStatus().outputs.first)
+    #expect((output.leasesWaiting, output.lessee?.name) == (1, "first"))
     first.leave()
     try bench.settle()
     for _ in 0..<2 { bench.output.vblank() }

@@ -4,6 +4,7 @@ import LinuxIO
 import PresentProtocol
 import PresentServer
 import Scanout
+import StatusModel
 import TestSupport
 import Testing
 
@@ -26,8 +27,8 @@ struct MemoryTests {
     try clients[0].makeBuffer(1)
     try clients[1].makeBuffer(1)
     #expect(try clients[2].ask(1, request: 9).isEmpty)
-    let status = try clients[0].statusOutput()
-    #expect(status.contains(#""waitingBuffers":1,"waitingBytes":12288"#))
+    let vms = try clients[0].readStatus().vms
+    #expect(vms.contains { ($0.waitingBuffers, $0.waitingBytes) == (1, 12288) })
     try clients[0].send(.destroyBuffer(1))
     let answer = try clients[2].messages()
     #expect(answer.buffers == [1])
@@ -225,9 +226,7 @@ struct MemoryTests {
       }
       for index in clients.indices { try listen(index) }
       if let first = clients.first {
-        let status = try first.client.statusOutput()
-        let used = try #require(status.number("bufferBytes"))
-        #expect(used <= 9 * picture)
+        #expect(try first.client.readStatus().bufferBytes <= 9 * picture)
       }
     }
     // Everybody who has got something ends; who waits is served, until nobody waits.
@@ -241,8 +240,8 @@ struct MemoryTests {
         }, "all wait: a deadlock")
       clients.remove(at: ended ?? 0).client.leave()
     }
-    let status = try bench.client("last", scanouts: 0).statusOutput()
-    #expect(status.contains(#""vms":[],"bufferBytes":0"#))
+    let status = try bench.client("last", scanouts: 0).readStatus()
+    #expect(status.vms.isEmpty && status.bufferBytes == 0)
   }
 }
 
@@ -272,14 +271,4 @@ extension [ServerMessage] {
   fileprivate var refusals: [ErrorMessage] {
     compactMap { if case .error(let error, _) = $0 { error } else { nil } }
   }
-}
-
-extension String {
-  /// The last number of that key in JSON.
-  fileprivate func number(_ key: String) -> Int? {
-    guard let found = components(separatedBy: "\"\(key)\":").last else { return nil }
-    return Int(found.prefix { $0.isNumber })
-  }
-
-  private func components(separatedBy mark: String) -> [Substring] { split(separator: mark) }
 }

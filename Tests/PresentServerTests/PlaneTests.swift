@@ -4,6 +4,7 @@ import Outputs
 import PresentProtocol
 import PresentServer
 import Scanout
+import StatusModel
 import Testing
 
 @Suite("Overlay planes for tiles")
@@ -34,9 +35,7 @@ struct PlaneTests {
   }
 
   private func copiedBytes(_ client: BenchClient) throws -> [Int] {
-    try client.statusOutput().split(separator: #""copiedBytes":"#).dropFirst().compactMap { part in
-      Int(part.prefix { $0.isNumber })
-    }
+    try client.readStatus().vms.flatMap(\.scanouts).map { Int(clamping: $0.copiedBytes) }
   }
 
   @Test func `a tile on its own plane is not copied, and its frames leave the other tiles' picture alone`()
@@ -55,7 +54,8 @@ struct PlaneTests {
       let overlay = try #require(last.overlays[plane])
       #expect(overlay.source.size == tileSource.size && [0, 32].contains(overlay.x) && overlay.y == 0)
     }
-    #expect(try clients[0].statusOutput().contains(#""path":"copy","pathReason":"overlay plane"#))
+    let scanouts = try clients[0].readStatus().vms.flatMap(\.scanouts)
+    #expect(scanouts.contains { $0.path == .copy && $0.pathReason?.hasPrefix("overlay plane") == true })
     #expect(bench.output.overlayQuestions <= 2, "what the hardware said is remembered")
   }
 

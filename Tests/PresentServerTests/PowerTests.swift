@@ -4,6 +4,7 @@ import Outputs
 import PresentProtocol
 import PresentServer
 import Scanout
+import StatusModel
 import Testing
 
 @Suite("Power of an output")
@@ -24,6 +25,13 @@ struct PowerTests {
     messages.compactMap { if case .frameDone(let done) = $0 { done.outcome } else { nil } }
   }
 
+  private func power(
+    _ client: BenchClient
+  ) throws -> (DaemonStatus.Output.Power, DaemonStatus.Output.PowerReason?) {
+    let output = try #require(try client.readStatus().outputs.first)
+    return (output.power, output.powerReason)
+  }
+
   @Test func `off is one commit of nothing, frames go on unseen, and on is one commit of the newest frame`() throws {
     let bench = try Bench()
     let client = try shown(bench)
@@ -37,7 +45,7 @@ struct PowerTests {
     try client.present(3, 3)
     try client.setCursor(nil, 0, 0)
     #expect(bench.output.commits.count == 2)
-    #expect(try client.statusOutput().contains(#""power":"off","powerReason":"command""#))
+    #expect(try power(client) == (.off, .command))
     try client.send(.snapshot(.vm(name: "vm", scanout: 0), request: 99))
     _ = try client.messages()
     #expect(client.snapshot?.color(5, 5) == 9, "a snapshot shows what nobody sees")
@@ -48,7 +56,7 @@ struct PowerTests {
     #expect(try color(bench) == 9)
     let last = try #require(bench.output.commits.last)
     #expect(last.frame.damage.bounds == Rect(width: 64, height: 48))
-    #expect(try client.statusOutput().contains(#""power":"on","powerReason":"""#))
+    #expect(try power(client) == (.on, nil))
     #expect(client.generation() == 1)
   }
 
@@ -122,7 +130,7 @@ struct PowerTests {
       bench.output.vblank()
       #expect(try color(bench) == 0)
       #expect(monotonicNanoseconds() - begun >= 950_000_000)
-      #expect(try client.statusOutput().contains(#""power":"blank","powerReason":"idle""#))
+      #expect(try power(client) == (.blank, .idle))
       #expect(try bench.run { bench.output.commits.count == commits + 2 })
       bench.output.vblank()
       #expect(bench.output.shown?.buffer == nil)

@@ -6,6 +6,7 @@ import Outputs
 import PresentProtocol
 import PresentServer
 import Scanout
+import StatusModel
 import Testing
 
 /// A client that brings its own region.
@@ -91,6 +92,10 @@ private func released(_ frame: (slot: Int, frame: UInt64)) -> RegionEvent {
 
 @Suite("A client's region, served by the daemon")
 struct RegionFeedTests {
+  private func pathReasons(_ client: BenchClient) throws -> [String] {
+    try client.readStatus().vms.flatMap(\.scanouts).compactMap(\.pathReason)
+  }
+
   @Test func `a region gets its header from the daemon, and the client gets REGION_NEWS`() throws {
     let bench = try Bench()
     let box = try RegionClient(bench)
@@ -118,9 +123,9 @@ struct RegionFeedTests {
     bench.output.vblank()
     #expect(try box.client.messages() == [.regionNews(scanout: 0)])
     #expect(box.newEvents() == [flipped(second, 102), released(first)])
-    let status = try box.client.statusOutput()
-    #expect(status.contains(#""path":"direct""#) && status.contains(#""cpuCopies":0,"copiedBytes":0"#))
-    #expect(status.contains(#""framesPresented":2,"framesFlipped":2"#))
+    let scanout = try #require(try box.client.readStatus().vms.first?.scanouts.first)
+    #expect((scanout.path, scanout.cpuCopies, scanout.copiedBytes) == (.direct, 0, 0))
+    #expect((scanout.framesPresented, scanout.framesFlipped) == (2, 2))
   }
 
   @Test(arguments: [("[vm.box]\ncap = 30", 2), ("[vm.box]\ncap = 20", 3), ("[outputs]\nlayout = \"tile 2x1\"", 1)])
@@ -431,9 +436,11 @@ struct RegionFeedTests {
     bench.output.vblank()
     try bench.settle()
     #expect(box.newEvents() == [flipped(first, 101), lost(third, .rejected(.noMemory))])
-    let status = try box.client.statusOutput()
-    #expect(status.contains("12288 bytes more than the 24576 held would exceed the limit of 24576 bytes"))
-    #expect(status.contains(#""bufferBytes":24576"#))
+    let vm = try #require(try box.client.readStatus().vms.first)
+    #expect(
+      vm.scanouts[0].pathReason?.contains("12288 bytes more than the 24576 held would exceed the limit of 24576 bytes")
+        == true)
+    #expect(vm.bufferBytes == 24576)
     #expect(bench.lines.contains { $0.contains("no memory is left for the slot (12288 bytes more than the 24576 ") })
     bench.output.vblank()
     try bench.settle()
@@ -468,7 +475,7 @@ struct RegionFeedTests {
     let early = try second.present()
     #expect(first.newEvents() == [flipped(shown, 101)])
     #expect(second.newEvents() == [lost(early, .rejected(.noMemory))])
-    #expect(try second.client.statusOutput().contains("all hold 12288 of the daemon's 12288 bytes"))
+    #expect(try pathReasons(second.client).contains { $0.contains("all hold 12288 of the daemon's 12288 bytes") })
     first.client.leave()
     try bench.settle()
     // The blank that takes its picture off the screen.
@@ -477,12 +484,13 @@ struct RegionFeedTests {
     bench.outputs[1].vblank()
     try bench.settle()
     #expect(second.newEvents() == [flipped(late, 101)])
-    #expect(try !second.client.statusOutput().contains("all hold"))
+    #expect(try !pathReasons(second.client).contains { $0.contains("all hold") })
     second.client.leave()
     try bench.settle()
     bench.outputs[1].vblank()
     let observer = try bench.client("observer")
-    #expect(try observer.statusOutput().contains(#""bufferBytes":0,"bufferCapacityBytes":12288"#))
+    let status = try observer.readStatus()
+    #expect((status.bufferBytes, status.bufferCapacityBytes) == (0, 12288))
   }
 
   @Test func `a region costs no memory where imports are free`() throws {
@@ -492,6 +500,6 @@ struct RegionFeedTests {
     try box.attach()
     _ = try box.present()
     #expect(bench.output.commits.count == 1)
-    #expect(try box.client.statusOutput().contains(#""bufferBytes":0"#))
+    #expect(try box.client.readStatus().vms.map(\.bufferBytes) == [0])
   }
 }

@@ -4,6 +4,7 @@ import Outputs
 import PresentProtocol
 import PresentServer
 import Scanout
+import StatusModel
 import Testing
 
 @Suite("An output that several share")
@@ -248,8 +249,8 @@ struct SharedOutputTests {
     var told = ""
     do { try bench.server?.apply("\(text)") } catch { told = "\(error)" }
     #expect(told.hasPrefix(reason))
-    let status = try bench.client("x", scanouts: 0).statusOutput()
-    #expect(status.contains("\"layout\":\"single\",\"policy\":\"hybrid\""))
+    let output = try #require(try bench.client("x", scanouts: 0).readStatus().outputs.first)
+    #expect((output.layout, output.policy) == ("single", .hybrid))
   }
 
   @Test func `CONTROL changes settings, or is refused with the reason`() throws {
@@ -260,6 +261,6 @@ struct SharedOutputTests {
     try tool.send(.control("[vm.web]\nweight = 20000", request: 8))
     let text = "weight is a whole number from 1 to 10000"
     #expect(try tool.messages() == [.error(ErrorMessage(code: .refused, text: text), request: 8)])
-    #expect(try bench.client("web").statusOutput().contains("\"weight\":200"))
+    #expect(try bench.client("web").readStatus().vms.first?.weight == 200)
   }
 }

@@ -1,44 +1,57 @@
-import Foundation
 import GraphicsMemory
 import LinuxIO
 import Outputs
 import PresentProtocol
 import PresentServer
 import Scanout
+import StatusModel
 import Testing
 
 @Suite("Status and snapshots")
 struct StatusTests {
-  @Test func `the status has every documented key`() throws {
+  @Test func `a status has the state of daemon, outputs, VMs and scanouts`() throws {
     let bench = try Bench([FakeOutput("A"), FakeOutput("B")])
     let client = try bench.client("quote\"back\\slash", scanouts: 2)
     try client.makeBuffer(1)
     try client.present(1, 1, copiedBytes: 77)
     bench.output.vblank()
     try client.send(.path(scanout: 0, .copy, reason: "the guest cannot be paced\n"))
-    try client.send(.status(request: 4))
-    _ = try client.messages()
-    let root = try #require(try JSONSerialization.jsonObject(with: Data(client.status.utf8)) as? [String: Any])
-    let outputs = try #require(root["outputs"] as? [[String: Any]])
-    #expect(outputs.count == 2)
-    #expect(outputs[0]["name"] as? String == "A")
-    #expect(outputs[0]["kind"] as? String == "headless")
-    for (key, value) in [
-      "width": 64, "height": 48, "refreshMillihertz": 60_000, "commits": 1, "missedVblanks": 0,
-    ] { #expect(outputs[0][key] as? Int == value) }
-    let vm = try #require((root["vms"] as? [[String: Any]])?.first)
-    #expect(vm["name"] as? String == "quote\"back\\slash")
-    #expect(vm["pid"] as? Int == Int(currentProcessID()))
-    let scanouts = try #require(vm["scanouts"] as? [[String: Any]])
-    #expect(scanouts.count == 2)
-    for (key, value) in [
-      "index": 0, "width": 64, "height": 48, "framesPresented": 1, "framesFlipped": 1, "framesSuperseded": 0,
-      "cpuCopies": 1, "copiedBytes": 77,
-    ] { #expect(scanouts[0][key] as? Int == value) }
-    #expect(scanouts[0]["output"] as? String == "A")
-    #expect(scanouts[0]["format"] as? String == "XRGB8888")
-    #expect(scanouts[0]["path"] as? String == "copy")
-    #expect(scanouts[0]["pathReason"] as? String == "the guest cannot be paced\n")
+    let before = monotonicNanoseconds()
+    let status = try client.readStatus()
+    #expect((before...monotonicNanoseconds()).contains(status.nowNanoseconds))
+    #expect(status.unixNanoseconds > 1_700_000_000_000_000_000)
+    #expect(status.socket == bench.path)
+    #expect((status.clients, status.clientLimit) == (1, 512))
+    #expect((status.bufferBytes, status.bufferCapacityBytes) == (64 * 48 * 4, nil))
+    #expect(status.process.pid == currentProcessID())
+    #expect(status.process.cpuNanoseconds > 0)
+    #expect(status.process.startedUnixNanoseconds <= status.unixNanoseconds)
+    #expect(try #require(status.process.residentBytes) > 1 << 20)
+    #expect(try #require(status.process.descriptorLimit) > 3)
+
+    #expect(status.outputs.map(\.name) == ["A", "B"])
+    #expect(status.outputs.map(\.commits) == [1, 0])
+    #expect(status.outputs.map(\.vm) == ["quote\"back\\slash", "quote\"back\\slash"])
+    let output = status.outputs[0]
+    #expect((output.kind, output.width, output.height, output.refreshMillihertz) == (.headless, 64, 48, 60_000))
+    #expect((output.policy, output.layout, output.leasePolicy, output.vrr) == (.hybrid, "single", "own", .off))
+    #expect((output.power, output.powerReason, output.lessee) == (.on, nil, nil))
+    #expect((output.maximumHoldSeconds, output.watchdogSeconds, output.idleOffSeconds) == (nil, nil, nil))
+
+    let vm = try #require(status.vms.first)
+    #expect((vm.name, vm.pid, vm.kind) == ("quote\"back\\slash", currentProcessID(), .vm))
+    #expect((vm.weight, vm.promisedHertz, vm.cappedHertz, vm.unseenHertz) == (100, nil, nil, 2))
+    #expect(vm.scanouts.map(\.index) == [0, 1])
+    let scanout = vm.scanouts[0]
+    #expect((scanout.output, scanout.width, scanout.height, scanout.format) == ("A", 64, 48, "XRGB8888"))
+    #expect((scanout.path, scanout.pathReason) == (.copy, "the guest cannot be paced\n"))
+    #expect((scanout.framesPresented, scanout.framesFlipped, scanout.openFrames) == (1, 1, 0))
+    #expect((scanout.cpuCopies, scanout.copiedBytes, scanout.buffers) == (1, 77, 1))
+    #expect((scanout.grantedFrames, scanout.parked) == (1, nil))
+    #expect(try #require(scanout.lastLatchNanoseconds) <= status.nowNanoseconds)
+    let blank = vm.scanouts[1]
+    #expect((blank.output, blank.width, blank.height, blank.format) == ("B", nil, nil, nil))
+    #expect((blank.latchMedianNanoseconds, blank.latchCount, blank.lastLatchNanoseconds) == (nil, 0, nil))
   }
 
   @Test func `a snapshot of a VM has the frame's size, its pixels and its cursor`() throws {

@@ -1,20 +1,15 @@
-import Foundation
 import PresentProtocol
 import PresentServer
+import StatusModel
 import Testing
 
 @Suite("Traces")
 struct TraceTests {
-  private func frames(_ client: BenchClient) throws -> [[String: Any]] {
-    try client.send(.trace(request: 3))
-    _ = try client.messages()
-    let root = try #require(try JSONSerialization.jsonObject(with: Data(client.status.utf8)) as? [String: Any])
-    let scanout = try #require((root["scanouts"] as? [[String: Any]])?.first)
-    #expect(scanout["vm"] as? String == "vm")
-    return try #require(scanout["frames"] as? [[String: Any]])
+  private func frames(_ client: BenchClient) throws -> [DaemonTrace.Frame] {
+    let trace = try client.readTrace()
+    #expect(trace.scanouts.map(\.vm) == ["vm"])
+    return try #require(trace.frames(ofVM: "vm"))
   }
-
-  private func number(_ frame: [String: Any], _ key: String) -> Int { frame[key] as? Int ?? -1 }
 
   @Test func `a frame's stages come one after the other`() throws {
     let bench = try Bench()
@@ -26,15 +21,15 @@ struct TraceTests {
     try client.present(2, 2)
     bench.output.vblank()
     let frames = try frames(client)
-    #expect(frames.map { number($0, "frame") } == [1, 2])
-    #expect(frames.allSatisfy { $0["outcome"] as? String == "flipped" })
-    #expect(number(frames[0], "copiedBytes") == 77)
+    #expect(frames.map(\.frame) == [1, 2])
+    #expect(frames.map(\.outcome) == [.flipped, .flipped])
+    #expect(frames.map(\.copiedBytes) == [77, 0])
     let first = frames[0]
-    #expect(number(first, "presentedNanoseconds") > 0)
-    #expect(number(first, "latchedNanoseconds") >= number(first, "presentedNanoseconds"))
-    #expect(number(first, "flippedNanoseconds") > 0)
-    #expect(number(first, "releasedNanoseconds") > 0)
-    #expect(number(frames[1], "releasedNanoseconds") == 0)
+    #expect(first.readyNanoseconds == nil)
+    #expect(try #require(first.latchedNanoseconds) >= first.presentedNanoseconds)
+    #expect(first.flippedNanoseconds != nil)
+    #expect(first.releasedNanoseconds != nil)
+    #expect(frames[1].releasedNanoseconds == nil)
   }
 
   @Test func `a replaced frame is traced as superseded`() throws {
@@ -43,9 +38,9 @@ struct TraceTests {
     for buffer: UInt32 in 1...3 { try client.makeBuffer(buffer) }
     for frame: UInt64 in 1...3 { try client.present(frame, UInt32(frame)) }
     bench.output.vblank()
-    let outcomes = try frames(client).compactMap { $0["outcome"] as? String }
-    #expect(outcomes.contains("superseded"))
-    #expect(outcomes.first == "flipped" && outcomes.last != "superseded")
+    let outcomes = try frames(client).map(\.outcome)
+    #expect(outcomes.contains(.superseded))
+    #expect(outcomes.first == .flipped && outcomes.last != .superseded)
   }
 
   @Test func `the last 512 frames are kept`() throws {
@@ -58,6 +53,6 @@ struct TraceTests {
       _ = try client.messages()
     }
     let frames = try frames(client)
-    #expect(frames.map { number($0, "frame") } == Array(89...600))
+    #expect(frames.map(\.frame) == Array(89...600))
   }
 }

@@ -1,0 +1,92 @@
+import LinuxIO
+import PresentProtocol
+import PresentServer
+import Scanout
+import StatusModel
+import Testing
+
+@Suite("Answers to STATUS and TRACE")
+struct ReportWriterTests {
+  /// Clients that have each shown 600 frames: a trace that takes many slices.
+  private func clients(_ count: Int, _ bench: Bench) throws -> [BenchClient] {
+    let clients = try (0..<count).map { try bench.client("vm\($0)") }
+    for client in clients { try client.makeBuffer(1) }
+    for frame: UInt64 in 1...600 {
+      for client in clients { try client.present(frame, 1) }
+      for output in bench.outputs { output.vblank() }
+      for client in clients { _ = try client.messages() }
+    }
+    return clients
+  }
+
+  private func answers(_ messages: [ServerMessage]) -> [UInt64] {
+    messages.compactMap { if case .statusReply(_, let request) = $0 { request } else { nil } }
+  }
+
+  @Test func `a long trace does not keep a frame from being committed`() throws {
+    let bench = try Bench((0..<4).map { FakeOutput("\($0)") })
+    let clients = try clients(4, bench)
+    let tool = try bench.stranger()
+    try tool.send(.hello(Hello(kind: .tool, name: "tool", scanoutCount: 0)))
+    try tool.send(.trace(request: 1))
+    // The slice that begins the answer does not end it, and the next event is the frame's.
+    try bench.loop.runOnce(timeoutMilliseconds: 0)
+    try clients[0].send(
+      .present(
+        Present(
+          scanout: 0, generation: clients[0].generation(), frame: 601, bufferID: 1,
+          source: Rect(width: 64, height: 48), damage: DamageRegion(), path: .copy, copies: 0, copiedBytes: 0)))
+    let commits = bench.output.commits.count
+    var rounds = 0
+    while bench.output.commits.count == commits, rounds < 100 {
+      try bench.loop.runOnce(timeoutMilliseconds: 0)
+      rounds += 1
+    }
+    #expect(rounds <= 3)
+    #expect(try answers(tool.messages()) == [1])
+    let trace = try DaemonTrace(json: Array(tool.status.utf8))
+    #expect(trace.scanouts.map(\.vm) == ["vm0", "vm1", "vm2", "vm3"])
+    #expect(trace.scanouts.allSatisfy { $0.frames.count == 512 })
+  }
+
+  @Test func `a client's requests are answered in their order, and two clients take turns`() throws {
+    let bench = try Bench((0..<2).map { FakeOutput("\($0)") })
+    let clients = try clients(2, bench)
+    for request: UInt64 in 1...3 { try clients[0].send(.trace(request: request)) }
+    try clients[0].send(.status(request: 4))
+    try clients[1].send(.status(request: 9))
+    #expect(try answers(clients[1].messages()) == [9])
+    #expect(try answers(clients[0].messages()) == [1, 2, 3, 4])
+    #expect(try DaemonStatus(json: Array(clients[0].status.utf8)).vms.count == 2)
+  }
+
+  @Test func `too many requests at once are refused, and the others answered`() throws {
+    let bench = try Bench()
+    let client = try clients(1, bench)[0]
+    for request: UInt64 in 1...20 { try client.send(.trace(request: request)) }
+    let messages = try client.messages()
+    let refused = messages.compactMap { message -> UInt64? in
+      guard case .error(let error, let request) = message, error.code == .refused else { return nil }
+      return request
+    }
+    #expect(!refused.isEmpty)
+    #expect((refused + answers(messages)).sorted() == Array(1...20))
+    try client.send(.status(request: 30))
+    #expect(try answers(client.messages()) == [30])
+  }
+
+  @Test func `a client that leaves in mid trace takes its answer along, and VMs that leave are left out`() throws {
+    let bench = try Bench((0..<3).map { FakeOutput("\($0)") })
+    let clients = try clients(3, bench)
+    let tool = try bench.stranger()
+    try tool.send(.hello(Hello(kind: .tool, name: "tool", scanoutCount: 0)))
+    try tool.send(.trace(request: 1))
+    try clients[0].send(.trace(request: 2))
+    try bench.loop.runOnce(timeoutMilliseconds: 0)
+    clients[0].leave()
+    clients[2].leave()
+    #expect(try answers(tool.messages()) == [1])
+    let trace = try DaemonTrace(json: Array(tool.status.utf8))
+    #expect(trace.scanouts.map(\.vm) == ["vm0", "vm1"] || trace.scanouts.map(\.vm) == ["vm1"])
+  }
+}
