@@ -17,11 +17,18 @@ struct StatusCommand: ParsableCommand {
         framepath status
         framepath status --json | jq '.vms[].name'
         framepath status --watch
+        framepath status --openmetrics
       """)
 
   @Flag(help: "The daemon's JSON as it came.") var json = false
+  @Flag(help: "OpenMetrics text, for Prometheus and others (Docs/Metrics.md).") var openmetrics = false
   @Flag(help: "Refresh every second.") var watch = false
   @OptionGroup var daemon: DaemonOptions
+
+  func validate() throws {
+    guard !(json && openmetrics) else { throw ValidationError("--json and --openmetrics exclude each other.") }
+    guard !(watch && openmetrics) else { throw ValidationError("--watch and --openmetrics exclude each other.") }
+  }
 
   func run() throws {
     repeat {
@@ -37,6 +44,7 @@ struct StatusCommand: ParsableCommand {
       return try daemon.answer { path throws(PresentClientError) in try PresentTool.statusJSON(path: path) } + [0x0A]
     }
     let status = try daemon.answer { path throws(PresentClientError) in try PresentTool.status(path: path) }
+    if openmetrics { return Array(OpenMetrics.text(of: status).utf8) }
     return Array((StatusTables(status).lines.joined(separator: "\n") + "\n").utf8)
   }
 }

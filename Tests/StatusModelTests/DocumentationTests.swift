@@ -3,7 +3,7 @@ import Testing
 
 @testable import StatusModel
 
-@Suite("Documentation of status and trace")
+@Suite("Documentation of status, trace and metrics")
 struct DocumentationTests {
   private static let docs = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "../../Docs")
 
@@ -84,5 +84,11 @@ struct DocumentationTests {
     }
     let words = bounds.dropLast().joined(separator: ", ") + " and " + (bounds.last ?? "") + " ms"
     #expect(try text("Protocol.md").contains("| `latchBuckets` | numbers | for each of \(words)"))
+  }
+
+  @Test func `the table of Metrics.md is the table of families`() throws {
+    let lines = try text("Metrics.md").split(separator: "\n").map(String.init)
+    let table = lines.filter { $0.hasPrefix("| ") }
+    #expect(table == OpenMetrics.documentation, "\(OpenMetrics.documentation.joined(separator: "\n"))")
   }
 }
