@@ -27,7 +27,7 @@ DISCOVERY ?= /etc/qemu/vhost-user
 install: build ## install the programs (PREFIX, DESTDIR) and the file by which libvirt finds the backend
 	install -D -t $(DESTDIR)$(PREFIX)/bin .build/release/framepathd .build/release/framepath \
 	  .build/release/framepath-ivshmem .build/release/framepath-guest
-	install -D -t $(DESTDIR)$(PREFIX)/libexec .build/release/framepath-vhost-user-gpu
+	install -D -t $(DESTDIR)$(PREFIX)/libexec .build/release/framepath-vhost-user-gpu .build/release/framepathd-config
 	ln -sf ../libexec/framepath-vhost-user-gpu $(DESTDIR)$(PREFIX)/bin/framepath-vhost-user-gpu
 	install -d $(DESTDIR)$(DISCOVERY)
 	sed 's#@BINARY@#$(PREFIX)/libexec/framepath-vhost-user-gpu#' \

@@ -18,6 +18,7 @@ let package = Package(
   name: "framepath",
   products: [
     .executable(name: "framepathd", targets: ["framepathd"]),
+    .executable(name: "framepathd-config", targets: ["framepathd-config"]),
     .executable(name: "framepath-vhost-user-gpu", targets: ["framepath-vhost-user-gpu"]),
     .executable(name: "framepath-ivshmem", targets: ["framepath-ivshmem"]),
     .executable(name: "framepath-guest", targets: ["framepath-guest"]),
@@ -30,7 +31,8 @@ let package = Package(
     .library(name: "CFramepathABI", targets: ["CFramepathABI"]),
   ],
   dependencies: [
-    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0")
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
+    .package(url: "https://github.com/LebJe/TOMLKit", from: "0.6.0"),
   ],
   targets: [
     // C
@@ -56,6 +58,10 @@ let package = Package(
       name: "PresentProtocol", dependencies: ["CFramepathABI", "LinuxIO", "Scanout", "GraphicsMemory"],
       swiftSettings: memory),
 
+    // What can be set, as files, command lines and messages carry it.
+    .target(
+      name: "DaemonSettings", dependencies: ["Scanout", "FrameScheduler", "PresentProtocol"], swiftSettings: strict),
+
     .target(
       name: "HybridRegion", dependencies: ["CFramepathABI", "LinuxIO", "Scanout", "GraphicsMemory"],
       swiftSettings: memory),
@@ -76,8 +82,8 @@ let package = Package(
     .target(
       name: "PresentServer",
       dependencies: [
-        "LinuxIO", "Scanout", "FrameScheduler", "GraphicsMemory", "PresentProtocol", "Outputs", "HybridRegion",
-        "StatusModel",
+        "LinuxIO", "Scanout", "FrameScheduler", "GraphicsMemory", "PresentProtocol", "DaemonSettings", "Outputs",
+        "HybridRegion", "StatusModel",
       ],
       swiftSettings: strict),
 
@@ -113,16 +119,24 @@ let package = Package(
       name: "FramepathBench",
       dependencies: [
         "LinuxIO", "Scanout", "GraphicsMemory", "GuestMemory", "Virtio", "VhostUser", "VhostUserFrontend",
-        "PresentProtocol", "PresentClient", "FramepathGuest", "StatusModel",
+        "PresentProtocol", "PresentClient", "DaemonSettings", "FramepathGuest", "StatusModel",
       ],
       swiftSettings: memory),
 
+    // TOML, for framepathd-config alone: the parser brings Foundation along, which is as large as the daemon.
+    .target(
+      name: "SettingsFile", dependencies: ["DaemonSettings", .product(name: "TOMLKit", package: "TOMLKit")],
+      swiftSettings: strict),
+
     // Executables
+    .executableTarget(
+      name: "framepathd-config", dependencies: ["LinuxIO", "PresentProtocol", "DaemonSettings", "SettingsFile"],
+      swiftSettings: strict),
     .executableTarget(
       name: "framepathd",
       dependencies: [
-        "LinuxIO", "Scanout", "PresentProtocol", "Outputs", "Headless", "KMS", "PresentServer", "CommandSupport",
-        argumentParser,
+        "LinuxIO", "Scanout", "PresentProtocol", "DaemonSettings", "Outputs", "Headless", "KMS", "PresentServer",
+        "CommandSupport", argumentParser,
       ],
       swiftSettings: strict),
     .executableTarget(
@@ -143,8 +157,8 @@ let package = Package(
     .executableTarget(
       name: "framepath",
       dependencies: [
-        "LinuxIO", "PNGFile", "HostProbe", "GuestPrograms", "KMS", "PresentClient", "PresentProtocol", "StatusModel",
-        "CommandSupport", argumentParser,
+        "LinuxIO", "Scanout", "PNGFile", "HostProbe", "GuestPrograms", "KMS", "PresentClient", "PresentProtocol",
+        "DaemonSettings", "FrameScheduler", "StatusModel", "CommandSupport", argumentParser,
       ],
       swiftSettings: strict),
     .executableTarget(
@@ -190,11 +204,16 @@ let package = Package(
     .testTarget(
       name: "PresentProtocolTests", dependencies: ["LinuxIO", "Scanout", "GraphicsMemory", "PresentProtocol"],
       swiftSettings: strict),
+    .testTarget(name: "SettingsFileTests", dependencies: ["SettingsFile", "DaemonSettings"], swiftSettings: strict),
+    .testTarget(
+      name: "DaemonSettingsTests", dependencies: ["DaemonSettings", "Scanout", "FrameScheduler", "PresentProtocol"],
+      swiftSettings: strict),
     .testTarget(
       name: "PresentServerTests",
       dependencies: [
-        "CFramepathABI", "LinuxIO", "Scanout", "FrameSimulator", "GraphicsMemory", "PresentProtocol", "Outputs",
-        "Headless", "HybridRegion", "StatusModel", "PresentServer", "PresentClient", "TestSupport",
+        "CFramepathABI", "LinuxIO", "Scanout", "FrameSimulator", "GraphicsMemory", "PresentProtocol", "DaemonSettings",
+        "SettingsFile", "Outputs", "Headless", "HybridRegion", "StatusModel", "PresentServer", "PresentClient",
+        "TestSupport",
       ],
       swiftSettings: strict),
     .testTarget(
@@ -204,7 +223,10 @@ let package = Package(
         "StatusModel",
       ],
       swiftSettings: strict),
-    .testTarget(name: "FramepathdTests", dependencies: ["framepathd", "Scanout"], swiftSettings: strict),
+    .testTarget(
+      name: "FramepathdTests",
+      dependencies: ["framepathd", "framepathd-config", "DaemonSettings", "LinuxIO", "Scanout", "TestSupport"],
+      swiftSettings: strict),
     .testTarget(
       name: "OutputTests",
       dependencies: ["CDRM", "LinuxIO", "Scanout", "GraphicsMemory", "Outputs", "Headless", "KMS", "TestSupport"],

@@ -1,3 +1,4 @@
+import DaemonSettings
 import LinuxIO
 import PresentClient
 import StatusModel
@@ -33,7 +34,8 @@ public struct TilesBench {
     let columns = (1...64).first { $0 * $0 >= count + 2 } ?? 64
     let rows = (count + 2 + columns - 1) / columns
     do throws(PresentClientError) {
-      try PresentTool.control("[outputs]\nlayout = \"tile \(columns)x\(rows)\"\n", path: daemon.socket)
+      let layout = SettingChange(.allOutputs, 1, .layout(.grid(columns: columns, rows: rows)))
+      try PresentTool.perform(.settings(layout.records), path: daemon.socket)
     } catch {
       throw BenchError("framepathd: \(error)")
     }

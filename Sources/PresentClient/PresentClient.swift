@@ -225,7 +225,7 @@ public final class PresentClient {
       enqueue(.destroyBuffer(late.bufferID))
       return nil
     case .regionNews(let scanout): return .regionNews(scanout: Int(scanout))
-    case .error, .statusReply, .snapshotReply, .controlReply, .leased, .leaseEnded, .changed: return nil
+    case .error, .statusReply, .snapshotReply, .done, .leased, .leaseEnded, .changed: return nil
     }
   }
 

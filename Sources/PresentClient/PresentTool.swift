@@ -12,6 +12,16 @@ public struct PresentSnapshot {
   public let fromWriteback: Bool
 }
 
+/// A command to the daemon, from its own user or root.
+public enum PresentCommand: Sendable {
+  /// Changes settings, all or none.
+  case settings([SettingRecord])
+  /// Shows a VM on the output that it shares.
+  case focus(vm: String)
+  /// Takes an output from the client that has it to itself, or from its lessee only.
+  case revoke(output: String, ofLease: Bool)
+}
+
 /// Blocking one-shot requests for tools. Each makes its own connection and waits 5 s at most.
 public enum PresentTool {
   static let answerNanoseconds: UInt64 = 5_000_000_000
@@ -66,32 +76,42 @@ public enum PresentTool {
     }
   }
 
-  /// Applies settings, in the syntax of the daemon's configuration file.
+  /// Gives the daemon a command.
   ///
-  /// - Throws: `.refused` with the reason if any of them is invalid; then none is applied.
-  public static func control(
-    _ settings: String, path: String = PresentSocket.defaultPath()
+  /// - Throws: `.refused` with the reason; nothing has changed then.
+  public static func perform(
+    _ command: PresentCommand, path: String = PresentSocket.defaultPath()
   ) throws(PresentClientError) {
-    guard settings.utf8.count <= PresentLimits.controlByteCount else {
-      throw .failed("\(settings.utf8.count) bytes of settings exceed the limit of \(PresentLimits.controlByteCount)")
+    var answerFDs = ReceivedFDs()
+    let answer: ServerMessage
+    switch command {
+    case .settings(let records):
+      guard (1...PresentLimits.settingCount).contains(records.count) else {
+        throw .failed("\(records.count) records of settings; 1 to \(PresentLimits.settingCount) can be sent")
+      }
+      let file: SharedFD
+      do throws(SystemError) { file = SharedFD(try SettingRecords.file(records)) } catch {
+        throw .failed(error.description)
+      }
+      answer = try ask(.settings(count: records.count, request: 1), path, &answerFDs, sending: file)
+    case .focus(let vm): answer = try ask(.focus(vm: vm, request: 1), path, &answerFDs)
+    case .revoke(let output, let ofLease):
+      answer = try ask(.revoke(output: output, ofLease: ofLease, request: 1), path, &answerFDs)
     }
-    var fds = ReceivedFDs()
-    guard case .controlReply = try ask(.control(settings, request: 1), path, &fds) else {
-      throw .failed("framepathd sent an unexpected answer to CONTROL")
-    }
+    guard case .done = answer else { throw .failed("framepathd answered something else than that it is done") }
   }
 
   private static func ask(
-    _ message: ClientMessage, _ path: String, _ fds: inout ReceivedFDs
+    _ message: ClientMessage, _ path: String, _ fds: inout ReceivedFDs, sending file: SharedFD? = nil
   ) throws(PresentClientError) -> ServerMessage {
-    let connection = try connect(path, name: "tool", asking: message)
+    let connection = try connect(path, name: "tool", asking: message, sending: file)
     guard let answer = try answer(connection, &fds, within: answerNanoseconds) else { throw .timedOut }
     return answer
   }
 
   /// Connects as a tool of that name, and sends a message.
   static func connect(
-    _ path: String, name: String, asking message: ClientMessage
+    _ path: String, name: String, asking message: ClientMessage, sending file: SharedFD? = nil
   ) throws(PresentClientError) -> PresentConnection {
     let connection: PresentConnection
     do throws(SystemError) {
@@ -102,7 +122,8 @@ public enum PresentTool {
         error.isNobodyListening ? "framepathd is not running at \(path)" : "cannot reach framepathd: \(error)")
     }
     do {
-      guard try connection.send(.hello(Hello(kind: .tool, name: name, scanoutCount: 0))), try connection.send(message)
+      guard try connection.send(.hello(Hello(kind: .tool, name: name, scanoutCount: 0))),
+        try connection.send(message, fds: file.map { [$0.raw] } ?? [])
       else { throw PresentClientError.timedOut }
     } catch let error as PresentClientError {
       throw error

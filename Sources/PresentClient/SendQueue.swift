@@ -33,8 +33,8 @@ struct SendQueue {
         }
       }
       return append(message)
-    case .hello, .createBuffer, .importBuffer, .destroyBuffer, .disable, .path, .status, .snapshot, .control,
-      .trace, .region, .syncPoints, .lease, .subscribe:
+    case .hello, .createBuffer, .importBuffer, .destroyBuffer, .disable, .path, .status, .snapshot, .settings,
+      .trace, .region, .syncPoints, .lease, .subscribe, .focus, .revoke:
       return append(message, fds)
     }
   }

@@ -30,7 +30,11 @@ extension ClientMessage {
       unsafe store(
         framepath_status(header: header(FRAMEPATH_STATUS, framepath_status.self, request: request)), into: buffer)
     case .snapshot(let subject, let request): unsafe store(framepath_snapshot(subject, request), into: buffer)
-    case .control(let text, let request): unsafe store(framepath_control(text, request), into: buffer)
+    case .settings(let count, let request):
+      unsafe store(
+        framepath_settings(
+          header: header(FRAMEPATH_SETTINGS, framepath_settings.self, request: request), count: UInt32(clamping: count),
+          reserved: 0), into: buffer)
     case .trace(let request):
       unsafe store(
         framepath_trace(header: header(FRAMEPATH_TRACE, framepath_trace.self, request: request)), into: buffer)
@@ -42,6 +46,9 @@ extension ClientMessage {
         framepath_subscribe(
           header: header(FRAMEPATH_SUBSCRIBE, framepath_subscribe.self, request: request), kinds: kinds.rawValue,
           reserved: 0), into: buffer)
+    case .focus(let vm, let request): unsafe store(framepath_focus(vm, request), into: buffer)
+    case .revoke(let output, let ofLease, let request):
+      unsafe store(framepath_revoke(output, ofLease, request), into: buffer)
     }
   }
 
@@ -72,9 +79,12 @@ extension ClientMessage {
       return .status(request: head.request)
     case FRAMEPATH_SNAPSHOT:
       return .snapshot(try SnapshotSubject(unsafe load(bytes, as: framepath_snapshot.self)), request: head.request)
-    case FRAMEPATH_CONTROL:
-      let wire = try unsafe load(bytes, as: framepath_control.self)
-      return .control(try loadText(wire.text, "CONTROL's text"), request: head.request)
+    case FRAMEPATH_SETTINGS:
+      let count = try unsafe load(bytes, as: framepath_settings.self).count
+      guard (1...UInt32(FRAMEPATH_MAX_SETTINGS)).contains(count) else {
+        throw .malformed("SETTINGS with \(count) records")
+      }
+      return .settings(count: Int(count), request: head.request)
     case FRAMEPATH_TRACE:
       _ = try unsafe load(bytes, as: framepath_trace.self)
       return .trace(request: head.request)
@@ -88,6 +98,14 @@ extension ClientMessage {
       let kinds = ChangeKinds(rawValue: try unsafe load(bytes, as: framepath_subscribe.self).kinds)
       guard kinds.isSubset(of: .all) else { throw .malformed("SUBSCRIBE has unknown kinds \(kinds.rawValue)") }
       return .subscribe(kinds, request: head.request)
+    case FRAMEPATH_FOCUS:
+      let wire = try unsafe load(bytes, as: framepath_focus.self)
+      return .focus(vm: try loadText(wire.vm, "FOCUS's VM"), request: head.request)
+    case FRAMEPATH_REVOKE:
+      let wire = try unsafe load(bytes, as: framepath_revoke.self)
+      guard wire.of_lease <= 1 else { throw .malformed("REVOKE has of_lease \(wire.of_lease)") }
+      return .revoke(
+        output: try loadText(wire.output, "REVOKE's output"), ofLease: wire.of_lease == 1, request: head.request)
     default: throw .malformed("message of unknown type \(head.type)")
     }
   }
@@ -317,11 +335,20 @@ extension framepath_snapshot {
   }
 }
 
-extension framepath_control {
-  init(_ settings: String, _ request: UInt64) {
+extension framepath_focus {
+  init(_ name: String, _ request: UInt64) {
     self.init()
-    header = PresentProtocol.header(FRAMEPATH_CONTROL, framepath_control.self, request: request)
-    storeText(settings, in: &text)
+    header = PresentProtocol.header(FRAMEPATH_FOCUS, framepath_focus.self, request: request)
+    storeText(name, in: &vm)
+  }
+}
+
+extension framepath_revoke {
+  init(_ name: String, _ ofLease: Bool, _ request: UInt64) {
+    self.init()
+    header = PresentProtocol.header(FRAMEPATH_REVOKE, framepath_revoke.self, request: request)
+    of_lease = ofLease ? 1 : 0
+    storeText(name, in: &output)
   }
 }
 

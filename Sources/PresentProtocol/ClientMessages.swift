@@ -288,8 +288,9 @@ public enum ClientMessage: Sendable {
   case status(request: UInt64)
   /// SNAPSHOT (10); the answer repeats `request`.
   case snapshot(SnapshotSubject, request: UInt64)
-  /// CONTROL (11): settings in the syntax of the configuration file, 1007 bytes at most.
-  case control(String, request: UInt64)
+  /// SETTINGS (11): so many records in the memfd beside it (`SettingRecords`); the answer repeats
+  /// `request`.
+  case settings(count: Int, request: UInt64)
   /// TRACE (12): the times of the last frames; the answer repeats `request`.
   case trace(request: UInt64)
   /// REGION (13).
@@ -300,4 +301,9 @@ public enum ClientMessage: Sendable {
   case syncPoints(SyncPoints, request: UInt64)
   /// SUBSCRIBE (16) to changes of these kinds, instead of those before; `request` is repeated by each CHANGED.
   case subscribe(ChangeKinds, request: UInt64)
+  /// FOCUS (17) on the VM of that name; `request` is repeated by the answer.
+  case focus(vm: String, request: UInt64)
+  /// REVOKE (18) of the output of that name, of a lessee's only where `ofLease` is set; `request` is repeated by the
+  /// answer.
+  case revoke(output: String, ofLease: Bool, request: UInt64)
 }

@@ -33,10 +33,9 @@ extension ServerMessage {
         into: buffer)
     case .snapshotReply(let reply, let request): unsafe store(framepath_snapshot_reply(reply, request), into: buffer)
     case .error(let message, let request): unsafe store(framepath_error(message, request), into: buffer)
-    case .controlReply(let request):
+    case .done(let request):
       unsafe store(
-        framepath_control_reply(
-          header: header(FRAMEPATH_CONTROL_REPLY, framepath_control_reply.self, request: request)), into: buffer)
+        framepath_done(header: header(FRAMEPATH_DONE, framepath_done.self, request: request)), into: buffer)
     case .regionNews(let scanout):
       unsafe store(
         framepath_region_news(
@@ -95,9 +94,9 @@ extension ServerMessage {
       guard let code = PresentErrorCode(rawValue: wire.code) else { throw .malformed("ERROR with code \(wire.code)") }
       let text = try loadText(wire.text, "ERROR's text")
       return .error(ErrorMessage(code: code, scanout: wire.scanout, text: text), request: head.request)
-    case FRAMEPATH_CONTROL_REPLY:
-      _ = try unsafe load(bytes, as: framepath_control_reply.self)
-      return .controlReply(request: head.request)
+    case FRAMEPATH_DONE:
+      _ = try unsafe load(bytes, as: framepath_done.self)
+      return .done(request: head.request)
     case FRAMEPATH_REGION_NEWS:
       return .regionNews(scanout: try unsafe load(bytes, as: framepath_region_news.self).scanout)
     case FRAMEPATH_LEASED:

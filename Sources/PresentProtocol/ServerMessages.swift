@@ -255,8 +255,8 @@ public enum ServerMessage: Equatable, Sendable {
   case snapshotReply(SnapshotReply, request: UInt64)
   /// ERROR (136); `request` is that of the refused message, or 0.
   case error(ErrorMessage, request: UInt64)
-  /// CONTROL_REPLY (137): the settings are in force.
-  case controlReply(request: UInt64)
+  /// DONE (137): the command of that request is carried out.
+  case done(request: UInt64)
   /// REGION_NEWS (138): the daemon has written into the rings of that scanout's region.
   case regionNews(scanout: UInt32)
   /// LEASED (139).

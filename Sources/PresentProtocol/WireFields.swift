@@ -19,8 +19,8 @@ public enum PresentLimits {
   public static let outputNameByteCount = Int(FRAMEPATH_OUTPUT_NAME_BYTES) - 1
   /// The most ranges of one imported buffer.
   public static let rangeCount = Int(FRAMEPATH_MAX_RANGES)
-  /// The longest text of a CONTROL in bytes of UTF-8.
-  public static let controlByteCount = Int(FRAMEPATH_CONTROL_BYTES) - 1
+  /// The most records of one SETTINGS.
+  public static let settingCount = Int(FRAMEPATH_MAX_SETTINGS)
   /// The most bytes that CPUs can have copied for one frame: days of copying.
   public static let copiedByteCount: UInt64 = 1 << 50
   /// The most descriptors of one message.

@@ -1,17 +1,51 @@
+import DaemonSettings
 import GraphicsMemory
 import LinuxIO
 import PresentProtocol
 
 extension ClientSession {
-  func answerControl(_ text: String, _ request: RequestID) {
+  /// Answers SETTINGS.
+  func changeSettings(_ count: Int, _ request: RequestID, _ fds: inout ReceivedFDs) {
+    let records: [SettingRecord]
+    do throws(PresentProtocolError) {
+      records = try SettingRecords.read(count: count, fds: &fds)
+    } catch {
+      return fail(.malformed, error.description)
+    }
+    command(request) { () throws(SettingsError) in
+      let changes = try SettingChange.changes(records)
+      try server.change(changes)
+      return changes.map(\.description).joined(separator: "; ")
+    }
+  }
+
+  /// Answers FOCUS.
+  func focus(onVM vm: String, _ request: RequestID) {
+    command(request) { () throws(SettingsError) in
+      try server.focus(onVM: vm)
+      return "focus on \(vm)"
+    }
+  }
+
+  /// Answers REVOKE.
+  func revoke(_ output: String, ofLease: Bool, _ request: RequestID) {
+    command(request) { () throws(SettingsError) in
+      if ofLease { try server.revokeLease(output: output) } else { try server.revoke(output: output) }
+      return "revoke\(ofLease ? " lease of" : "") \(output)"
+    }
+  }
+
+  /// Carries out a command of somebody who may give commands, and answers it.
+  ///
+  /// - Parameter body: gives back a line for the log.
+  private func command(_ request: RequestID, _ body: () throws(SettingsError) -> String) {
     guard peer.uid == 0 || peer.uid == currentUserID() else {
       return refuse(
-        .refused, "settings are changed by the daemon's own user and root, not by user \(peer.uid)", request)
+        .refused, "commands are taken from the daemon's own user and root, not from user \(peer.uid)", request)
     }
     do throws(SettingsError) {
-      try server.apply(text)
-      log("changed: \(text.split(separator: "\n").joined(separator: " "))")
-      send(.controlReply(request: request.wire))
+      log("changed: \(try body())")
+      send(.done(request: request.wire))
     } catch {
       refuse(.refused, error.reason, request)
     }

@@ -1,3 +1,4 @@
+import DaemonSettings
 import HybridRegion
 import LinuxIO
 import PresentProtocol

@@ -1,3 +1,4 @@
+import DaemonSettings
 import LinuxIO
 import PresentProtocol
 
@@ -111,7 +112,9 @@ final class ClientSession {
       server.changes.looked(self)
       server.reports.begin(.status, for: self, RequestID(wire: request))
     case .snapshot(let subject, let request): answerSnapshot(subject, RequestID(wire: request))
-    case .control(let text, let request): answerControl(text, RequestID(wire: request))
+    case .settings(let count, let request): changeSettings(count, RequestID(wire: request), &fds)
+    case .focus(let vm, let request): focus(onVM: vm, RequestID(wire: request))
+    case .revoke(let output, let ofLease, let request): revoke(output, ofLease: ofLease, RequestID(wire: request))
     case .trace(let request): server.reports.begin(.trace, for: self, RequestID(wire: request))
     case .region(let region): attachRegion(region, &fds)
     case .lease(let output, let request): requestLease(of: output, RequestID(wire: request))

@@ -1,24 +1,5 @@
+import DaemonSettings
 import FrameScheduler
-
-/// How long a VM may have an output to itself while others wait for it.
-struct ExclusiveLimits: Equatable {
-  /// Nothing that the VM does extends it; nil: for ever.
-  var maximumHoldSeconds: Int64?
-  /// So long without a frame, and the VM counts as hung: the next one has the output, or without one the host's black
-  /// picture is shown. nil: never.
-  var watchdogSeconds: Int64?
-
-  /// What a text says of them; 0 is never.
-  struct Change {
-    var maximumHoldSeconds: Int64?
-    var watchdogSeconds: Int64?
-  }
-
-  mutating func take(_ change: Change) {
-    if let seconds = change.maximumHoldSeconds { maximumHoldSeconds = seconds == 0 ? nil : seconds }
-    if let seconds = change.watchdogSeconds { watchdogSeconds = seconds == 0 ? nil : seconds }
-  }
-}
 
 extension Presenter {
   /// Takes limits; a hold that is longer already ends now.
@@ -29,6 +10,9 @@ extension Presenter {
       watchdogNanoseconds: limits.watchdogSeconds.map { $0 * 1_000_000_000 }, at: now)
     run()
   }
+
+  /// Whether one client has the output to itself, and others may have it next.
+  var canBeRevoked: Bool { sharing.isExclusive }
 
   /// Takes the output from the VM that has it to itself; it goes to whoever has waited longest, and the VM to the end of
   /// the queue.

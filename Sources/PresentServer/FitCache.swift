@@ -1,3 +1,4 @@
+import DaemonSettings
 import GraphicsMemory
 import Outputs
 import Scanout

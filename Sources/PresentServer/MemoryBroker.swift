@@ -1,3 +1,4 @@
+import DaemonSettings
 import FrameScheduler
 import LinuxIO
 
@@ -6,19 +7,7 @@ import LinuxIO
 /// `MemoryAdmission` decides; what it decides while others are at work is gathered, and carried out by `settle` before
 /// the loop waits.
 final class MemoryBroker {
-  /// How much there is, and who is served first.
-  struct Settings: Equatable {
-    /// For buffers of all clients together, with the overhead of each.
-    var capacityBytes = Int.max
-    /// The most that a client may hold of which nothing else is said.
-    var limitBytes: Int
-    /// Who is served first when memory comes back.
-    var selection = MemorySelection.agingBestFit
-    /// What a client that has buffers takes besides them.
-    var overheadBytes = 1 << 20
-    /// Whether memory that clients import counts as that which the daemon makes for them.
-    var countsImports = false
-  }
+  typealias Settings = MemorySettings
 
   private(set) var settings: Settings
   private(set) var admission: MemoryAdmission
@@ -219,4 +208,12 @@ final class MemoryAccount {
     broker.usedBytes -= byteCount
     giveBack(byteCount)
   }
+}
+
+extension MemorySettings {
+  /// For buffers of all clients together; as much as a number holds where there is no limit.
+  var capacityBytes: Int { capacityLimitBytes ?? .max }
+
+  /// Whether memory that clients import counts as that which the daemon makes for them.
+  var countsImports: Bool { imports == .counted }
 }

@@ -1,31 +1,9 @@
-public import Scanout
+import DaemonSettings
+import Scanout
 
-/// How the scanouts on one output share it.
-public enum OutputLayout: Equatable, Sendable {
-  /// One scanout has it.
-  case single
-  /// A grid as near to a square as the scanouts need.
-  case tile
-  /// A grid of that many columns and rows.
-  case grid(columns: Int, rows: Int)
-  /// The VMs named, each in its rectangle of the output's pixels.
-  case places([Place])
-  /// One scanout is shown, the others wait and are paced slowly.
-  case focus
-
-  /// A VM's rectangle.
-  public struct Place: Equatable, Sendable {
-    /// The client's name.
-    public var vm: String
-    /// In the output's pixels.
-    public var rect: Rect
-
-    /// A rectangle for a VM.
-    public init(vm: String, rect: Rect) {
-      self.vm = vm
-      self.rect = rect
-    }
-  }
+extension OutputLayout {
+  /// As settings and status name it.
+  var name: String { text }
 
   /// Whether pictures are painted into one of the output's size.
   var isTiled: Bool {

@@ -1,39 +1,8 @@
+import DaemonSettings
 import FrameScheduler
 import LinuxIO
 
-/// What an output's hardware does, from most to least.
-enum OutputPower: String, CaseIterable, Comparable {
-  /// Shows its VMs.
-  case on
-  /// Shows black; the pipeline runs.
-  case blank
-  /// CRTC and monitor are off.
-  case off
-
-  static func < (left: OutputPower, right: OutputPower) -> Bool { left.rank < right.rank }
-
-  private var rank: Int { OutputPower.allCases.firstIndex(of: self) ?? 0 }
-}
-
-/// After how many seconds without a change of what it shows an output goes dark; nil: never.
-struct IdleLimits: Equatable {
-  var blankSeconds: Int64?
-  var offSeconds: Int64?
-
-  /// What a text says of them; 0 is never.
-  struct Change {
-    var power: OutputPower?
-    var blankSeconds: Int64?
-    var offSeconds: Int64?
-  }
-
-  mutating func take(_ change: Change) {
-    if let seconds = change.blankSeconds { blankSeconds = seconds == 0 ? nil : seconds }
-    if let seconds = change.offSeconds { offSeconds = seconds == 0 ? nil : seconds }
-  }
-
-  var isNever: Bool { blankSeconds == nil && offSeconds == nil }
-
+extension IdleLimits {
   /// What an output is after so long without a change.
   func power(afterIdle nanoseconds: Nanoseconds) -> OutputPower {
     if let offSeconds, nanoseconds >= offSeconds * 1_000_000_000 { return .off }

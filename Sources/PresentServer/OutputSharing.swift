@@ -1,3 +1,4 @@
+import DaemonSettings
 import FrameScheduler
 
 /// How the VMs on an output share it: the layout and the policy that were asked for, and what follows from them.

@@ -1,3 +1,4 @@
+import DaemonSettings
 import FrameScheduler
 import LinuxIO
 import Outputs
@@ -25,7 +26,7 @@ final class Lessee {
 struct Leasing {
   /// In the order in which they asked.
   var lessees: [Lessee] = []
-  var policy = LeasePolicy()
+  var policy = LeasePolicy.own
   /// Who has it.
   var current: Lessee?
   /// The output was cleared for a lessee, and must be put back.

@@ -1,3 +1,4 @@
+import DaemonSettings
 import FrameScheduler
 import LinuxIO
 import Outputs

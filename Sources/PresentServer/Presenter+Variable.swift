@@ -1,13 +1,6 @@
+import DaemonSettings
 import FrameScheduler
 import Outputs
-
-/// When an output's rate follows its frames (VRR).
-enum VariableRefresh: String, CaseIterable {
-  /// Never.
-  case off
-  /// While one VM has it to itself.
-  case single
-}
 
 extension Presenter {
   /// Takes another rule; it holds from the next commit on.

@@ -1,3 +1,4 @@
+import DaemonSettings
 import Outputs
 import PresentProtocol
 
@@ -6,10 +7,10 @@ extension Server {
   /// Every output that a VM is to be on must be there.
   func checkOutputs(_ plan: SettingsPlan) throws(SettingsError) {
     let names = presenters.map(\.name)
-    for change in plan.vms {
-      guard let line = change.outputsLine else { continue }
-      for name in change.settings.outputs where !names.contains(name) {
-        throw SettingsError(line, "there is no output \(name); there are: \(names.joined(separator: ", "))")
+    for (name, settings) in plan.vms {
+      guard let change = plan.change(ofVM: name, "outputs") else { continue }
+      for output in settings.outputs where !names.contains(output) {
+        throw SettingsError(change.line, "there is no output \(output); there are: \(names.joined(separator: ", "))")
       }
     }
   }

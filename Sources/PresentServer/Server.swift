@@ -1,3 +1,4 @@
+import DaemonSettings
 import FrameScheduler
 public import LinuxIO
 public import Outputs
@@ -47,8 +48,8 @@ public final class Server {
   private var vmSettings: [String: VMSettings] = [:]
   /// Clients that were refused, for the log.
   var refusals = RefusalMemory()
-  /// The last setting of each kind for all outputs.
-  var standing: [SettingsPlan.OutputChange] = []
+  /// The settings of outputs that are added later.
+  var allOutputs = OutputSettings()
   private var syncDeviceSearch: SyncDevice??
   private var isClosed = false
 

@@ -1,3 +1,4 @@
+import DaemonSettings
 public import LinuxIO
 
 /// What a server allows its clients.

@@ -1,3 +1,4 @@
+import DaemonSettings
 import LinuxIO
 import Outputs
 import PresentProtocol

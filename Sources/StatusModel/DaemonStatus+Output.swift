@@ -194,9 +194,9 @@ extension DaemonStatus.Output {
     /// In the order in which frames became ready.
     case fifo
     /// One frame of each VM in turn.
-    case roundRobin
+    case roundRobin = "round-robin"
     /// Blit time in proportion to weights.
-    case weightedFair
+    case weightedFair = "weighted-fair"
     /// Promised rates first, by deadline.
     case sla
     /// Promised rates first, then blit time in proportion to weights.

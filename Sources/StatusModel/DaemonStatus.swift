@@ -99,13 +99,13 @@ extension DaemonStatus {
     /// The oldest.
     case fifo
     /// The largest that fits.
-    case bestFit
+    case bestFit = "best-fit"
     /// The youngest.
-    case recentUse
+    case recentUse = "recent-use"
     /// A random one that fits.
     case random
     /// The largest that fits, where size counts more the longer a request has waited; after one second the oldest.
-    case agingBestFit
+    case agingBestFit = "aging-best-fit"
   }
 
   /// Commits of all outputs together.

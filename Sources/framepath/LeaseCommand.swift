@@ -1,4 +1,5 @@
 import ArgumentParser
+import DaemonSettings
 import HostProbe
 import LinuxIO
 import PresentClient
@@ -28,9 +29,11 @@ struct LeaseCommand: ParsableCommand {
       """)
 
   @Option(help: ArgumentHelp("The output.", valueName: "name")) var output: String
-  @Flag(help: "Take the output from whoever has it as a lease.") var revoke = false
+  @Flag(help: "Take the output from its lessee.") var revoke = false
   @Option(
-    help: ArgumentHelp("Who else may lease it: off, own, or users and groups by number.", valueName: "policy"))
+    help: ArgumentHelp(
+      "\(SettingsTable.setting("lease", .output)?.help ?? "") \(SettingType.leasePolicy.expected).", valueName: "policy"
+    ))
   var allow: String?
   @OptionGroup var daemon: DaemonOptions
   @Argument(parsing: .captureForPassthrough, help: ArgumentHelp("The command.", valueName: "command"))
@@ -39,6 +42,7 @@ struct LeaseCommand: ParsableCommand {
   private var words: [String] { command.first == "--" ? Array(command.dropFirst()) : command }
 
   func validate() throws {
+    if let allow { _ = try SettingWords.change(.output(output), "lease", allow) }
     let isSetting = revoke || allow != nil
     guard isSetting != !words.isEmpty else {
       throw ValidationError(
@@ -48,10 +52,8 @@ struct LeaseCommand: ParsableCommand {
 
   func run() throws {
     if !words.isEmpty { throw ExitCode(try runCommand()) }
-    var lines: [String] = []
-    if revoke { lines.append("revoke-lease = \(try quoted(output))") }
-    if let allow { lines.append("[output.\(try quoted(output))]\nlease = \(try quoted(allow))") }
-    try change(lines.joined(separator: "\n"), daemon)
+    if revoke { try daemon.perform(.revoke(output: output, ofLease: true)) }
+    if let allow { try daemon.change([SettingWords.change(.output(output), "lease", allow)]) }
   }
 
   private func runCommand() throws -> Int32 {

@@ -1,53 +1,74 @@
 import ArgumentParser
+import DaemonSettings
+import FrameScheduler
 import HostProbe
+import LinuxIO
 import PresentClient
 
-/// What the commands that change settings have in common: all of them speak the configuration file's words.
-func change(_ settings: String, _ daemon: DaemonOptions) throws {
-  do throws(PresentClientError) {
-    try PresentTool.control(settings, path: daemon.path)
-  } catch {
-    throw daemon.explained(error)
+extension DaemonOptions {
+  /// Gives the daemon a command.
+  func perform(_ command: PresentCommand) throws {
+    do throws(PresentClientError) {
+      try PresentTool.perform(command, path: path)
+    } catch {
+      throw explained(error)
+    }
+  }
+
+  /// Changes settings, all or none.
+  func change(_ changes: [SettingChange]) throws {
+    if !changes.isEmpty { try perform(.settings(changes.flatMap(\.records))) }
   }
 }
 
-private func table(_ output: String?) throws -> String {
-  guard let output else { return "[outputs]" }
-  return "[output.\(try quoted(output))]"
+/// Which output a command is for.
+struct OutputOption: ParsableArguments {
+  @Option(name: .customLong("output"), help: ArgumentHelp("One output; else all of them.", valueName: "name"))
+  var name: String?
+
+  var target: SettingTarget { name.map { .output($0) } ?? .allOutputs }
 }
 
-func quoted(_ name: String) throws -> String {
-  guard !name.contains(where: { $0 == "\"" || $0 == "\\" || $0.isNewline }) else {
-    throw ValidationError("A name has no quotes, backslashes or line ends.")
+/// The one argument of `framepath policy`.
+struct PolicyArgument: ExpressibleByArgument {
+  let policy: SchedulingPolicy
+
+  init?(argument: String) {
+    let name = SettingSpelling.hyphenated(argument)
+    guard let policy = SchedulingPolicy.allCases.first(where: { $0.settingName == name }) else { return nil }
+    self.policy = policy
   }
-  return "\"\(name)\""
+
+  static var allValueStrings: [String] { SchedulingPolicy.allCases.map(\.settingName) }
 }
 
 /// `framepath policy`.
 struct PolicyCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "policy",
-    abstract: "Says who goes first where not everything fits before the next vblank.",
+    abstract: "Sets the scheduling policy used when not every frame fits before the next vblank.",
     discussion: """
-      Policies: fifo, roundRobin, weightedFair, sla, hybrid (the default), exclusive. No frame is lost by a change.
+      No frame is lost by a change.
 
       Examples:
-        framepath policy weightedFair
+        framepath policy weighted-fair
         framepath policy --output HDMI-A-1 sla
       """)
 
-  @Option(help: ArgumentHelp("One output; else all of them.", valueName: "name")) var output: String?
-  @Argument(help: ArgumentHelp("The policy.", valueName: "policy")) var policy: String
+  @OptionGroup var output: OutputOption
+  @Argument(help: ArgumentHelp("The policy.", valueName: "policy")) var policy: PolicyArgument
   @OptionGroup var daemon: DaemonOptions
 
-  func run() throws { try change("\(table(output))\npolicy = \(quoted(policy))", daemon) }
+  func run() throws {
+    try daemon.change([SettingWords.change(output.target, "policy", policy.policy.settingName)])
+  }
 }
 
 /// `framepath layout`.
 struct LayoutCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "layout",
-    abstract: "Says how VMs share an output.",
+    abstract: "Sets how VMs share an output.",
     discussion: """
       single: one VM has it. tile: a grid as the VMs need it, or of COLUMNSxROWS, or VM=X,Y,WIDTHxHEIGHT for each. \
       focus: one VM is shown, the others wait.
@@ -59,12 +80,16 @@ struct LayoutCommand: ParsableCommand {
         framepath layout focus
       """)
 
-  @Option(help: ArgumentHelp("One output; else all of them.", valueName: "name")) var output: String?
+  @OptionGroup var output: OutputOption
   @Argument(help: ArgumentHelp("The layout.", valueName: "layout")) var layout: [String]
   @OptionGroup var daemon: DaemonOptions
 
-  func run() throws {
-    try change("\(table(output))\nlayout = \(quoted(layout.joined(separator: " ")))", daemon)
+  func validate() throws { _ = try change() }
+
+  func run() throws { try daemon.change([change()]) }
+
+  private func change() throws -> SettingChange {
+    try SettingWords.change(output.target, "layout", layout.joined(separator: " "))
   }
 }
 
@@ -80,142 +105,190 @@ struct FocusCommand: ParsableCommand {
   @Argument(help: ArgumentHelp("The VM.", valueName: "vm")) var vm: String
   @OptionGroup var daemon: DaemonOptions
 
-  func run() throws { try change("focus = \(quoted(vm))", daemon) }
+  func run() throws { try daemon.perform(.focus(vm: vm)) }
 }
 
 /// `framepath exclusive`.
 struct ExclusiveCommand: ParsableCommand {
+  private static let options = SettingsTable.settings(changedBy: .exclusive)
+
   static let configuration = CommandConfiguration(
     commandName: "exclusive",
-    abstract: "Says how long a VM may have an output to itself, or takes it away from it.",
+    abstract: "Sets how long a VM may have an output to itself, or takes it away from it.",
+    usage: "framepath exclusive [--output <name>] [--revoke] \(SettingHelp.usage(options)) [--socket <path>]",
     discussion: """
-      Of outputs with the layout focus or the policy exclusive. Who loses an output waits for its next turn; without \
-      others it has it again. framepath focus gives it to a certain VM.
+      Applies to outputs with layout focus or policy exclusive. A VM that loses the output goes to the end of the queue. \
+      framepath focus gives it to a certain VM.
 
       Examples:
         framepath exclusive --max-hold 60 --watchdog 5
         framepath exclusive --output HDMI-A-1 --revoke
+
+      \(SettingHelp.text(options))
       """)
 
-  @Option(help: ArgumentHelp("One output; else all of them.", valueName: "name")) var output: String?
-  @Option(help: ArgumentHelp("Seconds after which the next VM has its turn; 0 for never.", valueName: "seconds"))
-  var maxHold: Int?
-  @Option(
-    help: ArgumentHelp("Seconds without a frame after which a VM counts as hung; 0 for never.", valueName: "seconds"))
-  var watchdog: Int?
+  @OptionGroup var output: OutputOption
   @Flag(help: "Take the output from the VM that has it now.") var revoke = false
   @OptionGroup var daemon: DaemonOptions
+  @Argument(parsing: .allUnrecognized, help: .hidden) var words: [String] = []
 
   func validate() throws {
-    guard maxHold != nil || watchdog != nil || revoke else {
-      throw ValidationError("Say what to do: --max-hold, --watchdog or --revoke.")
+    let settings = try changes()
+    guard !settings.isEmpty || revoke else {
+      throw ValidationError(
+        "Say what to do: \(Self.options.map { "--\($0.name)" }.joined(separator: ", ")) or --revoke.")
     }
-    guard !revoke || output != nil else { throw ValidationError("--revoke needs --output.") }
+    guard !revoke || output.name != nil else { throw ValidationError("--revoke needs --output.") }
   }
 
   func run() throws {
-    var lines: [String] = []
-    if revoke, let output { lines.append("revoke = \(try quoted(output))") }
-    lines.append(try table(output))
-    if let maxHold { lines.append("max-hold = \(maxHold)") }
-    if let watchdog { lines.append("watchdog = \(watchdog)") }
-    try change(lines.joined(separator: "\n"), daemon)
+    if revoke, let name = output.name { try daemon.perform(.revoke(output: name, ofLease: false)) }
+    try daemon.change(changes())
+  }
+
+  private func changes() throws -> [SettingChange] {
+    let read = try SettingWords(words, options: Self.options)
+    if let word = read.others.first { throw ValidationError("Unexpected argument \(word).") }
+    return try read.changes(of: output.target)
   }
 }
 
 /// `framepath power`.
 struct PowerCommand: ParsableCommand {
+  private static let options = SettingsTable.settings(changedBy: .power).filter { $0.name != "power" }
+
   static let configuration = CommandConfiguration(
     commandName: "power",
-    abstract: "Turns outputs on, blank or off, or says when they go dark by themselves.",
+    abstract: "Turns outputs on, blank or off, and sets when they go dark by themselves.",
+    usage: "framepath power [--output <name>] [on|blank|off] \(SettingHelp.usage(options)) [--socket <path>]",
     discussion: """
-      blank: a black picture, the monitor stays on. off: the monitor sleeps. Either lasts until the next command; VMs \
-      are not told, and draw at the rate of those that nobody sees. An output that went dark by itself comes on again \
-      with the next frame, or move of the cursor, of a VM that it shows.
+      blank: a black picture, the monitor stays on. off: the monitor sleeps. Both last until the next command. VMs are not \
+      told of it, and draw at the rate of VMs that are not visible. An output that went dark by itself comes on again with \
+      the next frame, or move of the cursor, of a VM that it shows.
 
       Examples:
         framepath power off
         framepath power --output HDMI-A-1 on
         framepath power --idle-blank 600 --idle-off 900
         framepath power --output DP-1 --vrr single
+
+      \(SettingHelp.text(options))
       """)
 
-  @Option(help: ArgumentHelp("One output; else all of them.", valueName: "name")) var output: String?
-  @Option(help: ArgumentHelp("Seconds without a change after which it is blank; 0 for never.", valueName: "seconds"))
-  var idleBlank: Int?
-  @Option(help: ArgumentHelp("Seconds without a change after which it is off; 0 for never.", valueName: "seconds"))
-  var idleOff: Int?
-  @Option(
-    help: ArgumentHelp(
-      "single: the monitor's rate follows the frames of a VM that has it to itself, where it can. off: never.",
-      valueName: "when"))
-  var vrr: String?
-  @Argument(help: ArgumentHelp("on, blank or off.", valueName: "power")) var power: String?
+  @OptionGroup var output: OutputOption
   @OptionGroup var daemon: DaemonOptions
+  @Argument(parsing: .allUnrecognized, help: .hidden) var words: [String] = []
 
   func validate() throws {
-    guard power != nil || idleBlank != nil || idleOff != nil || vrr != nil else {
-      throw ValidationError("Say what to do: on, blank, off, --idle-blank, --idle-off or --vrr.")
+    guard try !changes().isEmpty else {
+      throw ValidationError(
+        "Say what to do: on, blank, off, \(Self.options.map { "--\($0.name)" }.joined(separator: ", ")).")
     }
   }
 
-  func run() throws {
-    var lines = [try table(output)]
-    if let power { lines.append("power = \(try quoted(power))") }
-    if let idleBlank { lines.append("idle-blank = \(idleBlank)") }
-    if let idleOff { lines.append("idle-off = \(idleOff)") }
-    if let vrr { lines.append("vrr = \(try quoted(vrr))") }
-    try change(lines.joined(separator: "\n"), daemon)
+  func run() throws { try daemon.change(changes()) }
+
+  private func changes() throws -> [SettingChange] {
+    let read = try SettingWords(words, options: Self.options)
+    guard read.others.count < 2 else { throw ValidationError("Unexpected argument \(read.others[1]).") }
+    return try read.others.map { try SettingWords.change(output.target, "power", $0) } + read.changes(of: output.target)
+  }
+}
+
+/// `framepath memory`.
+struct MemoryCommand: ParsableCommand {
+  private static let options = SettingsTable.settings(changedBy: .memory)
+
+  static let configuration = CommandConfiguration(
+    commandName: "memory",
+    abstract: "Sets how memory for buffers is shared among all VMs.",
+    usage: "framepath memory \(SettingHelp.usage(options)) [--socket <path>]",
+    discussion: """
+      Example: framepath memory --capacity 6G --max-per-vm 256M
+
+      \(SettingHelp.text(options))
+      """)
+
+  @OptionGroup var daemon: DaemonOptions
+  @Argument(parsing: .allUnrecognized, help: .hidden) var words: [String] = []
+
+  func validate() throws {
+    guard try !changes().isEmpty else {
+      throw ValidationError("Say what to set: \(Self.options.map { "--\($0.name)" }.joined(separator: ", ")).")
+    }
+  }
+
+  func run() throws { try daemon.change(changes()) }
+
+  private func changes() throws -> [SettingChange] {
+    let read = try SettingWords(words, options: Self.options)
+    if let word = read.others.first { throw ValidationError("Unexpected argument \(word).") }
+    return try read.changes(of: .memory)
   }
 }
 
 /// `framepath vm`.
 struct VMCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "vm", abstract: "Says how a VM is treated.", subcommands: [Set.self])
+    commandName: "vm", abstract: "Changes a VM's settings.", subcommands: [Set.self])
 
   /// `framepath vm set`.
   struct Set: ParsableCommand {
+    private static let options = SettingsTable.settings(changedBy: .vm)
+
     static let configuration = CommandConfiguration(
-      abstract: "Changes a VM's share, promise or limits; also of one that is not connected.",
+      abstract: "Changes a VM's share, promise or limits, whether it is connected or not.",
+      usage: "framepath vm set <vm> \(SettingHelp.usage(options)) [--socket <path>]",
       discussion: """
         Examples:
           framepath vm set web --weight 200 --sla 30 --max-memory 256M
           framepath vm set db --outputs HDMI-A-1
+
+        \(SettingHelp.text(options))
         """)
 
-    @Argument(help: ArgumentHelp("The VM.", valueName: "vm")) var vm: String
-    @Option(help: ArgumentHelp("Its share against the others': 1 to 10000; 100 at first.", valueName: "n"))
-    var weight: Int?
-    @Option(help: ArgumentHelp("Frames per second that it is promised; 0 for none.", valueName: "hz")) var sla: Int?
-    @Option(help: ArgumentHelp("The most frames per second that it gets; 0 for all.", valueName: "hz")) var cap: Int?
-    @Option(
-      help: ArgumentHelp("The most frames per second while nobody sees it; 0 for 2, the default.", valueName: "hz"))
-    var unseenCap: Int?
-    @Option(help: ArgumentHelp("Bytes of buffers that it may hold, such as 256M.", valueName: "size"))
-    var maxMemory: String?
-    @Option(
-      help: ArgumentHelp(
-        "Outputs of its scanouts, now and later; who is there makes room. \"\" leaves it to the VM.", valueName: "names"
-      ))
-    var outputs: String?
     @OptionGroup var daemon: DaemonOptions
+    @Argument(parsing: .allUnrecognized, help: .hidden) var words: [String] = []
 
-    func validate() throws {
-      guard weight != nil || sla != nil || cap != nil || unseenCap != nil || maxMemory != nil || outputs != nil else {
-        throw ValidationError("Say what to set: --weight, --sla, --cap, --unseen-cap, --max-memory or --outputs.")
+    func validate() throws { _ = try changes() }
+
+    func run() throws { try daemon.change(changes()) }
+
+    private func changes() throws -> [SettingChange] {
+      let read = try SettingWords(words, options: Self.options)
+      guard let vm = read.others.first else { throw ValidationError("Missing the VM's name.") }
+      guard read.others.count == 1 else { throw ValidationError("Unexpected argument \(read.others[1]).") }
+      guard !read.values.isEmpty else {
+        throw ValidationError("Say what to set: \(Self.options.map { "--\($0.name)" }.joined(separator: ", ")).")
+      }
+      return try read.changes(of: .vm(vm))
+    }
+  }
+}
+
+/// `framepath settings`.
+struct SettingsCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "settings", abstract: "Lists every setting with its values, default and meaning.",
+    discussion: "The keys of the configuration file of framepathd, and the options of the commands that change them.")
+
+  @Flag(help: "As the table of Docs/Settings.md.") var markdown = false
+
+  func run() throws {
+    let lines = markdown ? SettingsTable.markdown : SettingsCommand.lines
+    try LinuxFile.writeToStandardOutput(Array((lines.joined(separator: "\n") + "\n").utf8))
+  }
+
+  private static var lines: [String] {
+    var lines: [String] = []
+    for scope in SettingScope.allCases {
+      if !lines.isEmpty { lines.append("") }
+      lines.append(scope.tables)
+      for setting in SettingsTable.settings(of: scope) {
+        lines.append("  \(setting.name): \(setting.help)")
+        lines.append("    \(SettingHelp.values(setting))")
       }
     }
-
-    func run() throws {
-      var lines = ["[vm.\(try quoted(vm))]"]
-      if let weight { lines.append("weight = \(weight)") }
-      if let sla { lines.append("sla = \(sla)") }
-      if let cap { lines.append("cap = \(cap)") }
-      if let unseenCap { lines.append("unseen-cap = \(unseenCap)") }
-      if let maxMemory { lines.append("max-memory = \(try quoted(maxMemory))") }
-      if let outputs { lines.append("outputs = \(try quoted(outputs))") }
-      try change(lines.joined(separator: "\n"), daemon)
-    }
+    return lines
   }
 }

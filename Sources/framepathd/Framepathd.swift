@@ -1,5 +1,6 @@
 import ArgumentParser
 import CommandSupport
+import DaemonSettings
 import Headless
 import LinuxIO
 import Outputs
@@ -38,7 +39,7 @@ struct Framepathd: ParsableCommand {
   @Option(
     name: .long,
     help: ArgumentHelp(
-      "Layouts, policies and VMs' settings; read again on SIGHUP. What cannot be is refused, and the running state stays.",
+      "Settings in TOML (framepath settings lists them); read again on SIGHUP. Invalid settings are rejected as a whole.",
       valueName: "file"))
   var config: String?
 
@@ -76,15 +77,18 @@ struct Framepathd: ParsableCommand {
     }
     defer { set.onAdded = nil }
 
-    if let config { try apply(config, server) }
+    let configuration = try config.map { try ConfigurationFile($0, loop: loop) }
+    if let configuration { try apply(configuration.read(), of: configuration, server) }
     let reload = try loop.add(hangUp.fd.raw) { _ in
       _ = hangUp.next()
-      guard let config else { return }
-      do {
-        try apply(config, server)
-        log.write("\(config) is in force")
-      } catch {
-        log.write("\(error); everything stays as it was")
+      guard let configuration else { return }
+      configuration.reload { result in
+        do {
+          try apply(result.get(), of: configuration, server)
+          log.write("\(configuration.path) is in force")
+        } catch {
+          log.write("\(error); everything stays as it was")
+        }
       }
     }
     defer { loop.remove(reload) }
@@ -101,17 +105,11 @@ struct Framepathd: ParsableCommand {
     log.write("ending")
   }
 
-  private func apply(_ path: String, _ server: Server) throws {
-    let text = String(decoding: try LinuxFile.read(path), as: UTF8.self)
+  private func apply(_ changes: [SettingChange], of file: ConfigurationFile, _ server: Server) throws {
     do {
-      try server.apply(text)
+      try server.change(changes)
     } catch {
-      throw ConfigurationError(description: "\(path):\(error.line): \(error.reason)")
+      throw ConfigurationError(description: "\(file.path):\(error.line.map { "\($0):" } ?? "") \(error.reason)")
     }
   }
-}
-
-/// Why a configuration file is refused: the file, the line and the reason.
-struct ConfigurationError: Error, CustomStringConvertible {
-  var description: String
 }

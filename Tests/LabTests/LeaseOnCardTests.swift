@@ -182,7 +182,7 @@ struct LeaseOnCardTests {
     let made = monotonicNanoseconds()
     try LeaseOnCardTests.commit(after: syncFile, on: device.raw, plane: try #require(lease.leased).planeID)
 
-    try PresentTool.control("revoke-lease = \"\(first)\"", path: host.socket)
+    try PresentTool.perform(.revoke(output: first, ofLease: true), path: host.socket)
     #expect(lease.ending() == "the host took \(first) back")
     for grey in UInt8(0x40)..<0x46 { try db.flip(grey: grey) }
     let isBack = crcs.drain().contains { $0.crc == vms }

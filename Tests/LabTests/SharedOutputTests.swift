@@ -90,7 +90,7 @@ struct SharedOutputTests {
     try host.framepath(["layout", "tile"])
     let stage = try PlayerStage(host, count: 4)
     try stage.play(vblanks: 10)
-    for policy in ["fifo", "roundRobin", "weightedFair", "sla", "hybrid"] {
+    for policy in ["fifo", "round-robin", "weighted-fair", "sla", "hybrid"] {
       try host.framepath(["policy", policy])
       try stage.play(vblanks: 20)
     }

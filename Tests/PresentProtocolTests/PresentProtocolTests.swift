@@ -69,7 +69,7 @@ struct ClientMessageTests {
   @Test func `HELLO (1)`() throws {
     // type, size, request (2), magic, version, client_kind, scanout_count, name[64], outputs[16][32]
     let bytes =
-      words([1, 608, 0, 0, 0x4854_5046, 1, 1, 2]) + text("web", 64) + text("HDMI-A-1", 32)
+      words([1, 608, 0, 0, 0x4854_5046, 2, 1, 2]) + text("web", 64) + text("HDMI-A-1", 32)
       + Array(repeating: 0, count: 480)
     try expectBothWays(.hello(Hello(kind: .vm, name: "web", scanoutCount: 2, outputs: ["HDMI-A-1", ""])), bytes)
   }
@@ -188,12 +188,83 @@ struct ClientMessageTests {
   }
 }
 
-@Suite("Control messages, literally")
-struct ControlMessageTests {
-  @Test func `CONTROL (11) and CONTROL_REPLY (137)`() throws {
-    let settings = "focus = \"web\""
-    try expectBothWays(.control(settings, request: 6), words([11, 1024, 6, 0]) + text(settings, 1008))
-    try expectBothWays(.controlReply(request: 6), words([137, 16, 6, 0]))
+@Suite("Commands, literally")
+struct CommandMessageTests {
+  @Test func `SETTINGS (11) and DONE (137)`() throws {
+    // header (4), count, reserved
+    try expectBothWays(.settings(count: 3, request: 6), words([11, 24, 6, 0, 3, 0]))
+    try expectBothWays(.done(request: 6), words([137, 16, 6, 0]))
+    for count: UInt32 in [0, 4097] {
+      #expect(throws: PresentProtocolError.malformed("SETTINGS with \(count) records")) {
+        try decodeClient(words([11, 24, 6, 0, count, 0]))
+      }
+    }
+  }
+
+  @Test func `FOCUS (17) and REVOKE (18)`() throws {
+    try expectBothWays(.focus(vm: "web", request: 6), words([17, 80, 6, 0]) + text("web", 64))
+    // header (4), of_lease, reserved, output[32]
+    try expectBothWays(
+      .revoke(output: "DP-1", ofLease: false, request: 6), words([18, 56, 6, 0, 0, 0]) + text("DP-1", 32))
+    try expectBothWays(
+      .revoke(output: "DP-1", ofLease: true, request: 6), words([18, 56, 6, 0, 1, 0]) + text("DP-1", 32))
+    #expect(throws: PresentProtocolError.malformed("REVOKE has of_lease 2")) {
+      try decodeClient(words([18, 56, 6, 0, 2, 0]) + text("DP-1", 32))
+    }
+  }
+
+  // setting, form, more, line, number (2), rect (4), target[64], text[64]
+  @Test(arguments: [
+    (SettingRecord(4, of: "", .none), [4, 0, 0, 0], "", ""),
+    (SettingRecord(3, of: "DP-1", .number(-2), line: 7), [3, 1, 0, 7, 0xffff_fffe, 0xffff_ffff], "DP-1", ""),
+    (SettingRecord(201, of: "web", .number(1 << 32)), [201, 1, 0, 0, 0, 1], "web", ""),
+    (SettingRecord(2, of: "", .choice(5)), [2, 2, 0, 0, 5], "", ""),
+    (SettingRecord(206, of: "web", .name("HDMI-A-1"), hasMore: true), [206, 3, 1], "web", "HDMI-A-1"),
+    (SettingRecord(1, of: "", .grid(columns: 4, rows: 3)), [1, 4, 0, 0, 0, 0, 0, 0, 4, 3], "", ""),
+    (
+      SettingRecord(1, of: "", .place(vm: "web", Rect(x: -1, y: 2, width: 640, height: 480))),
+      [1, 5, 0, 0, 0, 0, 0xffff_ffff, 2, 640, 480], "", "web"
+    ),
+    (SettingRecord(5, of: "DP-1", .user(1000), hasMore: true), [5, 6, 1, 0, 1000], "DP-1", ""),
+    (SettingRecord(5, of: "DP-1", .group(44)), [5, 7, 0, 0, 44], "DP-1", ""),
+  ])
+  func `a record of a setting`(_ record: SettingRecord, _ fields: [UInt32], _ target: String, _ item: String) throws {
+    let bytes = words(fields, byteCount: 40) + text(target, 64) + text(item, 64)
+    #expect(SettingRecords.encode([record]) == bytes)
+    #expect(try SettingRecords.decode(bytes + bytes) == [record, record])
+  }
+
+  @Test(arguments: [
+    [2, 8], [2, 2, 0, 0, 256], [2, 2, 0, 0, 0xffff_ffff, 0xffff_ffff], [2, 0, 2], [5, 6, 0, 0, 0xffff_ffff],
+    [5, 7, 0, 0, 0, 1],
+  ])
+  func `a record of an unknown form, with a choice or an id out of range, is malformed`(_ fields: [UInt32]) {
+    #expect(throws: PresentProtocolError.self) { try SettingRecords.decode(words(fields, byteCount: 168)) }
+  }
+
+  @Test func `records come as a whole, in a sealed memfd that holds as many as the message says`() throws {
+    let records = [SettingRecord(201, of: "web", .number(5)), SettingRecord(202, of: "web", .none)]
+    #expect(throws: PresentProtocolError.self) { try SettingRecords.decode([UInt8](repeating: 0, count: 167)) }
+    var none = ReceivedFDs()
+    #expect(throws: PresentProtocolError.malformed("SETTINGS without a sealed memfd")) {
+      try SettingRecords.read(count: 1, fds: &none)
+    }
+    let pair = try UnixSocket.pair(.seqpacket)
+    let client = try PresentConnection(UnixSocket(taking: pair.first.fd.duplicate()))
+    let server = try PresentConnection(UnixSocket(taking: pair.second.fd.duplicate()))
+    for (count, isWhole) in [(1, true), (2, true), (3, false)] {
+      let file = try SettingRecords.file(records)
+      #expect(try client.send(.settings(count: count, request: 1), fds: [file.raw]))
+      var fds = ReceivedFDs()
+      _ = try server.receiveClientMessage(fds: &fds)
+      do {
+        #expect(try SettingRecords.read(count: count, fds: &fds) == Array(records.prefix(count)))
+        #expect(isWhole)
+      } catch {
+        #expect(error == .malformed("SETTINGS's memfd holds less than 3 records"))
+        #expect(!isWhole)
+      }
+    }
   }
 }
 
@@ -227,7 +298,7 @@ struct ServerMessageTests {
 
   @Test func `WELCOME (129)`() throws {
     try expectBothWays(
-      .welcome(Welcome(scanoutCount: 2, memoryLimitBytes: 0x1_0000_0000)), words([129, 32, 0, 0, 1, 2, 0, 1]))
+      .welcome(Welcome(scanoutCount: 2, memoryLimitBytes: 0x1_0000_0000)), words([129, 32, 0, 0, 2, 2, 0, 1]))
   }
 
   @Test func `OUTPUT (130)`() throws {
@@ -280,11 +351,11 @@ struct MalformedTests {
     words([4, 24, 0, 0, 5]),  // the header says 24, 20 bytes came
     words([4, 28, 0, 0, 5, 0, 0]),  // longer than DESTROY_BUFFER
     words([0, 16, 0, 0]), words([11, 16, 0, 0]), words([129, 32, 0, 0, 1, 2, 0, 1]),  // unknown types
-    words([1, 608, 0, 0, 0x4854_5047, 1, 1, 2], byteCount: 608),  // wrong magic
-    words([1, 608, 0, 0, 0x4854_5046, 1, 9, 2], byteCount: 608),  // client kind 9
-    words([1, 608, 0, 0, 0x4854_5046, 1, 1, 17], byteCount: 608),  // 17 scanouts
-    words([1, 608, 0, 0, 0x4854_5046, 1, 1, 1], byteCount: 608),  // no name
-    words([1, 608, 0, 0, 0x4854_5046, 1, 1, 1]) + Array(repeating: 65, count: 576),  // a name without end
+    words([1, 608, 0, 0, 0x4854_5047, 2, 1, 2], byteCount: 608),  // wrong magic
+    words([1, 608, 0, 0, 0x4854_5046, 2, 9, 2], byteCount: 608),  // client kind 9
+    words([1, 608, 0, 0, 0x4854_5046, 2, 1, 17], byteCount: 608),  // 17 scanouts
+    words([1, 608, 0, 0, 0x4854_5046, 2, 1, 1], byteCount: 608),  // no name
+    words([1, 608, 0, 0, 0x4854_5046, 2, 1, 1]) + Array(repeating: 65, count: 576),  // a name without end
     words([2, 48, 0, 0, 7, 1, 640, 480, 1, 0, 1, 0]),  // format 1
     words([2, 48, 0, 0, 0, 1, 640, 480, xr24, 0, 1, 0]),  // buffer 0
     words([2, 48, 0, 0, 7, 1, 640, 480, xr24, 2, 1, 0]),  // usage 2
@@ -303,8 +374,8 @@ struct MalformedTests {
   }
 
   @Test func `a HELLO of another version is reported with its number, whatever its size`() {
-    #expect(throws: PresentProtocolError.otherVersion(2)) {
-      try decodeClient(words([1, 32, 0, 0, 0x4854_5046, 2, 0, 0]))
+    #expect(throws: PresentProtocolError.otherVersion(1)) {
+      try decodeClient(words([1, 32, 0, 0, 0x4854_5046, 1, 0, 0]))
     }
   }
 

@@ -1,3 +1,4 @@
+import DaemonSettings
 import LinuxIO
 import PresentClient
 import PresentProtocol
@@ -37,8 +38,8 @@ struct ChangeFeedTests {
     try bench.server?.apply("[vm.one]\nweight = 5")
     #expect(try tool.messages() == [.changed(.settings, request: 5)])
     _ = try tool.readStatus()
-    try bench.server?.apply("focus = \"two\"")
-    #expect(try tool.messages() == [.changed([.settings, .focus], request: 5)])
+    try bench.server?.focus(onVM: "two")
+    #expect(try tool.messages() == [.changed(.focus, request: 5)])
     _ = try tool.readStatus()
     try bench.server?.apply("[outputs]\npower = \"blank\"")
     #expect(try tool.messages() == [.changed([.settings, .outputs], request: 5)])
@@ -95,7 +96,7 @@ struct ChangeFeedTests {
     let watch = try PresentWatch(.settings, path: path)
     #expect(try watch.status().outputs.map(\.layout) == ["single"])
     #expect(try watch.next(withinMilliseconds: 0) == nil)
-    try PresentTool.control("[outputs]\nlayout = \"tile\"", path: path)
+    try PresentTool.perform(.settings(SettingChange(.allOutputs, 1, .layout(.tile)).records), path: path)
     #expect(try watch.next(withinMilliseconds: 10_000) == .settings)
     #expect(try watch.status().outputs.map(\.layout) == ["tile"])
     try server.stop()

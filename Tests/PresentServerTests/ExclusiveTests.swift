@@ -45,7 +45,7 @@ struct ExclusiveTests {
     let before = bench.output.commits.count
     let until = monotonicNanoseconds() + 1_200_000_000
     #expect(try bench.run { monotonicNanoseconds() > until })
-    try bench.server?.apply("revoke = \"fake-0\"")
+    try bench.server?.revoke(output: "fake-0")
     bench.output.vblank()
     #expect(bench.output.commits.dropFirst(before).allSatisfy { $0.frame.buffer != nil })
     #expect(try shown(bench) == 7)
@@ -61,7 +61,7 @@ struct ExclusiveTests {
     let (bench, _) = try stage("")
     #expect(try bench.run { try shown(bench) == 1 })
     for wanted: UInt32 in [2, 1, 2] {
-      try bench.server?.apply("revoke = \"fake-0\"")
+      try bench.server?.revoke(output: "fake-0")
       #expect(try bench.run { try shown(bench) == wanted })
     }
   }
@@ -70,12 +70,12 @@ struct ExclusiveTests {
     let bench = try Bench()
     var told: [String] = []
     for name in ["fake-0", "DP-9"] {
-      do { try bench.server?.apply("revoke = \"\(name)\"") } catch { told.append("\(error)") }
+      do { try bench.server?.revoke(output: name) } catch { told.append("\(error)") }
     }
     #expect(
       told == [
-        "line 1: nobody has fake-0 to itself: its layout is not focus, its policy not exclusive",
-        "line 1: there is no output DP-9; there are: fake-0",
+        "no VM has fake-0 to itself: its layout is not focus, its policy not exclusive",
+        "there is no output DP-9; there are: fake-0",
       ])
   }
 }

@@ -1,3 +1,4 @@
+import DaemonSettings
 import LinuxIO
 import Outputs
 import PresentProtocol
@@ -148,7 +149,7 @@ struct LeaseTests {
 
   @Test func `the former focus holder gets the output back, not the VM that waited longest`() throws {
     let (bench, _) = try stage(["a", "b", "c"], "layout = \"focus\"")
-    try bench.server?.apply("focus = \"b\"")
+    try bench.server?.focus(onVM: "b")
     #expect(try bench.run { try shown(bench) == 2 })
     let player = try tool(bench)
     _ = try lease(player)
@@ -200,13 +201,17 @@ struct LeaseTests {
     _ = try lease(player)
     bench.output.vblank()
     _ = try player.messages()
-    let (settings, why) = [
-      ("revoke-lease = \"fake-0\"", "the host took fake-0 back"),
-      ("revoke = \"fake-0\"", "the host took fake-0 back"),
-      ("focus = \"web\"", "fake-0 goes to web"),
-      ("[output.fake-0]\nlease = \"off\"", "fake-0 is leased to nobody: [output.fake-0] says lease = \"off\""),
+    let server = try #require(bench.server)
+    let (command, why): (() throws -> Void, String) = [
+      ({ try server.revokeLease(output: "fake-0") }, "the host took fake-0 back"),
+      ({ try server.revoke(output: "fake-0") }, "the host took fake-0 back"),
+      ({ try server.focus(onVM: "web") }, "fake-0 goes to web"),
+      (
+        { try server.apply("[output.fake-0]\nlease = \"off\"") },
+        "fake-0 is leased to no client: [output.fake-0] has lease = \"off\""
+      ),
     ][way]
-    try bench.server?.apply(settings)
+    try command()
     #expect(try player.messages() == [.leaseEnded(why: why, request: 5)])
     #expect(try shown(bench) == 1)
     #expect(!player.isEnded)
@@ -277,14 +282,15 @@ struct LeaseTests {
     #expect(try lease(player) == [])
     #expect(try refusal("fake-0") == "this client has fake-0 as a lease already, or waits for it")
     try bench.server?.apply("[output.fake-1]\nlease = \"off\"")
-    #expect(try refusal("fake-1") == "fake-1 is leased to nobody: [output.fake-1] says lease = \"off\"")
+    #expect(try refusal("fake-1") == "fake-1 is leased to no client: [output.fake-1] has lease = \"off\"")
     var told: [String] = []
-    for text in ["revoke-lease = \"fake-1\"", "[outputs]\nlease = \"1000\"", "[outputs]\nlease = \"uid -1\""] {
+    do { try bench.server?.revokeLease(output: "fake-1") } catch { told.append("\(error)") }
+    for text in ["[outputs]\nlease = \"1000\"", "[outputs]\nlease = \"uid -1\""] {
       do { try bench.server?.apply(text) } catch { told.append("\(error)") }
     }
     #expect(
       told == [
-        "line 1: nobody has fake-1 as a lease",
+        "no client has fake-1 as a lease",
         "line 2: lease is off, own, or users and groups such as \"uid 1000, gid 44\", not 1000",
         "line 2: lease is off, own, or users and groups such as \"uid 1000, gid 44\", not uid -1",
       ])
@@ -292,7 +298,7 @@ struct LeaseTests {
 
   @Test func `users and groups are allowed by number, and any group of the client counts`() throws {
     func refusal(_ setting: String, uid: UInt32, gid: UInt32 = 100, groups: [UInt32] = []) throws -> String? {
-      try LeasePolicy(setting: setting, 1)
+      try LeasePolicy(setting)
         .objection(to: PeerCredentials(pid: 1, uid: uid, gid: gid), groups: groups, output: "DP-1")
     }
     #expect(try refusal("own", uid: 0) == nil)
@@ -306,7 +312,7 @@ struct LeaseTests {
     #expect(try refusal("uid 4242, gid 44", uid: 4243, gid: 44) == nil)
     #expect(try refusal("uid 4242, gid 44", uid: 4243, groups: [7, 44]) == nil)
     #expect(try refusal("off", uid: 0) != nil)
-    #expect(try LeasePolicy(setting: "gid 44,uid 1", 1).text == "uid 1, gid 44")
+    #expect(try LeasePolicy("gid 44,uid 1").text == "uid 1, gid 44")
   }
 
   @Test func `lessees count toward an output's capacity, and a VM beyond it waits until one has gone`()

@@ -185,7 +185,7 @@ struct MemoryTests {
     #expect(refusal("[vm.vm0]\nmax-memory = \(3 * picture)") == "none")
     #expect(refusal("[vm.vm1]\nmax-memory = \(3 * picture)").contains("line 2: so much cannot be promised to vm1"))
     #expect(refusal("[vm.vm1]\nmax-memory = \(3 * picture)").contains("the most is 24576 bytes") == true)
-    #expect(refusal("[memory]\nselection = \"luck\"").contains("there is no selection luck; there are: fifo, bestFit"))
+    #expect(refusal("[memory]\nselection = \"luck\"").contains("there is no selection luck; there are: fifo, best-fit"))
   }
 
   @Test(arguments: 0..<12)

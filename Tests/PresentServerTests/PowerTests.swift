@@ -193,8 +193,9 @@ struct PowerTests {
     }
     #expect(
       told == [
-        "line 2: an output's power is on, blank or off, not dim", "line 2: idle-off is a whole number from 0 to 86400",
-        "line 2: idle-blank is a whole number from 0 to 86400",
+        "line 2: there is no power dim; there are: on, blank, off",
+        "line 2: idle-off is a whole number of seconds from 1 to 86400, or 0 for never, not 90000",
+        "line 2: idle-blank is a whole number of seconds from 1 to 86400, or 0 for never, not soon",
       ])
     #expect(bench.output.commits.isEmpty)
   }

@@ -70,7 +70,7 @@ struct RandomSharingTests {
       case 3:
         let policy = ["fifo", "hybrid", "exclusive", "sla", "weightedFair"].randomElement(using: &random) ?? ""
         try bench.server?.apply("[output.a]\npolicy = \"\(policy)\"")
-      case 4: try? bench.server?.apply("focus = \"vm\(Int.random(in: 1...max(count, 1), using: &random))\"")
+      case 4: try? bench.server?.focus(onVM: "vm\(Int.random(in: 1...max(count, 1), using: &random))")
       case 5:
         guard let guest = guests.randomElement(using: &random) else { continue }
         try guest.client.send(.disable(scanout: 0))

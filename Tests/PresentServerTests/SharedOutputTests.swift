@@ -1,3 +1,4 @@
+import DaemonSettings
 import GraphicsMemory
 import LinuxIO
 import Outputs
@@ -130,10 +131,10 @@ struct SharedOutputTests {
     bench.output.vblank()
     #expect(try bench.output.shown?.buffer?.mapped().color(5, 5) == 1)
     #expect(bench.output.pending == nil)
-    try bench.server?.apply("focus = \"two\"")
+    try bench.server?.focus(onVM: "two")
     bench.output.vblank()
     #expect(try bench.output.shown?.buffer?.mapped().color(5, 5) == 2)
-    try bench.server?.apply("focus = \"one\"")
+    try bench.server?.focus(onVM: "one")
     bench.output.vblank()
     #expect(try bench.output.shown?.buffer?.mapped().color(5, 5) == 1)
     _ = try two.messages()
@@ -229,7 +230,7 @@ struct SharedOutputTests {
   }
 
   @Test(arguments: [
-    ("[outputs]\n\npolicy = \"fastest\"", "line 3: there is no policy fastest; there are: fifo, roundRobin"),
+    ("[outputs]\n\npolicy = \"fastest\"", "line 3: there is no policy fastest; there are: fifo, round-robin"),
     ("[vm.web]\nweight = 0", "line 2: weight is a whole number from 1 to 10000"),
     ("[output.fake-0]\nlayout = \"tile a=0,0,40x40 b=39,0,20x20\"", "line 2: a and b overlap"),
     (
@@ -238,7 +239,6 @@ struct SharedOutputTests {
     ),
     ("[output.DP-9]\nlayout = \"tile\"", "line 2: there is no output DP-9; there are: fake-0"),
     ("[vm.web]\nsla = 61", "line 2: 61 frames a second cannot be promised to web beside the others; the most is 60"),
-    ("focus = \"web\"", "line 1: there is no VM web on an output; there are: none"),
     ("[outputs]\nlayout = \"tile\"\nlayout = \"focus\"", "line 3: layout is set twice"),
     ("policy = fifo", "line 1: fifo is no number; texts stand in quotes"),
   ])
@@ -253,14 +253,54 @@ struct SharedOutputTests {
     #expect((output.layout, output.policy) == ("single", .hybrid))
   }
 
-  @Test func `CONTROL changes settings, or is refused with the reason`() throws {
+  @Test func `a command changes settings, or is refused with the reason`() throws {
     let bench = try Bench()
     let tool = try bench.client("tool", scanouts: 0)
-    try tool.send(.control("[vm.web]\nweight = 200\nmax-memory = \"1K\"", request: 7))
-    #expect(try tool.messages() == [.controlReply(request: 7)])
-    try tool.send(.control("[vm.web]\nweight = 20000", request: 8))
+    func send(_ changes: [SettingChange], request: UInt64) throws -> [ServerMessage] {
+      let records = changes.flatMap(\.records)
+      let file = try SettingRecords.file(records)
+      try tool.send(.settings(count: records.count, request: request), fds: [file.raw])
+      return try tool.messages()
+    }
+    let memory = SettingChange(.vm("web"), 205, .whole(1024))
+    let answer = try send([SettingChange(.vm("web"), 201, .whole(200)), memory], request: 7)
+    #expect(answer == [.done(request: 7)])
+    let refusal = try send([memory, SettingChange(.vm("web"), 201, .whole(20_000))], request: 8)
     let text = "weight is a whole number from 1 to 10000"
-    #expect(try tool.messages() == [.error(ErrorMessage(code: .refused, text: text), request: 8)])
+    #expect(refusal == [.error(ErrorMessage(code: .refused, text: text), request: 8)])
     #expect(try bench.client("web").readStatus().vms.first?.weight == 200)
+    #expect(bench.lines.contains { $0.hasSuffix("changed: [vm.web] weight = 200; [vm.web] max-memory = 1K") })
+  }
+
+  @Test func `FOCUS and REVOKE are answered by DONE, or refused with what there is`() throws {
+    let bench = try Bench()
+    try bench.server?.apply("[outputs]\nlayout = \"focus\"")
+    let tool = try bench.client("tool", scanouts: 0)
+    let clients = [try bench.client("one"), try bench.client("two")]
+    try tool.send(.focus(vm: "two", request: 3))
+    try tool.send(.revoke(output: "fake-0", ofLease: false, request: 4))
+    #expect(try tool.messages() == [.done(request: 3), .done(request: 4)])
+    try tool.send(.focus(vm: "three", request: 5))
+    try tool.send(.revoke(output: "fake-0", ofLease: true, request: 6))
+    try tool.send(.revoke(output: "DP-9", ofLease: false, request: 7))
+    let texts = [
+      "there is no VM three on an output; there are: two, one", "no client has fake-0 as a lease",
+      "there is no output DP-9; there are: fake-0",
+    ]
+    #expect(
+      try tool.messages().map { message in
+        if case .error(let error, _) = message { error.text.replacing("one, two", with: "two, one") } else { "" }
+      } == texts)
+    #expect(clients.allSatisfy { !$0.isEnded })
+  }
+
+  @Test func `SETTINGS without its records is malformed and ends the connection`() throws {
+    let bench = try Bench()
+    let tool = try bench.client("tool", scanouts: 0)
+    try tool.send(.settings(count: 1, request: 7))
+    #expect(
+      try tool.messages()
+        == [.error(ErrorMessage(code: .malformed, text: "SETTINGS without a sealed memfd"), request: 0)])
+    #expect(try tool.ends())
   }
 }

@@ -16,7 +16,7 @@
 #endif
 
 #define FRAMEPATH_PROTOCOL_MAGIC 0x48545046u /* "FPTH" */
-#define FRAMEPATH_PROTOCOL_VERSION 1u
+#define FRAMEPATH_PROTOCOL_VERSION 2u
 #define FRAMEPATH_NAME_BYTES 64
 #define FRAMEPATH_TEXT_BYTES 256
 #define FRAMEPATH_OUTPUT_NAME_BYTES 32
@@ -24,6 +24,7 @@
 #define FRAMEPATH_MAX_DAMAGE 16
 #define FRAMEPATH_MAX_EDID_BYTES 1024
 #define FRAMEPATH_MAX_RANGES 4096
+#define FRAMEPATH_MAX_SETTINGS 4096
 
 enum framepath_type {
   /* client to daemon */
@@ -37,12 +38,14 @@ enum framepath_type {
   FRAMEPATH_PATH = 8,
   FRAMEPATH_STATUS = 9,
   FRAMEPATH_SNAPSHOT = 10,
-  FRAMEPATH_CONTROL = 11,
+  FRAMEPATH_SETTINGS = 11,
   FRAMEPATH_TRACE = 12,
   FRAMEPATH_REGION = 13,
   FRAMEPATH_LEASE = 14,
   FRAMEPATH_SYNC_POINTS = 15,
   FRAMEPATH_SUBSCRIBE = 16,
+  FRAMEPATH_FOCUS = 17,
+  FRAMEPATH_REVOKE = 18,
   /* daemon to client */
   FRAMEPATH_WELCOME = 129,
   FRAMEPATH_OUTPUT = 130,
@@ -52,7 +55,7 @@ enum framepath_type {
   FRAMEPATH_STATUS_REPLY = 134,
   FRAMEPATH_SNAPSHOT_REPLY = 135,
   FRAMEPATH_ERROR = 136,
-  FRAMEPATH_CONTROL_REPLY = 137,
+  FRAMEPATH_DONE = 137,
   FRAMEPATH_REGION_NEWS = 138,
   FRAMEPATH_LEASED = 139,
   FRAMEPATH_LEASE_ENDED = 140,
@@ -240,13 +243,52 @@ struct framepath_snapshot {
   char name[FRAMEPATH_NAME_BYTES];
 };
 
-#define FRAMEPATH_CONTROL_BYTES 1008
+/* SETTINGS, FOCUS and REVOKE are commands, of the daemon's own user and root only. Each is answered by DONE, or by
+ * ERROR(REFUSED): then nothing has changed. */
 
-/* Settings in the words of the daemon's configuration file; of the daemon's own user and root only. Answered by
- * CONTROL_REPLY, or by ERROR(REFUSED): then nothing has changed. */
-struct framepath_control {
+enum framepath_setting_form {
+  FRAMEPATH_SETTING_NONE = 0,   /* nothing: never, no limit, or the default; an empty list */
+  FRAMEPATH_SETTING_NUMBER = 1, /* number: seconds, hertz, bytes or a share */
+  FRAMEPATH_SETTING_CHOICE = 2, /* number: the place among the setting's choices, from 0 */
+  FRAMEPATH_SETTING_NAME = 3,   /* text: an output, one of a list */
+  FRAMEPATH_SETTING_GRID = 4,   /* rect: width columns, height rows */
+  FRAMEPATH_SETTING_PLACE = 5,  /* rect: where the VM of that text is shown; one of a list */
+  FRAMEPATH_SETTING_USER = 6,   /* number: a user's; one of a list */
+  FRAMEPATH_SETTING_GROUP = 7,  /* number: a group's; one of a list */
+};
+
+/* A setting and its new value. A list is as many records as it has items, one behind the other. */
+struct framepath_setting {
+  uint32_t setting; /* its number: Docs/Settings.md */
+  uint32_t form;    /* enum framepath_setting_form */
+  uint32_t more;    /* 1: the next record has the list's next item */
+  uint32_t line;    /* of the configuration file that it comes from, from 1; else 0 */
+  int64_t number;
+  struct framepath_rect rect;
+  char target[FRAMEPATH_NAME_BYTES]; /* the VM or the output; empty: all outputs, or the memory */
+  char text[FRAMEPATH_NAME_BYTES];
+};
+
+/* Changes settings, all or none. The one descriptor is a memfd sealed against shrinking, with `count` records of struct
+ * framepath_setting. */
+struct framepath_settings {
   struct framepath_header header;
-  char text[FRAMEPATH_CONTROL_BYTES];
+  uint32_t count; /* 1 to FRAMEPATH_MAX_SETTINGS */
+  uint32_t reserved;
+};
+
+/* Shows a VM on the output that it shares. */
+struct framepath_focus {
+  struct framepath_header header;
+  char vm[FRAMEPATH_NAME_BYTES];
+};
+
+/* Takes an output from the client that has it to itself. */
+struct framepath_revoke {
+  struct framepath_header header;
+  uint32_t of_lease; /* 1: from a lessee only */
+  uint32_t reserved;
+  char output[FRAMEPATH_OUTPUT_NAME_BYTES];
 };
 
 enum framepath_region_message_flag {
@@ -406,8 +448,8 @@ struct framepath_error {
   char text[FRAMEPATH_TEXT_BYTES];
 };
 
-/* The settings of CONTROL are in force. */
-struct framepath_control_reply {
+/* The command of that request is carried out. */
+struct framepath_done {
   struct framepath_header header;
 };
 
@@ -433,8 +475,11 @@ FRAMEPATH_ASSERT_SIZE(framepath_cursor, 48);
 FRAMEPATH_ASSERT_SIZE(framepath_path, 280);
 FRAMEPATH_ASSERT_SIZE(framepath_status, 16);
 FRAMEPATH_ASSERT_SIZE(framepath_snapshot, 88);
-FRAMEPATH_ASSERT_SIZE(framepath_control, 1024);
-FRAMEPATH_ASSERT_SIZE(framepath_control_reply, 16);
+FRAMEPATH_ASSERT_SIZE(framepath_setting, 168);
+FRAMEPATH_ASSERT_SIZE(framepath_settings, 24);
+FRAMEPATH_ASSERT_SIZE(framepath_focus, 80);
+FRAMEPATH_ASSERT_SIZE(framepath_revoke, 56);
+FRAMEPATH_ASSERT_SIZE(framepath_done, 16);
 FRAMEPATH_ASSERT_SIZE(framepath_trace, 16);
 FRAMEPATH_ASSERT_SIZE(framepath_region_message, 40);
 FRAMEPATH_ASSERT_SIZE(framepath_region_news, 24);

@@ -1,0 +1,177 @@
+import Scanout
+
+/// What kind of value a setting takes, and in which range.
+public enum SettingType: Equatable, Sendable {
+  /// What a whole number counts.
+  public enum Unit: String, Sendable {
+    /// Seconds.
+    case seconds
+    /// Frames per second.
+    case hertz
+    /// A plain number.
+    case number
+  }
+
+  /// One of these words.
+  case choice([String])
+  /// A whole number; `none` is the word for no number, where that is allowed: it is also written as 0.
+  case whole(ClosedRange<Int64>, Unit, none: String?)
+  /// A number of bytes such as `256M`; `none` as above.
+  case bytes(ClosedRange<Int>, none: String?)
+  /// How VMs share an output.
+  case layout
+  /// Who may lease an output.
+  case leasePolicy
+  /// Names of outputs, in order.
+  case outputNames
+
+  /// Checks a value that somebody has written.
+  ///
+  /// - Parameter name: the setting's, for the error.
+  /// - Throws: what is wrong, and what would be right.
+  public func value(of literal: SettingLiteral, name: String) throws(SettingsError) -> SettingValue {
+    if case .other(let what) = literal { throw SettingsError("\(name) is \(expected), not \(what)") }
+    if let none, isNone(literal, none) { return .none }
+    switch self {
+    case .choice(let choices):
+      let word = SettingType.word(literal)
+      guard let word, let choice = choices.first(where: { $0 == word || $0 == SettingSpelling.hyphenated(word) }) else {
+        throw SettingsError("there is no \(name) \(literal.description); there are: \(choices.joined(separator: ", "))")
+      }
+      return .choice(choice)
+    case .whole(let range, let unit, _):
+      guard let number = SettingType.whole(literal, unit), range.contains(number) else { throw refusal(literal, name) }
+      return .whole(number)
+    case .bytes(let range, _):
+      guard let count = SettingType.bytes(literal), range.contains(count) else { throw refusal(literal, name) }
+      return .whole(Int64(count))
+    case .layout: return .layout(try OutputLayout(SettingType.words(literal, name, self)))
+    case .leasePolicy:
+      return .leasePolicy(try LeasePolicy(SettingType.words(literal, name, self).joined(separator: ",")))
+    case .outputNames:
+      let names = try SettingType.words(literal, name, self).flatMap { word in
+        word.split(separator: ",").map { String($0.trimmingSpaces) }
+      }
+      return names.isEmpty ? .none : .names(names)
+    }
+  }
+
+  /// The word for no value, where there is one.
+  public var none: String? {
+    switch self {
+    case .whole(_, _, let none), .bytes(_, let none): none
+    case .choice, .layout, .leasePolicy, .outputNames: nil
+    }
+  }
+
+  /// Whether a value that came by a message is one that this type allows.
+  public func allows(_ value: SettingValue) -> Bool {
+    switch (self, value) {
+    case (.whole(_, _, let none), .none), (.bytes(_, let none), .none): none != nil
+    case (.outputNames, .none): true
+    case (.whole(let range, _, _), .whole(let number)): range.contains(number)
+    case (.bytes(let range, _), .whole(let number)): Int(exactly: number).map(range.contains) ?? false
+    case (.choice(let choices), .choice(let name)): choices.contains(name)
+    case (.layout, .layout), (.leasePolicy, .leasePolicy), (.outputNames, .names): true
+    default: false
+    }
+  }
+
+  /// What a value must be, for an error message or a table: `a whole number from 1 to 10000`.
+  public var expected: String {
+    switch self {
+    case .choice(let choices): choices.joined(separator: ", ")
+    case .whole(let range, let unit, let none):
+      "a whole number\(unit == .number ? "" : " of \(unit.rawValue)") from \(range.lowerBound) to "
+        + "\(range.upperBound)\(none.map { ", or 0 for \($0)" } ?? "")"
+    case .bytes(let range, let none):
+      "a size such as 256M, \(ByteCount(bytes: range.lowerBound)) to \(ByteCount(bytes: range.upperBound))"
+        + "\(none.map { ", or 0 for \($0)" } ?? "")"
+    case .layout: "single, tile, tile COLUMNSxROWS, tile VM=X,Y,WIDTHxHEIGHT …, or focus"
+    case .leasePolicy: "off, own, or users and groups such as \"uid 1000, gid 44\""
+    case .outputNames: "names of outputs, such as \"HDMI-A-1, DP-1\""
+    }
+  }
+
+  /// The value as a person writes it.
+  public func text(_ value: SettingValue) -> String {
+    switch value {
+    case .none: none ?? ""
+    case .whole(let number):
+      if case .bytes = self { ByteCount(bytes: Int(clamping: number)).description } else { "\(number)" }
+    case .choice(let name): name
+    case .layout(let layout): layout.text
+    case .leasePolicy(let policy): policy.text
+    case .names(let names): names.joined(separator: ", ")
+    }
+  }
+
+  private func isNone(_ literal: SettingLiteral, _ none: String) -> Bool {
+    switch literal {
+    case .whole(0), .text("0"), .boolean(false): true
+    case .text(let text): text == none
+    default: false
+    }
+  }
+
+  private func refusal(_ literal: SettingLiteral, _ name: String) -> SettingsError {
+    SettingsError("\(name) is \(expected), not \(literal.description)")
+  }
+
+  /// A text, or `on` and `off` for a boolean. Spellings such as `weightedFair` stay understood.
+  private static func word(_ literal: SettingLiteral) -> String? {
+    switch literal {
+    case .text(let text): text
+    case .boolean(let flag): flag ? "on" : "off"
+    default: nil
+    }
+  }
+
+  private static func whole(_ literal: SettingLiteral, _ unit: Unit) -> Int64? {
+    switch literal {
+    case .whole(let number): return number
+    case .text(let text):
+      if unit == .hertz, let rate = RefreshRate(text) {
+        return rate.millihertz % 1000 == 0 ? Int64(rate.millihertz / 1000) : nil
+      }
+      let digits = unit == .seconds && text.hasSuffix("s") ? text.dropLast() : text[...]
+      return Int64(digits)
+    default: return nil
+    }
+  }
+
+  private static func bytes(_ literal: SettingLiteral) -> Int? {
+    switch literal {
+    case .whole(let number): Int(exactly: number)
+    case .text(let text): ByteCount(text)?.bytes
+    default: nil
+    }
+  }
+
+  /// A text, or a list of texts.
+  private static func words(
+    _ literal: SettingLiteral, _ name: String, _ type: SettingType
+  ) throws(SettingsError) -> [String] {
+    switch literal {
+    case .text(let text): return [text]
+    case .list(let items):
+      var words: [String] = []
+      for item in items {
+        guard case .text(let word) = item else { throw type.refusal(item, name) }
+        words.append(word)
+      }
+      return words
+    default: throw type.refusal(literal, name)
+    }
+  }
+}
+
+extension StringProtocol {
+  /// Without spaces at its ends.
+  var trimmingSpaces: SubSequence {
+    var rest = self[...]
+    while rest.first == " " { rest = rest.dropFirst() }
+    while rest.last == " " { rest = rest.dropLast() }
+    return rest
+  }
+}

@@ -1,0 +1,142 @@
+/// A setting's value, as files, command lines and messages carry it.
+public enum SettingValue: Hashable, Sendable {
+  /// Nothing: never, no limit or the default, as the setting's word for it says.
+  case none
+  /// Seconds, hertz, bytes or a share.
+  case whole(Int64)
+  /// One of the setting's choices, in its one spelling.
+  case choice(String)
+  /// How VMs share an output.
+  case layout(OutputLayout)
+  /// Who may lease an output.
+  case leasePolicy(LeasePolicy)
+  /// Names of outputs, in order.
+  case names([String])
+}
+
+/// A value as somebody has written it, not yet checked against a setting.
+public enum SettingLiteral: Hashable, Sendable {
+  /// A text: in quotes in a file, or a word of a command line.
+  case text(String)
+  /// A whole number.
+  case whole(Int64)
+  /// A number with a fraction.
+  case fraction(Double)
+  /// `true` or `false`.
+  case boolean(Bool)
+  /// A list in brackets.
+  case list([SettingLiteral])
+  /// Something that no setting takes, such as a date.
+  case other(String)
+
+  /// The value for an error message.
+  public var description: String {
+    switch self {
+    case .text(let text): text
+    case .whole(let number): "\(number)"
+    case .fraction(let number): "\(number)"
+    case .boolean(let flag): "\(flag)"
+    case .list(let items): "[\(items.map(\.description).joined(separator: ", "))]"
+    case .other(let text): text
+    }
+  }
+}
+
+/// A type that can be the value of a setting.
+public protocol SettingConvertible: Sendable {
+  /// From a value that the setting's type allows; nil for any other.
+  init?(_ value: SettingValue)
+  /// The value.
+  var settingValue: SettingValue { get }
+}
+
+/// A type whose values are the setting's choices.
+public protocol SettingChoice: SettingConvertible, CaseIterable, RawRepresentable<String> {}
+
+extension SettingChoice {
+  /// The case of that name.
+  public init?(_ value: SettingValue) {
+    guard case .choice(let name) = value, let found = Self.allCases.first(where: { $0.settingName == name }) else {
+      return nil
+    }
+    self = found
+  }
+
+  /// The case's name in words with hyphens: `weighted-fair` for `weightedFair`.
+  public var settingName: String { SettingSpelling.hyphenated(rawValue) }
+
+  /// The choice.
+  public var settingValue: SettingValue { .choice(settingName) }
+
+  /// Every case's name, in order.
+  static var choices: [String] { allCases.map(\.settingName) }
+}
+
+/// How names are spelled.
+public enum SettingSpelling {
+  /// `weightedFair` as `weighted-fair`; what has no capitals stays.
+  public static func hyphenated(_ name: some StringProtocol) -> String {
+    var result = ""
+    for character in name {
+      if character.isUppercase, !result.isEmpty { result += "-" }
+      result += character.lowercased()
+    }
+    return result
+  }
+}
+
+extension Int64: SettingConvertible {
+  /// From a whole number.
+  public init?(_ value: SettingValue) {
+    guard case .whole(let number) = value else { return nil }
+    self = number
+  }
+
+  /// The number.
+  public var settingValue: SettingValue { .whole(self) }
+}
+
+extension Int: SettingConvertible {
+  /// From a whole number.
+  public init?(_ value: SettingValue) {
+    guard case .whole(let number) = value, let exact = Int(exactly: number) else { return nil }
+    self = exact
+  }
+
+  /// The number.
+  public var settingValue: SettingValue { .whole(Int64(self)) }
+}
+
+extension Optional: SettingConvertible where Wrapped: SettingConvertible {
+  /// From nothing, or what the wrapped type takes.
+  public init?(_ value: SettingValue) {
+    if case .none = value {
+      self = .none
+      return
+    }
+    guard let wrapped = Wrapped(value) else { return nil }
+    self = .some(wrapped)
+  }
+
+  /// Nothing for nil.
+  public var settingValue: SettingValue {
+    switch self {
+    case .none: SettingValue.none
+    case .some(let wrapped): wrapped.settingValue
+    }
+  }
+}
+
+extension [String]: SettingConvertible {
+  /// From names.
+  public init?(_ value: SettingValue) {
+    switch value {
+    case .names(let names): self = names
+    case .none: self = []
+    default: return nil
+    }
+  }
+
+  /// The names; nothing for an empty list.
+  public var settingValue: SettingValue { isEmpty ? .none : .names(self) }
+}

@@ -1,0 +1,34 @@
+extension SettingScope {
+  /// Its tables in the configuration file.
+  public var tables: String {
+    switch self {
+    case .output: "[outputs] and [output.NAME]"
+    case .memory: "[memory]"
+    case .vm: "[vm.NAME]"
+    }
+  }
+}
+
+extension SettingsTable {
+  /// The lines between these two are the generated part of Docs/Settings.md.
+  public static let markdownMarks = (begin: "<!-- framepath settings --markdown -->", end: "<!-- end -->")
+
+  /// One table for each scope, as Docs/Settings.md has them.
+  public static var markdown: [String] {
+    var lines: [String] = []
+    for scope in SettingScope.allCases {
+      lines += ["### \(scope.tables)", ""]
+      lines += ["| key | meaning | values | default | command | number |", "| --- | --- | --- | --- | --- | --- |"]
+      for setting in settings(of: scope) {
+        let cells = [
+          "`\(setting.name)`", setting.help, setting.type.expected,
+          setting.defaultText.isEmpty ? "empty" : "`\(setting.defaultText)`",
+          "`framepath \(setting.command.rawValue)`", "\(setting.number)",
+        ]
+        lines.append("| \(cells.joined(separator: " | ")) |")
+      }
+      lines.append("")
+    }
+    return lines.dropLast()
+  }
+}

@@ -1,0 +1,28 @@
+import DaemonSettings
+
+extension Presenter {
+  /// The settings in force.
+  var settings: OutputSettings {
+    var settings = OutputSettings()
+    settings.layout = sharing.layout
+    settings.policy = sharing.requestedPolicy
+    settings.exclusive = limits
+    settings.lease = leasing.policy
+    settings.power = power.commanded
+    settings.idle = power.limits
+    settings.variableRefresh = variableRefresh
+    return settings
+  }
+
+  /// Puts settings in force, except the layout.
+  ///
+  /// - Parameter setsPower: whether the power was asked for: `on` also ends a blank that came by itself.
+  func apply(_ wanted: OutputSettings, setsPower: Bool) {
+    if wanted.policy != sharing.requestedPolicy { setPolicy(wanted.policy) }
+    if wanted.exclusive != limits { setLimits(wanted.exclusive) }
+    if wanted.lease != leasing.policy { setLeasePolicy(wanted.lease) }
+    if wanted.variableRefresh != variableRefresh { setVariableRefresh(wanted.variableRefresh) }
+    if wanted.idle != power.limits { setIdleLimits(wanted.idle) }
+    if setsPower || wanted.power != power.commanded { setPower(wanted.power) }
+  }
+}

@@ -1,0 +1,46 @@
+import DaemonSettings
+import Glibc
+import LinuxIO
+import PresentProtocol
+import SettingsFile
+
+/// Reads the configuration file of framepathd, which starts this program for it: the TOML parser, its libraries and the
+/// memory that it keeps stay out of the daemon.
+///
+/// Writes the number of records as 32 bits, little-endian, and the settings as records (Docs/Protocol.md, SETTINGS) to
+/// standard output; or one line with the file, the line and the reason to standard error.
+@main
+enum FramepathdConfig {
+  static func main() {
+    guard CommandLine.arguments.count == 2 else {
+      writeErrorLine("usage: framepathd-config FILE >RECORDS; framepathd --config FILE runs it")
+      exit(64)
+    }
+    let path = CommandLine.arguments[1]
+    do {
+      try write(read(path))
+    } catch let error as SettingsError {
+      writeErrorLine("\(path):\(error.line.map { "\($0):" } ?? "") \(error.reason)")
+      exit(1)
+    } catch {
+      writeErrorLine("\(error)")
+      exit(1)
+    }
+  }
+
+  private static func read(_ path: String) throws -> [SettingRecord] {
+    guard let text = String(validating: try LinuxFile.read(path), as: UTF8.self) else {
+      throw SettingsError("the file is not UTF-8 text")
+    }
+    let records = try SettingsFile.changes(text).flatMap(\.records)
+    guard records.count <= PresentLimits.settingCount else {
+      throw SettingsError("\(records.count) settings and items of lists; \(PresentLimits.settingCount) can be read")
+    }
+    return records
+  }
+
+  private static func write(_ records: [SettingRecord]) throws {
+    let count = (0..<4).map { UInt8(truncatingIfNeeded: records.count >> ($0 * 8)) }
+    try LinuxFile.writeToStandardOutput(count + SettingRecords.encode(records))
+  }
+}

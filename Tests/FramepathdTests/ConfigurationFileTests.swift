@@ -1,0 +1,62 @@
+import DaemonSettings
+import Foundation
+import LinuxIO
+import Testing
+
+@testable import framepathd
+
+@Suite("--config")
+struct ConfigurationFileTests {
+  private let folder: TemporaryFolder
+  private var path: String { "\(folder.path)/framepathd.toml" }
+
+  init() throws { folder = try TemporaryFolder() }
+
+  /// The program is built beside the tests.
+  private var reader: String {
+    Bundle.allBundles.first { $0.bundlePath.hasSuffix(".xctest") }.map {
+      "\(URL(filePath: $0.bundlePath).deletingLastPathComponent().path())/framepathd-config"
+    } ?? ".build/debug/framepathd-config"
+  }
+
+  private func file(_ text: String, _ loop: EventLoop) throws -> ConfigurationFile {
+    try LinuxFile.replace(path, with: Array(text.utf8))
+    return try ConfigurationFile(path, reader: reader, loop: loop)
+  }
+
+  @Test func `the settings of a file are read by the program beside the daemon`() throws {
+    let file = try file("[vm.web]\nweight = 200\noutputs = [\"a\", \"b\"]\n", EventLoop())
+    #expect(
+      try file.read() == [
+        SettingChange(.vm("web"), 201, .whole(200), line: 2),
+        SettingChange(.vm("web"), 206, .names(["a", "b"]), line: 3),
+      ])
+    try LinuxFile.replace(path, with: [])
+    #expect(try file.read().isEmpty)
+  }
+
+  @Test func `what is wrong is reported with the file and the line`() throws {
+    let file = try file("[vm.web]\nweight = 0\n", EventLoop())
+    let error = #expect(throws: ConfigurationError.self) { try file.read() }
+    #expect(error?.description == "\(path):2: weight is a whole number from 1 to 10000, not 0")
+    try LinuxFile.replace(path, with: [0xff])
+    #expect(throws: ConfigurationError.self) { try file.read() }
+    let missing = try ConfigurationFile("\(folder.path)/none", reader: reader, loop: EventLoop())
+    #expect(throws: ConfigurationError.self) { try missing.read() }
+  }
+
+  @Test func `a file is read again while the loop goes on, and the last request counts`() throws {
+    let loop = try EventLoop()
+    let file = try file("[vm.web]\nweight = 200\n", loop)
+    var results: [Result<[SettingChange], any Error>] = []
+    for _ in 0..<2 { file.reload { results.append($0) } }
+    while results.isEmpty { try loop.runOnce(timeoutMilliseconds: 10_000) }
+    #expect(results.count == 1)
+    #expect(try results[0].get() == [SettingChange(.vm("web"), 201, .whole(200), line: 2)])
+  }
+
+  @Test func `a reader that is not there is named`() throws {
+    let file = try ConfigurationFile(path, reader: "\(folder.path)/none", loop: EventLoop())
+    #expect(throws: (any Error).self) { try file.read() }
+  }
+}
