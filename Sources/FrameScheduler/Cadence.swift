@@ -1,7 +1,7 @@
-/// Which vblanks are due for a frame rate, by a Bresenham accumulator: 24 Hz on 60 Hz gives 3:2.
+/// The vblanks that are due for a frame rate, by a Bresenham accumulator: 24 Hz on 60 Hz gives 3:2.
 ///
-/// Slot `j` is due at the first vblank whose `index · rate` reaches `due`; a missed slot is never made up for, so
-/// that no window holds more than one frame above the rate.
+/// Slot `j` is due at the first vblank whose `index · rate` reaches `due`; a missed slot is never made up for, so that
+/// no window has more than one frame above the rate.
 struct Cadence: Sendable {
   /// The frame rate in millihertz; not limiting at or above `refresh`.
   private(set) var rate: Int64
@@ -21,7 +21,7 @@ struct Cadence: Sendable {
 
   func isDue(at index: Int64) -> Bool { index * rate >= due }
 
-  /// The newest slot that is due at `index`: its vblank and that of the slot after it.
+  /// The newest slot due at `index`: its vblank and that of the next slot.
   func currentSlot(at index: Int64) -> (opens: Int64, next: Int64) {
     let slot = due + passedSlots(at: index) * refresh
     return (ceilingDivide(slot, rate), ceilingDivide(slot + refresh, rate))
@@ -32,10 +32,10 @@ struct Cadence: Sendable {
     due += (passedSlots(at: index) + 1 + extra) * refresh
   }
 
-  /// The least number of vblanks between two slots.
+  /// The smallest number of vblanks between two slots.
   var leastVblanks: Int64 { refresh / rate }
 
-  /// How many vblanks `slots` slots last, rounded up.
+  /// The number of vblanks of `slots` slots, rounded up.
   func vblanks(ofSlots slots: Int64) -> Int64 { ceilingDivide(slots * refresh, rate) }
 
   private func passedSlots(at index: Int64) -> Int64 { max(0, index * rate - due) / refresh }

@@ -1,4 +1,4 @@
-/// What a policy orders by; the least is served first.
+/// The sort key of a policy; the smallest is served first.
 struct CandidateKey: Sendable {
   /// Classes that go strictly one after the other.
   var level: Int64

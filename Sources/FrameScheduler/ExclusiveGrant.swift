@@ -1,15 +1,15 @@
-/// Who has an output to itself: grant, queue, watchdog, longest hold, revoke.
+/// The sole use of an output: grant, queue, watchdog, max-hold, revoke.
 ///
-/// At most one VM holds. With equal priority the queue is first come, first served. A holder whose hold is a DRM
-/// lease must return it before the next VM is granted.
+/// At most one VM holds the output. With equal priority the queue is first come, first served. A holder whose hold is a
+/// DRM lease must return it before the next VM is granted.
 public struct ExclusiveGrant: Sendable {
   /// The state of the output.
   public enum State: Hashable, Sendable {
-    /// Nobody has it.
+    /// The output has no holder.
     case free
     /// A VM has it.
     case granted(VMID)
-    /// A VM had it as a lease, which is being taken back; then it goes to the first waiter.
+    /// A VM's lease is being revoked; then the output goes to the first waiter.
     case revoking(VMID)
   }
 
@@ -19,7 +19,7 @@ public struct ExclusiveGrant: Sendable {
     public let vm: VMID
     /// The higher goes first.
     public let priority: Int
-    /// Whether it is to get the output as a DRM lease.
+    /// Whether it gets the output as a DRM lease.
     public let asLease: Bool
   }
 
@@ -27,14 +27,13 @@ public struct ExclusiveGrant: Sendable {
   public private(set) var state = State.free
   /// The VMs that wait, the next one first.
   public private(set) var waiters: [Waiter] = []
-  /// Since when the state is what it is.
+  /// The time of the last change of state.
   public private(set) var since: Nanoseconds = 0
-  /// The longest that a VM keeps the output while others wait for it; `nil` is for ever. Nothing that a VM does extends
-  /// it.
+  /// The longest hold while others wait; `nil` for no limit. A VM cannot extend it.
   public var maximumHoldNanoseconds: Nanoseconds?
-  /// After this time without a ready frame the holder counts as hung; `nil` is never.
+  /// The time without a ready frame after which the holder counts as hung; `nil` for never.
   public var watchdogNanoseconds: Nanoseconds?
-  /// Whether a hung holder loses the output to the next waiter, or only its picture to the host's.
+  /// Whether a hung holder loses the output to the next waiter, or is only hidden by the host's picture.
   public var watchdogHandsOver = true
 
   /// Whether the holder is hung.
@@ -79,7 +78,7 @@ public struct ExclusiveGrant: Sendable {
     grantNext(at: now)
   }
 
-  /// Gives the output to a VM before all who wait, by the host's command.
+  /// Gives the output to a VM before all waiters, by the host's command.
   mutating func focus(_ vm: VMID, asLease: Bool, at now: Nanoseconds) -> VMID? {
     if holder == vm { return nil }
     waiters.removeAll { $0.vm == vm }

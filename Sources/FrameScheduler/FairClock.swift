@@ -1,10 +1,10 @@
 /// Virtual time of start-time fair queueing (Goyal, Vin, Cheng 1996), 20 fractional bits.
 ///
 /// A VM's start tag is `max(v, F)`, its finish tag `F = start + cost / weight`; the least start is served and becomes
-/// `v`. Whoever sleeps gains nothing, and whoever leaves in debt and comes back finds it again.
+/// `v`. A VM gains nothing by sleeping, and one that leaves in debt finds its debt again when it comes back.
 struct FairClock: Sendable {
   static let fractionBits: Int64 = 20
-  /// At this value everything is shifted down, so that tags never overflow.
+  /// At this value all tags are shifted down, so that they never overflow.
   static let rebaseLimit: Int64 = 1 << 61
 
   private struct Departed {
@@ -24,7 +24,7 @@ struct FairClock: Sendable {
     departed.reserveCapacity(maximumVMCount)
   }
 
-  /// What `cost` nanoseconds are for a VM of this weight.
+  /// The virtual time of `cost` nanoseconds for a VM of this weight.
   static func share(of cost: Nanoseconds, weight: Int64) -> Int64 { (cost << fractionBits) / weight }
 
   mutating func advance(to start: Int64) {
@@ -42,7 +42,7 @@ struct FairClock: Sendable {
     now = latest
   }
 
-  /// Remembers what a VM's owner owes when the VM leaves.
+  /// Stores the debt of a VM's owner when the VM leaves.
   mutating func leave(owner: UInt64, finish: Int64) {
     guard finish > now else { return }
     departed.removeAll { $0.finish <= now }

@@ -1,5 +1,5 @@
 extension MemoryAdmission {
-  /// The least capacity with which the present state would be safe.
+  /// The smallest capacity with which the present state would be safe.
   public var leastCapacityBytes: Int64 {
     mutating get {
       sortOrder()
@@ -28,11 +28,11 @@ extension MemoryAdmission {
     return low
   }
 
-  /// Changes what there is to share and what VMs may use at most, also those that wait to be let in; then grants what
-  /// can be. A VM that holds more than its maximum keeps it and gets nothing more; suspended requests that are too much
-  /// now are refused.
+  /// Changes the capacity and the VMs' maxima, including those that wait for admission; then grants what is possible. A
+  /// VM that holds more than its maximum keeps it and gets no more; suspended requests that exceed the limits now are
+  /// refused.
   ///
-  /// The caller sees to it that the state stays safe: see `leastCapacity(capacityBytes:overheadBytesPerVM:maxima:)`.
+  /// The caller ensures that the state stays safe: see `leastCapacity(capacityBytes:overheadBytesPerVM:maxima:)`.
   public mutating func setLimits(
     capacityBytes: Int64, overheadBytesPerVM: Int64, maxima: [(vm: VMID, bytes: Int64)], at now: Nanoseconds,
     into decisions: inout [MemoryDecision]
@@ -42,7 +42,8 @@ extension MemoryAdmission {
     resume(at: now, into: &decisions)
   }
 
-  /// The least capacity with which the present state would be safe under these maxima; nil where the given one will do.
+  /// The smallest capacity with which the present state would be safe under these maxima; nil if the given one is
+  /// sufficient.
   public func leastCapacity(
     capacityBytes: Int64, overheadBytesPerVM: Int64, maxima: [(vm: VMID, bytes: Int64)]
   ) -> Int64? {

@@ -1,6 +1,6 @@
 extension MemoryAdmission {
-  /// Lets a VM in that will use at most `maximumBytes`, or suspends it until there is room for its overhead and the
-  /// `initialBytes` that it starts with.
+  /// Admits a VM that will use at most `maximumBytes`, or suspends it until there is room for its overhead and its
+  /// `initialBytes`.
   ///
   /// A maximum above the whole capacity is refused at once.
   public mutating func addVM(
@@ -19,7 +19,7 @@ extension MemoryAdmission {
   /// Asks for memory for a VM.
   ///
   /// Granted at once, or suspended if another order of events could end in a deadlock or there is not enough, or
-  /// refused if it is more than the VM declared. A refusal changes nothing for anybody.
+  /// refused if it is more than the VM declared. A refusal changes nothing.
   public mutating func request(
     _ vm: VMID, byteCount: Int64, at now: Nanoseconds
   ) -> MemoryReply {
@@ -31,9 +31,10 @@ extension MemoryAdmission {
     return enter(vm, byteCount, isAdmission: false, at: now)
   }
 
-  /// Gives memory of a VM back, and appends what that lets go on to `decisions`. What is `onScreen` counts until `leftScreen` names it.
+  /// Returns memory of a VM, and appends the requests granted by that to `decisions`. Memory that is `onScreen` counts
+  /// until `leftScreen` names it.
   ///
-  /// More than the VM has is taken as all that it has.
+  /// More than the VM has counts as all that it has.
   public mutating func free(
     _ vm: VMID, byteCount: Int64, onScreen: Bool = false, at now: Nanoseconds,
     into decisions: inout [MemoryDecision]
@@ -48,7 +49,7 @@ extension MemoryAdmission {
     resume(at: now, into: &decisions)
   }
 
-  /// The flip away from freed buffers has come: their bytes are free.
+  /// Freed buffers have left the screen: their bytes are free.
   public mutating func leftScreen(
     _ vm: VMID, byteCount: Int64, at now: Nanoseconds, into decisions: inout [MemoryDecision]
   ) {
@@ -75,8 +76,8 @@ extension MemoryAdmission {
     resume(at: now, into: &decisions)
   }
 
-  /// Gives a VM more for a buffer that has turned out larger than it asked for, where that is safe: then its request has
-  /// been granted already, and waits behind nobody.
+  /// Grants a VM more for a buffer that is larger than requested, if that is safe: its request was granted already, so
+  /// it does not queue.
   public mutating func extend(_ vm: VMID, byByteCount byteCount: Int64) -> Bool {
     guard byteCount >= 0, let position = account(of: vm),
       byteCount <= accounts[position].maximum - accounts[position].used
@@ -85,7 +86,7 @@ extension MemoryAdmission {
       Request(ticket: MemoryTicket(rawValue: 0), vm: vm, byteCount: byteCount, since: 0, isAdmission: false))
   }
 
-  /// Takes a suspended request back; false where it is suspended no more.
+  /// Withdraws a suspended request; false if it is no longer suspended.
   @discardableResult
   public mutating func withdraw(
     _ ticket: MemoryTicket, at now: Nanoseconds, into decisions: inout [MemoryDecision]
@@ -117,7 +118,7 @@ extension MemoryAdmission {
     let ticket = MemoryTicket(rawValue: nextTicket)
     let request = Request(
       ticket: ticket, vm: vm, byteCount: byteCount, since: now, isAdmission: isAdmission, initialBytes: initialBytes)
-    // A request of a VM with suspended ones waits behind them; others may go past, if that is the selection's way.
+    // A request of a VM with suspended ones waits behind them; others may pass, if the selection allows it.
     let mustQueue = suspended.contains { $0.vm == vm } || (isStrict(at: now) && !mayPassOldest(request))
     if !mustQueue, grant(request) { return .granted }
     guard suspended.count < Self.maximumSuspendedCount else { return .refused(.queueIsFull) }

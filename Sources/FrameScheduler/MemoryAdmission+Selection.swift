@@ -10,7 +10,7 @@ extension MemoryAdmission {
     }
   }
 
-  /// Whether the oldest request goes first, before all that need not end for its sake.
+  /// Whether the oldest request goes before all that need not end first.
   func isStrict(at now: Nanoseconds) -> Bool {
     guard let oldest = suspended.first else { return false }
     switch selection {

@@ -1,4 +1,4 @@
-/// Which suspended request is served first when memory comes back (ConVGPU, CLUSTER 2017).
+/// Which suspended request is served first when memory is freed (ConVGPU, CLUSTER 2017).
 public enum MemorySelection: String, Hashable, Sendable, Codable, CaseIterable {
   /// The oldest request.
   case fifo
@@ -14,11 +14,11 @@ public enum MemorySelection: String, Hashable, Sendable, Codable, CaseIterable {
 
 /// Shares a fixed amount of graphics memory among VMs without deadlock.
 ///
-/// Each VM declares the most that it will ever use. A request is granted if it stays within that and the state after
-/// it is safe in the sense of Dijkstra's banker: there is an order in which every VM could still get its maximum and
-/// end. Otherwise the request is suspended; nobody is killed. The fixed overhead of every VM counts. Where the selection
-/// is strict (`fifo`, an aged request of `agingBestFit`), VMs that come before the oldest request's in the banker's
-/// order may still go past it: it waits for them to end, so that they must not wait for it.
+/// Each VM declares the most that it will ever use. A request is granted if it stays within that and the state after it
+/// is safe in the sense of Dijkstra's banker: there is an order in which every VM could still get its maximum and end.
+/// Otherwise the request is suspended; no VM is killed. The fixed overhead of every VM counts. Where the selection is
+/// strict (`fifo`, an aged request of `agingBestFit`), VMs that come before the oldest request's in the banker's order
+/// may still go past it: it waits for them to end, so that they must not wait for it.
 ///
 /// Control plane, one caller at a time.
 public struct MemoryAdmission: Sendable {
@@ -29,7 +29,7 @@ public struct MemoryAdmission: Sendable {
 
   /// The memory to share.
   public internal(set) var capacityBytes: Int64
-  /// What every VM takes besides its buffers.
+  /// The overhead of every VM besides its buffers.
   public internal(set) var overheadBytesPerVM: Int64
   /// Which suspended request goes first.
   public var selection: MemorySelection
@@ -58,9 +58,9 @@ public struct MemoryAdmission: Sendable {
     var vm: VMID
     var byteCount: Int64
     var since: Nanoseconds
-    /// The VM itself waits to be let in; `byteCount` is then its declared maximum.
+    /// The VM itself waits for admission; `byteCount` is then its declared maximum.
     var isAdmission: Bool
-    /// What a VM that is let in has at once.
+    /// The initial bytes of an admitted VM.
     var initialBytes: Int64 = 0
     /// What counts as its size among others that wait.
     var grantedBytes: Int64 { initialBytes > 0 ? initialBytes : byteCount }
@@ -76,18 +76,18 @@ public struct MemoryAdmission: Sendable {
     order.reserveCapacity(64)
   }
 
-  /// The memory that nobody uses.
+  /// The free memory in bytes.
   public var freeBytes: Int64 {
     accounts.reduce(capacityBytes - orphanedBytes) { $0 - $1.used - overheadBytesPerVM }
   }
 
-  /// What a VM uses, with what is on screen yet.
+  /// A VM's memory, including freed buffers that are still on screen.
   public func usedBytes(of vm: VMID) -> Int64? { account(of: vm).map { accounts[$0].used } }
 
   /// How many requests are suspended.
   public var suspendedCount: Int { suspended.count }
 
-  /// How many VMs have been let in.
+  /// The number of admitted VMs.
   public var vmCount: Int { accounts.count }
 
   /// The next time at which a suspended request runs out, for a timer.
@@ -159,7 +159,7 @@ public enum MemoryReply: Hashable, Sendable {
   case granted
   /// It waits; a `MemoryDecision` with this ticket follows.
   case suspended(MemoryTicket)
-  /// It never will be granted; nothing has changed.
+  /// It can never be granted; nothing has changed.
   case refused(MemoryRefusal)
 }
 
@@ -167,11 +167,11 @@ public enum MemoryReply: Hashable, Sendable {
 public enum MemoryRefusal: Hashable, Sendable {
   /// The VM's maximum, or the VM with its overhead, is more than there is; `largestBytes` is what would fit.
   case exceedsCapacity(largestBytes: Int64)
-  /// The VM would use more than the maximum that it declared.
+  /// The VM would exceed its declared maximum.
   case exceedsMaximum(remainingBytes: Int64)
-  /// No such VM, or it has not been let in yet.
+  /// No such VM, or it was not admitted yet.
   case unknownVM
-  /// The VM is there already, or waits.
+  /// The VM was admitted already, or waits.
   case duplicateVM
   /// Too many requests are suspended.
   case queueIsFull

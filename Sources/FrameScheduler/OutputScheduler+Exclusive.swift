@@ -14,7 +14,7 @@ extension OutputScheduler {
     replan(at: now)
   }
 
-  /// Gives the output to a VM by the host's command, before all who wait.
+  /// Gives the output to a VM by the host's command, before all waiters.
   ///
   /// If the holder has it as a lease, `revokedLease` names it, and the VM follows when the lease is back.
   public mutating func focus(
@@ -28,7 +28,7 @@ extension OutputScheduler {
     replan(at: now)
   }
 
-  /// The VM gives the output back, or stops waiting for it.
+  /// The VM returns the output, or stops waiting for it.
   public mutating func releaseExclusive(_ vm: VMID, at now: Nanoseconds, into decisions: inout FrameDecisions) {
     decisions.removeAll()
     let before = grant.holder
@@ -37,7 +37,7 @@ extension OutputScheduler {
     replan(at: now)
   }
 
-  /// Takes the output from whoever holds it, by the host's command (secure attention, peer policy).
+  /// Revokes the output from its holder by the host's command (secure attention, peer policy).
   public mutating func revokeExclusive(at now: Nanoseconds, into decisions: inout FrameDecisions) {
     decisions.removeAll()
     let before = grant.holder
@@ -87,7 +87,7 @@ extension OutputScheduler {
     if isVisible, let holder = grant.holder, let position = position(of: holder) { repeatShown(of: position) }
   }
 
-  /// Notes what this commit shows under `exclusive`, and asks for the host's picture if the holder has none.
+  /// Records what this commit shows under `exclusive`, and requests the host's picture if the holder has none.
   mutating func noteDisplayed(_ decisions: inout FrameDecisions) {
     let holder = grant.holder.flatMap { position(of: $0) }
     let hasPicture =

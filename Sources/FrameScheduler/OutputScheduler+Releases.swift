@@ -10,7 +10,7 @@ extension OutputScheduler {
   /// The same for one VM.
   mutating func flushReleases(of position: Int, at now: Nanoseconds, into decisions: inout FrameDecisions) {
     guard let first = vms[position].firstUnreleased else { return }
-    // Mostly it is not the time for either, or the frame is still held.
+    // Usually neither is due, or the frame is still held.
     let isOverdue = vms[position].firstUnreleasedAt + configuration.releaseTimeoutNanoseconds <= now
     if !isOverdue {
       if vms[position].releaseAllowedAt > now { return }
@@ -32,7 +32,7 @@ extension OutputScheduler {
     vms[position].releaseAllowedAt = max(vms[position].releaseAllowedAt + interval, now + interval - slack)
   }
 
-  /// Rule `t_max`: also the fence of a frame that is still held.
+  /// At the release timeout also the fence of a frame that is still held.
   private mutating func releaseOverdue(
     _ position: Int, at now: Nanoseconds, into decisions: inout FrameDecisions
   ) {
@@ -69,7 +69,7 @@ extension OutputScheduler {
     return vms[position].pendingCount > 0 ? vms[position].pending[0] : nil
   }
 
-  /// Its number alone, without moving the frame.
+  /// Only its number, without moving the frame.
   @inline(__always)
   private func oldestHeldID(_ position: Int) -> FrameID? {
     let releasesOnCopy = vms[position].configuration.releasePoint == .copy

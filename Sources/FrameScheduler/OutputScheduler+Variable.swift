@@ -1,22 +1,21 @@
 /// A variable refresh rate: the display waits for the commit instead of the commit for the display.
 ///
-/// Only for a VM that has the output to itself: whose commit comes when is nobody else's business then. There is no
-/// vblank to predict and none to be late for; a frame is committed when it is ready, and a cap is an interval of time.
-/// That the display is refreshed before its longest interval ends, and twice in one where a frame is late (low frame
-/// rate compensation), is the driver's part.
+/// Only for a VM that has the output to itself, because its commits then delay no other VM. There is no vblank to
+/// predict or to miss; a frame is committed when it is ready, and a cap is an interval of time. The driver refreshes
+/// the display before its longest interval ends, and repeats frames if necessary (low frame rate compensation).
 extension OutputScheduler {
-  /// How long a cursor that moved waits for a frame to take it along, since the last flip.
+  /// How long after the last flip a cursor move waits for a frame to join.
   static let touchNanoseconds: Nanoseconds = 16_666_667
 
-  /// Whether the display follows the commits at present.
+  /// Whether the display follows the commits now.
   @inline(__always)
   public var followsCommits: Bool { isVariable && isAlone }
 
-  /// Says whether the hardware refreshes when a frame comes, up to the mode's rate.
+  /// Sets whether the hardware refreshes when a frame comes, up to the mode's rate.
   public mutating func setVariableRefresh(_ on: Bool, at now: Nanoseconds) {
     guard on != isVariable else { return }
     isVariable = on
-    // Flips of the other kind say nothing of those to come.
+    // Flips of the other kind do not predict later ones.
     predictor.setPeriod(timing.periodNanoseconds)
     refreshCadences()
     for position in vms.indices { vms[position].opensAt = .min / 2 }
@@ -49,7 +48,7 @@ extension OutputScheduler {
     if policy == .sla, let level = vms[position].configuration.serviceLevel { rate = min(rate, level.rateMillihertz) }
     guard rate < timing.refreshMillihertz else { return }
     let interval = 1_000_000_000_000 / rate
-    // On its own grid, so that what is a little late does not lower the rate.
+    // On its own grid, so that a little lateness does not lower the rate.
     vms[position].opensAt = max(vms[position].opensAt + interval, time + interval - interval / 32)
   }
 }

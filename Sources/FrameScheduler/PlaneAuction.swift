@@ -1,4 +1,4 @@
-/// What a VM bids for a plane with.
+/// A VM's bid for a plane.
 public struct PlaneBid: Hashable, Sendable {
   /// Who.
   public var vm: VMID
@@ -12,7 +12,7 @@ public struct PlaneBid: Hashable, Sendable {
   public var weight: Int64
   /// The planes that can show its format and size, one bit each.
   public var planes: UInt64
-  /// Stands for format, modifier, sizes, scale and position: what a TEST_ONLY commit depends on.
+  /// Identifies format, modifier, sizes, scale and position, on which a TEST_ONLY commit depends.
   public var signature: UInt64
 
   /// Describes a bid.
@@ -42,16 +42,16 @@ public struct PlaneBid: Hashable, Sendable {
 /// Gives an output's overlay planes to the VMs for which they save the most copying.
 ///
 /// The caller asks for a proposal at most once a vblank, tests it with TEST_ONLY, and reports the answer. Refused
-/// combinations are remembered, for a time that doubles up to 10 s, so that a VM with an impossible format costs
-/// nobody a test per frame. Control plane: bids may be up to 64; no call allocates once storage is reserved.
+/// combinations are cached for a time that doubles up to 10 s, so that a VM with an impossible format does not cost a
+/// test per frame. Control plane: bids may be up to 64; no call allocates once storage is reserved.
 public struct PlaneAuction: Sendable {
-  /// A plane and the VM that is to have it.
+  /// The assignment of a plane to a VM.
   public struct Assignment: Hashable, Sendable {
     /// The plane's bit number.
     public var plane: Int
     /// The VM.
     public var vm: VMID
-    /// What the VM bid with.
+    /// The VM's bid.
     public var signature: UInt64
   }
 
@@ -64,13 +64,13 @@ public struct PlaneAuction: Sendable {
 
   /// A new auction is held after this many vblanks at the earliest, unless the layout changes.
   public static let intervalVblanks: Int64 = 30
-  /// By how much the value must rise, in thousandths.
+  /// The required gain in value, in thousandths.
   public static let gainPermille: Int64 = 200
   static let firstLifetime: Nanoseconds = 100_000_000
   static let longestLifetime: Nanoseconds = 10_000_000_000
   static let refusalLimit = 128
 
-  /// Who has which plane now.
+  /// The current assignments.
   public private(set) var assignments: [Assignment] = []
   private var refusals: [Refusal] = []
   private var proposal: [Assignment] = []
@@ -86,8 +86,8 @@ public struct PlaneAuction: Sendable {
     refusals.reserveCapacity(Self.refusalLimit)
   }
 
-  /// Holds an auction if it is time, and returns the one assignment to test with TEST_ONLY, together with those in
-  /// force, or `nil` if nothing is to change.
+  /// Holds an auction if it is due, and returns the one assignment to test with TEST_ONLY, together with those in
+  /// force, or `nil` if nothing changes.
   ///
   /// `vblank` is a running count. With `layoutChanged` it is held at once and assignments of VMs that do not bid any
   /// more end.
@@ -106,7 +106,7 @@ public struct PlaneAuction: Sendable {
     return untested
   }
 
-  /// The answer of the TEST_ONLY commit for the last proposal. A refused VM stays on the blit path; nobody waits.
+  /// The answer of the TEST_ONLY commit for the last proposal. A refused VM stays on the blit path.
   public mutating func tested(passes: Bool, at now: Nanoseconds) {
     guard let candidate = untested else { return }
     untested = nil
@@ -117,7 +117,7 @@ public struct PlaneAuction: Sendable {
     } else {
       refuse(candidate, at: now)
     }
-    // What else was proposed follows with the next vblank's test.
+    // Other proposals follow with the next vblank's test.
     lastAuction = .min / 2
   }
 

@@ -1,4 +1,4 @@
-/// Whether a VM with a promise also shares what is left over, decided for each VM with hysteresis.
+/// Whether a VM with a promise also shares the remaining time, decided per VM with hysteresis.
 ///
 /// Its promised frames are served first in both modes. A protected VM is held to its promised rate, as VGRIS's
 /// SLA-aware mode does for all VMs at once, which frees time when promises are at risk.

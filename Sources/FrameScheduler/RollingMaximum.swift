@@ -1,4 +1,4 @@
-/// A maximum that jumps up at once and sinks by 2 % a sample, but not below the last 16 (gamescope and mutter).
+/// A maximum that rises at once and falls by 2 % per sample, but not below the last 16 (as in gamescope and mutter).
 struct RollingMaximum: Sendable {
   private(set) var value: Int64
   private var recent: InlineArray<16, Int64>

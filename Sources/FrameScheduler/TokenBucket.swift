@@ -1,8 +1,8 @@
-/// Lets `rate` tokens a second through and `burst` at once; a lone bucket in whole nanoseconds (GCRA).
+/// A token bucket of `rate` tokens a second with bursts of `burst`, in whole nanoseconds (GCRA).
 struct TokenBucket: Sendable {
   private let interval: Nanoseconds
   private let tolerance: Nanoseconds
-  /// When the bucket would be full again.
+  /// The time at which the bucket would be full again.
   private var fullAt: Nanoseconds = .min / 2
 
   init(rate: Int64, burst: Int64) {
@@ -10,7 +10,7 @@ struct TokenBucket: Sendable {
     tolerance = interval * (burst - 1)
   }
 
-  /// Takes a token, or says from when there is one.
+  /// Takes a token, or returns the time at which there is one.
   mutating func take(at now: Nanoseconds) -> Nanoseconds? {
     let base = max(fullAt, now)
     guard base - now <= tolerance else { return base - tolerance }

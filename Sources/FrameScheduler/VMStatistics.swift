@@ -1,4 +1,4 @@
-/// What one VM got; counts since it was added.
+/// Statistics of one VM since it was added.
 public struct VMStatistics: Hashable, Sendable {
   /// Frames that the scheduler accepted.
   public internal(set) var accepted: Int64 = 0

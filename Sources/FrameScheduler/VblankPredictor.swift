@@ -40,8 +40,8 @@ public struct VblankPredictor: Sendable {
 
   /// Takes the kernel's vblank counter and time of a flip and returns the index of that vblank.
   ///
-  /// A counter that contradicts the time (reset, another CRTC) is not believed. A time that is off by more than a
-  /// quarter of a period is an outlier; the third in a row starts the model anew from there.
+  /// A counter that contradicts the time (reset, another CRTC) is ignored. A time that is off by more than a quarter of
+  /// a period is an outlier; after three in a row the model starts over.
   ///
   /// - `index`: the least that the very first vblank of a model is counted as.
   @discardableResult
@@ -88,7 +88,7 @@ public struct VblankPredictor: Sendable {
     return index
   }
 
-  /// Takes another mode: the index goes on, the model starts anew.
+  /// Applies another mode: the index goes on, the model starts over.
   mutating func setPeriod(_ period: Nanoseconds) {
     nominalPeriod = period
     slope = period << 16

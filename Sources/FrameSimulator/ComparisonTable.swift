@@ -67,7 +67,7 @@ public struct Comparison: Hashable, Sendable, Codable {
 }
 
 extension SimulationResult {
-  /// What each VM got as a table for Markdown and terminals; times in milliseconds.
+  /// Each VM's figures as a table for Markdown and terminals; times in milliseconds.
   public func table() -> String {
     let head = ["vm", "fps", "interval p50", "p99", "p99.9", "max", "latency p50", "max", "late", "missed"]
     let lines = vms.map { vm in

@@ -12,7 +12,7 @@ public enum Pacing: Hashable, Sendable, Codable {
   case bursts(count: Int, interval: Nanoseconds, pause: Nanoseconds)
 }
 
-/// What is wrong with a simulated VM.
+/// The fault of a simulated VM.
 public enum Hostility: String, Hashable, Sendable, Codable, CaseIterable {
   /// 100 000 flushes a second.
   case flushFlood
@@ -22,11 +22,11 @@ public enum Hostility: String, Hashable, Sendable, Codable, CaseIterable {
   case hugeSource
   /// Sizes out of bounds.
   case wrongSizes
-  /// Comes and goes all the time, each time as another owner.
+  /// Is removed and added all the time, each time with another owner.
   case churn
   /// Pushes against the memory limit; in the simulator it fills `MemoryAdmission` and frames need memory first.
   case memoryPush
-  /// Is configured anew a thousand times a second.
+  /// Is reconfigured a thousand times a second.
   case configurationStorm
   /// A flood of frames without bytes.
   case cursorFlood
@@ -60,7 +60,7 @@ public struct GuestModel: Hashable, Sendable {
   public var startsAt: Nanoseconds = 0
   /// When it stops.
   public var stopsAt: Nanoseconds = .max
-  /// What is wrong with it, if anything.
+  /// Its fault, if any.
   public var hostility: Hostility?
 
   /// Describes a well-behaved VM whose frames are copied.

@@ -1,6 +1,6 @@
 import FrameScheduler
 
-/// What hostile VMs need to remember.
+/// The state of hostile VMs.
 struct HostileState {
   var returns: UInt64 = 0
 

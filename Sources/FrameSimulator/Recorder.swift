@@ -1,6 +1,6 @@
 import FrameScheduler
 
-/// Collects what happened to each VM and makes the result of it.
+/// Collects the events of each VM, and computes the result.
 struct Recorder {
   private struct Track {
     var announced = 0

@@ -1,6 +1,6 @@
 public import FrameScheduler
 
-/// What one VM got in a simulation. Times are in nanoseconds, rates in frames per second.
+/// The figures of one VM in a simulation. Times are in nanoseconds, rates in frames per second.
 public struct VMResult: Hashable, Sendable, Codable {
   /// The VM's name.
   public var name: String
@@ -37,7 +37,7 @@ public struct VMResult: Hashable, Sendable, Codable {
   public var late: Int
 }
 
-/// What came out of a simulation.
+/// The result of a simulation.
 public struct SimulationResult: Hashable, Sendable, Codable {
   /// The policy's name.
   public var policy: String
