@@ -4,7 +4,7 @@ public struct BarChart: ReportChart {
   public struct Bar: Sendable {
     /// What it stands for.
     public var label: String
-    /// Which colour: an index into the series.
+    /// The colour: an index into the series.
     public var series: Int
     /// Its figure.
     public var spread: Spread

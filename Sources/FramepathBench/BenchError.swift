@@ -1,8 +1,8 @@
 public import LinuxIO
 
-/// Why a measurement could not be made; the text is for a person.
+/// Why a measurement failed, as a message for the user.
 public struct BenchError: Error, Equatable, CustomStringConvertible {
-  /// What happened and to whom.
+  /// The message, which names the process.
   public let description: String
 
   /// An error in plain words.
@@ -12,7 +12,7 @@ public struct BenchError: Error, Equatable, CustomStringConvertible {
   public init(_ error: SystemError) { description = error.description }
 }
 
-/// Makes a system call's error one of the bench.
+/// Converts a system call's error.
 func mapped<T: ~Copyable>(_ body: () throws(SystemError) -> T) throws(BenchError) -> T {
   do throws(SystemError) {
     return try body()

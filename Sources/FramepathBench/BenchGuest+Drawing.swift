@@ -4,7 +4,7 @@ extension BenchGuest {
   /// Draws a picture that no other frame has into the buffer that the next whole frame shows: a gradient, with the
   /// frame's number in its first pixels.
   ///
-  /// The rest of the picture is drawn at each buffer's first frame alone: what a guest's drawing costs is not measured.
+  /// The rest of the picture is drawn only in each buffer's first frame: the guest's drawing is not measured.
   func draw(_ frame: UInt32) {
     let picture = shown % 2
     if !isDrawn[picture] {
@@ -29,14 +29,14 @@ extension BenchGuest {
     }
   }
 
-  /// The picture that was handed over last.
+  /// The last presented picture.
   func checksumOfShown() -> PictureChecksum {
     var checksum = PictureChecksum()
     unsafe forEachPiece(of: (shown + 1) % 2) { bytes in unsafe checksum.add(UnsafeRawBufferPointer(bytes)) }
     return checksum
   }
 
-  /// A picture's bytes in its own order, wherever they lie in guest memory; whole pixels.
+  /// A picture's bytes in the picture's order, wherever they are in guest memory; whole pixels.
   private func forEachPiece(of picture: Int, _ body: (UnsafeMutableRawBufferPointer) -> Void) {
     var rest = width * height * 4
     for piece in pieces[picture] where rest > 0 {

@@ -1,12 +1,12 @@
 import LinuxIO
 import VhostUserFrontend
 
-/// A guest that shows two pictures in turn, as a Linux guest with page flips does: no kernel, no instruction more than
-/// the requests need.
+/// A guest that shows two pictures in turn, like a Linux guest with page flips, without a kernel or any work besides
+/// the requests.
 final class BenchGuest: FrameSource {
-  /// How its pictures are made.
+  /// The kind of its pictures.
   enum Pictures {
-    /// RESOURCE_CREATE_2D: copied by TRANSFER_TO_HOST_2D, and nobody waits for the screen.
+    /// RESOURCE_CREATE_2D: copied by TRANSFER_TO_HOST_2D, without waiting for the screen.
     case images
     /// RESOURCE_CREATE_BLOB of guest memory: every flush is fenced, and the guest waits for it.
     case blobs
@@ -14,20 +14,20 @@ final class BenchGuest: FrameSource {
 
   let pictures: Pictures
   let width: Int, height: Int
-  /// Whom errors blame.
+  /// The name in errors.
   let backendName: String
-  /// Requests that are not answered yet.
+  /// The number of unanswered requests.
   private(set) var openRequests = 0
   private let frontend: Frontend
   private let control: FrontendQueue
   private var flips: [[[DriverBuffer]]] = []
   private var corners: [[[DriverBuffer]]] = []
   private var answers: [UInt64] = []
-  /// Whole frames handed over.
+  /// The number of presented whole frames.
   private(set) var shown = 0
-  /// Where each picture lies in guest memory, in the picture's order.
+  /// The pieces of guest memory of each picture, in the picture's order.
   private(set) var pieces: [[(address: UInt64, byteCount: Int)]] = []
-  /// Which pictures hold more than what they were filled with.
+  /// The pictures that were drawn into since they were filled.
   var isDrawn = [false, false]
   /// Guest memory.
   var ram: GuestRAM { frontend.ram }
@@ -41,7 +41,7 @@ final class BenchGuest: FrameSource {
 
   /// Starts the device, makes the pictures and shows the first one.
   ///
-  /// - Parameter runBytes: how much of a picture lies in one piece of guest memory, whole pages.
+  /// - Parameter runBytes: the size of a picture's contiguous pieces of guest memory, whole pages.
   init(
     _ frontend: Frontend, pictures: Pictures, width: Int, height: Int, runBytes: Int, backendName: String
   ) throws(BenchError) {
@@ -53,7 +53,7 @@ final class BenchGuest: FrameSource {
     control = frontend.queues[0]
     try speak { () throws(FrontendError) in
       try frontend.realize()
-      // A guest without blobs takes the device's EDID (bit 1), and of the rings what our driver uses.
+      // A guest without blobs accepts the device's EDID (bit 1), and the ring features that our driver uses.
       let simple: UInt64 = 1 << 1 | 1 << 28 | 1 << 29 | 1 << 32
       try frontend.start(features: pictures == .blobs ? nil : frontend.offeredFeatures & simple)
     }
@@ -89,10 +89,10 @@ final class BenchGuest: FrameSource {
     return kicked
   }
 
-  /// The descriptor that says that answers are there.
+  /// The descriptor that is readable when answers are there.
   var answerDescriptor: Int32 { control.call.fd.raw }
 
-  /// Takes the answers that are there, without waiting, and asks to be told of the next one.
+  /// Takes available answers without waiting, and enables the interrupt for the next one.
   func takeAnswers() {
     control.call.drain()
     repeat {
@@ -100,8 +100,8 @@ final class BenchGuest: FrameSource {
     } while control.driver.setInterrupts(true)
   }
 
-  /// With two pictures two frames of images may be open. A guest that waits for the screen has one: Linux's commit
-  /// returns only then.
+  /// With two pictures two frames of images may be outstanding. A guest that waits for the screen has one, because
+  /// Linux's commit returns only then.
   func waitForTurn(_ change: FrameChange) throws(BenchError) {
     let requestCount = change == .wholePicture ? flips[0].count : corners[0].count
     try wait(untilOpen: pictures == .images ? requestCount : 0)
@@ -115,7 +115,7 @@ final class BenchGuest: FrameSource {
   /// Waits until the last request is answered.
   func waitForAnswer() throws(BenchError) { try wait(untilOpen: 0) }
 
-  /// Waits until at most so many requests are open.
+  /// Waits until at most that many requests are outstanding.
   func wait(untilOpen limit: Int) throws(BenchError) {
     while openRequests > limit {
       try speak { () throws(FrontendError) in _ = try control.waitForUsed() }
@@ -123,7 +123,7 @@ final class BenchGuest: FrameSource {
     }
   }
 
-  /// Waits for every answer, and looks at those of the last frame.
+  /// Waits for every answer, and checks those of the last frame.
   func finish() throws(BenchError) {
     try wait(untilOpen: 0)
     for answer in answers {
@@ -135,7 +135,7 @@ final class BenchGuest: FrameSource {
     }
   }
 
-  /// The machine is switched off.
+  /// Switches the machine off.
   func end() { frontend.close() }
 
   // MARK: Requests
@@ -147,7 +147,7 @@ final class BenchGuest: FrameSource {
     let step = min(max(runBytes, 4096), byteCount)
     var pieces: [(address: UInt64, byteCount: Int)] = []
     defer { self.pieces.append(pieces) }
-    // Every other piece first: no two that follow each other in the picture do so in memory.
+    // Every other piece first, so that pieces adjacent in the picture are not adjacent in memory.
     let starts = Array(stride(from: 0, to: byteCount, by: step))
     let order = starts.filter { $0 / step % 2 == 0 } + starts.filter { $0 / step % 2 == 1 }
     for start in order {
@@ -186,7 +186,7 @@ final class BenchGuest: FrameSource {
     }
   }
 
-  /// Writes a request into guest memory once; it is sent many times.
+  /// Writes a request into guest memory, to be sent many times.
   private func prepare(_ request: [UInt8]) -> [DriverBuffer] {
     let address = frontend.ram.allocate(request.count)
     frontend.ram.write(request, at: address)
@@ -195,7 +195,7 @@ final class BenchGuest: FrameSource {
     return [.readable(address, request.count), .writable(answer, 24)]
   }
 
-  /// One request that is sent once.
+  /// Sends one request once.
   private func ask(_ request: [UInt8], _ name: String) throws(BenchError) {
     let address = frontend.ram.allocate(request.count)
     frontend.ram.write(request, at: address)

@@ -1,20 +1,20 @@
 import LinuxIO
 
-/// How a phase drives the guest.
+/// The load of a phase.
 enum BenchPace: Equatable {
-  /// The next frame as soon as the door lets us.
+  /// The next frame as soon as the device allows it.
   case unpaced
-  /// One frame per so many nanoseconds, and none before the last one is answered.
+  /// One frame per interval in nanoseconds, and none before the last one is answered.
   case every(UInt64)
 }
 
-/// What the guest saw of a phase.
+/// The guest's results of a phase.
 struct LoadFigures {
   var frames = 0
   var nanoseconds: UInt64 = 0
-  /// From the kick to the answer of a frame's last request; of paced frames alone.
+  /// The time from the kick to the answer of a frame's last request, for paced frames.
   var answers: [UInt64] = []
-  /// When the last frames were handed over.
+  /// The present times of the last frames.
   var kicks = KickTimes()
 
   var framesPerSecond: Double { nanoseconds == 0 ? 0 : Double(frames) * 1e9 / Double(nanoseconds) }

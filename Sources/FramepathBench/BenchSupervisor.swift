@@ -1,18 +1,17 @@
 import LinuxIO
 
-/// Runs a measurement in a process group of its own, and clears up behind it however it ends.
+/// Runs a measurement in its own process group, and cleans up after it however it ends.
 ///
-/// The measuring process may be killed in the middle of anything; what it had started and its files are then this
-/// process's to remove.
+/// The measuring process may be killed at any point; then this process ends its children and removes its files.
 public enum BenchSupervisor {
   private static let mark = "FRAMEPATH_BENCH_WORKER"
 
-  /// Whether this process is the one that measures.
+  /// Whether this is the measuring process.
   public static var isWorker: Bool { environmentVariable(mark) != nil }
 
-  /// Runs this program again with the same arguments as the one that measures, and waits for its end.
+  /// Runs this program again with the same arguments as the measuring process, and waits for its end.
   ///
-  /// - Returns: what this process shall exit with; 128 and the signal's number where one has ended the measurement.
+  /// - Returns: the exit status for this process; 128 plus the signal's number if a signal ended the measurement.
   public static func run(arguments: [String]) throws(BenchError) -> Int32 {
     try mapped { () throws(SystemError) in
       let folder = try TemporaryFolder(prefix: "framepath-bench")
@@ -34,7 +33,7 @@ public enum BenchSupervisor {
       }
       _ = try loop.add(worker.pidFD) { _ in hasEnded = true }
       while !hasEnded { try loop.runOnce() }
-      // The group outlives its leader. Until it is reaped, its number is nobody else's.
+      // The group outlives its leader, and its number is not reused until the leader is reaped.
       if received != nil { HostProcess.sleep(milliseconds: 200) }
       worker.kill()
       let exit = worker.waitForExit(timeoutMilliseconds: 1000)

@@ -1,4 +1,4 @@
-/// Which way frames go in `framepath bench copies`, in the words of the paper.
+/// The paths of `framepath bench copies`, in the terms of Joo, Lee and Eom (2012).
 public enum CopiesPath: String, Codable, Sendable, CaseIterable {
   /// Guest framebuffer → virtual graphics memory → host framebuffer → scan-out.
   case legacy
@@ -7,7 +7,7 @@ public enum CopiesPath: String, Codable, Sendable, CaseIterable {
   /// Guest pages → scan-out: the complete device's blobs by real backend and daemon.
   case direct
 
-  /// What the paper counts for a frame, the hardware's read included.
+  /// The transfers per frame in Joo, Lee and Eom (2012), the hardware's read included.
   public var expectedTransfersPerFrame: Int {
     switch self {
     case .legacy: 3
@@ -17,15 +17,15 @@ public enum CopiesPath: String, Codable, Sendable, CaseIterable {
   }
 }
 
-/// What `framepath bench copies` has counted.
+/// The results of `framepath bench copies`.
 public struct CopiesReport: Encodable, Equatable, Sendable {
   /// One path. Its JSON also has `transfers` and `movedBytes`.
   public struct Path: Encodable, Equatable, Sendable {
-    /// Which one.
+    /// The subject.
     public var path: CopiesPath
-    /// Who took part, for a person.
+    /// The processes involved, for the report.
     public var means: String
-    /// Frames that the guest drew and handed over.
+    /// The frames that the guest drew and presented.
     public var frames: Int
     /// Frames that the hardware read: one transfer each.
     public var scannedOut: UInt64
@@ -35,7 +35,7 @@ public struct CopiesReport: Encodable, Equatable, Sendable {
     public var cpuCopies: UInt64
     /// Bytes of these copies.
     public var copiedBytes: UInt64
-    /// Of these, bytes that the interposed counter saw in backend and daemon; nil where it was not there.
+    /// Bytes that the interposed counter saw in backend and daemon; nil without a counter.
     public var interposedBytes: UInt64?
     /// Copies that the interposed counter saw.
     public var interposedCopies: UInt64?
@@ -43,11 +43,11 @@ public struct CopiesReport: Encodable, Equatable, Sendable {
     public var pictureBytes: Int
     /// Wall-clock time of all frames, s.
     public var seconds: Double
-    /// CPU time per frame of all processes that took part beside the guest, µs.
+    /// CPU time per frame of all processes except the guest, µs.
     public var microsecondsPerFrame: Double
-    /// Checksum of what the guest drew last.
+    /// The checksum of the guest's last picture.
     public var drawnChecksum: String
-    /// Checksum of what is scanned out at the end.
+    /// The checksum of the picture that is scanned out at the end.
     public var shownChecksum: String
 
     /// Moves of whole frames, the hardware's read counted as one.
@@ -58,7 +58,7 @@ public struct CopiesReport: Encodable, Equatable, Sendable {
     public var movedBytesPerFrame: Double { Double(movedBytes) / Double(max(frames, 1)) }
     /// Whether the last picture arrived whole.
     public var isPictureRight: Bool { drawnChecksum == shownChecksum }
-    /// How far the interposed count is from the ledger's, as a part of the ledger's; nil where it was not there.
+    /// The relative difference of the interposed count from the ledger's; nil without a counter.
     public var interposedDifference: Double? {
       guard let interposedBytes else { return nil }
       if interposedBytes == copiedBytes { return 0 }

@@ -1,10 +1,10 @@
 import LinuxIO
 
-/// Counts what a child process copies by `memcpy` and `memmove`, behind its back: `libframepath-copy-counter.so`.
+/// Counts a child process's copies by `memcpy` and `memmove` with the interposed `libframepath-copy-counter.so`.
 ///
-/// It knows nothing of the ledger, and the ledger nothing of it.
+/// It is independent of the ledger.
 struct CopyCounter {
-  /// Copies from or to shared mappings, that is guest memory and frame buffers.
+  /// Copies from or to shared mappings, which are guest memory and framebuffers.
   struct Counts: Equatable {
     var calls: UInt64 = 0
     var bytes: UInt64 = 0

@@ -1,6 +1,7 @@
 import VhostUser
 
-/// A D-Bus message, as far as QEMU's display and its listener need it: little-endian, one body of plain bytes.
+/// A D-Bus message, limited to the needs of QEMU's display and its listener: little-endian, with one body of plain
+/// bytes.
 struct DBusMessage {
   /// Message types of the specification.
   enum Kind: UInt8 {
@@ -11,7 +12,7 @@ struct DBusMessage {
   }
 
   var kind: Kind
-  /// Whether nobody waits for an answer.
+  /// Whether no reply is expected.
   var wantsNoReply = false
   var serial: UInt32
   /// The call that a reply is for.
@@ -40,7 +41,7 @@ struct DBusMessage {
   /// Bytes of the fixed part of a header.
   static let fixedByteCount = 16
 
-  /// How long a message is whose fixed part begins `bytes`; nil where this is no message that a display sends.
+  /// The length of the message whose fixed part begins `bytes`; nil if a display does not send such a message.
   static func byteCount(_ bytes: ArraySlice<UInt8>) -> Int? {
     guard bytes.count >= fixedByteCount, bytes[bytes.startIndex] == UInt8(ascii: "l") else { return nil }
     let body = SocketBytes.little(Array(bytes.prefix(16)), 4, 4)
@@ -53,7 +54,7 @@ struct DBusMessage {
 
   // MARK: Reading
 
-  /// A whole message; nil where it makes no sense.
+  /// Parses a whole message; nil if it is invalid.
   init?(_ bytes: [UInt8]) {
     guard let whole = DBusMessage.byteCount(bytes[...]), whole <= bytes.count, let kind = Kind(rawValue: bytes[1])
     else { return nil }

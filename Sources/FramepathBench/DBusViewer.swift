@@ -1,10 +1,10 @@
 import LinuxIO
 
-/// A client of QEMU's D-Bus display: it takes every change of the first console, by shared memory where QEMU offers it
-/// and through the socket else, and looks at no pixel.
+/// A client of QEMU's D-Bus display: it receives every change of the first console, by shared memory if QEMU offers it,
+/// else through the socket, and reads no pixel.
 ///
-/// Without a bus: QEMU is given a socket by its monitor, and both speak D-Bus on it. Over a second one, the listener's,
-/// QEMU tells of the pictures.
+/// Peer to peer: QEMU gets a socket through its monitor for D-Bus, and sends the pictures over a second one, the
+/// listener's.
 final class DBusViewer: GuestViewer {
   private static let name = "QEMU's D-Bus display"
   private static let console = "org.qemu.Display1.Console"
@@ -30,15 +30,15 @@ final class DBusViewer: GuestViewer {
     call.body = [0, 0, 0, 0]
     try display.send(call, fds: [second.second.fd.raw])
     listener = DBusChannel(second.first, name: DBusViewer.name)
-    // QEMU lets in whoever comes here too.
+    // The same as QEMU's own check.
     try listener.authenticate()
     try waitForAnswer(to: call)
   }
 
-  /// Takes what is there, and answers it.
+  /// Receives and answers available messages.
   func serve() throws(BenchError) { for message in try listener.receive() { try handle(message) } }
 
-  /// QEMU asks the listener's properties before or after it answers.
+  /// QEMU reads the listener's properties before or after it answers.
   private func waitForAnswer(to call: DBusMessage) throws(BenchError) {
     let deadline = monotonicNanoseconds() + 5_000_000_000
     while monotonicNanoseconds() < deadline {
@@ -71,7 +71,7 @@ final class DBusViewer: GuestViewer {
     try listener.send(reply)
   }
 
-  /// `{"Interfaces": ["org.qemu.Display1.Listener.Unix.Map"]}`: what this listener can beside the least.
+  /// `{"Interfaces": ["org.qemu.Display1.Listener.Unix.Map"]}`: the optional interfaces of this listener.
   private static let properties: [UInt8] = {
     let (key, interface) = ("Interfaces", "org.qemu.Display1.Listener.Unix.Map")
     var text = DBusBytes()
@@ -126,7 +126,7 @@ final class DBusChannel {
     try SocketBytes.send(socket, message.encoded, fds: fds, name)
   }
 
-  /// The whole messages of what is there; descriptors that came along are closed.
+  /// The complete messages received so far; their descriptors are closed.
   func receive() throws(BenchError) -> [DBusMessage] {
     try fill()
     var messages: [DBusMessage] = []
@@ -161,7 +161,7 @@ final class DBusChannel {
 
   // MARK: Before the first message
 
-  /// Who we are is told by the socket.
+  /// The socket provides our credentials.
   func authenticate() throws(BenchError) {
     try mapped { () throws(SystemError) in try socket.sendCredentials(true) }
     try say("\0AUTH EXTERNAL \(DBusChannel.identity)")
@@ -182,7 +182,7 @@ final class DBusChannel {
     try SocketBytes.send(socket, Array("\(text)\r\n".utf8), name)
   }
 
-  /// Byte by byte: what follows the last line may be a message.
+  /// Byte by byte, because a message may follow the last line.
   private func line() throws(BenchError) -> String {
     var bytes: [UInt8] = []
     while bytes.last != 0x0A { bytes += try SocketBytes.receive(socket.fd.raw, 1, name) }

@@ -3,8 +3,8 @@ import LinuxIO
 import VhostUser
 import Virtio
 
-/// A vhost-user GPU backend that answers every request at once and does nothing: what is left is what the bench itself
-/// and the way there and back cost.
+/// A vhost-user GPU backend that answers every request at once and does nothing, to measure the cost of the bench and
+/// the transport.
 public enum EmptyBackend {
   /// Serves the first frontend that connects, until it leaves.
   public static func serve(path: String) throws(BenchError) {
@@ -38,9 +38,9 @@ public enum EmptyBackend {
   }
 }
 
-/// What it is to a frontend.
+/// Its vhost-user device.
 private final class EmptyDevice: VhostUserDevice {
-  /// What guests without blobs use.
+  /// The features that guests without blobs use.
   let features = VirtioFeatures([.version1, .indirectDescriptors, .eventIndex]).rawValue | 1 << 1
   /// Control and cursor.
   let queueCount = 2
@@ -53,10 +53,10 @@ private final class EmptyDevice: VhostUserDevice {
     return true
   }
 
-  /// Nothing can be written.
+  /// The config space is read-only.
   func writeConfig(at offset: Int, _ bytes: UnsafeRawBufferPointer) -> Bool { true }
 
-  /// Answers what is there.
+  /// Answers available requests.
   func queueKicked(_ queue: VhostUserQueue) throws(VirtqueueError) {
     try queue.drain { chain in
       let count = unsafe answer.withUnsafeBytes { bytes in unsafe chain.write(bytes) }

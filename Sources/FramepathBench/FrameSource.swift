@@ -1,4 +1,4 @@
-/// What a frame changes.
+/// The damage of a frame.
 enum FrameChange {
   /// Another picture is shown, all of it new.
   case wholePicture
@@ -9,23 +9,23 @@ enum FrameChange {
   static let cornerSize = 16
 }
 
-/// Whoever hands frames over at one of the front doors, played by the bench: a guest or a container.
+/// A source of frames at one of the front doors, played by the bench: a guest or a container.
 protocol FrameSource: AnyObject {
-  /// Hands the next frame over.
+  /// Presents the next frame.
   ///
-  /// - Returns: when, in nanoseconds of CLOCK_MONOTONIC: just before the other side was woken.
+  /// - Returns: the CLOCK_MONOTONIC nanoseconds just before the other side was woken.
   @discardableResult
   func showFrame(_ change: FrameChange) throws(BenchError) -> UInt64
-  /// Waits until the door takes another frame: what the fastest guest waits for.
+  /// Waits until another frame can be presented, like the fastest guest.
   func waitForTurn(_ change: FrameChange) throws(BenchError)
   /// Waits until the last frame is answered.
   func waitForAnswer() throws(BenchError)
-  /// Takes what has come without waiting: whether the last frame is answered, and the door takes another.
+  /// Receives without waiting; returns whether the last frame is answered and another can be presented.
   func isAnswered() throws(BenchError) -> Bool
-  /// Waits until every frame is answered, and looks whether all went well.
+  /// Waits until every frame is answered, and checks for errors.
   func finish() throws(BenchError)
-  /// The picture that was handed over last.
+  /// The last presented picture.
   func checksumOfShown() -> PictureChecksum
-  /// It goes away.
+  /// Disconnects.
   func end()
 }

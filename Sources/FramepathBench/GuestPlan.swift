@@ -1,11 +1,11 @@
 import LinuxIO
 
-/// What is started for one setup of `bench guest`, and what its guest is told.
+/// The processes of one setup of `bench guest`, and the commands for its guest.
 struct GuestPlan {
   let setup: GuestBench.Setup
   let folder: String
   let width: Int, height: Int
-  /// Of Tests/Lab/guest; from `--` on QEMU's own.
+  /// The arguments of Tests/Lab/guest; those after `--` are QEMU's.
   var arguments: [String]
 
   /// Where the backend listens.
@@ -43,7 +43,7 @@ struct GuestPlan {
   /// Whether a process beside QEMU is the device.
   var hasBackend: Bool { needsDaemon || setup == .peer }
 
-  /// That process; nil where QEMU is the device itself.
+  /// That process; nil if QEMU is the device itself.
   func backend(
     _ programs: BenchPrograms, daemon: String?
   ) throws(BenchError) -> (name: String, command: ChildCommand)? {
@@ -71,12 +71,12 @@ struct GuestPlan {
       : "draw flip --count \(frames) --size \(width)x\(height)" + (frames < 10 ? " --interval-ms 20" : "")
   }
 
-  /// What the guest says when they are done.
+  /// The guest's output when they are done.
   func success(_ frames: Int) -> String {
     setup == .ourIvshmem ? "frames=\(frames) flipped=\(frames) " : "ok flip count \(frames)"
   }
 
-  /// The guest's own figure, without its program's start; nil where it tells none.
+  /// The guest's own figure without its program's start; nil if it prints none.
   func framesPerSecond(_ text: String) -> Double? {
     guard let word = text.split(whereSeparator: \.isWhitespace).first(where: { $0.hasPrefix("fps=") }) else {
       return nil

@@ -1,4 +1,4 @@
-/// What `framepath bench guest` has measured.
+/// The results of `framepath bench guest`.
 public struct GuestReport: Codable, Equatable, Sendable {
   /// A process beside QEMU.
   public struct Helper: Codable, Equatable, Sendable {
@@ -12,7 +12,7 @@ public struct GuestReport: Codable, Equatable, Sendable {
   public struct Run: Codable, Equatable, Sendable {
     /// The guest's flips per second.
     public var framesPerSecond = 0.0
-    /// Pictures that came to a screen or viewer; nil where nobody looks.
+    /// Pictures that reached a screen or viewer; nil without one.
     public var displayed: UInt64?
     /// CPU time of the guest's processors per flip, µs: under TCG that is the emulator.
     public var guestMicroseconds = 0.0
@@ -36,11 +36,11 @@ public struct GuestReport: Codable, Equatable, Sendable {
 
   /// One setup.
   public struct Figures: Codable, Equatable, Sendable {
-    /// Which one.
+    /// The subject.
     public var setup: GuestBench.Setup
     /// Why there are no figures; nil where there are.
     public var missing: String?
-    /// Which path the frames took, by the daemon, or how a viewer got the pictures; nil where nobody says.
+    /// The path of the frames from the daemon's status, or the transport to the viewer; nil if unknown.
     public var path: String?
     /// Every run, all in one boot.
     public var runs: [Run] = []
@@ -71,7 +71,7 @@ public struct GuestReport: Codable, Equatable, Sendable {
 
   /// The guest's flips in each.
   public var frames: Int
-  /// What runs the guest's processors: `kvm` or `tcg`, an emulator.
+  /// The accelerator: `kvm`, or `tcg`, an emulator.
   public var accelerator: String
   /// The machine.
   public var machine: Machine

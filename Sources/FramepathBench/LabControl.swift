@@ -1,10 +1,10 @@
 import LinuxIO
 
-/// The lab guest's control socket: a line for its shell, and what it says.
+/// The lab guest's control socket: sends a line to its shell and returns the output.
 final class LabControl {
   private let socket: UnixSocket
 
-  /// Connects, as soon as QEMU listens.
+  /// Connects as soon as QEMU listens.
   init(_ path: String, _ qemu: ChildProcess, log: String) throws(BenchError) {
     socket = try LabControl.connect(path, qemu, log: log)
   }

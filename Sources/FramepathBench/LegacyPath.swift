@@ -2,9 +2,9 @@ import GraphicsMemory
 import LinuxIO
 import VhostUserFrontend
 
-/// Where the hypervisor's picture ends before the hardware reads it.
+/// The host framebuffer of the legacy path.
 protocol LegacyScreen {
-  /// What it is, for a person.
+  /// The name for the report.
   var means: String { get }
   /// The hypervisor's virtual graphics memory for it: rows of `width` × 4 bytes.
   var virtualGraphicsMemory: GuestRAM { get }
@@ -12,13 +12,13 @@ protocol LegacyScreen {
   mutating func show(_ ledger: inout CopyLedger) throws(BenchError)
   /// The host framebuffer's picture.
   mutating func checksum() throws(BenchError) -> PictureChecksum
-  /// Copies of whole pictures that another process has made, which the ledger cannot see.
+  /// Copies of whole pictures by another process, which the ledger does not count.
   var foreignCopies: UInt64 { get }
   /// CPU time of other processes so far.
   func cpuNanoseconds() throws(BenchError) -> UInt64
 }
 
-/// The classic way of a frame, really gone: guest framebuffer → virtual graphics memory → host framebuffer → hardware.
+/// The classic path of a frame, executed: guest framebuffer → virtual graphics memory → host framebuffer → hardware.
 struct LegacyPath<Screen: LegacyScreen> {
   private let width: Int
   private let height: Int

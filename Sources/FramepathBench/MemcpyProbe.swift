@@ -2,8 +2,8 @@ import Glibc
 import LinuxIO
 import VhostUserFrontend
 
-/// Plain memcpy between the same kind of memory that frames lie in: two pictures in shared memory, copied in turn into
-/// four others. What a CPU can do at best, measured beside what the product does.
+/// Plain memcpy between the kind of memory that frames are in: two pictures in shared memory, copied in turn into four
+/// others. This is a CPU's best, measured beside the product.
 public struct MemcpyProbe {
   private let byteCount: Int
   private let sources: GuestRAM

@@ -1,10 +1,10 @@
-/// What one phase of one run cost, over all its frames.
+/// The cost of one phase of one run, over all its frames.
 public struct PhaseFigures: Codable, Equatable, Sendable {
-  /// Frames that the guest handed over.
+  /// The frames that the guest presented.
   public var frames: Int
   /// Wall-clock time.
   public var seconds: Double
-  /// Frames handed over per second.
+  /// Presented frames per second.
   public var framesPerSecond: Double
   /// Time on a CPU per frame in the backend, µs.
   public var backendMicroseconds: Double
@@ -14,7 +14,7 @@ public struct PhaseFigures: Codable, Equatable, Sendable {
   public var harnessMicroseconds: Double
   /// Voluntary and other context switches of backend and daemon per frame.
   public var switchesPerFrame: Double
-  /// How often the two went to sleep and were woken, per frame: the voluntary ones of these switches.
+  /// The wake-ups of both per frame: the voluntary ones of these switches.
   public var wakeUpsPerFrame: Double
   /// PRESENT messages that the daemon counted.
   public var presented: UInt64
@@ -30,7 +30,7 @@ public struct PhaseFigures: Codable, Equatable, Sendable {
   public var copiedBytes: UInt64
   /// From the guest's kick to the answer of the frame's last request, ns.
   public var answer: Percentiles
-  /// From the kick to every stage of a frame's way; nil of a peer, which has no daemon to ask.
+  /// The latencies from the kick to every stage; nil for a peer, which has no daemon.
   public var stages: FrameStages?
 
   /// CPU time per frame of both processes, µs.
@@ -39,25 +39,25 @@ public struct PhaseFigures: Codable, Equatable, Sendable {
 
 /// One run of one size.
 public struct ThroughputRun: Codable, Equatable, Sendable {
-  /// The whole picture in every frame, as fast as it goes.
+  /// The whole picture in every frame, unpaced.
   public var unpaced: PhaseFigures
-  /// 16 × 16 pixels in every frame, as fast as it goes: what everything but the copy costs.
+  /// 16 × 16 pixels in every frame, unpaced: the cost of everything but the copy.
   public var unpacedCorner: PhaseFigures
   /// The whole picture at the screen's rate.
   public var paced: PhaseFigures
   /// 16 × 16 pixels at the screen's rate.
   public var pacedCorner: PhaseFigures
-  /// 16 × 16 pixels on an idle screen: a frame comes when nothing is under way.
+  /// 16 × 16 pixels on an idle screen: a frame comes when no commit is pending.
   public var idleCorner: PhaseFigures
   /// The whole picture on an idle screen.
   public var idleWhole: PhaseFigures
-  /// What one wake-up of a process takes on this machine; nil where it was not measured.
+  /// The cost of one wake-up of a process on this machine; nil if it was not measured.
   public var wakeUpFloor: WakeUpFloor?
   /// Plain memcpy of one picture in this run, µs.
   public var memcpyMicroseconds: Double
-  /// Which path the frames took, by the daemon.
+  /// The path of the frames from the daemon's status.
   public var path: String
-  /// Why no better one.
+  /// Why a better path is unavailable.
   public var pathReason: String
 
   /// Bytes of one picture.

@@ -1,15 +1,15 @@
 import LinuxIO
 
-/// What the kernel has counted for a process so far.
+/// The kernel's counters of a process.
 struct ProcessFigures: Equatable {
   /// Time on a CPU over all threads, by the scheduler's own nanoseconds (/proc/PID/task/*/schedstat).
   var cpuNanoseconds: UInt64 = 0
-  /// How often it went to sleep.
+  /// The number of voluntary context switches.
   var voluntarySwitches: UInt64 = 0
-  /// How often another one took its CPU.
+  /// The number of involuntary context switches.
   var involuntarySwitches: UInt64 = 0
 
-  /// Reads them; `name` is for the error of a process that is gone.
+  /// Reads the counters; `name` is used in the error if the process has ended.
   init(pid: Int32, name: String) throws(BenchError) {
     do throws(SystemError) {
       for task in try LinuxFile.list("/proc/\(pid)/task") {
@@ -27,7 +27,7 @@ struct ProcessFigures: Equatable {
   /// Of no process.
   init() {}
 
-  /// What was added since `earlier`.
+  /// The difference from `earlier`.
   func since(_ earlier: ProcessFigures) -> ProcessFigures {
     var difference = ProcessFigures()
     difference.cpuNanoseconds = cpuNanoseconds &- earlier.cpuNanoseconds
@@ -41,10 +41,10 @@ struct ProcessFigures: Equatable {
 struct ProcessMemory: Equatable {
   /// Private_Clean and Private_Dirty of every mapping that is no memfd or dma-buf.
   var privateBytes: UInt64 = 0
-  /// The same of memfds and dma-bufs: frame buffers and guest RAM that nobody else maps now.
+  /// The same of memfds and dma-bufs: framebuffers and guest RAM that no other process maps now.
   var bufferBytes: UInt64 = 0
 
-  /// Reads it; `name` is for the error of a process that is gone.
+  /// Reads the sizes; `name` is used in the error if the process has ended.
   init(pid: Int32, name: String) throws(BenchError) {
     let text: String
     do throws(SystemError) {
@@ -72,7 +72,7 @@ struct ProcessMemory: Equatable {
 
 /// Numbers in the text files of /proc.
 enum ProcFile {
-  /// The number behind `key:`; 0 where there is none.
+  /// The number after `key:`; 0 if there is none.
   static func number(_ key: String, in text: String) -> UInt64 {
     for line in text.split(separator: "\n") where line.hasPrefix("\(key):") { return firstNumber(line) }
     return 0

@@ -1,10 +1,10 @@
 import LinuxIO
 
-/// QEMU's monitor (QMP), as far as a display's client needs it.
+/// QEMU's monitor (QMP), limited to the needs of a display's client.
 final class QMPClient {
   private let socket: UnixSocket
 
-  /// Connects, as soon as QEMU listens.
+  /// Connects as soon as QEMU listens.
   init(_ path: String, _ qemu: ChildProcess, log: String) throws(BenchError) {
     socket = try LabControl.connect(path, qemu, log: log)
     _ = try line()

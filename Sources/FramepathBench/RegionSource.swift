@@ -12,7 +12,7 @@ final class BenchRegion {
     _ programs: BenchPrograms, _ daemon: BenchDaemon, name: String = BenchStage.vm, width: Int, height: Int
   ) throws(BenchError) {
     socket = "\(daemon.folder.path)/\(name).region.sock"
-    // The guest is of this machine: its kicks are of the daemon's clock.
+    // The guest runs on this machine and shares the daemon's clock.
     let command = ChildCommand(
       try programs.path("framepath-ivshmem"),
       [
@@ -28,14 +28,14 @@ final class BenchRegion {
   deinit { process.stop(timeoutMilliseconds: 2000) }
 }
 
-/// A guest with our library on a region: the ivshmem protocol, the region's memory and its doorbells are the real ones,
-/// only the machine around them is missing.
+/// A guest with our library on a region: the ivshmem protocol, the region's memory and its doorbells are real; only the
+/// virtual machine is missing.
 final class RegionSource: FrameSource {
   private var screen: GuestScreen?
   private let layout: FrameLayout
   /// Taken ahead of the next frame.
   private var next: FrameSlot?
-  /// What each slot holds: it is drawn once.
+  /// The picture of each slot, which is drawn once.
   private var drawn: [Int: PictureChecksum] = [:]
   private var shown = PictureChecksum()
 
@@ -85,13 +85,13 @@ final class RegionSource: FrameSource {
     }
   }
 
-  /// Takes the next slot: one is on screen, the others may be on their way there.
+  /// Takes the next slot: one is on screen, the others may be pending.
   func waitForTurn(_ change: FrameChange) throws(BenchError) {
     if next != nil { return }
     next = try speak { (screen) throws(GuestError) in try screen.acquire() }
   }
 
-  /// Waits until only the picture on screen is the host's.
+  /// Waits until the host holds only the slot on screen.
   func waitForAnswer() throws(BenchError) {
     try speak { (screen) throws(GuestError) in try screen.waitUntilHeld(atMost: 1) }
   }
@@ -138,7 +138,7 @@ final class RegionSource: FrameSource {
   }
 }
 
-/// Pictures of those who draw into memory that they were given.
+/// Pictures of sources that draw into memory of the daemon.
 enum TestPicture {
   /// Draws one that no other seed has.
   ///

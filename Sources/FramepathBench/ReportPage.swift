@@ -23,7 +23,7 @@ public struct ReportPage: Sendable {
   public var title: String
   /// The command line that made it.
   public var command: String
-  /// What was measured, on what machine.
+  /// Notes on the measurement and the machine.
   public var notes: [String]
   /// Everything else.
   public var sections: [Section]
@@ -81,7 +81,7 @@ public struct ReportPage: Sendable {
     return text + "</tbody>\n</table></div>\n"
   }
 
-  /// Colours that stay apart for those who see few of them, on light and on dark ground.
+  /// Colours that are distinguishable with colour blindness, on light and dark backgrounds.
   private static let style = """
     :root { color-scheme: light dark; --ground: #fff; --ink: #1d2126; --faint: #667; --line: #d5d9e0;
       --c0: #0072b2; --c1: #d55e00; --c2: #009e73; --c3: #cc79a7; --c4: #b8860b; }
@@ -134,7 +134,7 @@ func escaped(_ text: String) -> String {
   return result
 }
 
-/// A number as a person reads it: about three digits, no exponent.
+/// A readable number: about three digits, no exponent.
 func shortNumber(_ value: Double) -> String {
   guard value.isFinite, abs(value) < 1e15 else { return "-" }
   let decimals = abs(value) >= 100 || value == value.rounded() ? 0 : abs(value) >= 10 ? 1 : abs(value) >= 0.095 ? 2 : 4

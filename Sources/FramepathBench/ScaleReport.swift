@@ -1,4 +1,4 @@
-/// What `framepath bench scale` has measured.
+/// The results of `framepath bench scale`.
 public struct ScaleReport: Codable, Equatable, Sendable {
   /// One run with so many VMs.
   public struct Run: Codable, Equatable, Sendable {

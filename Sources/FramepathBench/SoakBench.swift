@@ -131,7 +131,7 @@ struct ProcessHoldings: Equatable {
   /// RssAnon of /proc/PID/status, bytes.
   let anonymousBytes: UInt64
 
-  /// Reads them; `name` is for the error of a process that is gone.
+  /// Reads the counters; `name` is used in the error if the process has ended.
   init(pid: Int32, name: String) throws(BenchError) {
     do throws(SystemError) {
       descriptors = try LinuxFile.list("/proc/\(pid)/fd").count
