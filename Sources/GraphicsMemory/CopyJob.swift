@@ -1,10 +1,10 @@
 import Scanout
 
-/// A run of bytes in one piece that is part of a longer sequence, such as one of a guest's buffer in its memory.
+/// A contiguous run of bytes in a longer sequence, such as a part of a guest's buffer in guest memory.
 @unsafe public struct MemorySegment {
-  /// Bytes of the sequence before it.
+  /// The bytes of the sequence before this run.
   public var start: Int
-  /// Its length in bytes.
+  /// The length in bytes.
   public var byteCount: Int
   /// Its first byte.
   public var base: UnsafeRawPointer
@@ -17,7 +17,7 @@ import Scanout
   }
 }
 
-/// Bytes and calls of a copy.
+/// The bytes and calls of a copy.
 struct CopyTally: Equatable {
   var bytes = 0
   var calls = 0
@@ -28,16 +28,15 @@ struct CopyTally: Equatable {
   }
 }
 
-/// Rows to copy; any range of them can be copied on its own, on any thread.
+/// Rows to copy; any range of them can be copied separately, on any thread.
 ///
-/// The source may be memory that a guest writes meanwhile: the copy then holds either value, nothing else.
+/// A guest may write the source at the same time: each byte of the copy then has its old or its new value.
 @unsafe struct CopyJob {
-  /// Where the rows come from.
+  /// The source of the rows.
   @unsafe enum Source {
-    /// The first row's address.
+    /// The address of the first row.
     case memory(UnsafeRawPointer)
-    /// Segments in order, each behind the one before, and the first row's byte in their sequence. Bytes past the end are
-    /// left out.
+    /// Segments in order, and the offset of the first row in their sequence. Bytes past the end are left out.
     case segments(UnsafeBufferPointer<MemorySegment>, offset: Int)
   }
 
@@ -47,7 +46,7 @@ struct CopyTally: Equatable {
   var destinationStrideBytes: Int
   var rowBytes: Int
   var rowCount: Int
-  /// The source's pixels, where they are converted to XRGB8888; of `.memory` only.
+  /// The format of the source, if it is converted to XRGB8888; for `.memory` only.
   var convertedFormat: PixelFormat?
 
   var byteCount: Int { unsafe rowBytes * rowCount }
@@ -66,7 +65,7 @@ struct CopyTally: Equatable {
     }
   }
 
-  /// Whether a row begins where the one before ends, in the source and in the destination.
+  /// Whether each row begins where the one before ends, in source and destination.
   private var isContiguous: Bool { unsafe rowBytes == sourceStrideBytes && rowBytes == destinationStrideBytes }
 
   private func copy(_ count: Int, from: UnsafeRawPointer, to: UnsafeMutableRawPointer) -> CopyTally {
@@ -97,7 +96,7 @@ struct CopyTally: Equatable {
     return tally
   }
 
-  /// Copies bytes from `offset` on; `index` is a segment at or before it, and moves along.
+  /// Copies bytes from `offset` on; `index` is a segment at or before it, and advances.
   private static func copyBytes(
     _ count: Int, from segments: UnsafeBufferPointer<MemorySegment>, _ offset: Int, to: UnsafeMutableRawPointer,
     _ index: inout Int, _ tally: inout CopyTally
@@ -119,7 +118,7 @@ struct CopyTally: Equatable {
     }
   }
 
-  /// The segment that holds byte `offset` of the sequence, or the last one.
+  /// The segment that contains byte `offset` of the sequence, or the last one.
   private static func segmentIndex(_ segments: UnsafeBufferPointer<MemorySegment>, _ offset: Int) -> Int {
     var low = 0
     var high = segments.count

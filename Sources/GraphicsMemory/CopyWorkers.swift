@@ -3,24 +3,24 @@ import Synchronization
 
 /// Threads that help with large copies.
 ///
-/// The calling thread cuts a copy into pieces of whole rows, wakes the helpers, and copies pieces like everyone else:
-/// whoever is ready takes the next one. A helper that does not get a processor in time finds nothing left to do, so a
-/// busy host costs only the waking; where that gains nothing, copies stay on the calling thread (`WorkerGauge`).
+/// The calling thread divides a copy into pieces of whole rows, wakes the helpers, and copies pieces too: each thread
+/// takes the next piece when it is ready. A helper that gets a processor too late finds no piece left, so a busy host
+/// costs only the wake-up; if sharing gains nothing, copies stay on the calling thread (`WorkerGauge`).
 ///
 /// Helpers start with the first large copy, sleep on a futex between copies, block all signals, allocate nothing, and
-/// touch only the memory of the copy. When a copy returns, no helper touches that memory any more. They end when the last
-/// reference to this is gone.
+/// touch only the memory of the copy. When a copy returns, no helper touches that memory any more. The helpers end with
+/// the last reference to this object.
 ///
 /// Owned by one thread: one copy at a time.
 @safe public final class CopyWorkers {
-  /// Copies of fewer bytes stay on the calling thread.
+  /// Smaller copies, in bytes, stay on the calling thread.
   public static let thresholdBytes = 512 << 10
-  /// The most threads that one copy is spread over, the calling one included.
+  /// The most threads for one copy, including the calling one.
   public static let maxThreadCount = 8
-  /// About the bytes of a piece: small enough that nobody waits long for the last one.
+  /// The approximate size of a piece in bytes: small enough that the wait for the last one is short.
   static let pieceBytes = 256 << 10
 
-  /// The most threads that copies here are spread over, the calling one included.
+  /// The most threads for copies of this object, including the calling one.
   public let threadCount: Int
   private let shared = SharedCopy()
   private var helpers: [WorkerThread] = []
@@ -32,9 +32,9 @@ import Synchronization
     self.init(threadCount: min(WorkerThread.availableProcessorCount, CopyWorkers.maxThreadCount))
   }
 
-  /// As many threads as said, the calling one included; at least 1.
+  /// Workers with that many threads, including the calling one; at least 1.
   ///
-  /// - Parameter isAdaptive: false shares every large copy, whether it gains anything or not.
+  /// - Parameter isAdaptive: false to share every large copy, even if that gains nothing.
   public init(threadCount: Int, isAdaptive: Bool = true) {
     self.threadCount = max(threadCount, 1)
     gauge = isAdaptive ? WorkerGauge() : nil
@@ -46,7 +46,7 @@ import Synchronization
     helpers.removeAll()
   }
 
-  /// Copies everything; by the calling thread alone where that is as fast.
+  /// Copies everything; on the calling thread alone if that is as fast.
   func perform(_ job: CopyJob) -> CopyTally {
     let byteCount = unsafe job.byteCount
     guard byteCount >= CopyWorkers.thresholdBytes, threadCount > 1, gauge?.isSharingNext() != false else {
@@ -75,7 +75,7 @@ import Synchronization
     // SAFETY: a helper ends before `shared` does: `deinit` joins it.
     let context = unsafe Unmanaged.passUnretained(shared).toOpaque()
     for _ in 1..<threadCount {
-      // A process that may not have more threads does with fewer.
+      // A process that cannot create more threads uses fewer.
       guard let helper = try? unsafe WorkerThread(name: "framepath-copy", context: context, helpWithCopies)
       else { break }
       helpers.append(helper)
@@ -83,24 +83,24 @@ import Synchronization
   }
 }
 
-/// A helper's thread: its context is the `SharedCopy`, which outlives it.
+/// The thread function of a helper: its context is the `SharedCopy`, which outlives it.
 private func helpWithCopies(_ context: UnsafeMutableRawPointer?) -> UnsafeMutableRawPointer? {
   guard let context = unsafe context else { return nil }
   unsafe Unmanaged<SharedCopy>.fromOpaque(context).takeUnretainedValue().help()
   return nil
 }
 
-/// One copy at a time between the calling thread and its helpers.
+/// The copy that the calling thread shares with its helpers, one at a time.
 ///
-/// The gate keeps helpers out of a copy that is over: a helper enters while it is open, and the calling thread closes it
-/// and waits until everyone has left before it returns. Only the calling thread writes the copy's description, while the
-/// gate is closed and nobody is inside.
+/// The gate keeps helpers out of a finished copy: a helper enters while it is open, and the calling thread closes it
+/// and waits until all helpers have left before it returns. Only the calling thread writes the copy's description,
+/// while the gate is closed and no helper is inside.
 @safe private final class SharedCopy: @unchecked Sendable {
   /// Copies may be joined.
   private static let open: UInt32 = 1 << 31
-  /// The calling thread sleeps until everyone has left.
+  /// The calling thread sleeps until all helpers have left.
   private static let isAwaited: UInt32 = 1 << 30
-  /// How often the calling thread looks again before it sleeps: some 10 µs.
+  /// How often the calling thread spins before it sleeps: about 10 µs.
   private static let spinCount = 500
 
   /// Rises with every copy, and at the end.
@@ -130,9 +130,9 @@ private func helpWithCopies(_ context: UnsafeMutableRawPointer?) -> UnsafeMutabl
     generation.wake(helperCount)
   }
 
-  /// Waits for the pieces that helpers have taken; the whole copy's tally.
+  /// Waits for the pieces that helpers have taken; returns the whole copy's tally.
   func end(_ own: CopyTally) -> CopyTally {
-    // Acquires what those wrote who have left.
+    // Acquires the writes of the helpers that have left.
     gate.remove(SharedCopy.open)
     var spins = 0
     while gate.load() != 0 {
@@ -188,7 +188,7 @@ private func helpWithCopies(_ context: UnsafeMutableRawPointer?) -> UnsafeMutabl
     }
   }
 
-  /// False where the copy is over.
+  /// Returns false if the copy is finished.
   private func enter() -> Bool {
     var state = gate.load()
     while state & SharedCopy.open != 0 {
@@ -200,7 +200,7 @@ private func helpWithCopies(_ context: UnsafeMutableRawPointer?) -> UnsafeMutabl
   }
 
   private func leave() {
-    // Publishes what was copied to the calling thread.
+    // Publishes the copied bytes to the calling thread.
     let state = gate.subtract(1)
     if state == SharedCopy.isAwaited { gate.wake(1) }
   }

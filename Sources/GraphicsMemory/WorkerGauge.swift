@@ -1,12 +1,13 @@
-/// Decides whether helpers are worth waking, from the copies that they helped with.
+/// Decides whether to wake helpers, from the copies that they have helped with.
 ///
-/// On a busy host helpers get no processor, and waking them costs time. The calling thread's own rate in a shared copy
-/// tells how long it would have taken alone; a thread that is alone is no slower than that. Where sharing gains too
-/// little, copies stay on the calling thread for a while, each time for longer, and then sharing is tried again.
+/// On a busy host helpers get no processor, and waking them costs time. The calling thread's rate in a shared copy
+/// gives an upper bound for the time it would have taken alone. If sharing gains too little, copies stay on the calling
+/// thread for a while, each time longer, and then sharing is tried again.
 struct WorkerGauge {
-  /// Sharing must make a copy that much faster.
+  /// The factor by which sharing must make a copy faster.
   static let leastGain = 1.1
-  /// Copies that stay on the calling thread after sharing gained too little; doubles with each failure in a row.
+  /// The number of copies that stay on the calling thread after sharing gained too little; doubled with each failure in
+  /// a row.
   static let shortestRest = 32
   static let longestRest = 1024
 
@@ -21,7 +22,7 @@ struct WorkerGauge {
     return false
   }
 
-  /// Notes a shared copy.
+  /// Records a shared copy.
   ///
   /// - Parameters:
   ///   - totalBytes: of the whole copy.
@@ -38,7 +39,7 @@ struct WorkerGauge {
     }
     remainingRest = restCount
     restCount = min(restCount * 2, WorkerGauge.longestRest)
-    // One bad copy after the rest is enough for the next one.
+    // After the pause one more bad copy starts the next pause.
     gain = WorkerGauge.leastGain
   }
 }

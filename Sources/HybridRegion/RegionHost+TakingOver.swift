@@ -1,18 +1,18 @@
-/// A slot that a former host held when this one began.
+/// A slot that the former host held when this one took over.
 public struct RegionHeldFrame {
   /// The slot.
   public var slot: Int
-  /// The guest's frame in it; nil where the slot was held since before the attach, or its entry makes no sense.
+  /// The guest's frame in it; nil if the slot was held since before the attach, or its entry is invalid.
   public var frame: RegionFrame?
-  /// Whether the guest knows what became of the frame.
+  /// Whether the guest has the frame's DONE.
   public var isTold: Bool
 }
 
 extension RegionHost {
-  /// Goes on where another host has stopped, at whatever instruction: the rings tell how far it was.
+  /// Continues where another host has stopped, at any instruction; the rings show how far it got.
   ///
-  /// A slot is held where its last present has no RELEASED behind it. What a spoilt ring says of that is the guest's own
-  /// loss: the slots are its own, and a release of a slot that it has means nothing to it.
+  /// A slot is held if its last present has no RELEASED after it. A guest that overwrites the ring loses its own slots
+  /// by it, and ignores the release of a slot that it has.
   func takeOver() {
     let attach = AttachWord(rawValue: words.attach.load())
     let head = EpochWord(rawValue: words.presentHead.load())

@@ -4,57 +4,57 @@ public import GraphicsMemory
 public import LinuxIO
 public import Scanout
 
-/// A frame that a guest has handed over, with every number checked.
+/// A frame that a guest has presented, with every number checked.
 public struct RegionFrame {
   /// The slot that holds it.
   public var slot: Int
-  /// The guest's number for it; rises within an attach.
+  /// The guest's frame number; rises within an attach.
   public var frame: UInt64
-  /// The picture, as it lies from the slot's first byte on.
+  /// The layout of the picture in the slot.
   public var layout: FrameLayout
-  /// What changed since the guest's last frame; empty means everything.
+  /// The damage since the guest's last frame; empty means everything.
   public var damage: DamageRegion
-  /// The guest's CLOCK_MONOTONIC at the hand-over.
+  /// The guest's CLOCK_MONOTONIC at the present.
   public var readyNanoseconds: UInt64
 }
 
-/// What `RegionHost.takeFrame` found.
+/// The result of `RegionHost.takeFrame`.
 public enum RegionTake {
   /// Nothing new.
   case none
-  /// A frame; its slot is the host's until `release`.
+  /// A frame; the host holds its slot until `release`.
   case frame(RegionFrame)
-  /// An entry that made no sense: that frame is lost. The guest has been told, where it could be.
+  /// An invalid entry: the frame is lost. The guest has been notified if possible.
   case refused(RegionReason)
 }
 
-/// What `RegionHost.checkAttach` found.
+/// The result of `RegionHost.checkAttach`.
 public enum RegionAttach: Equatable, Sendable {
-  /// Another client has begun.
+  /// Another client has attached.
   case attached(RegionGuestFlags)
-  /// The client has let go of the region.
+  /// The client has detached.
   case detached
-  /// A client of another version wants to begin.
+  /// A client of another version tried to attach.
   case refused(RegionReason)
 }
 
 /// The host's side of a region.
 ///
-/// Owned by one thread. Nothing that a guest writes anywhere in the region can trap it, make it loop, or reach another
-/// region. The per-frame calls allocate nothing.
+/// Owned by one thread. No data of a guest can make it trap, loop, or access another region. The per-frame calls do not
+/// allocate.
 @safe public final class RegionHost {
-  /// Where everything lies.
+  /// The layout of the region.
   public let layout: RegionLayout
   /// The region: a memfd sealed against shrinking, growing and further seals.
   public let fd: SharedFD
-  /// What the guest said at its attach.
+  /// The guest's flags from its attach.
   public internal(set) var guestFlags: RegionGuestFlags = []
   /// Whether a guest is attached.
   public var isAttached: Bool { epoch != 0 }
-  /// Entries refused since the region was made.
+  /// The number of entries refused since the region was created.
   public private(set) var refusalCount: UInt64 = 0
 
-  /// Whether the guest is told not to ring.
+  /// Whether the doorbell is quiet.
   public private(set) var isDoorbellQuiet = false
 
   /// See `takeHeldFrames`.
@@ -62,7 +62,7 @@ public enum RegionAttach: Equatable, Sendable {
 
   private let mapping: Mapping
   let words: RegionWords
-  /// The constant part of the header, and the host's words that no event changes.
+  /// The constant part of the header.
   private var header = framepath_region_header()
   var slots: HostSlots
   var epoch: UInt32 = 0
@@ -83,15 +83,14 @@ public enum RegionAttach: Equatable, Sendable {
     try self.init(memory: memory, name: name, layout: layout, sharesClock: sharesClock)
   }
 
-  /// The host of memory that is there already: a client's own, or a region that another host has served.
+  /// A host for existing memory: a client's, or a region that another host has served.
   ///
-  /// Only one host may serve a region at a time. Where a guest is attached, it notices nothing: `takeHeldFrames` tells what
-  /// the former host had of it.
+  /// Only one host may serve a region at a time. An attached guest notices nothing: `takeHeldFrames` returns what the
+  /// former host held.
   ///
   /// - Parameters:
-  ///   - memory: `layout.regionByteCount` bytes, sealed against shrinking. What stands in it is believed as little as
-  ///     what a guest writes.
-  /// - Throws: EINVAL where the memory could be cut off under a reader, or has another size.
+  ///   - memory: `layout.regionByteCount` bytes, sealed against shrinking. Its content is not trusted.
+  /// - Throws: EINVAL if the memory can be truncated, or has another size.
   public init(memory: SharedFD, name: String, layout: RegionLayout, sharesClock: Bool = false) throws(SystemError) {
     self.layout = layout
     guard MemFD.seals(of: memory.raw)?.contains(.shrink) == true else {
@@ -100,7 +99,7 @@ public enum RegionAttach: Equatable, Sendable {
     guard try memory.byteCount() == layout.regionByteCount else {
       throw SystemError(call: "region", code: EINVAL, subject: "its memory has not \(layout.regionByteCount) bytes")
     }
-    // The pixels are the guest's business; only what lies before them is mapped.
+    // The pixels belong to the guest; only the part before them is mapped.
     mapping = try Mapping(fd: memory.raw, byteCount: layout.slotsOffset)
     fd = memory
     slots = HostSlots(count: layout.slotCount)
@@ -125,43 +124,43 @@ public enum RegionAttach: Equatable, Sendable {
     header.magic = FRAMEPATH_REGION_MAGIC
     if !isWhole { writeHeader() }
     takeOver()
-    // The former host's timers are gone with it.
+    // The former host's timers no longer exist.
     words.doorbell.store(0)
     framepath_region_publish()
   }
 
-  /// What a former host held of the guest that is attached, the oldest first; once.
+  /// The frames that a former host held of the attached guest, oldest first; returned once.
   public func takeHeldFrames() -> [RegionHeldFrame] {
     defer { heldFrames = [] }
     return heldFrames
   }
 
-  /// Tells guests of the output's mode; nil: there is none now.
+  /// Publishes the output's mode to guests; nil if there is none now.
   public func setOutput(_ output: RegionOutput?) {
     header.output = output?.word ?? 0
     words.output.store(header.output)
   }
 
-  /// Tells guests what stands behind the region.
+  /// Publishes the host's state to guests.
   public func setState(_ state: RegionHostState) {
     header.state = UInt64(state.rawValue)
     words.state.store(header.state)
   }
 
-  /// Stops serving: guests read that there is no daemon now, unless another host has said something else meanwhile.
+  /// Stops serving: the state becomes `waiting`, unless another host has changed it.
   public func leave() {
     words.doorbell.store(0)
     words.state.replace(header.state, by: UInt64(RegionHostState.waiting.rawValue))
   }
 
-  /// Tells the guest not to ring. Only for a host that will look at the ring by itself, whatever the guest does.
+  /// Makes the doorbell quiet. Only for a host that will look at the ring by itself.
   public func silenceDoorbell() {
     if isDoorbellQuiet || epoch == 0 { return }
     isDoorbellQuiet = true
     words.doorbell.store(DoorbellHint.word(epoch: epoch, isQuiet: true))
   }
 
-  /// Tells the guest to ring again. What it presented meanwhile is in the ring: look once more.
+  /// Requests the doorbell again. Afterwards look at the ring once more, for frames presented meanwhile.
   public func wantDoorbell() {
     isDoorbellQuiet = false
     var ring = words.present
@@ -169,9 +168,9 @@ public enum RegionAttach: Equatable, Sendable {
     while !request.step(epoch: epoch, in: &ring) {}
   }
 
-  /// Writes the header again where the guest has spoilt it; true where it had.
+  /// Restores a header that the guest has overwritten; returns whether it was.
   ///
-  /// The words of the rings are left as they are: an attach makes them anew.
+  /// The words of the rings are left alone: an attach writes them.
   @discardableResult
   public func repair() -> Bool {
     if isWhole, words.output.load() == header.output, words.state.load() == header.state { return false }
@@ -181,7 +180,7 @@ public enum RegionAttach: Equatable, Sendable {
     return true
   }
 
-  /// Whether the constant part stands as it should.
+  /// Whether the constant part is intact.
   private var isWhole: Bool {
     unsafe withUnsafeBytes(of: &header) { wanted in
       guard let first = wanted.baseAddress else { return false }
@@ -193,7 +192,7 @@ public enum RegionAttach: Equatable, Sendable {
   private static let constantByteCount =
     MemoryLayout<framepath_region_header>.offset(of: \.acknowledged) ?? MemoryLayout<UInt64>.size
 
-  /// The magic number comes last.
+  /// Writes the header, the magic number last.
   private func writeHeader() {
     let magicByteCount = MemoryLayout<UInt64>.size
     unsafe SharedWord(mapping.base).store(0)
@@ -213,13 +212,13 @@ public enum RegionAttach: Equatable, Sendable {
     MemoryRange(fd: fd.raw, offset: layout.slotOffset(slot), byteCount: layout.slotByteCount)
   }
 
-  /// Looks whether a client has come or gone since the last look. Call it before `takeFrame`.
+  /// Checks whether a client has attached or detached since the last call. Call it before `takeFrame`.
   public func checkAttach() -> RegionAttach? {
     let raw = words.attach.load()
     guard raw != lastAttach else { return nil }
     lastAttach = raw
     let word = AttachWord(rawValue: raw)
-    // Another client's words are no longer believed, whatever comes.
+    // The former client's words are no longer used.
     epoch = 0
     guard word.epoch != 0 else { return .detached }
     guard word.major == FRAMEPATH_REGION_MAJOR else {
@@ -247,9 +246,9 @@ public enum RegionAttach: Equatable, Sendable {
     words.acknowledged.store(UInt64(epoch) << 32 | UInt64(reason))
   }
 
-  /// Takes what has come: as much as a guest that keeps to the rules can have announced at once.
+  /// Takes the available frames: as many as a guest that follows the rules can announce at once.
   ///
-  /// - Returns: whether there may be more. Then it is the turn of others first.
+  /// - Returns: whether there may be more; serve others first.
   public func takeFrames(_ body: (RegionTake) -> Void) -> Bool {
     for _ in 0..<layout.presentEntryCount {
       let take = takeFrame()
@@ -271,29 +270,29 @@ public enum RegionAttach: Equatable, Sendable {
     }
   }
 
-  /// Tells what became of the frame in a slot that the host holds.
+  /// Sends the outcome of the frame in a held slot.
   public func done(_ slot: Int, _ outcome: RegionOutcome, timeNanoseconds: UInt64 = 0, sequence: UInt64 = 0) {
     guard slots.holds.indices.contains(slot), let hold = slots.holds[slot], hold.epoch == epoch else { return }
     push(
       .done(slot: slot, frame: hold.frame, outcome, timeNanoseconds: timeNanoseconds, sequence: sequence))
   }
 
-  /// Gives a slot back to the guest.
+  /// Releases a slot to the guest.
   public func release(_ slot: Int) {
     guard let frame = slots.release(slot, epoch: epoch), epoch != 0 else { return }
     push(.released(slot: slot, frame: frame))
   }
 
-  /// Bit k: slot k is the host's.
+  /// Bit k is set if the host holds slot k.
   public var heldSlots: UInt64 { slots.heldMask }
 
-  /// A ring without room is the guest's own doing: it loses the event.
+  /// A full ring is the guest's fault: it loses the event.
   private func push(_ event: RegionEvent) {
     var ring = words.release
     _ = release.push(ReleaseEntry(event: event), in: &ring)
   }
 
-  /// The entry is a private copy from here on.
+  /// Checks the entry, which is a private copy from here on.
   private func check() -> RegionTake {
     if let reason = slots.hold(entry.slot, frame: entry.frame, epoch: epoch) {
       if reason != .badSlot { reject(reason) }
@@ -305,7 +304,7 @@ public enum RegionAttach: Equatable, Sendable {
     }
   }
 
-  /// The frame that an entry tells of, its slot's number checked before.
+  /// The frame of an entry whose slot number was checked.
   func picture(of entry: PresentEntry) -> Result<RegionFrame, RegionReason> {
     let slot = Int(entry.slot)
     guard let format = PixelFormat(fourcc: entry.fourcc),
@@ -321,7 +320,7 @@ public enum RegionAttach: Equatable, Sendable {
         Rect(x: Int(rect.x), y: Int(rect.y), width: Int(rect.width), height: Int(rect.height))
           .intersection(picture.bounds))
     }
-    // Damage outside the picture is none; but no damage at all would mean everything.
+    // Damage outside the picture is dropped; but empty damage would mean everything.
     if entry.damageCount > 0, damage.isEmpty { damage.add(Rect(width: 1, height: 1)) }
     return .success(
       RegionFrame(
@@ -335,10 +334,10 @@ public enum RegionAttach: Equatable, Sendable {
     return refuse(reason)
   }
 
-  /// Tells of an entry whose slot was not taken.
+  /// Rejects an entry whose slot was not taken.
   private func reject(_ reason: RegionReason) {
     push(.done(slot: Int(entry.slot), frame: entry.frame, .rejected(reason), timeNanoseconds: 0, sequence: 0))
-    // The guest gave the slot away with the entry; unless the host holds it for another frame, it has it again.
+    // The guest gave up the slot with the entry; it is released unless the host holds it for another frame.
     if reason != .slotHeld { push(.released(slot: Int(entry.slot), frame: entry.frame)) }
   }
 

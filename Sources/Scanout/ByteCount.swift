@@ -1,6 +1,6 @@
-/// A number of bytes, written `4096`, `64K`, `256M`, `6G` or `1T`: units of 1024.
+/// A number of bytes in the syntax `4096`, `64K`, `256M`, `6G` or `1T`, with units of 1024.
 public struct ByteCount: Equatable, Hashable, Sendable, CustomStringConvertible {
-  /// What the last letter of a text multiplies by.
+  /// The unit given by the last letter.
   public enum Unit: Int, CaseIterable, Sendable {
     /// 1.
     case byte = 0
@@ -28,13 +28,13 @@ public struct ByteCount: Equatable, Hashable, Sendable, CustomStringConvertible 
   /// Bytes.
   public var bytes: Int
 
-  /// So many bytes.
+  /// A number of bytes.
   public init(bytes: Int) { self.bytes = bytes }
 
-  /// Reads a whole number with at most one letter, in either case.
+  /// Parses a whole number with at most one letter, in either case.
   ///
-  /// - Parameter unit: of a number without a letter.
-  /// - Returns: nil where the text is something else, or more than an `Int` holds.
+  /// - Parameter unit: the unit of a number without a letter.
+  /// - Returns: nil for any other text, or on overflow.
   public init?(_ text: some StringProtocol, unit: Unit = .byte) {
     let letter = text.last.map { String($0).uppercased() } ?? ""
     let named = Unit.allCases.first { $0 != .byte && $0.letter == letter }
@@ -44,7 +44,7 @@ public struct ByteCount: Equatable, Hashable, Sendable, CustomStringConvertible 
     self.init(bytes: number << shift)
   }
 
-  /// With the largest unit that leaves a whole number: `6G`, `1536M`, `1000`.
+  /// The text with the largest unit that gives a whole number: `6G`, `1536M`, `1000`.
   public var description: String {
     let unit = Unit.allCases.last { bytes != 0 && bytes % (1 << $0.rawValue) == 0 } ?? .byte
     return "\(bytes >> unit.rawValue)\(unit.letter)"

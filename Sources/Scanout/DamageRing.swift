@@ -1,7 +1,7 @@
 /// The damage that each buffer of a swap chain lacks.
 ///
 /// A buffer that was last drawn some frames ago lacks the damage of all frames since. Every frame's damage is added for
-/// all buffers; drawing a buffer takes what that buffer lacks, and nothing else has to be drawn.
+/// all buffers; drawing a buffer takes its missing damage, and only that must be drawn.
 public struct DamageRing: Sendable {
   private var missing: [DamageRegion]
 
@@ -10,7 +10,7 @@ public struct DamageRing: Sendable {
     missing = Array(repeating: DamageRegion(bounds), count: bufferCount)
   }
 
-  /// How many buffers there are.
+  /// The number of buffers.
   public var bufferCount: Int { missing.count }
 
   /// Adds one more buffer of unknown content; its index is the former `bufferCount`.
@@ -35,10 +35,10 @@ public struct DamageRing: Sendable {
   /// The content of one buffer is unknown: it lacks all of `bounds`.
   public mutating func invalidate(buffer index: Int, bounds: Rect) { missing[index] = DamageRegion(bounds) }
 
-  /// What a buffer lacks.
+  /// A buffer's missing damage.
   public func damage(ofBuffer index: Int) -> DamageRegion { missing[index] }
 
-  /// What a buffer lacks, to be drawn by the caller: afterwards it lacks nothing.
+  /// Takes a buffer's missing damage, which the caller draws: afterwards the buffer lacks nothing.
   public mutating func takeDamage(ofBuffer index: Int) -> DamageRegion {
     let damage = missing[index]
     missing[index] = DamageRegion()
