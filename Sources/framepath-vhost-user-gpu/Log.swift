@@ -1,6 +1,6 @@
 import LinuxIO
 
-/// One line on stderr per event; never one per frame.
+/// Logs one line per event on standard error; never per frame.
 struct Log {
   private let lines: ErrorLog
 

@@ -9,7 +9,7 @@ import PresentProtocol
 struct SnapshotCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "snapshot",
-    abstract: "Writes a screen's picture to a PNG file.",
+    abstract: "Writes the picture of a screen to a PNG file.",
     discussion: """
       The picture of an output is what its hardware puts out, where the card can give that back (a writeback connector), \
       else what the daemon has put on it. FILE is there as a whole or not at all.
@@ -20,9 +20,9 @@ struct SnapshotCommand: ParsableCommand {
         framepath snapshot --output HDMI-A-1 -o - | feh -
       """)
 
-  @Option(help: ArgumentHelp("The VM whose picture to take.", valueName: "name")) var vm: String?
-  @Option(help: ArgumentHelp("Which head of the VM.", valueName: "n")) var scanout = 0
-  @Option(help: ArgumentHelp("The output whose picture to take, such as HDMI-A-1.", valueName: "name"))
+  @Option(help: ArgumentHelp("The VM to capture.", valueName: "name")) var vm: String?
+  @Option(help: ArgumentHelp("The VM's scanout.", valueName: "n")) var scanout = 0
+  @Option(help: ArgumentHelp("The output to capture, such as HDMI-A-1.", valueName: "name"))
   var output: String?
   @Option(name: .customShort("o"), help: ArgumentHelp("Where to write; - is standard output.", valueName: "file"))
   var file: String
@@ -34,7 +34,7 @@ struct SnapshotCommand: ParsableCommand {
     guard output == nil || scanout == 0 else { throw ValidationError("--scanout goes with --vm.") }
     guard !file.isEmpty else { throw ValidationError("The file's name is empty.") }
     if file == "-" && HostProcess.isOutputTerminal {
-      throw ValidationError("A terminal shows no PNG: redirect standard output, or name a file.")
+      throw ValidationError("A terminal cannot show a PNG: redirect standard output, or name a file.")
     }
   }
 

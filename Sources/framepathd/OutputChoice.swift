@@ -1,13 +1,13 @@
 import ArgumentParser
 import Scanout
 
-/// What `--output` names.
+/// A value of `--output`.
 enum OutputChoice: ExpressibleByArgument, Equatable {
   /// Every free KMS card with a monitor, else one headless output.
   case auto
   /// A screen without a monitor.
   case headless(DisplayMode, slowestMillihertz: Int? = nil)
-  /// A card, or one of its connectors, perhaps in a certain mode.
+  /// A card, or one of its connectors, optionally with a mode.
   case kms(card: String, connector: String?, mode: DisplayMode?)
 
   static let headlessDefault = DisplayMode(width: 1920, height: 1080, refreshMillihertz: 60_000)
@@ -41,7 +41,7 @@ enum OutputChoice: ExpressibleByArgument, Equatable {
     }
   }
 
-  /// `1920x1080@48-144`: a screen whose rate follows its frames.
+  /// `1920x1080@48-144`: a screen with a variable rate.
   private static func variable(_ text: String) -> (DisplayMode, Int)? {
     guard let at = text.lastIndex(of: "@"), let dash = text[at...].firstIndex(of: "-"),
       let slowest = DisplayMode(String(text[..<dash])),

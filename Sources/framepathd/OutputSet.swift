@@ -15,9 +15,9 @@ final class OutputSet {
   private var cards: [KMSCard] = []
   private let loop: EventLoop
   private let log: (String) -> Void
-  /// Connectors that were asked for and had no monitor, by their card's path.
+  /// Requested connectors without a monitor, by their card's path.
   private var waiting: [(card: String, connector: String, mode: DisplayMode?)] = []
-  /// Paths of the cards whose every connector was asked for.
+  /// The paths of cards with all connectors requested.
   private var wholeCards: Set<String> = []
 
   /// Opens all of them, or none.
@@ -40,14 +40,14 @@ final class OutputSet {
     }
   }
 
-  /// Puts back what the outputs showed before and lets go of the cards. Closing twice is harmless.
+  /// Restores the pictures from before and releases the cards. Closing twice is harmless.
   func close() {
     for entry in outputs { entry.output.close() }
     for card in cards { card.close() }
   }
 
-  /// Every monitor of every card that nobody else drives; a card that fails is passed over. Without any monitor one
-  /// headless output, which VMs leave once there is one.
+  /// Every monitor of every card without a master; a card that fails is skipped. Without a monitor one headless output,
+  /// which VMs leave for the first monitor.
   private func addAll() throws {
     let before = outputs.count
     for summary in KMSCard.list() where !summary.connectors.isEmpty {
