@@ -1,6 +1,6 @@
 import Testing
 
-/// A random course of events on which rules are tried, and which can be made smaller.
+/// A random sequence of events that tests rules, and can be reduced.
 protocol Course: CustomStringConvertible {
   associatedtype Step: Equatable
   var steps: [Step] { get set }
@@ -21,7 +21,7 @@ func numbersBelow(_ number: Int64, nearest: Int64 = .max) -> [Int64] {
   return numbers + (nearest == .max && number > 1 && numbers.last != number - 1 ? [number - 1] : [])
 }
 
-/// A rule that was broken, and how.
+/// A violated rule, with details.
 struct Violation: Equatable {
   var rule: String
   var detail: String

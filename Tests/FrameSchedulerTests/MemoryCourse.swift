@@ -2,7 +2,8 @@ import FrameSimulator
 
 @testable import FrameScheduler
 
-/// Random requests for memory beside a naive account of them, and the rules of memory admission (Docs/Scheduler.md, Rules).
+/// Random requests for memory compared with a naive account of them, and the rules of memory admission
+/// (Docs/Scheduler.md, Rules).
 struct MemoryCourse: Course {
   enum Step: Equatable {
     case add(UInt32, maximum: Int64)
@@ -20,7 +21,7 @@ struct MemoryCourse: Course {
   var selection: MemorySelection
   var seed: UInt64
   var steps: [Step]
-  /// An account that is broken on purpose: what leaves the screen is never told of.
+  /// A deliberately broken account: buffers that leave the screen are not reported.
   var forgetsScreens = false
 
   static func random(seed: UInt64, selection: MemorySelection, length: Int = 120) -> MemoryCourse {
@@ -195,7 +196,7 @@ private struct MemoryPlay {
     return canAllEnd(Array(after.values), available: free)
   }
 
-  /// Brute force: every order in which the VMs could get their maximum and end.
+  /// Brute force over every order in which the VMs could get their maximum and end.
   private func canAllEnd(_ accounts: [Account], available: Int64) -> Bool {
     if available < 0 { return false }
     if accounts.isEmpty { return true }

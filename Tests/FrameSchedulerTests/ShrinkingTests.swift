@@ -2,7 +2,7 @@ import Testing
 
 @testable import FrameScheduler
 
-/// Tests of the tests: what is broken on purpose is found, and made as small as it can be.
+/// Tests of the tests: deliberate faults are found, and reduced to the smallest case.
 @Suite("Shrinking")
 struct ShrinkingTests {
   private func plain(_ vm: UInt32) -> Scenario.Step {

@@ -9,10 +9,10 @@ enum Browser {
       .first { LinuxFile.isAccessible($0, .execute) }
   }.first
 
-  /// What a plot's first series is drawn in.
+  /// The colour of a plot's first series.
   static func firstSeries(_ isDark: Bool) -> UInt32 { isDark ? 0x56B4E9 : 0x0072B2 }
 
-  /// How many pixels of the page have which colour; the browser must say nothing on its console.
+  /// The number of pixels of the page per colour; the browser's console must stay empty.
   static func colours(of page: String, isDark: Bool = false) throws -> [UInt32: Int] {
     let folder = try TemporaryFolder(prefix: "framepath-browser")
     let picture = "\(folder.path)/page.png"

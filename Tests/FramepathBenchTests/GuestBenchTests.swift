@@ -4,7 +4,7 @@ import Testing
 @testable import FramepathBench
 @testable import framepath
 
-/// What `bench guest` says and does without a guest; with real ones see LabTests.
+/// `bench guest` without a guest; LabTests run it with real ones.
 struct GuestBenchTests {
   @Test func `a missing lab is reported with the remedy`() {
     var bench = GuestBench(.besideThisProgram())
@@ -57,7 +57,7 @@ struct GuestBenchTests {
     let lab = parts.dropLast(2).joined(separator: "/") + "/Lab"
     let cache =
       environmentVariable("FRAMEPATH_LAB_CACHE") ?? "\(environmentVariable("HOME") ?? "/root")/.cache/framepath-lab"
-    // Without `make lab` there is no guest to ask.
+    // Without `make lab` there is no guest.
     guard LinuxFile.status("\(cache)/complete") != nil else { return }
     var command = ChildCommand("\(lab)/guest", ["--shape", "none", "--print"])
     command.addedEnvironment = ["FRAMEPATH_LAB_ACCEL": accelerator]
@@ -79,7 +79,7 @@ struct GuestBenchTests {
     #expect((read.signature, read.descriptorCount, read.body) == ("h", 1, [1, 2, 3, 4]))
     let reply = try #require(DBusMessage(DBusMessage(replyTo: read, serial: 9).encoded))
     #expect((reply.kind, reply.replySerial, reply.body) == (.reply, 7, []))
-    // Cut off anywhere, it is no message.
+    // A truncated message is invalid.
     for count in 0..<bytes.count { #expect(DBusMessage(Array(bytes[..<count])) == nil) }
     #expect(DBusMessage.byteCount([UInt8](repeating: 0xFF, count: 16)[...]) == nil)
   }

@@ -3,7 +3,7 @@ import Testing
 
 @testable import FramepathBench
 
-/// The pages with plots: what is in them, and what a browser makes of them.
+/// The pages with plots: their content, and their rendering in a browser.
 @Suite(.serialized, .timeLimit(.minutes(2)))
 struct ReportPageTests {
   private var page: ReportPage {

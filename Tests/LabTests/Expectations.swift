@@ -1,19 +1,19 @@
 import Testing
 
 extension LabHost {
-  /// Expects a VM's first scanout to come to show a picture: a guest that nobody paces does not wait for its frame to be
-  /// on screen.
+  /// Expects a VM's first scanout to show a picture eventually: an unpaced guest does not wait for its frame to be on
+  /// screen.
   func expect(vm: String, shows wanted: Picture, _ location: SourceLocation = #_sourceLocation) throws {
     try expect(wanted, location) { try snapshot(vm: vm) }
   }
 
-  /// Expects an output to come to show a picture.
+  /// Expects an output to show a picture eventually.
   func expect(output: String, shows wanted: Picture, _ location: SourceLocation = #_sourceLocation) throws {
     try expect(wanted, location) { try snapshot(output: output) }
   }
 
   private func expect(_ wanted: Picture, _ location: SourceLocation, take: () throws -> Picture) throws {
-    // Whoever has a promise about time to keep measures it: a busy machine's seconds are long.
+    // Tests of timing measure it themselves: a busy machine's seconds are long.
     let deadline = ContinuousClock.now + .seconds(15)
     while true {
       // Judging a picture can take long: one taken after the deadline has the last word.

@@ -1,9 +1,9 @@
 import LinuxIO
 import TestSupport
 
-/// The kernel's CRC of what the first CRTC puts out, as vkms computes it: a judge that is no part of this project.
+/// The kernel's CRC of the first CRTC's picture, as vkms computes it: an independent judge.
 enum FrameCRC {
-  /// Whether the kernel comes to say that CRC of what is put out, and then no other one.
+  /// Whether the kernel eventually reports that CRC, and then no other one.
   ///
   /// A composer that is slow, as with large pictures in an emulator, is some frames behind, and says the CRC of one it
   /// composed for all that passed meanwhile.
@@ -28,7 +28,7 @@ enum FrameCRC {
     return pixel.repeated(width * height).apply(0)
   }
 
-  /// What some bytes do to a CRC: a linear map over its bits and a constant, so that many pixels cost few steps.
+  /// The effect of bytes on a CRC: a linear map over its bits and a constant, so that many pixels cost few steps.
   private struct Step {
     /// Images of the 32 single bits.
     var columns: [UInt32]

@@ -1,7 +1,7 @@
 import LinuxIO
 import Testing
 
-/// Starts the lab's KMS VM with each driver, and runs there what needs a card.
+/// Starts the lab's KMS VM with each driver, and runs the suites that need a card in it.
 @Suite("KMS host", .serialized, .enabled(if: Lab.card == nil))
 struct KMSHostTests {
   // Each VM runs all that its card is for: to boot one and to load the tests takes longer than many of them.

@@ -3,8 +3,8 @@ import PresentProtocol
 import Scanout
 import Testing
 
-/// The memory of one daemon shared among many clients, at the sizes of the ConVGPU paper. Nobody touches the pages, so
-/// that the true numbers fit any machine.
+/// The memory of one daemon shared among many clients, with the sizes of ConVGPU (CLUSTER 2017). The pages are not
+/// touched, so that the real sizes fit any machine.
 @Suite("Memory for many clients", .serialized, .enabled(if: Lab.card == nil))
 struct MemoryTests {
   private static let config = """
@@ -28,7 +28,7 @@ struct MemoryTests {
     #expect(clients[52..<58].allSatisfy { !$0.hasBuffer && $0.refusal == nil && !$0.isEnded })
     #expect(clients[58..<60].allSatisfy { $0.refusal?.code == .noMemory && !$0.isEnded })
 
-    // Three end; three of those who wait are served, the oldest first, and nobody else.
+    // Three end; exactly the three oldest waiting clients are served.
     for index in [30, 7, 51] { clients[index].leave() }
     try MemoryClient.listen(clients) { clients[52..<55].allSatisfy(\.hasBuffer) }
     try MemoryClient.listen(clients, milliseconds: 200)
@@ -78,7 +78,7 @@ private final class MemoryClient {
 
   func leave() { connection = nil }
 
-  /// Hears what the daemon says until something is so.
+  /// Receives the daemon's messages until a condition holds.
   static func listen(
     _ clients: [MemoryClient], milliseconds: UInt64 = 20_000, until isSo: () -> Bool = { false }
   ) throws {

@@ -82,7 +82,7 @@ struct Picture: Equatable {
     }
   }
 
-  /// Drops what is no colour: the fourth byte.
+  /// Clears the fourth byte.
   private mutating func keepColours() {
     pixels.withUnsafeMutableBufferPointer { memory in
       guard let first = memory.baseAddress else { return }
@@ -94,7 +94,7 @@ struct Picture: Equatable {
     }
   }
 
-  /// Where it differs from another picture, for a person; nil where they are equal.
+  /// A description of the first difference from another picture; nil if they are equal.
   func difference(from other: Picture) -> String? {
     if width != other.width || height != other.height {
       return "\(width)x\(height) instead of \(other.width)x\(other.height)"
