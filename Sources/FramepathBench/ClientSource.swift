@@ -103,6 +103,8 @@ final class ClientSource: FrameSource {
       if let index = buffers.firstIndex(where: { $0.id == bufferID }) { free.append(index) }
     case .output(_, let buffersLost):
       if buffersLost, !buffers.isEmpty { failure = "framepathd has moved the screen" }
+    // The name of a client that has just left may still be in use.
+    case .refused(let refusal) where refusal.mayHeal: break
     case .refused(let refusal): failure = "framepathd: \(refusal.message.text)"
     case .error(let message): failure = "framepathd: \(message.text)"
     case .lost: failure = "framepathd has closed the connection"

@@ -73,6 +73,8 @@ final class TilePlayer {
         lastSequence = done.sequence
       }
       present()
+    // The name of a client that has just left may still be in use.
+    case .refused(let refusal) where refusal.mayHeal: break
     case .refused(let refusal): failure = "framepathd: \(refusal.message.text)"
     case .error(let message): failure = "framepathd: \(message.text)"
     case .lost: failure = "framepathd has closed the connection"

@@ -42,6 +42,14 @@ public enum MemFD {
     return OwnedFD(taking: try check("memfd_create", name) { unsafe clinux_memfd_create(name, flags) })
   }
 
+  /// A new memfd that contains these bytes, written without a mapping, sealed against shrinking and growing.
+  public static func create(name: String, containing bytes: [UInt8]) throws(SystemError) -> OwnedFD {
+    let fd = try createEmpty(name: name)
+    try append(bytes, to: fd.raw)
+    try seal(fd.raw, [.shrink, .grow, .seal])
+    return fd
+  }
+
   /// Adds seals to a memfd.
   ///
   /// The corresponding C function is `fcntl(F_ADD_SEALS)`.

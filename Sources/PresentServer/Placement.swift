@@ -1,3 +1,4 @@
+import DaemonSettings
 import LinuxIO
 import Outputs
 
@@ -16,7 +17,7 @@ final class Placement {
   private var parkedCount: UInt64 = 0
   private var lastArrival: UInt64 = 0
   /// Whether waiting surfaces are to be placed at the end of the round.
-  private var isDue = false
+  private(set) var isDue = false
 
   init(
     loop: EventLoop, makeParkedOutput: @escaping (String) throws -> any Output, log: @escaping (String) -> Void

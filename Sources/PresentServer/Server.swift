@@ -116,15 +116,16 @@ public final class Server {
   // MARK: - Rounds
 
   private func endRound() {
-    // What a round's end shows or places may free memory that a client waits for.
+    // What a round's end shows or places may free memory that a client waits for. Moves come first: they end requests of
+    // the old generation, which would take memory for nothing.
     repeat {
+      placement.endRound()
       memory.settle { decision in
         guard let session = clients.session(ofAccount: decision.vm), !session.isClosed else { return false }
         return session.requests.decided(decision)
       }
-      placement.endRound()
       rounds.endRegions()
-    } while memory.hasDecisions
+    } while memory.hasDecisions || placement.isDue
     changes.endRound(presenters)
     rounds.sendBatches()
   }

@@ -93,8 +93,10 @@ extension DaemonStatus.Scanout {
     self.init(
       index: head.index, output: head.presenter?.name, width: frame?.source.width, height: frame?.source.height,
       format: frame?.buffer.buffer.layout.format.name, path: ScanoutPath(path),
-      pathReason: reason.isEmpty ? nil : reason, framesPresented: counters.presented.value, framesFlipped: counters.flipped.value,
-      framesSuperseded: counters.superseded.value, framesRejected: counters.rejected.value, cpuCopies: counters.cpuCopies.value,
+      pathReason: reason.isEmpty ? nil : reason, framesPresented: counters.presented.value,
+      framesFlipped: counters.flipped.value,
+      framesSuperseded: counters.superseded.value, framesRejected: counters.rejected.value,
+      cpuCopies: counters.cpuCopies.value,
       copiedBytes: counters.copiedBytes.value, latchMedianNanoseconds: hasLatch ? counters.latch.percentile(50) : nil,
       latchP99Nanoseconds: hasLatch ? counters.latch.percentile(99) : nil, latchCount: counters.latch.count,
       latchSumNanoseconds: counters.latch.sumNanoseconds, latchBuckets: counters.latch.cumulativeCounts,

@@ -1,3 +1,4 @@
+import DaemonSettings
 import FrameScheduler
 import Outputs
 import PresentProtocol
@@ -40,7 +41,7 @@ extension DaemonStatus.Output.Policy {
 }
 
 extension DaemonStatus.Output.VariableRefresh {
-  init(_ rule: PresentServer.VariableRefresh) {
+  init(_ rule: DaemonSettings.VariableRefresh) {
     switch rule {
     case .off: self = .off
     case .single: self = .single

@@ -2,7 +2,7 @@ import LinuxIO
 import Testing
 
 @testable import FramepathBench
-@testable import framepath
+@testable import framepath_bench
 
 /// `bench guest` without a guest; LabTests run it with real ones.
 struct GuestBenchTests {

@@ -3,6 +3,7 @@ import LinuxIO
 import PresentProtocol
 import PresentServer
 import Scanout
+import StatusModel
 import Testing
 
 @Suite("A faulty client ends alone")
@@ -129,8 +130,8 @@ struct ClientFaultTests {
   @Test func `another protocol version is refused with both numbers`() throws {
     let bench = try Bench()
     let socket = try UnixSocket.connect(bench.path, .seqpacket)
-    // type 1, size 24, request 0, magic, version 2
-    let hello: [UInt32] = [1, 24, 0, 0, 0x4854_5046, 2]
+    // type 1, size 24, request 0, magic, version 1
+    let hello: [UInt32] = [1, 24, 0, 0, 0x4854_5046, 1]
     _ = try hello.withUnsafeBytes { try socket.send($0) }
     try bench.settle()
     var buffer = [UInt8](repeating: 0, count: 400)
@@ -138,7 +139,7 @@ struct ClientFaultTests {
     _ = try buffer.withUnsafeMutableBytes { try socket.receive(into: $0, fds: &fds, wait: false) }
     #expect(buffer[16] == 1)
     let text = String(decoding: buffer[24..<280].prefix { $0 != 0 }, as: UTF8.self)
-    #expect(text == "the client has protocol version 2, this framepathd has version 1")
+    #expect(text == "the client has protocol version 1, this framepathd has version 2")
   }
 
   @Test func `a client that does not read its messages is dropped alone`() throws {

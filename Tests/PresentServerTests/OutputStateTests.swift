@@ -1,7 +1,9 @@
+import DaemonSettings
 import FrameScheduler
 import LinuxIO
 import Outputs
 import Scanout
+import StatusModel
 import Testing
 
 @testable import PresentServer
@@ -32,17 +34,25 @@ import Testing
   private let second: Nanoseconds = 1_000_000_000
   private let begin: Nanoseconds = 1_000_000_000_000
 
+  private func limits(blank: Int64?, off: Int64?) -> IdleLimits {
+    var limits = IdleLimits()
+    (limits.blankSeconds, limits.offSeconds) = (blank, off)
+    return limits
+  }
+
+  private func reason(_ power: PowerControl) -> DaemonStatus.Output.PowerReason? { .init(power) }
+
   @Test func `an output without changes goes blank and off at its limits, and a change turns it on`() throws {
     let loop = try EventLoop()
     var power = PowerControl()
-    #expect(!power.watchesIdle && power.effective == .on && power.reason == "")
-    try power.setLimits(IdleLimits(blankSeconds: 10, offSeconds: 30), at: begin, loop: loop) {}
+    #expect(!power.watchesIdle && power.effective == .on && reason(power) == nil)
+    try power.setLimits(limits(blank: 10, off: 30), at: begin, loop: loop) {}
     #expect(power.watchesIdle)
     for (seconds, expected) in [(9, OutputPower.on), (10, .blank), (29, .blank), (30, .off), (99, .off)] {
       power.updateIdle(at: begin + Nanoseconds(seconds) * second)
       #expect(power.effective == expected)
     }
-    #expect(power.reason == "idle")
+    #expect(reason(power) == .idle)
     power.pictureChanged(at: begin + 100 * second)
     power.updateIdle(at: begin + 109 * second)
     #expect(power.effective == .on)
@@ -55,14 +65,14 @@ import Testing
   @Test func `a command holds whatever changes, and the darker of command and idle counts`() throws {
     let loop = try EventLoop()
     var power = PowerControl()
-    try power.setLimits(IdleLimits(blankSeconds: nil, offSeconds: 5), at: begin, loop: loop) {}
+    try power.setLimits(limits(blank: nil, off: 5), at: begin, loop: loop) {}
     power.command(.blank, at: begin)
     power.pictureChanged(at: begin + second)
-    #expect(power.effective == .blank && power.reason == "command")
+    #expect(power.effective == .blank && reason(power) == .command)
     power.updateIdle(at: begin + 6 * second)
-    #expect(power.effective == .off && power.reason == "idle")
+    #expect(power.effective == .off && reason(power) == .idle)
     power.command(.on, at: begin + 7 * second)
-    #expect(power.effective == .on && power.reason == "")
+    #expect(power.effective == .on && reason(power) == nil)
   }
 
   @Test func `darkness is committed once, and black does not light up a monitor that shows nothing`() throws {

@@ -239,8 +239,11 @@ struct SharedOutputTests {
     ),
     ("[output.DP-9]\nlayout = \"tile\"", "line 2: there is no output DP-9; there are: fake-0"),
     ("[vm.web]\nsla = 61", "line 2: 61 frames a second cannot be promised to web beside the others; the most is 60"),
-    ("[outputs]\nlayout = \"tile\"\nlayout = \"focus\"", "line 3: layout is set twice"),
-    ("policy = fifo", "line 1: fifo is no number; texts stand in quotes"),
+    (
+      "[outputs]\nlayout = \"tile\"\nlayout = \"focus\"",
+      "line 3: Error while parsing key-value pair: cannot redefine existing string 'layout'"
+    ),
+    ("policy = fifo", "line 1: Error while parsing boolean"),
   ])
   func `invalid settings are refused with their line and the reason, and change nothing`(
     _ text: String, _ reason: String

@@ -34,7 +34,7 @@ struct HelpExample: CustomStringConvertible {
     commands = HelpExample.commands(in: text)
   }
 
-  /// Splits as a shell does: quotes, `|`, `&` at the end, `$(…)`; variables stay as they are.
+  /// Splits as a shell does: quotes, `|`, `&` at the end, `$(…)`, `>`; variables stay as they are.
   private static func commands(in text: String) -> [[String]] {
     var commands: [[String]] = []
     var words: [String] = []
@@ -57,6 +57,10 @@ struct HelpExample: CustomStringConvertible {
         word = (word ?? "") + "substituted"
       } else if character == " " {
         endWord()
+      } else if character == ">" {
+        // A redirection is the shell's, and so is its file's name.
+        endWord()
+        rest = rest.drop { $0 == " " }.drop { $0 != " " }
       } else if character == "|" || (character == "&" && rest.isEmpty) {
         endWord()
         commands.append(words)

@@ -130,7 +130,7 @@ struct JSONTests {
     #expect(error.description.contains(named))
   }
 
-  @Test(arguments: ["-1", "1e99", "18446744073709551616", "1.5", "-0.1e-400"])
+  @Test(arguments: ["-1", "1e99", "18446744073709551616", "1.5", "-0.1"])
   func `a number that its field cannot hold is an error`(number: String) {
     let json = FullTrace.json.replacingOccurrences(of: #""copiedBytes":5"#, with: #""copiedBytes":\#(number)"#)
     #expect(throws: ReportError.self) { try DaemonTrace(json: Array(json.utf8)) }
