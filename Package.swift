@@ -211,9 +211,9 @@ let package = Package(
     .testTarget(
       name: "PresentServerTests",
       dependencies: [
-        "CFramepathABI", "LinuxIO", "Scanout", "FrameSimulator", "GraphicsMemory", "PresentProtocol", "DaemonSettings",
-        "SettingsFile", "Outputs", "Headless", "HybridRegion", "StatusModel", "PresentServer", "PresentClient",
-        "TestSupport",
+        "CFramepathABI", "LinuxIO", "Scanout", "FrameScheduler", "FrameSimulator", "GraphicsMemory", "PresentProtocol",
+        "DaemonSettings", "SettingsFile", "Outputs", "Headless", "HybridRegion", "StatusModel", "PresentServer",
+        "PresentClient", "TestSupport",
       ],
       swiftSettings: strict),
     .testTarget(

@@ -33,7 +33,7 @@ extension Presenter {
       guard try show(order, showsFallback: showsFallback, in: &picture) else {
         spare = picture
         for tile in tiles { tile.isCursorChanged = false }
-        return scheduler.commitAbandoned(at: now, into: &decisions)
+        return abandonCommit()
       }
     } catch {
       picture.endUse()
@@ -102,7 +102,13 @@ extension Presenter {
       focusedTile?.head.outputFailed("\(name) cannot be blanked: \(error)")
       onScreen.endUse()
     }
+    abandonCommit()
+  }
+
+  /// The commit that was decided on does not happen, or no flip will come of it.
+  func abandonCommit() {
     scheduler.commitAbandoned(at: now, into: &decisions)
+    reportUnseen()
   }
 
   /// The last commit is on screen.

@@ -224,7 +224,7 @@ final class Presenter {
       for entry in lost.entries { entry.reportTo?.frameDone(entry.frame.number, .rejected) }
       lost.endUse()
       for tile in tiles { tile.needsFullDamage = true }
-      scheduler.commitAbandoned(at: now, into: &decisions)
+      abandonCommit()
     }
     arrange()
     run()
