@@ -38,7 +38,7 @@ install-bench: build ## install the benchmark for `framepath bench`, with the sa
 
 uninstall: ## remove what install installed, with the same PREFIX, DESTDIR and DISCOVERY
 	rm -f $(addprefix $(DESTDIR)$(PREFIX)/bin/,framepathd framepath framepath-ivshmem framepath-guest framepath-vhost-user-gpu) \
-	  $(addprefix $(DESTDIR)$(PREFIX)/libexec/,framepath-vhost-user-gpu framepath-bench libframepath-copy-counter.so) \
+	  $(addprefix $(DESTDIR)$(PREFIX)/libexec/,framepath-vhost-user-gpu framepathd-config framepath-bench libframepath-copy-counter.so) \
 	  $(DESTDIR)$(DISCOVERY)/50-framepath-gpu.json
 
 -include Tests/Lab/lab.mk
