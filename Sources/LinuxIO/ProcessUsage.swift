@@ -1,3 +1,4 @@
+import CLinux
 import Glibc
 
 /// Resources that this process uses.
