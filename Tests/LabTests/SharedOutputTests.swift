@@ -80,7 +80,7 @@ struct SharedOutputTests {
     }
     let refused = try asNobody(["policy", "fifo"])
     #expect(!refused.exit.isSuccess)
-    #expect(refused.error.contains("not by user 65534"), "\(refused.error)")
+    #expect(refused.error.contains("not from user 65534"), "\(refused.error)")
     #expect(try asNobody(["status"]).exit.isSuccess)
     #expect(try host.framepath(["status", "--json"]).contains(#""policy":"hybrid""#))
   }

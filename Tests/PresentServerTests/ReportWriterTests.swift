@@ -27,7 +27,7 @@ struct ReportWriterTests {
 
   @Test func `a long trace does not keep a frame from being committed`() throws {
     let bench = try Bench((0..<5).map { FakeOutput("\($0)") })
-    _ = try clients(4, bench)
+    let others = try clients(4, bench)
     // Those have presented as fast as the daemon lets them; this one is not paused.
     let late = try bench.client("late")
     try late.makeBuffer(1)
@@ -51,6 +51,7 @@ struct ReportWriterTests {
     let trace = try DaemonTrace(json: Array(tool.status.utf8))
     #expect(trace.scanouts.map(\.vm) == ["vm0", "vm1", "vm2", "vm3", "late"])
     #expect(trace.scanouts.dropLast().allSatisfy { $0.frames.count == 512 })
+    #expect(others.allSatisfy { !$0.isEnded })
   }
 
   @Test func `a client's requests are answered in their order, and two clients take turns`() throws {
