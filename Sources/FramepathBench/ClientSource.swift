@@ -61,13 +61,10 @@ final class ClientSource: FrameSource {
     try waitForTurn(change)
     shown = free.removeFirst()
     lastFrame += 1
-    let corner = FrameChange.cornerSize
-    let damage =
-      change == .corner ? DamageRegion(Rect(x: 0, y: 0, width: corner, height: corner)) : DamageRegion()
     let kicked = monotonicNanoseconds()
     let isSent = client.present(
       PresentFrame(
-        scanout: 0, frame: lastFrame, bufferID: buffers[shown].id, source: size, damage: damage, path: .direct,
+        scanout: 0, frame: lastFrame, bufferID: buffers[shown].id, source: size, damage: change.damage, path: .direct,
         readyNanoseconds: kicked))
     guard isSent else { throw BenchError("framepathd has closed the connection") }
     openFrames += 1

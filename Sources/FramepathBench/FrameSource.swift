@@ -1,3 +1,5 @@
+import Scanout
+
 /// The damage of a frame.
 enum FrameChange {
   /// Another picture is shown, all of it new.
@@ -7,6 +9,14 @@ enum FrameChange {
 
   /// Pixels of a corner, both ways.
   static let cornerSize = 16
+
+  /// The damage that the frame reports.
+  var damage: Damage {
+    switch self {
+    case .wholePicture: .full
+    case .corner: Damage(Rect(width: FrameChange.cornerSize, height: FrameChange.cornerSize))
+    }
+  }
 }
 
 /// A source of frames at one of the front doors, played by the bench: a guest or a container.

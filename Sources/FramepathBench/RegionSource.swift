@@ -76,11 +76,8 @@ final class RegionSource: FrameSource {
     return try speak { (screen) throws(GuestError) in
       guard let slot = next.take() else { return 0 }
       shown = checksum(of: slot)
-      let size = FrameChange.cornerSize
-      let damage =
-        change == .corner ? DamageRegion(Rect(x: 0, y: 0, width: size, height: size)) : DamageRegion()
       let kicked = monotonicNanoseconds()
-      try screen.present(slot, layout, damage: damage)
+      try screen.present(slot, layout, damage: change.damage)
       return kicked
     }
   }

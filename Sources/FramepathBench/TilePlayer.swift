@@ -117,7 +117,7 @@ public enum HostileClient {
       if isMade, isFinished || frame == 0 {
         let present = Present(
           scanout: 0, generation: generation, frame: frame + 1, bufferID: UInt32(generation),
-          source: Rect(width: 64, height: 64), damage: DamageRegion(), path: .direct, copies: 0, copiedBytes: 0,
+          source: Rect(width: 64, height: 64), damage: .full, path: .direct, copies: 0, copiedBytes: 0,
           hasAcquireFence: !isFinished)
         isSent = try connection.send(.present(present), fds: isFinished ? [] : [fence.fd.raw])
       }

@@ -230,11 +230,11 @@ public final class GuestScreen {
   ///
   /// - Parameters:
   ///   - picture: the layout of the picture in the slot.
-  ///   - damage: the rectangles that changed since the last present; empty means everything.
+  ///   - damage: the changes since the last present; parts outside the picture are ignored.
   /// - Returns: the frame's number.
   @discardableResult
   public func present(
-    _ slot: FrameSlot, _ picture: FrameLayout, damage: DamageRegion = DamageRegion()
+    _ slot: FrameSlot, _ picture: FrameLayout, damage: Damage = .full
   ) throws(GuestError) -> UInt64 {
     let frame: UInt64
     do throws(RegionPresentError) {

@@ -93,7 +93,7 @@ struct Mirror {
     let slot = try screen.acquire(timeoutMilliseconds: 60_000)
     if slot.age == 0 { ring.invalidate(buffer: slot.index, bounds: layout.bounds) }
     copy(ring.takeDamage(ofBuffer: slot.index), from: framebuffer, to: slot, layout)
-    try screen.present(slot, layout, damage: damage)
+    try screen.present(slot, layout, damage: .region(damage))
     frameCount += 1
     return true
   }

@@ -91,17 +91,17 @@ final class PatternRun {
   }
 
   /// Draws a frame, or the part that the options ask for; returns the damage.
-  private func draw(_ slot: FrameSlot, frame: UInt32) -> DamageRegion {
+  private func draw(_ slot: FrameSlot, frame: UInt32) -> Damage {
     var number = frame
     if program.still {
       // Each slot keeps the first picture drawn into it.
       if let drawn = drawnSlots[slot.index] { number = drawn } else { drawnSlots[slot.index] = frame }
-      if number != frame { return DamageRegion() }
+      if number != frame { return .full }
     }
     guard let step = program.rows, step > 0, slot.age > 0, !program.still else {
       unsafe Pattern.draw(
         slot.pixels, width: layout.width, rows: 0..<layout.height, strideBytes: layout.strideBytes, frame: number)
-      return DamageRegion()
+      return .full
     }
     // The rows of this frame, and those that changed since this slot was new.
     var damage = DamageRegion()
@@ -116,7 +116,7 @@ final class PatternRun {
       slot.pixels, width: layout.width, rows: 0..<min(Pattern.numberRows, layout.height),
       strideBytes: layout.strideBytes, frame: number)
     damage.add(Rect(x: 0, y: 0, width: layout.width, height: min(Pattern.numberRows, layout.height)))
-    return damage
+    return .region(damage)
   }
 
   private func band(_ frame: UInt32, step: Int) -> Range<Int> {

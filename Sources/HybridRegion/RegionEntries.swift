@@ -1,4 +1,5 @@
 import CFramepathABI
+import Scanout
 
 /// `struct framepath_region_present` without its generation.
 struct PresentEntry: RingPayload {
@@ -47,16 +48,36 @@ struct PresentEntry: RingPayload {
     set { setHigh(4, newValue) }
   }
 
-  /// The rectangle at an index below `damageCapacity`.
-  func damage(_ index: Int) -> framepath_region_rect {
-    let word = 7 + index * 2
-    return framepath_region_rect(x: low(word), y: high(word), width: low(word + 1), height: high(word + 1))
+  /// The damage of a picture with these bounds. No rectangles mean everything; `damageCount` was checked.
+  func damage(within bounds: Rect) -> Damage {
+    if damageCount == 0 { return .full }
+    var region = DamageRegion()
+    for index in 0..<Int(damageCount) { region.add(rect(index).intersection(bounds)) }
+    return .region(region)
   }
 
-  mutating func setDamage(_ index: Int, _ rect: framepath_region_rect) {
+  /// Stores damage of a picture with these bounds. An empty rectangle means that nothing has changed.
+  mutating func setDamage(_ damage: Damage, within bounds: Rect) {
+    damageCount = 0
+    guard case .region = damage else { return }
+    let region = damage.clipped(to: bounds)
+    guard (1...PresentEntry.damageCapacity).contains(region.count) else {
+      damageCount = 1
+      return setRect(0, region.bounds)
+    }
+    damageCount = UInt32(region.count)
+    for index in 0..<region.count { setRect(index, region[index]) }
+  }
+
+  private func rect(_ index: Int) -> Rect {
     let word = 7 + index * 2
-    words[word] = UInt64(rect.x) | UInt64(rect.y) << 32
-    words[word + 1] = UInt64(rect.width) | UInt64(rect.height) << 32
+    return Rect(x: Int(low(word)), y: Int(high(word)), width: Int(low(word + 1)), height: Int(high(word + 1)))
+  }
+
+  private mutating func setRect(_ index: Int, _ rect: Rect) {
+    let word = 7 + index * 2
+    words[word] = UInt64(UInt32(clamping: rect.x)) | UInt64(UInt32(clamping: rect.y)) << 32
+    words[word + 1] = UInt64(UInt32(clamping: rect.width)) | UInt64(UInt32(clamping: rect.height)) << 32
   }
 
   private func low(_ word: Int) -> UInt32 { UInt32(truncatingIfNeeded: words[word]) }

@@ -132,10 +132,10 @@ public enum RegionPresentError: Error, Equatable, Sendable {
   ///
   /// - Parameters:
   ///   - picture: the layout of the picture in the slot; its offset is 0.
-  ///   - damage: the rectangles that changed since the last present; empty means everything.
+  ///   - damage: the changes since the last present; parts outside the picture are ignored.
   /// - Returns: the frame's number.
   public func present(
-    _ slot: Int, _ picture: FrameLayout, damage: DamageRegion = DamageRegion(), readyNanoseconds: UInt64
+    _ slot: Int, _ picture: FrameLayout, damage: Damage = .full, readyNanoseconds: UInt64
   ) throws(RegionPresentError) -> UInt64 {
     guard slots.isDrawing(slot), picture.offset == 0, picture.byteCount <= layout.slotByteCount else {
       throw .badFrame
@@ -150,7 +150,7 @@ public enum RegionPresentError: Error, Equatable, Sendable {
     entry.height = UInt32(picture.height)
     entry.strideBytes = UInt32(picture.strideBytes)
     entry.fourcc = picture.format.fourcc
-    setDamage(damage.clipped(to: picture.bounds), of: &entry)
+    entry.setDamage(damage, within: picture.bounds)
     // Publish the pixels before the entry.
     framepath_region_publish()
     var ring = words.present
@@ -167,21 +167,6 @@ public enum RegionPresentError: Error, Equatable, Sendable {
     while true {
       if let answer = question.step(epoch: epoch, in: &ring) { return answer }
     }
-  }
-
-  private func setDamage(_ damage: DamageRegion, of entry: inout PresentEntry) {
-    func rect(_ rect: Rect) -> framepath_region_rect {
-      framepath_region_rect(
-        x: UInt32(clamping: rect.x), y: UInt32(clamping: rect.y), width: UInt32(clamping: rect.width),
-        height: UInt32(clamping: rect.height))
-    }
-    if damage.count > PresentEntry.damageCapacity {
-      entry.damageCount = 1
-      entry.setDamage(0, rect(damage.bounds))
-      return
-    }
-    entry.damageCount = UInt32(damage.count)
-    for index in 0..<damage.count { entry.setDamage(index, rect(damage[index])) }
   }
 
   /// The host's next event, or nil. At most one ring's length is scanned.

@@ -12,8 +12,8 @@ public struct RegionFrame {
   public var frame: UInt64
   /// The layout of the picture in the slot.
   public var layout: FrameLayout
-  /// The damage since the guest's last frame; empty means everything.
-  public var damage: DamageRegion
+  /// The damage since the guest's last frame, clipped to the picture.
+  public var damage: Damage
   /// The guest's CLOCK_MONOTONIC at the present.
   public var readyNanoseconds: UInt64
 }
@@ -313,18 +313,10 @@ public enum RegionAttach: Equatable, Sendable {
       picture.byteCount <= layout.slotByteCount
     else { return .failure(.badLayout) }
     guard entry.damageCount <= UInt32(PresentEntry.damageCapacity) else { return .failure(.badDamage) }
-    var damage = DamageRegion()
-    for index in 0..<Int(entry.damageCount) {
-      let rect = entry.damage(index)
-      damage.add(
-        Rect(x: Int(rect.x), y: Int(rect.y), width: Int(rect.width), height: Int(rect.height))
-          .intersection(picture.bounds))
-    }
-    // Damage outside the picture is dropped; but empty damage would mean everything.
-    if entry.damageCount > 0, damage.isEmpty { damage.add(Rect(width: 1, height: 1)) }
     return .success(
       RegionFrame(
-        slot: slot, frame: entry.frame, layout: picture, damage: damage, readyNanoseconds: entry.readyNanoseconds))
+        slot: slot, frame: entry.frame, layout: picture, damage: entry.damage(within: picture.bounds),
+        readyNanoseconds: entry.readyNanoseconds))
   }
 
   /// Refuses a frame whose slot has just been taken.

@@ -26,8 +26,8 @@ public struct PresentFrame: Sendable {
   public var bufferID: UInt32
   /// The part of the buffer that is shown, in its pixels.
   public var source: Rect
-  /// The damage since the scanout's last frame; empty means everything.
-  public var damage: DamageRegion
+  /// The damage since the scanout's last frame, in the buffer's pixels.
+  public var damage: Damage
   /// How the bytes reached the buffer.
   public var path: PresentPath
   /// The bytes that a CPU copied for it.
@@ -43,7 +43,7 @@ public struct PresentFrame: Sendable {
 
   /// A frame to present.
   public init(
-    scanout: Int, frame: UInt64, bufferID: UInt32, source: Rect, damage: DamageRegion = DamageRegion(),
+    scanout: Int, frame: UInt64, bufferID: UInt32, source: Rect, damage: Damage = .full,
     path: PresentPath, copiedBytes: UInt64 = 0, readyNanoseconds: UInt64 = 0, acquireFence: SharedFD? = nil,
     acquirePoint: TimelinePoint? = nil, releasePoint: TimelinePoint? = nil
   ) {

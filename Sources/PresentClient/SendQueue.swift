@@ -48,12 +48,7 @@ struct SendQueue {
         var merged = new
         merged.copies += old.copies
         merged.copiedBytes += old.copiedBytes
-        // Empty damage means everything.
-        if old.damage.isEmpty || new.damage.isEmpty || old.source != new.source {
-          merged.damage = DamageRegion()
-        } else {
-          merged.damage.add(old.damage)
-        }
+        merged.damage.add(old.source == new.source ? old.damage : .full)
         messages.append((.present(merged), fds))
         return .superseded(old)
       default: continue

@@ -250,20 +250,36 @@ extension framepath_present {
     copies = present.copies
     copied_bytes = present.copiedBytes
     ready_ns = present.readyNanoseconds
-    damage_count = UInt32(present.damage.count)
     generation = present.generation
+    store(present.damage)
+  }
+
+  /// No rectangles mean everything, an empty one means that nothing has changed.
+  private mutating func store(_ new: Damage) {
+    guard case .region(let region) = new else { return }
+    damage_count = UInt32(max(region.count, 1))
     unsafe withUnsafeMutableBytes(of: &damage) { space in
       let rects = unsafe space.bindMemory(to: framepath_rect.self)
-      for index in 0..<min(present.damage.count, rects.count) {
-        unsafe rects[index] = framepath_rect(present.damage[index])
-      }
+      for index in 0..<min(region.count, rects.count) { unsafe rects[index] = framepath_rect(region[index]) }
+    }
+  }
+
+  /// Parts outside the source are dropped; `damage_count` was checked.
+  fileprivate func loadDamage() -> Damage {
+    if damage_count == 0 { return .full }
+    var rectangles = damage
+    let (count, source) = (Int(damage_count), source.rect)
+    return unsafe withUnsafeBytes(of: &rectangles) { space in
+      let rects = unsafe space.bindMemory(to: framepath_rect.self)
+      var region = DamageRegion()
+      for index in 0..<count { region.add(unsafe rects[index].rect.intersection(source)) }
+      return .region(region)
     }
   }
 }
 
 extension Present {
-  init(_ received: framepath_present) throws(PresentProtocolError) {
-    var wire = received
+  init(_ wire: framepath_present) throws(PresentProtocolError) {
     guard let path = PresentPath(rawValue: UInt32(wire.path)) else { throw .malformed("PRESENT has path \(wire.path)") }
     guard wire.flags & ~acquireFenceFlag == 0 else { throw .malformed("PRESENT has unknown flags \(wire.flags)") }
     guard wire.damage_count <= UInt32(FRAMEPATH_MAX_DAMAGE) else {
@@ -276,19 +292,10 @@ extension Present {
     guard source.x >= 0, source.y >= 0, !source.isEmpty else {
       throw .malformed("PRESENT of (\(source.x), \(source.y)) \(source.width)x\(source.height)")
     }
-    let count = Int(wire.damage_count)
-    // Rectangles may exceed the picture; their users clip them.
-    let damage = unsafe withUnsafeBytes(of: &wire.damage) { space in
-      let rects = unsafe space.bindMemory(to: framepath_rect.self)
-      var region = DamageRegion()
-      for index in 0..<count { region.add(unsafe rects[index].rect.intersection(source)) }
-      return region
-    }
-    // All damage is outside the source. One pixel distinguishes that from "everything".
-    let shown = count > 0 && damage.isEmpty ? DamageRegion(Rect(x: source.x, y: source.y, width: 1, height: 1)) : damage
     self.init(
       scanout: wire.scanout, generation: wire.generation, frame: wire.frame, bufferID: wire.buffer_id, source: source,
-      damage: shown, path: path, copies: wire.copies, copiedBytes: wire.copied_bytes, readyNanoseconds: wire.ready_ns,
+      damage: wire.loadDamage(), path: path, copies: wire.copies, copiedBytes: wire.copied_bytes,
+      readyNanoseconds: wire.ready_ns,
       hasAcquireFence: wire.flags & acquireFenceFlag != 0)
   }
 }

@@ -131,8 +131,8 @@ public struct Present: Sendable {
   public var bufferID: UInt32
   /// The part of the buffer that is shown, in its pixels.
   public var source: Rect
-  /// The damage since the scanout's last frame; empty means everything.
-  public var damage: DamageRegion
+  /// The damage since the scanout's last frame, in the buffer's pixels.
+  public var damage: Damage
   /// How the bytes reached the buffer.
   public var path: PresentPath
   /// How often a CPU has copied this frame so far.
@@ -147,7 +147,7 @@ public struct Present: Sendable {
   /// A present of that frame.
   public init(
     scanout: UInt32, generation: UInt32, frame: UInt64, bufferID: UInt32, source: Rect,
-    damage: DamageRegion = DamageRegion(), path: PresentPath, copies: UInt32 = 0, copiedBytes: UInt64 = 0,
+    damage: Damage = .full, path: PresentPath, copies: UInt32 = 0, copiedBytes: UInt64 = 0,
     readyNanoseconds: UInt64 = 0, hasAcquireFence: Bool = false
   ) {
     self.scanout = scanout

@@ -43,7 +43,7 @@ extension ClientSession {
     }
     let frame = Presenter.Frame(
       buffer: buffer, number: present.frame, source: present.source,
-      damage: present.damage.isEmpty ? DamageRegion(present.source) : present.damage,
+      damage: present.damage.clipped(to: present.source),
       readyNanoseconds: present.readyNanoseconds)
     var acquirePoint: SharedFD?
     switch sync {

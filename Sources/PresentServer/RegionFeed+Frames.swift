@@ -42,7 +42,7 @@ extension RegionFeed {
     surface.show(
       Presenter.Frame(
         buffer: buffer, number: lastFrame, source: source,
-        damage: frame.damage.isEmpty ? DamageRegion(source) : frame.damage, readyNanoseconds: ready))
+        damage: frame.damage.clipped(to: source), readyNanoseconds: ready))
   }
 
   /// The slot's pages as a buffer of the output, imported when the layout is new.
@@ -99,7 +99,7 @@ extension RegionFeed {
       giveUp(slot, .lost)
     }
     guard let newest = service.newest else { return }
-    slots[newest].handedOver?.damage = DamageRegion()
+    slots[newest].handedOver?.damage = .full
     slots[newest].handedOver?.readyNanoseconds = monotonicNanoseconds()
     waiting.append(newest)
     mark()

@@ -97,7 +97,7 @@ extension Device {
       guard let binding = scanout.binding,
         case .imported? = scanout.imports.answer(serial: resource.serial, picture: binding.picture)
       else { continue }
-      scanout.damage = DamageRegion(Rect(width: binding.source.width, height: binding.source.height))
+      scanout.damage = .full
       presentCopy(scanout, binding)
     }
     forgetImports(of: resource)

@@ -53,12 +53,12 @@ extension Device {
     scanout.reportedPath = nil
     if isStopped {
       if let still = scanout.still {
-        scanout.damage = DamageRegion(still.source)
+        scanout.damage = .full
         presentCopy(scanout, still)
       }
       reportPath(scanout)
-    } else if let binding = scanout.binding {
-      scanout.damage = DamageRegion(Rect(width: binding.source.width, height: binding.source.height))
+    } else if scanout.binding != nil {
+      scanout.damage = .full
       reportPath(scanout)
       if scanout.wasFlushed { present(scanout) }
     } else if refusal != nil {

@@ -26,7 +26,7 @@ extension Device {
             x: visible.x - binding.source.x, y: visible.y - binding.source.y, width: visible.width,
             height: visible.height))
       }
-      if scanout.damage.isEmpty { continue }
+      if scanout.damage.isNothing { continue }
       waiting |= scanout.bit
       scanout.wasFlushed = true
       frames[scanout.index] = scanout.nextFrame

@@ -61,7 +61,7 @@ extension Device {
     resource.scanouts |= scanout.bit
     resource.noteShown(scanout: scanout.index, source: binding.source)
     scanout.binding = binding
-    scanout.damage = DamageRegion(Rect(width: binding.source.width, height: binding.source.height))
+    scanout.damage = .full
     scanout.wantsPresent = false
     reportPath(scanout)
   }

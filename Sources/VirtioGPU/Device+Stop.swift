@@ -80,7 +80,7 @@ extension Device {
   private func replaceGuestPages(_ scanout: ScanoutState) {
     guard !isDisplayAway else { return }
     if let still = scanout.still {
-      scanout.damage = DamageRegion(still.source)
+      scanout.damage = .full
       presentCopy(scanout, still)
     }
     // Frames that have no buffer yet come later; until then the screen must not show the pages.

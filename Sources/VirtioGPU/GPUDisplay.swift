@@ -74,8 +74,8 @@ public struct FrameSubmission: Sendable {
   public var bufferID: UInt32
   /// The part of the buffer that is shown.
   public var source: Rect
-  /// The damage since the scanout's last frame.
-  public var damage: DamageRegion
+  /// The damage since the scanout's last frame, in the buffer's pixels.
+  public var damage: Damage
   /// How the bytes reached the buffer.
   public var path: FramePath
   /// Bytes that a CPU copied for it.
@@ -85,7 +85,7 @@ public struct FrameSubmission: Sendable {
 
   /// A frame.
   public init(
-    scanout: Int, frame: UInt64, bufferID: UInt32, source: Rect, damage: DamageRegion, path: FramePath,
+    scanout: Int, frame: UInt64, bufferID: UInt32, source: Rect, damage: Damage, path: FramePath,
     copiedBytes: UInt64, readyNanoseconds: UInt64
   ) {
     self.scanout = scanout

@@ -40,7 +40,7 @@ final class ScanoutState {
   /// Why the last import was not answered.
   var unavailableReason = ""
   /// The damage since the last frame, in the source's pixels.
-  var damage = DamageRegion()
+  var damage = Damage.nothing
   /// Bytes copied for this scanout since its last frame.
   var copiedBytes: UInt64 = 0
   /// A frame is due for which there was no buffer.
@@ -103,7 +103,7 @@ final class ScanoutState {
     removeBuffers()
     pools.removeAll()
     binding = nil
-    damage = DamageRegion()
+    damage = .nothing
     copiedBytes = 0
     wantsPresent = false
     wasFlushed = false
@@ -122,7 +122,7 @@ final class ScanoutState {
     if unanswered.count == ScanoutState.maxUnansweredCount { unanswered.removeFirst() }
     unanswered.append((lastFrame, buffer))
     buffer.presented()
-    damage = DamageRegion()
+    damage = .nothing
     copiedBytes = 0
     wantsPresent = false
     return lastFrame

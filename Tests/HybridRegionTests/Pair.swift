@@ -27,7 +27,7 @@ final class Pair {
 
   static let picture = FrameLayout(width: 64, height: 16, strideBytes: 256, format: .xrgb8888)
 
-  func present(damage: DamageRegion = DamageRegion()) throws -> (slot: Int, frame: UInt64) {
+  func present(damage: Damage = .full) throws -> (slot: Int, frame: UInt64) {
     let slot = try #require(guest.acquire())
     let picture = try #require(Pair.picture)
     return (slot, try guest.present(slot, picture, damage: damage, readyNanoseconds: 5))

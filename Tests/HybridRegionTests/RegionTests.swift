@@ -35,7 +35,7 @@ import Testing
     try pair.attach()
     var damage = DamageRegion(Rect(x: 1, y: 2, width: 3, height: 4))
     damage.add(Rect(x: 60, y: 10, width: 100, height: 100))
-    _ = try pair.present(damage: damage)
+    _ = try pair.present(damage: .region(damage))
     #expect(
       pair.bytes(0x2000..<0x2004) == [0, 0, 0, 0], "position 0")
     #expect(pair.bytes(0x2004..<0x2008) == pair.bytes(0x1004..<0x1008), "the attach's epoch")
@@ -54,10 +54,11 @@ import Testing
   @Test func `a frame goes round: presented, flipped, released`() throws {
     let pair = try Pair()
     try pair.attach()
-    let (slot, frame) = try pair.present(damage: DamageRegion(Rect(x: 1, y: 2, width: 3, height: 4)))
+    let (slot, frame) = try pair.present(damage: Damage(Rect(x: 1, y: 2, width: 3, height: 4)))
     let taken = try pair.take()
     #expect(taken.slot == slot && taken.frame == 1 && taken.layout == Pair.picture && taken.readyNanoseconds == 5)
-    #expect(taken.damage.count == 1 && taken.damage[0] == Rect(x: 1, y: 2, width: 3, height: 4))
+    let damage = taken.damage.clipped(to: Rect(width: 64, height: 16))
+    #expect(damage.count == 1 && damage[0] == Rect(x: 1, y: 2, width: 3, height: 4))
     #expect(pair.host.heldSlots == 1)
     #expect(pair.guest.nextEvent() == nil)
     pair.host.done(slot, .flipped, timeNanoseconds: 77, sequence: 9)
@@ -67,6 +68,32 @@ import Testing
     #expect(pair.guest.nextEvent() == .released(slot: slot, frame: frame))
     #expect(pair.guest.nextEvent() == nil)
     #expect(pair.host.heldSlots == 0 && pair.guest.heldCount == 0)
+  }
+
+  @Test func `a frame that changes nothing is not one that changes everything`() throws {
+    let pair = try Pair()
+    try pair.attach()
+    let picture = Rect(width: 64, height: 16)
+    let beside = Damage(Rect(x: 64, y: 0, width: 8, height: 8))
+    for (index, damage) in [.full, .nothing, beside].enumerated() {
+      _ = try pair.present(damage: damage)
+      let entry = 0x2000 + index * 256
+      #expect(pair.bytes(entry + 28..<entry + 32) == [index == 0 ? 0 : 1, 0, 0, 0], "damage_count")
+      #expect(pair.bytes(entry + 64..<entry + 80) == Array(repeating: 0, count: 16), "damage[0]")
+      let taken = try pair.take()
+      #expect(taken.damage.isNothing == (index > 0))
+      #expect(taken.damage.clipped(to: picture).bounds == (index == 0 ? picture : .empty))
+    }
+  }
+
+  @Test func `more rectangles than an entry holds become their bounds`() throws {
+    let pair = try Pair()
+    try pair.attach()
+    var damage = Damage.nothing
+    for number in 0..<13 { damage.add(Rect(x: 2 * number, y: number, width: 1, height: 1)) }
+    _ = try pair.present(damage: damage)
+    let taken = try pair.take().damage.clipped(to: Rect(width: 64, height: 16))
+    #expect(taken.count == 1 && taken[0] == Rect(width: 25, height: 13))
   }
 
   @Test func `ten thousand frames pass through the rings`() throws {

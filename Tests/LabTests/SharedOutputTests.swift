@@ -256,7 +256,7 @@ private final class Flood: Sendable {
           .present(
             Present(
               scanout: 0, generation: generation, frame: frame + 1, bufferID: 1, source: Rect(width: 64, height: 64),
-              damage: DamageRegion(), path: .copy, copies: 0, copiedBytes: 0)))
+              damage: .full, path: .copy, copies: 0, copiedBytes: 0)))
       }
       if isSent {
         frame += 1

@@ -105,7 +105,7 @@ struct ClientMessageTests {
     damage.add(Rect(x: 10, y: 10, width: 5, height: 5))
     let present = Present(
       scanout: 1, generation: 3, frame: 0x2_0000_0001, bufferID: 7, source: Rect(x: 0, y: 0, width: 640, height: 480),
-      damage: damage, path: .copy, copies: 1, copiedBytes: 0x100, readyNanoseconds: 0x1_0000_0000)
+      damage: .region(damage), path: .copy, copies: 1, copiedBytes: 0x100, readyNanoseconds: 0x1_0000_0000)
     // header, frame (2), scanout, buffer_id, source (4), path, copies, copied_bytes (2), ready_ns (2),
     // damage_count, generation, damage[16]
     try expectBothWays(
@@ -388,8 +388,34 @@ struct MalformedTests {
       Issue.record("no PRESENT")
       return
     }
-    #expect(present.damage.count == 2)
-    #expect(present.damage[0] == Rect(x: 0, y: 0, width: 5, height: 5))
-    #expect(present.damage[1] == Rect(x: 630, y: 470, width: 10, height: 10))
+    guard case .region(let damage) = present.damage else {
+      Issue.record("full damage")
+      return
+    }
+    #expect(damage.count == 2)
+    #expect(damage[0] == Rect(x: 0, y: 0, width: 5, height: 5))
+    #expect(damage[1] == Rect(x: 630, y: 470, width: 10, height: 10))
+  }
+
+  @Test func `a frame that changes nothing is not one that changes everything`() throws {
+    let source = Rect(x: 10, y: 10, width: 640, height: 480)
+    func present(_ damage: Damage) -> Present {
+      Present(scanout: 0, generation: 1, frame: 1, bufferID: 7, source: source, damage: damage, path: .direct)
+    }
+    let head: [UInt32] = [5, 336, 0, 0, 1, 0, 0, 7, 10, 10, 640, 480, 1, 0, 0, 0, 0, 0]
+    let full = words(head + [0, 1], byteCount: 336)
+    let nothing = words(head + [1, 1, 0, 0, 0, 0], byteCount: 336)
+    try expectBothWays(.present(present(.full)), full)
+    try expectBothWays(.present(present(.nothing)), nothing)
+    // Damage beside the source is no change of it.
+    let outside = words(head + [1, 1, 0, 0, 10, 480], byteCount: 336)
+    for (bytes, changes) in [(full, true), (nothing, false), (outside, false)] {
+      guard case .present(let decoded) = try decodeClient(bytes) else {
+        Issue.record("not a PRESENT")
+        return
+      }
+      #expect(decoded.damage.isNothing == !changes)
+      #expect(decoded.damage.clipped(to: source).bounds == (changes ? source : .empty))
+    }
   }
 }

@@ -207,7 +207,7 @@ final class BenchClient {
   }
 
   func present(
-    _ frame: UInt64, _ id: UInt32, source: Rect = Rect(width: 64, height: 48), damage: DamageRegion = DamageRegion(),
+    _ frame: UInt64, _ id: UInt32, source: Rect = Rect(width: 64, height: 48), damage: Damage = .full,
     path: PresentPath = .copy, copiedBytes: UInt64 = 0, scanout: UInt32 = 0, generation: UInt32? = nil
   ) throws {
     try send(

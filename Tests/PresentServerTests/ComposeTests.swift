@@ -53,7 +53,7 @@ struct ComposeTests {
       // A row of the frame's number; each buffer of the daemon gets every second frame only.
       for x in 0..<8 { mapped.set(x, Int(frame), UInt32(frame)) }
       try client.present(
-        frame, 1, source: source, damage: DamageRegion(Rect(x: 0, y: Int(frame), width: 8, height: 1)))
+        frame, 1, source: source, damage: Damage(Rect(x: 0, y: Int(frame), width: 8, height: 1)))
       bench.output.vblank()
       let picture = try shown(bench.output)
       for y in 0..<8 { #expect(picture.color(3, y) == (y <= Int(frame) ? UInt32(y) : 0)) }

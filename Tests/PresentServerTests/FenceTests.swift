@@ -10,7 +10,7 @@ import Testing
 struct FenceTests {
   private func present(
     _ client: BenchClient, _ frame: UInt64, _ id: UInt32, _ fence: borrowing EventFD,
-    damage: DamageRegion = DamageRegion()
+    damage: Damage = .full
   ) throws {
     try client.send(
       .present(
@@ -80,8 +80,8 @@ struct FenceTests {
     try client.present(1, 1)
     bench.output.vblank()
     let never = try EventFD()
-    try present(client, 2, 2, never, damage: DamageRegion(Rect(width: 8, height: 8)))
-    try client.present(3, 3, damage: DamageRegion(Rect(x: 16, y: 16, width: 8, height: 8)))
+    try present(client, 2, 2, never, damage: Damage(Rect(width: 8, height: 8)))
+    try client.present(3, 3, damage: Damage(Rect(x: 16, y: 16, width: 8, height: 8)))
     #expect(try client.messages() == [done(1, .flipped, 101), done(2, .superseded), released(2, 2)])
     let damage = try #require(bench.output.commits.last).frame.damage
     #expect(damage.count == 2 && damage.bounds == Rect(width: 24, height: 24))

@@ -224,7 +224,7 @@ struct StrangeDaemonTests {
     try daemon.listener.client.createBuffer(scanout: 0, width: 64, height: 48, format: .xrgb8888)
   }
 
-  private func frame(_ number: UInt64, _ id: UInt32, _ damage: DamageRegion = DamageRegion()) -> PresentFrame {
+  private func frame(_ number: UInt64, _ id: UInt32, _ damage: Damage = .full) -> PresentFrame {
     PresentFrame(
       scanout: 0, frame: number, bufferID: id, source: Rect(width: 64, height: 48), damage: damage, path: .copy)
   }
@@ -264,7 +264,7 @@ struct StrangeDaemonTests {
     let second = try make(daemon)
     let client = daemon.listener.client
     for number: UInt64 in 1...5000 {
-      let row = DamageRegion(Rect(x: 0, y: Int(number % 48), width: 64, height: 1))
+      let row = Damage(Rect(x: 0, y: Int(number % 48), width: 64, height: 1))
       #expect(client.present(frame(number, number % 2 == 0 ? first.id : second.id, row)))
       client.setCursor(scanout: 0, bufferID: nil, x: Int(number), y: 0)
     }

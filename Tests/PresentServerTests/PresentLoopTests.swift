@@ -28,8 +28,8 @@ struct PresentLoopTests {
     let client = try bench.client()
     for id: UInt32 in 1...3 { try client.makeBuffer(id) }
     try client.present(1, 1)
-    try client.present(2, 2, damage: DamageRegion(Rect(x: 0, y: 0, width: 8, height: 8)))
-    try client.present(3, 3, damage: DamageRegion(Rect(x: 20, y: 20, width: 4, height: 4)))
+    try client.present(2, 2, damage: Damage(Rect(x: 0, y: 0, width: 8, height: 8)))
+    try client.present(3, 3, damage: Damage(Rect(x: 20, y: 20, width: 4, height: 4)))
     #expect(bench.output.commits.count == 1)
     #expect(try client.messages() == [done(2, .superseded), released(2, 2)])
     bench.output.vblank()
@@ -40,6 +40,20 @@ struct PresentLoopTests {
     #expect(try client.messages() == [done(1, .flipped, 101)])
     bench.output.vblank()
     #expect(try client.messages() == [done(3, .flipped, 102), released(1, 1)])
+  }
+
+  @Test func `a frame that changes nothing is shown without damage, and its buffer replaces the other`() throws {
+    let bench = try Bench()
+    let client = try bench.client()
+    for id: UInt32 in 1...2 { try client.makeBuffer(id) }
+    try client.present(1, 1)
+    bench.output.vblank()
+    try client.present(2, 2, damage: .nothing)
+    bench.output.vblank()
+    #expect(bench.output.commits.count == 2)
+    #expect(bench.output.commits[0].frame.damage.bounds == Rect(width: 64, height: 48))
+    #expect(bench.output.commits[1].frame.damage.isEmpty)
+    #expect(try client.messages() == [done(1, .flipped, 101), done(2, .flipped, 102), released(1, 1)])
   }
 
   @Test func `the buffer on screen may be presented again; it is released when really replaced`() throws {
@@ -149,7 +163,7 @@ struct PresentLoopTests {
         done(1, .rejected), .error(ErrorMessage(code: .output, text: text), request: 0), released(1, 1),
         done(2, .rejected), released(1, 2),
       ])
-    try client.present(3, 1, damage: DamageRegion(Rect(width: 1, height: 1)))
+    try client.present(3, 1, damage: Damage(Rect(width: 1, height: 1)))
     #expect(bench.output.commits[0].frame.damage.bounds == Rect(width: 64, height: 48))
   }
 

@@ -40,7 +40,7 @@ struct ReportWriterTests {
       .present(
         Present(
           scanout: 0, generation: late.generation(), frame: 1, bufferID: 1,
-          source: Rect(width: 64, height: 48), damage: DamageRegion(), path: .copy, copies: 0, copiedBytes: 0)))
+          source: Rect(width: 64, height: 48), damage: .full, path: .copy, copies: 0, copiedBytes: 0)))
     var rounds = 0
     while bench.outputs[4].commits.isEmpty, rounds < 100 {
       try bench.loop.runOnce(timeoutMilliseconds: 0)

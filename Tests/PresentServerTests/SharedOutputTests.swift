@@ -48,6 +48,23 @@ struct SharedOutputTests {
     #expect(bench.output.commits.count <= before + 2)
   }
 
+  @Test func `a tile's frame that changes nothing is answered, and copies nothing`() throws {
+    let bench = try Bench()
+    try bench.server?.apply("[outputs]\nlayout = \"tile 2x1\"")
+    let (one, two) = (try painter("one", bench, 0x11_0000), try painter("two", bench, 0x00_2200))
+    for client in [one, two] { try client.present(1, 1, source: tileSource) }
+    for _ in 0..<4 { bench.output.vblank() }
+    _ = try one.messages()
+    let copied = try one.readStatus().vms.flatMap(\.scanouts).reduce(0) { $0 + $1.copiedBytes }
+    try one.present(2, 2, source: tileSource, damage: .nothing)
+    for _ in 0..<4 { bench.output.vblank() }
+    let flips = try one.messages().filter {
+      if case .frameDone(let done) = $0 { done.frame == 2 && done.outcome == .flipped } else { false }
+    }
+    #expect(flips.count == 1)
+    #expect(try one.readStatus().vms.flatMap(\.scanouts).reduce(0) { $0 + $1.copiedBytes } == copied)
+  }
+
   @Test func `a picture larger than its tile is cropped at the tile's edge, a smaller one is centred in black`() throws
   {
     let bench = try Bench()

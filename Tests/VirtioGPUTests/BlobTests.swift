@@ -107,7 +107,7 @@ import VirtioGPU
     guest.draw(3, at: 0, rect: square)
     guest.type(flush(1, square))
     #expect(guest.display.frames[2].copiedBytes == 256 || guest.display.frames[2].copiedBytes == 49152)
-    #expect(guest.display.frames[2].damage.bounds == square)
+    #expect(guest.display.frames[2].damagedBounds == square)
     #expect(guest.display.pixel(guest.display.frames[2].bufferID, 8, 8) == 3)
   }
 

@@ -35,7 +35,7 @@ import VirtioGPU
     let frame = try #require(guest.display.frames.last)
     #expect(frame.path == .direct && frame.copiedBytes == 0)
     #expect(guest.display.imports == [frame.bufferID])
-    #expect(frame.damage.bounds == whole && frame.source == whole)
+    #expect(frame.damagedBounds == whole && frame.source == whole)
     #expect(guest.lastPixels == [5])
     guest.draw(6, at: 0)
     #expect(guest.lastPixels == [6], "nothing was copied")
@@ -67,7 +67,7 @@ import VirtioGPU
     #expect(guest.display.importedRanges.map(\.byteCount).reduce(0, +) == 0x8000)
     #expect(guest.display.importedLayout?.offset == 64)
     let frame = try #require(guest.display.frames.last)
-    #expect(frame.source == source && frame.damage.bounds == source)
+    #expect(frame.source == source && frame.damagedBounds == source)
     #expect(guest.display.pixels(frame.bufferID) == (0..<32).flatMap { [UInt32](repeating: $0, count: 32) })
   }
 
@@ -242,7 +242,7 @@ import VirtioGPU
     guest.type(transfer(5, square))
     guest.type(flush(5, square))
     let frame = try #require(guest.display.frames.last)
-    #expect(frame.damage.bounds == square)
+    #expect(frame.damagedBounds == square)
     #expect(guest.display.pixel(frame.bufferID, 5, 6) == 2)
     // Detached while on screen: the picture stays, and the guest may reuse the pages.
     #expect(guest.type(detach(5)) == TestGuest.success)

@@ -23,7 +23,7 @@ import VirtioGPU
     guest.device.displayRestored()
     #expect(guest.display.frames.count == 2)
     #expect(guest.lastPixels == [2])
-    #expect(guest.display.frames[1].damage.bounds == whole)
+    #expect(guest.display.frames[1].damagedBounds == whole)
     #expect(guest.display.cursors.last?.x == 9)
     #expect(guest.display.cursors.last?.bufferID.map { guest.display.buffers[$0] != nil } == true)
     #expect(guest.display.paths.count == 2)

@@ -32,7 +32,7 @@ import VirtioGPU
       let square = Rect(x: fence, y: 0, width: 8, height: 8)
       let token = try #require(guest.token(flush(1, fence == 1 ? whole : square, fence: UInt64(fence))))
       let frame = try #require(guest.display.frames.last)
-      #expect(frame.damage.bounds == (fence == 1 ? whole : square))
+      #expect(frame.damagedBounds == (fence == 1 ? whole : square))
       #expect(guest.completions.last != token)
       guest.showFrame(frame)
       #expect(guest.completions.last == token)

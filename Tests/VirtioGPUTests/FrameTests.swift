@@ -24,7 +24,7 @@ import VirtioGPU
     #expect(guest.display.frames.count == 1)
     #expect(guest.display.pixels(frame.bufferID) == (0..<96).flatMap { [UInt32](repeating: $0, count: 128) })
     #expect(frame.scanout == 0 && frame.frame == 1 && frame.path == .copy)
-    #expect(frame.source == whole && frame.damage.bounds == whole)
+    #expect(frame.source == whole && frame.damagedBounds == whole)
     #expect(frame.copiedBytes == 49152)
     #expect(frame.readyNanoseconds == guest.now)
     #expect(guest.display.paths == ["0 copy: the guest does not wait for the screen: direct scan-out would tear"])
@@ -146,7 +146,7 @@ import VirtioGPU
       let frame = try #require(guest.display.frames.last)
       let wanted = (0..<128 * 96).map { guest.ram.bytes.load(fromByteOffset: $0 * 4, as: UInt32.self) }
       #expect(guest.display.pixels(frame.bufferID) == wanted, "step \(step)")
-      #expect(frame.damage.bounds == square)
+      #expect(frame.damagedBounds == square)
       // Two buffers in turn: this square, and the previous one.
       if step > 1 { #expect(frame.copiedBytes <= 2 * 1024) }
       guest.showFrame(frame, replacing: before)
@@ -203,7 +203,7 @@ import VirtioGPU
     guest.type(flush(1, square))
     #expect(guest.display.frames.count == 3)
     #expect(guest.display.frames[2].scanout == 1)
-    #expect(guest.display.frames[2].damage.bounds == Rect(x: 6, y: 4, width: 8, height: 8))
+    #expect(guest.display.frames[2].damagedBounds == Rect(x: 6, y: 4, width: 8, height: 8))
     #expect(guest.display.pixel(guest.display.frames[2].bufferID, 6, 4) == 9)
     // Mirrors.
     guest.type(setScanout(1, 1, left))
@@ -281,7 +281,7 @@ import VirtioGPU
     guest.type(setScanout(0, 1, whole))
     guest.type(flush(1, square))
     #expect(guest.lastPixels == [6])
-    #expect(guest.display.frames.last?.damage.bounds == whole)
+    #expect(guest.display.frames.last?.damagedBounds == whole)
   }
 
   @Test func `buffers of at most two sizes are kept`() throws {

@@ -156,3 +156,8 @@ func updateCursor(
 }
 
 let whole = Rect(width: 128, height: 96)
+
+extension FrameSubmission {
+  /// The bounds of the damage inside the source.
+  var damagedBounds: Rect { damage.clipped(to: source).bounds }
+}

@@ -194,7 +194,7 @@ struct framepath_present {
   uint32_t copies;       /* how often a CPU has copied this frame (or its damage) so far */
   uint64_t copied_bytes; /* bytes copied by a CPU for this frame */
   uint64_t ready_ns;     /* CLOCK_MONOTONIC when the guest handed the frame over */
-  uint32_t damage_count; /* 0: everything */
+  uint32_t damage_count; /* 0: everything; a single empty rectangle: nothing */
   uint32_t generation;
   struct framepath_rect damage[FRAMEPATH_MAX_DAMAGE];
 };

@@ -137,7 +137,7 @@ struct framepath_region_present {
   uint64_t frame;        /* 8: rises, from 1, with every present of an epoch */
   uint64_t ready_ns;     /* 16: CLOCK_MONOTONIC of the guest when it handed the frame over */
   uint32_t slot;         /* 24 */
-  uint32_t damage_count; /* 28: 0: everything */
+  uint32_t damage_count; /* 28: 0: everything; a single empty rectangle: nothing */
   uint32_t width;        /* 32 */
   uint32_t height;       /* 36 */
   uint32_t stride;       /* 40: bytes from one row to the next */
