@@ -73,11 +73,13 @@ final class ClientSession {
         accept(message, &fds)
         switch message {
         case .present:
-          if server.clients.isShared, let until = framePace.pause(at: monotonicNanoseconds()) { pause(until) }
+          if server.clients.isShared, let until = framePace.pause(at: server.clock.nowNanoseconds) { pause(until) }
           // A frame is mostly all for a while, and the loop tells of more: a call less, and others get their turn.
           return
         case .importBuffer:
-          if server.clients.isShared, let until = importPace.pause(at: monotonicNanoseconds()) { return pause(until) }
+          if server.clients.isShared, let until = importPace.pause(at: server.clock.nowNanoseconds) {
+            return pause(until)
+          }
         default: break
         }
       } catch {

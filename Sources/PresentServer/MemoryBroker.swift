@@ -16,8 +16,10 @@ final class MemoryBroker {
   private var decisions: [MemoryDecision] = []
   private var sizes: [MemoryTicket: Int64] = [:]
   private var lastID: UInt32 = 0
+  private let clock: PresentClock
 
-  init(limitBytes: Int) {
+  init(limitBytes: Int, clock: PresentClock) {
+    self.clock = clock
     settings = Settings(limitBytes: limitBytes)
     admission = MemoryAdmission(
       capacityBytes: Int64(settings.capacityBytes), overheadBytesPerVM: Int64(settings.overheadBytes),
@@ -32,7 +34,7 @@ final class MemoryBroker {
     return MemoryAccount(VMID(lastID), limitBytes: settings.limitBytes, broker: self)
   }
 
-  private var now: Nanoseconds { Nanoseconds(truncatingIfNeeded: monotonicNanoseconds()) }
+  private var now: Nanoseconds { Nanoseconds(truncatingIfNeeded: clock.nowNanoseconds) }
 
   // MARK: - Settings
 

@@ -8,6 +8,7 @@ final class Placement {
   /// One per real output.
   private(set) var presenters: [Presenter] = []
   private let loop: EventLoop
+  private let clock: PresentClock
   private let makeParkedOutput: (String) throws -> any Output
   private let log: (String) -> Void
   /// Called after a surface has come onto an output, or was parked.
@@ -20,9 +21,11 @@ final class Placement {
   private(set) var isDue = false
 
   init(
-    loop: EventLoop, makeParkedOutput: @escaping (String) throws -> any Output, log: @escaping (String) -> Void
+    loop: EventLoop, clock: PresentClock, makeParkedOutput: @escaping (String) throws -> any Output,
+    log: @escaping (String) -> Void
   ) {
     self.loop = loop
+    self.clock = clock
     self.makeParkedOutput = makeParkedOutput
     self.log = log
   }
@@ -30,7 +33,8 @@ final class Placement {
   /// Takes over an output; waiting surfaces may come onto it.
   @discardableResult
   func add(_ output: NamedOutput) throws(SystemError) -> Presenter {
-    let presenter = try Presenter(output.output, name: output.name, isFallback: output.isFallback, loop: loop)
+    let presenter = try Presenter(
+      output.output, name: output.name, isFallback: output.isFallback, loop: loop, clock: clock)
     presenters.append(presenter)
     watch(presenter)
     willPlaceWaiting()
@@ -107,7 +111,7 @@ final class Placement {
     parkedCount += 1
     do {
       let name = "parked-\(parkedCount)"
-      let presenter = try Presenter(makeParkedOutput(name), name: name, loop: loop)
+      let presenter = try Presenter(makeParkedOutput(name), name: name, loop: loop, clock: clock)
       watch(presenter)
       surface.move(to: presenter, parking: parking)
       onMove()

@@ -21,7 +21,8 @@ struct PowerControl {
   private(set) var committed = OutputPower.on
   /// The picture of an output that is blank.
   private var black: (any ScanoutBuffer)?
-  private var timer: IdleTimer?
+  /// Fires when the output may have been idle for long enough: not once for every change.
+  private var timer: PresentTimer?
 
   /// Takes the host's command; the idle time starts again.
   mutating func command(_ wanted: OutputPower, at now: Nanoseconds) {
@@ -32,9 +33,10 @@ struct PowerControl {
 
   /// Takes limits; the idle time starts again.
   ///
-  /// - Parameter fired: called when a timer has fired, for `updateIdle`.
+  /// - Parameter fired: called when the timer has fired, for `updateIdle`.
   mutating func setLimits(
-    _ limits: IdleLimits, at now: Nanoseconds, loop: EventLoop, fired: @escaping () -> Void
+    _ limits: IdleLimits, at now: Nanoseconds, on loop: EventLoop, _ clock: PresentClock,
+    fired: @escaping () -> Void
   ) throws(SystemError) {
     self.limits = limits
     watchesIdle = !limits.isNever
@@ -43,7 +45,7 @@ struct PowerControl {
     if !watchesIdle {
       timer = nil
     } else if timer == nil {
-      timer = try IdleTimer(loop, fired)
+      timer = try clock.timer(on: loop, fired: fired)
     }
   }
 
@@ -57,7 +59,7 @@ struct PowerControl {
   mutating func updateIdle(at now: Nanoseconds) {
     if !watchesIdle { return }
     idle = limits.power(afterIdle: now - lastChange)
-    if let next = limits.nextStep(afterIdle: now - lastChange) { timer?.arm(lastChange + next) }
+    if let next = limits.nextStep(afterIdle: now - lastChange) { timer?.arm(UInt64(clamping: lastChange + next)) }
   }
 
   /// Commits black or turns the output off; false where it is that way already.

@@ -12,7 +12,7 @@ final class Lessee {
   let request: RequestID
   /// The kernel's number of it; 0 before it has the lease.
   var lesseeID: UInt32 = 0
-  /// CLOCK_MONOTONIC when it got the lease; 0 before.
+  /// The server's time when it got the lease; 0 before.
   var sinceNanoseconds: UInt64 = 0
 
   init(id: VMID, holder: any LeaseHolder, request: RequestID) {
@@ -94,7 +94,7 @@ extension Presenter {
     leasing.current = lessee
     leasing.reason = nil
     lessee.lesseeID = lease.lesseeID
-    lessee.sinceNanoseconds = monotonicNanoseconds()
+    lessee.sinceNanoseconds = clock.nowNanoseconds
     lessee.holder.leaseGranted(lease, request: lessee.request)
     lessee.holder.log("has \(name) as a lease")
   }

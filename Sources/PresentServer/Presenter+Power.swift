@@ -15,7 +15,7 @@ extension Presenter {
   /// Takes times after which the output goes dark by itself; they count from now on.
   func setIdleLimits(_ limits: IdleLimits) {
     do throws(SystemError) {
-      try power.setLimits(limits, at: now, loop: loop) { [weak self] in self?.idleTimerFired() }
+      try power.setLimits(limits, at: now, on: loop, clock) { [weak self] in self?.idleTimerFired() }
     } catch {
       log("\(name) will not go dark by itself: \(error)")
     }

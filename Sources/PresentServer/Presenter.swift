@@ -73,10 +73,9 @@ final class Presenter {
   var onRoom: () -> Void = {}
 
   let loop: EventLoop
-  private let timer: TimerFD
-  private var timerSource: EventLoop.Source?
-  /// What the timer is set to; it may be earlier than needed.
-  private var armedNanoseconds = UInt64.max
+  let clock: PresentClock
+  /// For what is due next; it may be set to an earlier time.
+  private var timer: PresentTimer?
   private var isRunning = false
   private var lastVM: UInt32 = 0
   private var lastFrame: UInt64 = 0
@@ -84,25 +83,21 @@ final class Presenter {
   /// Blit time of one byte until it is measured, in picoseconds: 4 GB a second.
   static let picosecondsPerByte: Int64 = 250
 
-  init(_ output: any Output, name: String, isFallback: Bool = false, loop: EventLoop) throws(SystemError) {
+  init(
+    _ output: any Output, name: String, isFallback: Bool = false, loop: EventLoop, clock: PresentClock
+  ) throws(SystemError) {
     self.output = output
     self.name = name
     self.isFallback = isFallback
     self.loop = loop
+    self.clock = clock
     let info = output.info
     homeMode = info.mode
     isVariableCapable = info.variableMillihertz != nil
     composition = .direct(DirectComposition(output, name: name))
     scheduler = Presenter.makeScheduler(info.mode)
-    timer = try TimerFD()
-    // By its edge: an expiry need not be read.
-    timerSource = try loop.add(timer.fd.raw, [.readable, .edge]) { [unowned self] _ in
-      armedNanoseconds = .max
-      run()
-    }
+    timer = try clock.timer(on: loop) { [unowned self] in run() }
   }
-
-  deinit { if let timerSource { loop.remove(timerSource) } }
 
   static func makeScheduler(_ mode: DisplayMode) -> OutputScheduler {
     var configuration = SchedulerConfiguration()
@@ -126,14 +121,13 @@ final class Presenter {
 
   /// Lets go of the output.
   func close() {
-    if let source = timerSource.take() { loop.remove(source) }
-    timer.disarm()
+    timer = nil
     power.close()
     output.onEvent = nil
     output.close()
   }
 
-  var now: Nanoseconds { Nanoseconds(truncatingIfNeeded: monotonicNanoseconds()) }
+  var now: Nanoseconds { Nanoseconds(truncatingIfNeeded: clock.nowNanoseconds) }
 
   /// Whether tiles are painted into one picture; else one scanout's frames go to the output as they are.
   var isTiled: Bool { sharing.isTiled }
@@ -187,7 +181,10 @@ final class Presenter {
       let now = now
       if !answers.isEmpty { answers.sendDue(at: now) }
       guard let wake = nextWake else { return }
-      if wake > now { return arm(UInt64(wake)) }
+      if wake > now {
+        timer?.arm(UInt64(wake))
+        return
+      }
       // A commit of which nothing is known any more: its flip comes first.
       if inFlight == nil, output.isCommitPending { return }
       let holder = scheduler.grant.holder
@@ -197,19 +194,12 @@ final class Presenter {
       // Whose time is over waits for its next turn.
       if hasLost { queueAll() }
     }
-    arm(monotonicNanoseconds())
+    timer?.arm(clock.nowNanoseconds)
   }
 
   private var nextWake: Nanoseconds? {
     guard !answers.isEmpty, let owed = answers.nextDue else { return scheduler.nextWake }
     return min(owed, scheduler.nextWake ?? .max)
-  }
-
-  /// An earlier time that it is set to already does no harm: nothing is due then, and it is set anew.
-  private func arm(_ nanoseconds: UInt64) {
-    if armedNanoseconds <= nanoseconds { return }
-    armedNanoseconds = nanoseconds
-    timer.arm(deadlineNanoseconds: nanoseconds)
   }
 
   /// The output has changed: what it can show must be asked again.

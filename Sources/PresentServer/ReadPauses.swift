@@ -2,44 +2,33 @@ import LinuxIO
 
 /// Clients that present too much, and are not read from for a while.
 final class ReadPauses {
-  private let loop: EventLoop
-  private let timer: TimerFD
-  private var source: EventLoop.Source?
+  private let clock: PresentClock
+  private var timer: PresentTimer?
   private var paused: [ClientSession] = []
-  /// What the timer is set to.
-  private var armedNanoseconds = UInt64.max
 
-  init(loop: EventLoop) throws(SystemError) {
-    self.loop = loop
-    timer = try TimerFD()
-    source = try loop.add(timer.fd.raw, [.readable, .edge]) { [unowned self] _ in resume() }
+  init(loop: EventLoop, clock: PresentClock) throws(SystemError) {
+    self.clock = clock
+    timer = try clock.timer(on: loop) { [unowned self] in resume() }
   }
 
   func stop() {
-    if let source = source.take() { loop.remove(source) }
+    timer = nil
     paused = []
   }
 
   /// Has `ClientSession.resume` called at its `pausedUntilNanoseconds`.
   func add(_ session: ClientSession, until time: UInt64) {
     if !paused.contains(where: { $0 === session }) { paused.append(session) }
-    arm(time)
+    timer?.arm(time)
   }
 
   /// The client has gone.
   func remove(_ session: ClientSession) { paused.removeAll { $0 === session } }
 
-  private func arm(_ time: UInt64) {
-    guard time < armedNanoseconds else { return }
-    armedNanoseconds = time
-    timer.arm(deadlineNanoseconds: time)
-  }
-
   private func resume() {
-    armedNanoseconds = .max
-    let now = monotonicNanoseconds()
+    let now = clock.nowNanoseconds
     for session in paused { session.resume(atNanoseconds: now) }
     paused.removeAll { $0.pausedUntilNanoseconds == nil }
-    for session in paused { if let until = session.pausedUntilNanoseconds { arm(until) } }
+    for session in paused { if let until = session.pausedUntilNanoseconds { timer?.arm(until) } }
   }
 }

@@ -53,6 +53,7 @@ public final class Server {
   private var syncDeviceSearch: SyncDevice??
   private var isClosed = false
 
+  var clock: PresentClock { options.clock }
   var presenters: [Presenter] { placement.presenters }
   var sessions: [ClientSession] { clients.sessions }
 
@@ -71,12 +72,12 @@ public final class Server {
     // Lines hold names and texts of clients.
     let write: (String) -> Void = { log($0.printable) }
     self.write = write
-    memory = MemoryBroker(limitBytes: options.memoryLimitBytes)
-    placement = Placement(loop: loop, makeParkedOutput: makeParkedOutput, log: write)
+    memory = MemoryBroker(limitBytes: options.memoryLimitBytes, clock: options.clock)
+    placement = Placement(loop: loop, clock: options.clock, makeParkedOutput: makeParkedOutput, log: write)
     listener = ClientListener(socket, loop: loop)
     do throws(SystemError) {
       clients = try ClientTable(loop: loop)
-      pauses = try ReadPauses(loop: loop)
+      pauses = try ReadPauses(loop: loop, clock: options.clock)
       reports = try ReportWriter(loop)
       for output in outputs { try placement.add(output) }
       try listen()

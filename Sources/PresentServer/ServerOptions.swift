@@ -1,8 +1,8 @@
 import DaemonSettings
 public import LinuxIO
 
-/// What a server allows its clients.
-public struct ServerOptions: Sendable {
+/// What a server allows its clients, and the clock that it goes by.
+public struct ServerOptions {
   /// Bytes of host buffers that one client may hold.
   public var memoryLimitBytes = 512 << 20
   /// Buffers that one client may hold, its own memory included.
@@ -11,8 +11,10 @@ public struct ServerOptions: Sendable {
   public var connectionLimit = 512
   /// Messages that are kept for a client which does not read; then it is dropped.
   public var waitingMessageLimit = 1024
+  /// The clock of deadlines and settings in seconds.
+  public var clock = PresentClock()
 
-  /// The limits of a daemon that is not told otherwise.
+  /// The limits of a daemon without other settings, and CLOCK_MONOTONIC.
   public init() {}
 }
 

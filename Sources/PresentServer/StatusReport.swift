@@ -12,7 +12,7 @@ extension Server {
   func status() -> DaemonStatus {
     let settings = memory.settings
     return DaemonStatus(
-      nowNanoseconds: monotonicNanoseconds(), unixNanoseconds: realtimeNanoseconds(), socket: path,
+      nowNanoseconds: clock.nowNanoseconds, unixNanoseconds: realtimeNanoseconds(), socket: path,
       clients: sessions.count, clientLimit: options.connectionLimit, process: process, bufferBytes: memory.usedBytes,
       bufferCapacityBytes: settings.capacityBytes == .max ? nil : settings.capacityBytes,
       bufferOverheadBytes: settings.overheadBytes,

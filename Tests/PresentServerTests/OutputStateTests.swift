@@ -43,10 +43,10 @@ import Testing
   private func reason(_ power: PowerControl) -> DaemonStatus.Output.PowerReason? { .init(power) }
 
   @Test func `an output without changes goes blank and off at its limits, and a change turns it on`() throws {
-    let loop = try EventLoop()
+    let (loop, clock) = (try EventLoop(), PresentClock())
     var power = PowerControl()
     #expect(!power.watchesIdle && power.effective == .on && reason(power) == nil)
-    try power.setLimits(limits(blank: 10, off: 30), at: begin, loop: loop) {}
+    try power.setLimits(limits(blank: 10, off: 30), at: begin, on: loop, clock) {}
     #expect(power.watchesIdle)
     for (seconds, expected) in [(9, OutputPower.on), (10, .blank), (29, .blank), (30, .off), (99, .off)] {
       power.updateIdle(at: begin + Nanoseconds(seconds) * second)
@@ -58,14 +58,14 @@ import Testing
     #expect(power.effective == .on)
     power.updateIdle(at: begin + 110 * second)
     #expect(power.effective == .blank)
-    try power.setLimits(IdleLimits(), at: begin + 111 * second, loop: loop) {}
+    try power.setLimits(IdleLimits(), at: begin + 111 * second, on: loop, clock) {}
     #expect(!power.watchesIdle && power.effective == .on)
   }
 
   @Test func `a command holds whatever changes, and the darker of command and idle counts`() throws {
-    let loop = try EventLoop()
+    let (loop, clock) = (try EventLoop(), PresentClock())
     var power = PowerControl()
-    try power.setLimits(limits(blank: nil, off: 5), at: begin, loop: loop) {}
+    try power.setLimits(limits(blank: nil, off: 5), at: begin, on: loop, clock) {}
     power.command(.blank, at: begin)
     power.pictureChanged(at: begin + second)
     #expect(power.effective == .blank && reason(power) == .command)
