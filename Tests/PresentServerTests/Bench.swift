@@ -21,16 +21,27 @@ final class Bench {
     var lines: [String] = []
   }
   private let notes = Notes()
+  /// The server's time where the test sets it; nil for CLOCK_MONOTONIC.
+  let clock: HandClock?
   var parked: [FakeOutput] { notes.parked }
   var lines: [String] { notes.lines }
 
-  /// - Parameter fallbacks: names of the outputs that only stand in for a monitor.
+  /// - Parameters:
+  ///   - fallbacks: names of the outputs that only stand in for a monitor.
+  ///   - clock: the server's time; without it CLOCK_MONOTONIC.
   init(
-    _ outputs: [FakeOutput] = [FakeOutput()], fallbacks: [String] = [], options: ServerOptions = ServerOptions()
+    _ outputs: [FakeOutput] = [FakeOutput()], fallbacks: [String] = [], clock: HandClock? = nil,
+    options: ServerOptions = ServerOptions()
   ) throws {
     loop = try EventLoop()
     folder = try TemporaryFolder()
     self.outputs = outputs
+    self.clock = clock
+    var options = options
+    if let clock {
+      options.clock = PresentClock(clock)
+      for output in outputs { output.clock = clock }
+    }
     server = try Server(
       loop: loop,
       outputs: outputs.map {
@@ -50,6 +61,7 @@ final class Bench {
     loop = try EventLoop()
     folder = try TemporaryFolder()
     outputs = []
+    clock = nil
     let made = try modes.enumerated().map { [loop] in
       try HeadlessOutput(
         name: "headless-\($0.offset)", mode: $0.element, slowestMillihertz: slowestMillihertz, loop: loop)
@@ -59,8 +71,16 @@ final class Bench {
       makeParkedOutput: { FakeOutput($0, width: 32, height: 24) }, log: { [notes] in notes.lines.append($0) })
   }
 
-  /// Lets the server run until something is so; whether it came in ten seconds.
+  /// Lets the server run until something is so; whether it came in ten seconds of the server's time.
   func run(until isSo: () throws -> Bool) throws -> Bool {
+    if clock != nil {
+      for _ in 0..<10_000 {
+        try settle()
+        if try isSo() { return true }
+        try advance(milliseconds: 1)
+      }
+      return false
+    }
     let deadline = monotonicNanoseconds() + 10_000_000_000
     while monotonicNanoseconds() < deadline {
       if try isSo() { return true }
@@ -90,6 +110,21 @@ final class Bench {
       if count == 0 { return events }
       events += count
     }
+  }
+
+  /// Advances the server's time, and lets the server do everything that is due by then.
+  func advance(milliseconds: UInt64) throws {
+    try clock?.advance(nanoseconds: milliseconds * 1_000_000) { try settle() }
+    try settle()
+  }
+
+  /// The first output's next vblank; where the test sets the time, that is one of a grid of 60 Hz.
+  func vblank() throws {
+    if let clock {
+      let period: UInt64 = 16_666_667
+      try clock.advance(nanoseconds: period - clock.nowNanoseconds % period) { try settle() }
+    }
+    output.vblank()
   }
 
   /// A client that has said nothing yet.
@@ -255,10 +290,14 @@ extension MappedBuffer {
   }
 }
 
-func done(_ frame: UInt64, _ outcome: PresentOutcome, _ sequence: UInt64 = 0, scanout: UInt32 = 0) -> ServerMessage {
+func done(
+  _ frame: UInt64, _ outcome: PresentOutcome, _ sequence: UInt64 = 0, timeNanoseconds: UInt64? = nil,
+  scanout: UInt32 = 0
+) -> ServerMessage {
   .frameDone(
     FrameDone(
-      scanout: scanout, frame: frame, outcome: outcome, timeNanoseconds: sequence * 1000, sequence: sequence))
+      scanout: scanout, frame: frame, outcome: outcome, timeNanoseconds: timeNanoseconds ?? sequence * 1000,
+      sequence: sequence))
 }
 
 func released(_ id: UInt32, _ frame: UInt64, scanout: UInt32 = 0) -> ServerMessage {

@@ -63,6 +63,8 @@ final class FakeOutput: Output {
   private(set) var pending: OutputFrame?
   private(set) var shown: OutputFrame?
   private var sequence: UInt64 = 100
+  /// The time of vblanks; without it each is a microsecond after the last one.
+  var clock: HandClock?
 
   init(
     _ name: String = "fake-0", width: Int = 64, height: Int = 48, cursorSize: Int = 64, fit: FitMethod? = nil
@@ -165,7 +167,7 @@ final class FakeOutput: Output {
     guard let pending else { return }
     shown = pending
     self.pending = nil
-    onEvent?(.flipped(timeNanoseconds: sequence * 1000, sequence: sequence))
+    onEvent?(.flipped(timeNanoseconds: clock?.nowNanoseconds ?? sequence * 1000, sequence: sequence))
   }
 
   /// The monitor is plugged in or out.

@@ -20,7 +20,7 @@ struct LeaseTests {
 
   /// VMs on a leasable output, each with its picture.
   private func stage(_ vms: [String], _ settings: String = "") throws -> (Bench, [BenchClient]) {
-    let bench = try Bench()
+    let bench = try Bench(clock: HandClock())
     bench.output.isLeasable = true
     try bench.server?.apply("[outputs]\n\(settings)")
     let clients = try vms.map { try bench.client($0) }
@@ -29,7 +29,7 @@ struct LeaseTests {
       try client.makeBuffer(2).fill(UInt32(index + 11))
       try client.present(1, 1)
     }
-    bench.output.vblank()
+    try bench.vblank()
     for client in clients { _ = try client.messages() }
     stage.clients = clients
     return (bench, clients)
@@ -48,7 +48,7 @@ struct LeaseTests {
   }
 
   private func shown(_ bench: Bench) throws -> UInt32? {
-    bench.output.vblank()
+    try bench.vblank()
     try bench.settle()
     return try bench.output.shown?.buffer?.mapped().color(0, 0)
   }
@@ -62,7 +62,7 @@ struct LeaseTests {
 
     #expect(try lease(player) == [])
     #expect(bench.output.leaseSteps == ["clear"])
-    bench.output.vblank()
+    try bench.vblank()
     #expect(try player.messages() == [leased])
     #expect(bench.output.leaseSteps == ["clear", "lease"])
 
@@ -90,10 +90,11 @@ struct LeaseTests {
     try clients[0].present(2, 2)
     #expect(try lease(player) == [])
     #expect(bench.output.leaseSteps == [])
-    bench.output.vblank()
+    try bench.vblank()
     #expect(bench.output.leaseSteps == ["clear"])
-    #expect(try clients[0].messages().contains(done(2, .flipped, 102)))
-    bench.output.vblank()
+    let time = bench.clock?.nowNanoseconds
+    #expect(try clients[0].messages().contains(done(2, .flipped, 102, timeNanoseconds: time)))
+    try bench.vblank()
     #expect(try player.messages() == [leased])
   }
 
@@ -105,7 +106,7 @@ struct LeaseTests {
     #expect(try shown(bench) == darkness)
     let player = try tool(bench)
     _ = try lease(player)
-    bench.output.vblank()
+    try bench.vblank()
     #expect(try player.messages() == [leased])
     player.leave()
     try bench.settle()
@@ -121,7 +122,7 @@ struct LeaseTests {
     let (bench, _) = try stage(["web"])
     let player = try tool(bench)
     _ = try lease(player)
-    bench.output.vblank()
+    try bench.vblank()
     #expect(try player.messages() == [leased])
     let commits = bench.output.commits.count
     try bench.server?.apply("[outputs]\npower = \"off\"")
@@ -137,14 +138,16 @@ struct LeaseTests {
     let (bench, _) = try stage(["web"], "idle-off = 2")
     let player = try tool(bench)
     _ = try lease(player)
-    bench.output.vblank()
+    try bench.vblank()
     #expect(try player.messages() == [leased])
-    let end = monotonicNanoseconds() + 3_000_000_000
-    while monotonicNanoseconds() < end { try bench.loop.runOnce(timeoutMilliseconds: 100) }
+    try bench.advance(milliseconds: 3_000)
     player.leave()
     try bench.settle()
     #expect(try shown(bench) == 1)
-    #expect(try bench.run { try shown(bench) == nil }, "two seconds later")
+    try bench.advance(milliseconds: 1_900)
+    #expect(try shown(bench) == 1)
+    try bench.advance(milliseconds: 200)
+    #expect(try shown(bench) == nil)
   }
 
   @Test func `the former focus holder gets the output back, not the VM that waited longest`() throws {
@@ -153,27 +156,24 @@ struct LeaseTests {
     #expect(try bench.run { try shown(bench) == 2 })
     let player = try tool(bench)
     _ = try lease(player)
-    bench.output.vblank()
+    try bench.vblank()
     #expect(try player.messages() == [leased])
     player.leave()
     #expect(try bench.run { try shown(bench) == 2 })
-    bench.output.vblank()
+    try bench.vblank()
     #expect(try shown(bench) == 2)
   }
 
   @Test func `max-hold ends a lease while a VM waits, and the lessee gets the reason`() throws {
-    let (bench, _) = try stage(["web"], "max-hold = 1")
+    let (bench, _) = try stage(["web"], "max-hold = 10")
     let player = try tool(bench)
     _ = try lease(player)
-    bench.output.vblank()
+    try bench.vblank()
     #expect(try player.messages() == [leased])
-    var told: [ServerMessage] = []
-    #expect(
-      try bench.run {
-        told += try player.messages()
-        return !told.isEmpty
-      })
-    #expect(told == [.leaseEnded(why: "its 1 s are over, and others wait", request: 5)])
+    try bench.advance(milliseconds: 9_900)
+    #expect(try player.messages() == [])
+    try bench.advance(milliseconds: 200)
+    #expect(try player.messages() == [.leaseEnded(why: "its 10 s are over, and others wait", request: 5)])
     #expect(try shown(bench) == 1)
   }
 
@@ -181,14 +181,14 @@ struct LeaseTests {
     let (bench, _) = try stage(["web"])
     let (first, second) = (try tool(bench, "first"), try tool(bench, "second"))
     _ = try lease(first)
-    bench.output.vblank()
+    try bench.vblank()
     #expect(try first.messages() == [leased])
     #expect(try lease(second) == [])
     let output = try #require(try first.readStatus().outputs.first)
     #expect((output.leasesWaiting, output.lessee?.name) == (1, "first"))
     first.leave()
     try bench.settle()
-    for _ in 0..<2 { bench.output.vblank() }
+    for _ in 0..<2 { try bench.vblank() }
     #expect(try second.messages() == [leased])
     second.leave()
     #expect(try bench.run { try shown(bench) == 1 })
@@ -199,7 +199,7 @@ struct LeaseTests {
     let (bench, _) = try stage(["web"])
     let player = try tool(bench)
     _ = try lease(player)
-    bench.output.vblank()
+    try bench.vblank()
     _ = try player.messages()
     let server = try #require(bench.server)
     let (command, why): (() throws -> Void, String) = [
@@ -222,12 +222,12 @@ struct LeaseTests {
     let player = try tool(bench)
     for _ in 0..<2 {
       _ = try lease(player)
-      bench.output.vblank()
+      try bench.vblank()
       #expect(try player.messages() == [leased])
       bench.output.loseLessee()
       #expect(try player.messages() == [.leaseEnded(why: "its descriptor was closed", request: 5)])
       #expect(try bench.run { try shown(bench) == 1 })
-      bench.output.vblank()
+      try bench.vblank()
     }
   }
 
@@ -235,15 +235,15 @@ struct LeaseTests {
     let (bench, clients) = try stage(["web"])
     let player = try tool(bench)
     _ = try lease(player)
-    bench.output.vblank()
+    try bench.vblank()
     #expect(try player.messages() == [leased])
     clients[0].leave()
     try bench.settle()
     player.leave()
     try bench.settle()
     #expect(bench.output.leaseSteps.last == "dark")
-    bench.output.vblank()
-    bench.output.vblank()
+    try bench.vblank()
+    try bench.vblank()
     #expect(bench.output.shown?.buffer == nil)
   }
 
@@ -251,7 +251,7 @@ struct LeaseTests {
     let (bench, clients) = try stage(["web"])
     let player = try tool(bench)
     _ = try lease(player)
-    bench.output.vblank()
+    try bench.vblank()
     #expect(try player.messages() == [leased])
     bench.output.plug(false)
     try bench.settle()
@@ -321,7 +321,7 @@ struct LeaseTests {
     let (bench, clients) = try stage((0..<63).map { "vm\($0)" }, "layout = \"focus\"")
     let player = try tool(bench)
     #expect(try lease(player) == [])
-    bench.output.vblank()
+    try bench.vblank()
     #expect(try player.messages() == [leased])
 
     let late = try bench.client("late")

@@ -1,0 +1,40 @@
+import PresentServer
+
+/// The time of a server, which stands still until a test advances it.
+final class HandClock: TimeSource {
+  private struct Entry {
+    weak var timer: PresentTimer?
+    var deadlineNanoseconds: UInt64
+  }
+
+  private(set) var nowNanoseconds: UInt64 = 1_000_000_000_000
+  private var armed: [Entry] = []
+
+  func arm(_ timer: PresentTimer, deadlineNanoseconds: UInt64) {
+    armed.removeAll { $0.timer == nil || $0.timer === timer }
+    armed.append(Entry(timer: timer, deadlineNanoseconds: deadlineNanoseconds))
+  }
+
+  /// Fires the timer whose deadline comes first and is not after `limit`, at the time of its deadline.
+  ///
+  /// - Returns: whether there was one.
+  func fireNext(until limit: UInt64) -> Bool {
+    armed.removeAll { $0.timer == nil }
+    guard let next = armed.indices.min(by: { armed[$0].deadlineNanoseconds < armed[$1].deadlineNanoseconds }),
+      armed[next].deadlineNanoseconds <= limit
+    else { return false }
+    let entry = armed.remove(at: next)
+    nowNanoseconds = max(nowNanoseconds, entry.deadlineNanoseconds)
+    entry.timer?.fire()
+    return true
+  }
+
+  /// Advances the time and fires the timers that are due by then, in the order of their deadlines.
+  ///
+  /// - Parameter step: called after each of them, for the work that it has caused.
+  func advance(nanoseconds: UInt64, step: () throws -> Void) rethrows {
+    let end = nowNanoseconds + nanoseconds
+    while fireNext(until: end) { try step() }
+    nowNanoseconds = max(nowNanoseconds, end)
+  }
+}
