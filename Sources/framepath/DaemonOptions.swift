@@ -2,6 +2,7 @@ import ArgumentParser
 import HostProbe
 import PresentClient
 import PresentProtocol
+import StatusModel
 
 /// How a command reaches the daemon.
 struct DaemonOptions: ParsableArguments {
@@ -24,6 +25,13 @@ struct DaemonOptions: ParsableArguments {
       return try ask(path)
     } catch {
       throw explained(error)
+    }
+  }
+
+  /// The status that the daemon has sent as JSON.
+  func decoded(_ json: [UInt8]) throws -> DaemonStatus {
+    do throws(ReportError) { return try DaemonStatus(json: json) } catch {
+      throw explained(.failed(error.description))
     }
   }
 

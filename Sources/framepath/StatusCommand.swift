@@ -13,37 +13,50 @@ struct StatusCommand: ParsableCommand {
       PATH says how a frame reaches the screen: direct (the hardware reads the guest's own pages), copy (one copy by a \
       CPU) or blit (composed by the daemon); below it stands why no better one was possible.
 
+      With --watch the tables are drawn again as soon as the daemon reports a change of an output, a VM, a path, the \
+      focus or a setting. Counters of frames and bytes change without a report: they are read once in --interval, by \
+      default every second, and only with --watch.
+
       Examples:
         framepath status
         framepath status --json | jq '.vms[].name'
         framepath status --watch
+        framepath status --watch --interval 10
         framepath status --openmetrics
       """)
 
   @Flag(help: "The daemon's JSON as it came.") var json = false
   @Flag(help: "OpenMetrics text, for Prometheus and others (Docs/Metrics.md).") var openmetrics = false
-  @Flag(help: "Refresh every second.") var watch = false
+  @Flag(help: "Draw again after each change, until interrupted.") var watch = false
+  @Option(help: ArgumentHelp("With --watch, how often to read the counters.", valueName: "seconds"))
+  var interval = 1.0
   @OptionGroup var daemon: DaemonOptions
 
   func validate() throws {
     guard !(json && openmetrics) else { throw ValidationError("--json and --openmetrics exclude each other.") }
     guard !(watch && openmetrics) else { throw ValidationError("--watch and --openmetrics exclude each other.") }
+    guard (0.1...60).contains(interval) else { throw ValidationError("--interval takes 0.1 to 60 seconds.") }
   }
 
   func run() throws {
-    repeat {
-      let text = try text()
-      if watch && HostProcess.isOutputTerminal { print("\u{1B}[H\u{1B}[2J", terminator: "") }
-      try LinuxFile.writeToStandardOutput(text)
-      if watch { HostProcess.sleep(milliseconds: 1000) }
-    } while watch
+    if watch { return try showChanges() }
+    let status = try daemon.answer { path throws(PresentClientError) in try PresentTool.statusJSON(path: path) }
+    try LinuxFile.writeToStandardOutput(try text(status))
   }
 
-  private func text() throws -> [UInt8] {
-    if json {
-      return try daemon.answer { path throws(PresentClientError) in try PresentTool.statusJSON(path: path) } + [0x0A]
+  /// Draws until the daemon cannot be reached.
+  private func showChanges() throws {
+    let feed = StatusFeed(daemon, loop: try EventLoop())
+    let clear = Array((HostProcess.isOutputTerminal ? "\u{1B}[H\u{1B}[2J" : "").utf8)
+    while true {
+      try LinuxFile.writeToStandardOutput(clear + (try text(try feed.statusJSON())))
+      try feed.wait(atMost: monotonicNanoseconds() + UInt64(interval * 1e9))
     }
-    let status = try daemon.answer { path throws(PresentClientError) in try PresentTool.status(path: path) }
+  }
+
+  private func text(_ statusJSON: [UInt8]) throws -> [UInt8] {
+    if json { return statusJSON + [0x0A] }
+    let status = try daemon.decoded(statusJSON)
     if openmetrics { return Array(OpenMetrics.text(of: status).utf8) }
     return Array((StatusTables(status).lines.joined(separator: "\n") + "\n").utf8)
   }

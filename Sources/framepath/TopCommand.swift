@@ -12,7 +12,10 @@ struct TopCommand: ParsableCommand {
     abstract: "Shows live how many frames each VM gets on its screen, by which path and how late.",
     discussion: """
       Keys: n, r, c, l, s sort by name, frame rate, copied bytes, latency and share; t writes a trace (see framepath \
-      trace); q quits. Where there is no terminal it prints one table after the other.
+      trace); q quits. Where there is no terminal it prints one table after the other, once in --interval.
+
+      In a terminal a VM that comes, goes or takes another output or path is shown as soon as the daemon reports it. \
+      Rates are not reported: they are read once in --interval, and only while top runs.
 
       LATCH is the time from the guest's hand-over to the commit, over the life of the screen. SHARE is the VM's part \
       of what its output's scheduler gave: of the time for copying into a shared picture, else of the frames shown. \
@@ -39,7 +42,7 @@ struct TopCommand: ParsableCommand {
     }
   }
 
-  @Option(help: ArgumentHelp("How often to look.", valueName: "seconds")) var interval = 1.0
+  @Option(help: ArgumentHelp("How often to read the rates.", valueName: "seconds")) var interval = 1.0
   @Option(help: ArgumentHelp("End after so many tables.", valueName: "count")) var count: Int?
   @Option(help: "What to sort by at first.") var sort = Sort.rate
   @OptionGroup var daemon: DaemonOptions
@@ -50,9 +53,11 @@ struct TopCommand: ParsableCommand {
   }
 
   func run() throws {
-    // The first status is half of a rate; an error of the first is told before the screen changes.
+    let loop = try EventLoop()
+    let feed = StatusFeed(daemon, loop: loop)
+    // The first status is half of a rate; its error is printed before the screen changes.
     var model = TopModel()
-    model.take(try status())
+    model.take(try feed.status())
     let isPlain = environmentVariable("TERM") == nil || environmentVariable("TERM") == "dumb"
     let signals = try SignalFD(SignalFD.terminationSignals)
     let view = TopView(terminal: isPlain ? nil : Terminal())
@@ -60,7 +65,6 @@ struct TopCommand: ParsableCommand {
     view.begin()
     defer { view.end() }
 
-    let loop = try EventLoop()
     _ = try loop.add(signals.fd.raw) { _ in view.isDone = true }
     if let terminal = view.terminal {
       _ = try loop.add(terminal.descriptor) { _ in
@@ -68,36 +72,36 @@ struct TopCommand: ParsableCommand {
         view.press(keys)
       }
     }
+    if view.terminal != nil { try view.show(model) }
     var due = monotonicNanoseconds() + UInt64(interval * 1e9)
     var shown = 0
     while !view.isDone {
       let now = monotonicNanoseconds()
-      if now < due {
-        try loop.runOnce(timeoutMilliseconds: Int32(clamping: (due - now + 999_999) / 1_000_000))
+      let next = view.terminal == nil ? due : feed.nextRead(atLatest: due)
+      if now < next {
+        try loop.runOnce(timeoutMilliseconds: Int32(clamping: (next - now + 999_999) / 1_000_000))
         if view.needsTrace { view.message = writeTrace() }
         if view.needsTrace || view.needsDrawing { try view.show(model) }
         view.needsTrace = false
         continue
       }
-      due = max(due + UInt64(interval * 1e9), now)
+      let isInterval = now >= due
+      if isInterval { due = max(due + UInt64(interval * 1e9), now) }
       do {
-        model.take(try status())
+        let status = try feed.status()
+        if isInterval { model.take(status) } else { model.update(status) }
         if view.hasFailed { view.message = "" }
         view.hasFailed = false
       } catch {
         guard view.terminal != nil else { throw error }
-        // The daemon may come back: whoever watches stays.
+        // The daemon may come back.
         view.hasFailed = true
         view.message = "\(error)"
       }
       try view.show(model)
-      shown += 1
+      if isInterval { shown += 1 }
       if shown == count { break }
     }
-  }
-
-  private func status() throws -> DaemonStatus {
-    try daemon.answer { path throws(PresentClientError) in try PresentTool.status(path: path) }
   }
 
   private func writeTrace() -> String {

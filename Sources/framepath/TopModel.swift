@@ -30,35 +30,52 @@ struct TopModel {
     var output: String
     var path: String
     /// Frames that reached the screen, per second.
-    var rate: Double
+    var rate: Double = 0
     /// Frames that a newer one replaced, per second.
-    var superseded: Double
+    var superseded: Double = 0
     /// CPU copies per frame that was handed over; 0 without frames.
-    var copies: Double
+    var copies: Double = 0
     /// Copied bytes per second.
-    var copiedBytes: Double
+    var copiedBytes: Double = 0
     /// From hand-over to commit over the scanout's life, µs.
-    var latchMedian: Double
-    var latchP99: Double
+    var latchMedian: Double = 0
+    var latchP99: Double = 0
     /// What part the VM had of all that the output's scheduler gave, 0 to 1: of the time for copying into the output's
     /// picture, or of the frames shown where nothing is copied.
-    var share: Double
+    var share: Double = 0
     /// What part of the output's vblanks showed a new frame of it, 0 to 1.
-    var vblanks: Double
+    var vblanks: Double = 0
     /// Its weight against the others'.
-    var weight: Int64
+    var weight: Int64 = 1
     /// Rates, the newest last.
-    var history: [Double]
+    var history: [Double] = []
   }
 
   static let historyLength = 24
 
   private(set) var rows: [Row] = []
+  /// The rows as of the last `take`.
+  private var taken: [String: Row] = [:]
   private var last: [String: DaemonStatus.Scanout] = [:]
   private var lastNanoseconds: UInt64 = 0
   private var histories: [String: [Double]] = [:]
 
-  /// Takes the next status.
+  /// Takes a status from within an interval: rows come and go, and have another output or path. Rates stay as they are
+  /// until the next `take`.
+  mutating func update(_ status: DaemonStatus) {
+    rows = status.vms.flatMap { vm in
+      vm.scanouts.map { scanout in
+        let new = Row(vm: vm.name, head: scanout.index, output: "", path: "")
+        var row = taken[TopModel.key(vm, scanout)] ?? new
+        row.output = scanout.output ?? "-"
+        row.path = scanout.path.rawValue
+        row.weight = vm.weight
+        return row
+      }
+    }
+  }
+
+  /// Takes the status at the end of an interval.
   mutating func take(_ status: DaemonStatus) {
     let nanoseconds = status.nowNanoseconds
     // A host that was started again has a younger clock.
@@ -67,6 +84,7 @@ struct TopModel {
     var next: [String: DaemonStatus.Scanout] = [:]
     var nextHistories: [String: [Double]] = [:]
     rows = []
+    taken = [:]
     let grants = TopGrants(status, last: last, seconds: seconds)
     for vm in status.vms {
       for scanout in vm.scanouts {
@@ -79,7 +97,7 @@ struct TopModel {
         nextHistories[key] = history
         let frames = TopModel.difference(scanout.framesPresented, before?.framesPresented)
         let copies = TopModel.difference(scanout.cpuCopies, before?.cpuCopies)
-        rows.append(
+        let row =
           Row(
             vm: vm.name, head: scanout.index, output: scanout.output ?? "-", path: scanout.path.rawValue, rate: rate,
             superseded: TopModel.rate(scanout.framesSuperseded, before?.framesSuperseded, seconds),
@@ -87,7 +105,9 @@ struct TopModel {
             copiedBytes: TopModel.rate(scanout.copiedBytes, before?.copiedBytes, seconds),
             latchMedian: Double(scanout.latchMedianNanoseconds ?? 0) / 1000,
             latchP99: Double(scanout.latchP99Nanoseconds ?? 0) / 1000, share: grants.share(key),
-            vblanks: grants.vblanks(key), weight: vm.weight, history: history))
+            vblanks: grants.vblanks(key), weight: vm.weight, history: history)
+        rows.append(row)
+        taken[key] = row
       }
     }
     (last, histories, lastNanoseconds) = (next, nextHistories, nanoseconds)
@@ -126,7 +146,7 @@ struct TopModel {
     return table.lines
   }
 
-  /// What stays the same of a head from one look to the next.
+  /// Identifies a head in the statuses of one daemon.
   static func key(_ vm: DaemonStatus.VM, _ scanout: DaemonStatus.Scanout) -> String { "\(vm.pid)/\(scanout.index)" }
 
   /// A counter may begin anew with a daemon that has come back.

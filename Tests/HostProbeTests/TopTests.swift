@@ -30,6 +30,28 @@ struct TopTests {
     #expect(model.rows[0].latchP99 == 100)
   }
 
+  @Test func `a status within an interval shows VMs that come and go, and leaves the rates of the others`() throws {
+    var model = TopModel()
+    model.take(status([100], at: 1))
+    model.take(status([160], at: 2))
+    model.update(
+      .sample(
+        at: 2.1,
+        vms: [
+          .sample("web", pid: 7, scanouts: [.sample(0, output: "headless-1", presented: 166, flipped: 166)]),
+          .sample("db", pid: 8, scanouts: [.sample(0, output: "headless-0", presented: 1, flipped: 1)]),
+        ]))
+    #expect(model.rows.map(\.vm) == ["web", "db"])
+    #expect(model.rows.map(\.output) == ["headless-1", "headless-0"])
+    #expect(model.rows.map(\.rate) == [60, 0])
+    #expect(model.rows.map(\.history) == [[60], []])
+    model.update(.sample(at: 2.2, vms: []))
+    #expect(model.rows.isEmpty)
+    model.take(status([190], at: 3))
+    #expect(model.rows.map(\.rate) == [30])
+    #expect(model.rows[0].history == [60, 30])
+  }
+
   @Test func `a VM that restarts has no negative rate, and its history starts over`() throws {
     var model = TopModel()
     model.take(status([100], at: 1))
