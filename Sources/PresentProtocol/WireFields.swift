@@ -73,6 +73,17 @@ func load<Wire: BitwiseCopyable>(
   return unsafe bytes.loadUnaligned(as: Wire.self)
 }
 
+/// Checks the header.
+func decodeHeader(_ bytes: UnsafeRawBufferPointer) throws(PresentProtocolError) -> framepath_header {
+  let size = MemoryLayout<framepath_header>.size
+  guard bytes.count >= size else { throw .malformed("a message of \(bytes.count) bytes, shorter than its header") }
+  let head = unsafe bytes.loadUnaligned(as: framepath_header.self)
+  guard Int(head.size) == bytes.count else {
+    throw .malformed("a message of \(bytes.count) bytes with the size \(head.size) in its header")
+  }
+  return head
+}
+
 /// The size of a packet's first message by its header; if that is impossible, the whole packet, which the decoder then
 /// refuses.
 func firstMessageByteCount(in packet: UnsafeRawBufferPointer) -> Int {
