@@ -2,41 +2,7 @@ import CFramepathABI
 import Glibc
 public import GraphicsMemory
 public import LinuxIO
-public import Scanout
-
-/// A frame that a guest has presented, with every number checked.
-public struct RegionFrame {
-  /// The slot that holds it.
-  public var slot: Int
-  /// The guest's frame number; rises within an attach.
-  public var frame: UInt64
-  /// The layout of the picture in the slot.
-  public var layout: FrameLayout
-  /// The damage since the guest's last frame, clipped to the picture.
-  public var damage: Damage
-  /// The guest's CLOCK_MONOTONIC at the present.
-  public var readyNanoseconds: UInt64
-}
-
-/// The result of `RegionHost.takeFrame`.
-public enum RegionTake {
-  /// Nothing new.
-  case none
-  /// A frame; the host holds its slot until `release`.
-  case frame(RegionFrame)
-  /// An invalid entry: the frame is lost. The guest has been notified if possible.
-  case refused(RegionReason)
-}
-
-/// The result of `RegionHost.checkAttach`.
-public enum RegionAttach: Equatable, Sendable {
-  /// Another client has attached.
-  case attached(RegionGuestFlags)
-  /// The client has detached.
-  case detached
-  /// A client of another version tried to attach.
-  case refused(RegionReason)
-}
+import Scanout
 
 /// The host's side of a region.
 ///
@@ -62,8 +28,7 @@ public enum RegionAttach: Equatable, Sendable {
 
   private let mapping: Mapping
   let words: RegionWords
-  /// The constant part of the header.
-  private var header = framepath_region_header()
+  private var header: HostHeader
   var slots: HostSlots
   var epoch: UInt32 = 0
   var lastAttach: UInt64 = 0
@@ -105,24 +70,9 @@ public enum RegionAttach: Equatable, Sendable {
     slots = HostSlots(count: layout.slotCount)
     // SAFETY: rings and headers lie below slotsOffset by the layout's making; the mapping lives as long as this object.
     words = unsafe RegionWords(base: mapping.base, layout: layout, isWeaklyOrdered: false)
-    header.version = FRAMEPATH_REGION_MAJOR << 16 | FRAMEPATH_REGION_MINOR
-    header.header_bytes = UInt32(RegionLayout.headerByteCount)
-    header.features = sharesClock ? UInt64(FRAMEPATH_REGION_SHARED_CLOCK.rawValue) : 0
-    header.region_bytes = UInt64(layout.regionByteCount)
-    header.slots_offset = UInt64(layout.slotsOffset)
-    header.slot_bytes = UInt64(layout.slotByteCount)
-    header.slot_count = UInt32(layout.slotCount)
-    header.guest_offset = UInt32(layout.guestOffset)
-    header.present_offset = UInt32(layout.presentOffset)
-    header.present_entries = UInt32(layout.presentEntryCount)
-    header.present_entry_bytes = UInt32(RegionLayout.presentEntryByteCount)
-    header.release_offset = UInt32(layout.releaseOffset)
-    header.release_entries = UInt32(layout.releaseEntryCount)
-    header.release_entry_bytes = UInt32(RegionLayout.releaseEntryByteCount)
-    let nameBytes = Array(name.utf8.prefix(63))
-    unsafe withUnsafeMutableBytes(of: &header.name) { space in unsafe space.copyBytes(from: nameBytes) }
-    header.magic = FRAMEPATH_REGION_MAGIC
-    if !isWhole { writeHeader() }
+    header = unsafe HostHeader(
+      base: mapping.base, words: words, layout: layout, name: name, sharesClock: sharesClock)
+    header.publish()
     takeOver()
     // The former host's timers no longer exist.
     words.doorbell.store(0)
@@ -136,21 +86,15 @@ public enum RegionAttach: Equatable, Sendable {
   }
 
   /// Publishes the output's mode to guests; nil if there is none now.
-  public func setOutput(_ output: RegionOutput?) {
-    header.output = output?.word ?? 0
-    words.output.store(header.output)
-  }
+  public func setOutput(_ output: RegionOutput?) { header.setOutput(output) }
 
   /// Publishes the host's state to guests.
-  public func setState(_ state: RegionHostState) {
-    header.state = UInt64(state.rawValue)
-    words.state.store(header.state)
-  }
+  public func setState(_ state: RegionHostState) { header.setState(state) }
 
   /// Stops serving: the state becomes `waiting`, unless another host has changed it.
   public func leave() {
     words.doorbell.store(0)
-    words.state.replace(header.state, by: UInt64(RegionHostState.waiting.rawValue))
+    header.leave()
   }
 
   /// Makes the doorbell quiet. Only for a host that will look at the ring by itself.
@@ -172,40 +116,7 @@ public enum RegionAttach: Equatable, Sendable {
   ///
   /// The words of the rings are left alone: an attach writes them.
   @discardableResult
-  public func repair() -> Bool {
-    if isWhole, words.output.load() == header.output, words.state.load() == header.state { return false }
-    writeHeader()
-    words.output.store(header.output)
-    words.state.store(header.state)
-    return true
-  }
-
-  /// Whether the constant part is intact.
-  private var isWhole: Bool {
-    unsafe withUnsafeBytes(of: &header) { wanted in
-      guard let first = wanted.baseAddress else { return false }
-      // SAFETY: the mapping is longer than a header. The bytes are compared once, whatever they are.
-      return unsafe memcmp(first, mapping.base, RegionHost.constantByteCount) == 0
-    }
-  }
-
-  private static let constantByteCount =
-    MemoryLayout<framepath_region_header>.offset(of: \.acknowledged) ?? MemoryLayout<UInt64>.size
-
-  /// Writes the header, the magic number last.
-  private func writeHeader() {
-    let magicByteCount = MemoryLayout<UInt64>.size
-    unsafe SharedWord(mapping.base).store(0)
-    framepath_region_publish()
-    unsafe withUnsafeBytes(of: &header) { bytes in
-      guard let rest = unsafe UnsafeRawBufferPointer(rebasing: bytes[magicByteCount...]).baseAddress else { return }
-      // SAFETY: the mapping is longer than a header.
-      unsafe (mapping.base + magicByteCount).copyMemory(
-        from: rest, byteCount: RegionHost.constantByteCount - magicByteCount)
-    }
-    framepath_region_publish()
-    unsafe SharedWord(mapping.base).store(FRAMEPATH_REGION_MAGIC)
-  }
+  public func repair() -> Bool { header.repair() }
 
   /// The pages of a slot, for an import.
   public func memory(of slot: Int) -> MemoryRange {
