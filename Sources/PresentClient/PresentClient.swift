@@ -29,19 +29,10 @@ public final class PresentClient {
   /// Whether the last request for a buffer timed out.
   var isShortOfMemory = false
 
-  /// Events that arose inside a call, for delivery by the loop.
-  private var deferred: [PresentEvent] = []
-  private var delivering: [PresentEvent] = []
-  private let wake: EventFD
-  private var wakeSource: EventLoop.Source?
-
-  private let retry: TimerFD
+  private let deferred: DeferredEvents
+  private var deferredSource: EventLoop.Source?
+  private var attempts: ConnectAttempts
   private var retrySource: EventLoop.Source?
-  private var pace = ReconnectPace()
-  /// Why the daemon has refused this client since it last welcomed it.
-  private var refusal: ErrorMessage?
-  /// Whether the daemon has ended this connection by an error.
-  private var isRefused = false
 
   /// A client of the daemon at `path`; `start` connects it.
   public init(loop: EventLoop, path: String = PresentSocket.defaultPath(), hello: Hello) throws(SystemError) {
@@ -49,10 +40,8 @@ public final class PresentClient {
     self.path = path
     self.hello = hello
     heads = Array(repeating: nil, count: hello.scanoutCount)
-    wake = try EventFD()
-    retry = try TimerFD()
-    deferred.reserveCapacity(64)
-    delivering.reserveCapacity(64)
+    deferred = try DeferredEvents()
+    attempts = try ConnectAttempts()
     buffers.reserveCapacity(64)
   }
 
@@ -64,12 +53,12 @@ public final class PresentClient {
   public func start() throws(SystemError) {
     guard !isRunning else { return }
     isRunning = true
-    wakeSource = try loop.add(wake.fd.raw) { [weak self] _ in
-      self?.wake.drain()
+    deferredSource = try loop.add(deferred.descriptor) { [weak self] _ in
+      self?.deferred.drain()
       self?.deliverDeferred()
     }
-    retrySource = try loop.add(retry.fd.raw) { [weak self] _ in
-      self?.retry.drain()
+    retrySource = try loop.add(attempts.timer.fd.raw) { [weak self] _ in
+      self?.attempts.timer.drain()
       self?.tryConnect()
     }
     tryConnect()
@@ -78,11 +67,11 @@ public final class PresentClient {
   /// Disconnects for good; the daemon frees everything. No event follows.
   public func stop() {
     isRunning = false
-    retry.disarm()
-    if let source = wakeSource.take() { loop.remove(source) }
+    attempts.timer.disarm()
+    if let source = deferredSource.take() { loop.remove(source) }
     if let source = retrySource.take() { loop.remove(source) }
     disconnect()
-    deferred.removeAll(keepingCapacity: true)
+    deferred.removeAll()
   }
 
   /// Whether there is a connection, with or without WELCOME.
@@ -123,11 +112,7 @@ public final class PresentClient {
   }
 
   private func scheduleRetry() {
-    guard isRunning else { return }
-    let now = monotonicNanoseconds()
-    let pause = isRefused ? pace.refused(now: now) : pace.absent()
-    isRefused = false
-    retry.arm(deadlineNanoseconds: now + pause)
+    if isRunning { attempts.scheduleNext() }
   }
 
   private func disconnect() {
@@ -186,15 +171,8 @@ public final class PresentClient {
     case .malformed: code = .malformed
     case .closed, .system: return
     }
-    isRefused = true
-    if !isWelcomed, let event = refused(ErrorMessage(code: code, text: error.description)) { post(event) }
-  }
-
-  /// The event of a refused HELLO, unless the last one was refused for the same reason.
-  private func refused(_ message: ErrorMessage) -> PresentEvent? {
-    guard message != refusal else { return nil }
-    refusal = message
-    return .refused(PresentRefusal(message: message))
+    attempts.endedByError()
+    if !isWelcomed, let event = attempts.refused(ErrorMessage(code: code, text: error.description)) { post(event) }
   }
 
   /// Processes a message; returns the event for the owner, if any.
@@ -202,8 +180,7 @@ public final class PresentClient {
     switch message {
     case .welcome(let welcome):
       isWelcomed = true
-      pace.welcomed(now: monotonicNanoseconds())
-      refusal = nil
+      attempts.welcomed()
       return .welcomed(welcome)
     case .output(let output):
       let index = Int(output.scanout)
@@ -218,8 +195,8 @@ public final class PresentClient {
       guard let record = buffers[released.bufferID], released.frame >= record.lastFrame else { return nil }
       return .released(bufferID: released.bufferID, scanout: record.scanout)
     case .error(let message, request: 0):
-      if message.code.isFatal { isRefused = true }
-      return isWelcomed ? .error(message) : refused(message)
+      if message.code.isFatal { attempts.endedByError() }
+      return isWelcomed ? .error(message) : attempts.refused(message)
     case .buffer(let late, request: _):
       // The answer to a request that timed out.
       enqueue(.destroyBuffer(late.bufferID))
@@ -261,21 +238,9 @@ public final class PresentClient {
   }
 
   /// Passes an event to the loop.
-  func post(_ event: PresentEvent) {
-    deferred.append(event)
-    wake.signal()
-  }
+  func post(_ event: PresentEvent) { deferred.add(event) }
 
-  private func deliverDeferred() {
-    // Each deferred event raised the eventfd; without one it need not be read.
-    if deferred.isEmpty { return }
-    wake.drain()
-    while !deferred.isEmpty {
-      swap(&deferred, &delivering)
-      for event in delivering { onEvent?(event) }
-      delivering.removeAll(keepingCapacity: true)
-    }
-  }
+  private func deliverDeferred() { deferred.deliver { onEvent?($0) } }
 
   // MARK: - Sending
 
