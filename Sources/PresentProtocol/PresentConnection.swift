@@ -73,6 +73,9 @@ public import LinuxIO
     return true
   }
 
+  /// Whether messages wait for `flush`.
+  public var hasBatch: Bool { batchByteCount > 0 }
+
   /// Sends the batch.
   ///
   /// - Returns: false if the socket is full: the messages stay.

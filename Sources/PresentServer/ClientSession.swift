@@ -24,17 +24,13 @@ final class ClientSession {
   /// Until when nothing is read from a client that presents too much.
   private(set) var pausedUntilNanoseconds: UInt64?
 
-  private struct Outgoing {
-    let message: ServerMessage
-    let fd: SharedFD?
-  }
-  /// What the full socket did not take.
-  private var waiting: [Outgoing] = []
-  /// Whether the server knows that messages of this round wait.
-  private var hasBatch = false
+  private var outbox: Outbox
+  /// Whether `sendBatch` will be called at the end of this round.
+  private var isInRound = false
 
   init(_ connection: PresentConnection, server: Server) throws(SystemError) {
     self.connection = connection
+    outbox = Outbox(connection)
     self.server = server
     peer = try connection.peerCredentials()
     account = server.memory.open()
@@ -194,36 +190,29 @@ final class ClientSession {
   func send(_ message: ServerMessage, fd: SharedFD? = nil) {
     if isClosed { return }
     do throws(PresentProtocolError) {
-      if waiting.isEmpty {
-        if try sendOrKeep(message, fd) { return }
-        watchWritable(true)
-      }
+      if try outbox.add(message, fd: fd) { return joinRound() }
     } catch {
       // The hang-up is told by the loop: closing here would change what callers are walking through.
       return
     }
-    waiting.append(Outgoing(message: message, fd: fd))
-    if waiting.count > server.options.waitingMessageLimit { server.clients.drop(self, "does not read its messages") }
+    if outbox.waitingCount == 1 { watchWritable(true) }
+    if outbox.waitingCount > server.options.waitingMessageLimit {
+      server.clients.drop(self, "does not read its messages")
+    }
   }
 
-  /// False where the socket is full.
-  private func sendOrKeep(_ message: ServerMessage, _ fd: SharedFD?) throws(PresentProtocolError) -> Bool {
-    if let fd { return try connection.send(message, fds: [fd.raw]) }
-    if !connection.add(message) {
-      guard try connection.flush() else { return false }
-      _ = connection.add(message)
-    }
-    if !hasBatch { server.rounds.willSend(self) }
-    hasBatch = true
-    return true
+  private func joinRound() {
+    if isInRound || !outbox.hasBatch { return }
+    isInRound = true
+    server.rounds.willSend(self)
   }
 
   /// The round is over.
   func sendBatch() {
-    hasBatch = false
+    isInRound = false
     if isClosed { return }
     do throws(PresentProtocolError) {
-      if try !connection.flush() { watchWritable(true) }
+      if try !outbox.sendBatch() { watchWritable(true) }
     } catch {
       // As in `send`.
     }
@@ -231,15 +220,12 @@ final class ClientSession {
 
   private func flush() {
     do throws(PresentProtocolError) {
-      guard try connection.flush() else { return }
-      while let next = waiting.first {
-        guard try sendOrKeep(next.message, next.fd) else { return }
-        waiting.removeFirst()
-      }
+      let isSent = try outbox.sendWaiting()
+      joinRound()
+      if isSent { watchWritable(false) }
     } catch {
-      return close("disconnected")
+      close("disconnected")
     }
-    watchWritable(false)
   }
 
   /// The client waits, as its socket's buffer fills; everybody else does not.
