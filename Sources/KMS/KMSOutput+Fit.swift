@@ -1,29 +1,11 @@
 import CDRM
 import Glibc
-public import GraphicsMemory
+import GraphicsMemory
 import LinuxIO
 public import Outputs
 public import Scanout
 
 extension KMSOutput {
-  /// Imports a client's pages or dma-buf as a buffer of this output; a TEST_ONLY commit must accept it.
-  public func importBuffer(
-    _ memory: ImportedMemory, layout: FrameLayout, modifier: UInt64
-  ) throws(OutputError) -> any ScanoutBuffer {
-    try checkUsable()
-    let buffer = try card.importer.buffer(
-      memory, layout: layout, modifier: modifier, fourcc: try planeFormat(for: layout.format))
-    // Test the part that the current mode has room for; the fit of other sizes is asked for later.
-    let visible = Rect(
-      width: min(layout.width, mode.mode.width), height: min(layout.height, mode.mode.height))
-    let code = test(buffer, visible, mode)
-    // A driver that only supports full-screen planes cannot be tested with a smaller picture.
-    if code != 0 && visible.width == mode.mode.width && visible.height == mode.mode.height {
-      throw .rejected(refusal(code, "to show the imported memory (pitch \(layout.strideBytes))"))
-    }
-    return buffer
-  }
-
   /// The mode of the picture's size; else the picture centred; else the reason why neither works.
   ///
   /// This is how a guest that has the output to itself sets the monitor's mode.
@@ -92,14 +74,6 @@ extension KMSOutput {
       framebufferID: buffer.framebufferID, source: buffer.layout.bounds, x: cursor.x, y: cursor.y)
   }
 
-  /// The fourcc by which the primary plane reads a format: without alpha if the plane supports that.
-  func planeFormat(for format: PixelFormat) throws(OutputError) -> UInt32 {
-    let formats = pipeline.primary.formats
-    for candidate in [format.opaque, format] where formats.contains(candidate.fourcc) { return candidate.fourcc }
-    let has = formats.map(fourccText).joined(separator: ", ")
-    throw .rejected("\(connector.description.name) supports \(has), not \(format.name)")
-  }
-
   /// The smallest cursor size that the driver accepts: 64, or the recommended one; 0 without a usable cursor plane.
   func findCursorSize() -> Int {
     guard pipeline.cursor != nil, let scene else { return 0 }
@@ -129,7 +103,7 @@ extension KMSOutput {
     }
   }
 
-  private func refusal(_ code: Int32, _ what: String) -> String {
+  func refusal(_ code: Int32, _ what: String) -> String {
     "\(card.capabilities.driverName) refused \(what): \(SystemError.text(of: code)) (errno \(code))"
   }
 
@@ -138,7 +112,7 @@ extension KMSOutput {
   }
 
   /// Tests a scene (TEST_ONLY); 0 or the errno.
-  private func test(_ buffer: KMSBuffer, _ source: Rect, _ wanted: KMSMode) -> Int32 {
+  func test(_ buffer: KMSBuffer, _ source: Rect, _ wanted: KMSMode) -> Int32 {
     var plane = PlaneScene(framebufferID: buffer.framebufferID, source: source, x: 0, y: 0)
     if wanted == mode { (plane.x, plane.y) = centre(source) }
     let scene = Scene(primary: plane, cursor: nil)

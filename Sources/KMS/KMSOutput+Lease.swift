@@ -38,7 +38,7 @@ extension KMSOutput {
   /// must not see a VM's last picture. A commit like any other: `.flipped` follows unless the output is off already.
   public func clearForLease() throws(OutputError) {
     if let leaseObjection { throw .rejected(leaseObjection) }
-    if pending != nil || lease != nil { throw .busy }
+    if progress.isUnderWay || lease != nil { throw .busy }
     let before = LeaseState(scene: scene, shown: shown, properties: SavedProperties(device, pipeline))
     guard let last = scene else {
       lease = before
@@ -68,12 +68,12 @@ extension KMSOutput {
     writeback = nil
     scene = cleared
     let frame = OutputFrame(buffer: black, source: black.layout.bounds, damage: DamageRegion(), cursor: nil)
-    pending = PendingCommit(frame: frame, target: nil, waitsForKernel: true)
+    progress.begin(frame)
   }
 
   /// Leases connector, CRTC and all planes of the output after `clearForLease`.
   public func makeLease() throws(OutputError) -> OutputLease {
-    guard lease != nil, lease?.lesseeID == nil, pending == nil else { throw .busy }
+    guard lease != nil, lease?.lesseeID == nil, !progress.isUnderWay else { throw .busy }
     let objects = [pipeline.connectorID, pipeline.crtc.id] + pipeline.planeIDs
     do throws(DRMLeaseError) {
       let made = try DRMLease(of: device, objects: objects)
@@ -99,8 +99,7 @@ extension KMSOutput {
     let nothing = OutputFrame(buffer: nil, source: .empty, damage: DamageRegion(), cursor: nil)
     scene = before
     lease?.restoring = .all
-    pending = PendingCommit(
-      frame: before == nil ? nothing : ended.shown ?? nothing, target: nil, waitsForKernel: true)
+    progress.begin(before == nil ? nothing : ended.shown ?? nothing)
     restore()
   }
 
@@ -125,7 +124,7 @@ extension KMSOutput {
     let (isDark, flags) = (scene == nil, UInt32(DRM_MODE_ATOMIC_ALLOW_MODESET))
     let code =
       isDark ? request.submit(device, flags: flags | UInt32(DRM_MODE_ATOMIC_NONBLOCK)) : trySubmit(flags: flags)
-    pending?.waitsForKernel = !isDark
+    progress.resubmitted(waitsForKernel: !isDark)
     var isTimed = isDark
     switch (code, way) {
     case (0, _): lease = nil
@@ -141,7 +140,7 @@ extension KMSOutput {
       // The card is gone or has another master: the next commit fails with the reason.
       lease = nil
     }
-    if isTimed { timer.arm(deadlineNanoseconds: monotonicNanoseconds() + mode.mode.periodNanoseconds) }
+    if isTimed { progress.timer.arm(deadlineNanoseconds: monotonicNanoseconds() + mode.mode.periodNanoseconds) }
   }
 
   /// Called when the card's lessees changed: ends the lease if its last descriptor was closed.

@@ -15,7 +15,7 @@ public final class KMSOutput: Output {
   let pipeline: Pipeline
   let wantedMode: DisplayMode?
   let saved: SavedState
-  var connector: Connector
+  private var monitor: PluggedMonitor
   var mode: KMSMode
   /// The rate of the mode at opening, or of the preferred mode of a monitor plugged in later; guests' modes stay near
   /// it.
@@ -25,21 +25,16 @@ public final class KMSOutput: Output {
   var writeback: Writeback?
   /// The lowest rate at which the monitor follows commits, in frames per 1000 seconds; nil without variable refresh.
   var variableFloor: Int?
-  private(set) var vblanks: VblankSource
   private var clips = DamageClips()
-  let timer: TimerFD
   private var timerSource: EventLoop.Source?
   /// The scene on screen, or after the pending commit; nil while the CRTC is off.
   var scene: Scene?
   private(set) var shown: OutputFrame?
-  var pending: PendingCommit?
+  var progress: CommitProgress
   /// Set from the clearing for a lessee until the output is restored.
   var lease: LeaseState?
-  /// Returned in the kernel's event, so that a late event does not end a later commit.
-  private var commitNumber: UInt64 = 0
   private(set) var cursorSize = 0
   private var isClosed = false
-  private(set) var isConnected = true
 
   /// Counters since the output was opened.
   public private(set) var counters = OutputCounters()
@@ -53,7 +48,7 @@ public final class KMSOutput: Output {
     self.card = card
     device = card.device
     self.pipeline = pipeline
-    self.connector = connector
+    monitor = PluggedMonitor(connector)
     self.mode = mode
     homeMillihertz = mode.mode.refreshMillihertz
     wantedMode = wanted
@@ -61,20 +56,19 @@ public final class KMSOutput: Output {
     let black: KMSBuffer
     do throws(SystemError) {
       modeBlob = try PropertyBlob(card.device, mode: mode)
-      timer = try TimerFD()
+      progress = try CommitProgress()
       black = try KMSBuffer.dumb(
         card.device, width: mode.mode.width, height: mode.mode.height, format: .xrgb8888,
         fourcc: PixelFormat.xrgb8888.fourcc)
     } catch {
       throw .system(error)
     }
-    vblanks = .software(VblankGrid(epochNanoseconds: 0, firstSequence: 0, refreshMillihertz: 1))
     try showFirst(black)
-    vblanks = VblankSource(device, pipeline.crtc.id, mode.mode)
+    progress.start(device, pipeline.crtc.id, mode.mode)
     cursorSize = findCursorSize()
     findVariableFloor()
     do {
-      timerSource = try card.loop.add(timer.fd.raw) { [weak self] _ in self?.timerFired() }
+      timerSource = try card.loop.add(progress.timer.fd.raw) { [weak self] _ in self?.timerFired() }
     } catch {
       throw .system(error)
     }
@@ -93,6 +87,11 @@ public final class KMSOutput: Output {
     return info
   }
 
+  /// The connector as it was read when a monitor was last plugged in.
+  var connector: Connector { monitor.connector }
+  /// Whether a monitor is plugged in.
+  var isConnected: Bool { monitor.isConnected }
+
   /// The current mode.
   public var currentMode: DisplayMode { mode.mode }
 
@@ -102,33 +101,12 @@ public final class KMSOutput: Output {
   }
 
   /// Whether the last commit is not on screen yet.
-  public var isCommitPending: Bool { pending != nil }
-
-  /// A dumb buffer, exported as a dma-buf; the driver chooses its stride.
-  public func makeBuffer(width: Int, height: Int, format: PixelFormat) throws(OutputError) -> any ScanoutBuffer {
-    let fourcc = try planeFormat(for: format)
-    do {
-      return try KMSBuffer.dumb(device, width: width, height: height, format: format, fourcc: fourcc)
-    } catch {
-      throw .system(error)
-    }
-  }
-
-  /// A dumb buffer of the cursor plane's size; without such a plane a buffer that the daemon blends from.
-  public func makeCursorBuffer() throws(OutputError) -> any ScanoutBuffer {
-    let size = cursorSize > 0 ? cursorSize : 64
-    let fourcc = cursorSize > 0 ? PixelFormat.argb8888.fourcc : try planeFormat(for: .argb8888)
-    do {
-      return try KMSBuffer.dumb(device, width: size, height: size, format: .argb8888, fourcc: fourcc)
-    } catch {
-      throw .system(error)
-    }
-  }
+  public var isCommitPending: Bool { progress.isUnderWay }
 
   /// Shows the frame at the next vblank. Returns at once.
   public func commit(_ frame: OutputFrame, fit: FitMethod) throws(OutputError) {
     try checkUsable()
-    if pending != nil { throw .busy }
+    if progress.isUnderWay { throw .busy }
     if lease != nil { throw .rejected("\(connector.description.name) is leased") }
     guard let picture = frame.buffer else {
       try goDark(frame)
@@ -150,10 +128,9 @@ public final class KMSOutput: Output {
   public func close() {
     if isClosed { return }
     isClosed = true
-    timer.disarm()
+    progress.cancel()
     if let timerSource { card.loop.remove(timerSource) }
     timerSource = nil
-    pending = nil
     endLeaseForGood()
     saved.restore(device, pipeline, writeback: writeback, request: &request)
     writeback = nil
@@ -181,11 +158,11 @@ public final class KMSOutput: Output {
     request.reset()
     next.appendFlip(to: &request, pipeline, after: last, redraws: redraws, clips: blob)
     // With variable refresh no vblank can be missed; some drivers need a mode set to switch it.
-    let target = next.isVariable ? nil : vblanks.next(device, pipeline.crtc.id)
+    let target = next.isVariable ? nil : progress.nextVblank(device, pipeline.crtc.id)
     let changesRate = next.isVariable != last.isVariable
     try submit(flags: changesRate ? UInt32(DRM_MODE_ATOMIC_ALLOW_MODESET) : 0, what: "the frame")
     scene = next
-    pending = PendingCommit(frame: frame, target: target, waitsForKernel: true)
+    progress.begin(frame, target: target)
   }
 
   private func modeset(_ frame: OutputFrame, to next: Scene, mode wanted: KMSMode) throws(OutputError) {
@@ -197,18 +174,18 @@ public final class KMSOutput: Output {
     modeBlob = blob
     if mode != wanted {
       mode = wanted
-      vblanks.changeMode(wanted.mode)
+      progress.changeMode(wanted.mode)
     }
     scene = next
-    pending = PendingCommit(frame: frame, target: nil, waitsForKernel: true)
+    progress.begin(frame)
   }
 
   private func goDark(_ frame: OutputFrame) throws(OutputError) {
     let now = monotonicNanoseconds()
     if scene == nil {
       // Already off: the commit ends at the next vblank that would have been.
-      pending = PendingCommit(frame: frame, target: nil, waitsForKernel: false)
-      timer.arm(deadlineNanoseconds: now + mode.mode.periodNanoseconds)
+      progress.begin(frame, waitsForKernel: false)
+      progress.timer.arm(deadlineNanoseconds: now + mode.mode.periodNanoseconds)
       return
     }
     request.reset()
@@ -218,10 +195,10 @@ public final class KMSOutput: Output {
     try submit(flags: UInt32(DRM_MODE_ATOMIC_ALLOW_MODESET), what: "turning off")
     scene = nil
     writeback = nil
-    pending = PendingCommit(frame: frame, target: nil, waitsForKernel: true)
+    progress.begin(frame)
     counters.commits &+= 1
     // Some drivers do not send the event of a CRTC that is turned off.
-    timer.arm(deadlineNanoseconds: now + KMSOutput.darkTimeoutNanoseconds)
+    progress.timer.arm(deadlineNanoseconds: now + KMSOutput.darkTimeoutNanoseconds)
   }
 
   /// How long the kernel may take to report that a CRTC is off.
@@ -231,46 +208,34 @@ public final class KMSOutput: Output {
     var code = trySubmit(flags: flags)
     if code == EBUSY {
       // No commit of this output is pending: another output's mode set holds the CRTC, for a bounded time.
-      code = request.submit(device, flags: flags | UInt32(DRM_MODE_PAGE_FLIP_EVENT), userData: commitNumber)
+      code = request.submit(device, flags: flags | UInt32(DRM_MODE_PAGE_FLIP_EVENT), userData: progress.number)
     }
     if code != 0 { throw outputError(code, what) }
   }
 
   /// Submits the request as the next commit without waiting; 0 or the errno.
   func trySubmit(flags: UInt32) -> Int32 {
-    commitNumber &+= 1
     let always = UInt32(DRM_MODE_PAGE_FLIP_EVENT) | UInt32(DRM_MODE_ATOMIC_NONBLOCK)
-    return request.submit(device, flags: flags | always, userData: commitNumber)
+    return request.submit(device, flags: flags | always, userData: progress.nextNumber())
   }
 
   // MARK: Ends of commits
 
   /// Handles the kernel's flip event for this CRTC.
   func flipped(_ flip: PageFlip) {
-    guard let commit = pending, commit.waitsForKernel, flip.commitNumber == commitNumber else { return }
-    timer.disarm()
-    switch vblanks.flipped(flip, target: commit.target) {
-    case .now(let time, let sequence, let isLate):
-      if isLate { counters.missedVblanks &+= 1 }
-      finish(time, sequence)
-    case .at(let deadline):
-      pending?.waitsForKernel = false
-      timer.arm(deadlineNanoseconds: deadline)
-    }
+    if let end = progress.flipped(flip) { finish(end) }
   }
 
   private func timerFired() {
-    guard timer.drain() > 0, pending != nil else { return }
+    guard progress.timer.drain() > 0, progress.isUnderWay else { return }
     if lease?.restoring != nil { return restore() }
-    let end = vblanks.timerEnd(at: monotonicNanoseconds(), target: pending?.target)
-    finish(end.timeNanoseconds, end.sequence)
+    if let end = progress.timerExpired() { finish(end) }
   }
 
-  private func finish(_ timeNanoseconds: UInt64, _ sequence: UInt64) {
-    guard let commit = pending else { return }
-    shown = commit.frame
-    pending = nil
-    onEvent?(.flipped(timeNanoseconds: timeNanoseconds, sequence: sequence))
+  private func finish(_ end: CommitProgress.End) {
+    if end.isLate { counters.missedVblanks &+= 1 }
+    shown = end.frame
+    onEvent?(.flipped(timeNanoseconds: end.timeNanoseconds, sequence: end.sequence))
   }
 
   // MARK: Plugging
@@ -278,30 +243,26 @@ public final class KMSOutput: Output {
   /// The connector was read again; nil if it no longer exists.
   func connectorChanged(_ read: Connector?) {
     if isClosed { return }
-    let connected = read?.description.connected ?? false
-    if let read, connected {
-      connector = read
-      findVariableFloor()
+    let change = monitor.update(read)
+    if isConnected { findVariableFloor() }
+    switch change {
+    case .none: return
+    case .unplugged:
+      // A monitor may disconnect briefly during a mode set; then its lessee keeps the lease.
+      if lease == nil || lease?.restoring != nil { switchOff() }
+    case .other: break
     }
-    let isSame = connected == isConnected && (read.map { $0.description == lastDescription } ?? true)
-    lastDescription = read?.description
-    if isSame { return }
-    // A monitor may disconnect briefly during a mode set; then its lessee keeps the lease.
-    if isConnected && !connected, lease == nil || lease?.restoring != nil { switchOff() }
-    isConnected = connected
-    if connected, !connector.modes.contains(mode) {
+    if isConnected, !connector.modes.contains(mode) {
       mode =
         (try? KMSMode.choose(wantedMode, from: connector.modes, connector: connector.description.name))
         ?? connector.modes.first ?? mode
       homeMillihertz = mode.mode.refreshMillihertz
-      vblanks.changeMode(mode.mode)
+      progress.changeMode(mode.mode)
       // The next commit sets the mode.
       scene = nil
     }
     onEvent?(.changed)
   }
-
-  private var lastDescription: ConnectorDescription?
 
   /// Turns the CRTC off at once; the next commit after plugging in sets the mode.
   private func switchOff() {
@@ -311,7 +272,7 @@ public final class KMSOutput: Output {
     writeback = nil
     _ = request.submit(device, flags: UInt32(DRM_MODE_ATOMIC_ALLOW_MODESET))
     scene = nil
-    if pending == nil { shown = nil }
+    if !progress.isUnderWay { shown = nil }
   }
 
   // MARK: Start
@@ -329,15 +290,5 @@ public final class KMSOutput: Output {
     }
     scene = first
     shown = OutputFrame(buffer: black, source: black.layout.bounds, damage: DamageRegion(), cursor: nil)
-    lastDescription = connector.description
   }
-}
-
-/// A commit that is not on screen yet.
-struct PendingCommit {
-  var frame: OutputFrame
-  /// The vblank that it should reach; nil for a mode set.
-  var target: UInt64?
-  /// Whether the kernel's event is still to come; else the timer ends the commit.
-  var waitsForKernel: Bool
 }

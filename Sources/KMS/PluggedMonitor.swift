@@ -1,0 +1,32 @@
+/// The monitor of an output: its connector as it was last read, and whether it is plugged in.
+struct PluggedMonitor {
+  /// What a reading of the connector has changed.
+  enum Change {
+    case none
+    case unplugged
+    /// Plugged in, or another description.
+    case other
+  }
+
+  /// As it was read when a monitor was last plugged in.
+  private(set) var connector: Connector
+  private(set) var isConnected = true
+  /// Of the last reading, with a monitor or without; nil if the connector did not exist.
+  private var lastDescription: ConnectorDescription?
+
+  init(_ connector: Connector) {
+    self.connector = connector
+    lastDescription = connector.description
+  }
+
+  /// The connector was read again; nil if it no longer exists.
+  mutating func update(_ read: Connector?) -> Change {
+    let wasConnected = isConnected
+    isConnected = read?.description.connected ?? false
+    if let read, isConnected { connector = read }
+    let isSame = isConnected == wasConnected && (read.map { $0.description == lastDescription } ?? true)
+    lastDescription = read?.description
+    if isSame { return .none }
+    return wasConnected && !isConnected ? .unplugged : .other
+  }
+}
