@@ -5,7 +5,7 @@ public enum ProgramVersion {
   /// Semantic versioning; `-dev` until it is released.
   public static let current = "0.1.0-dev"
 
-  /// What `--version` prints: the version, and those of what the program speaks to others of another version.
+  /// The output of `--version`: the version of the program and of its interfaces.
   public static let text =
     "\(current) (daemon protocol \(FRAMEPATH_PROTOCOL_VERSION), region \(FRAMEPATH_REGION_MAJOR))"
 }

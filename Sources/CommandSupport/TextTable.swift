@@ -1,4 +1,4 @@
-/// Columns of text, aligned.
+/// A text table with aligned columns.
 public struct TextTable {
   private enum Row {
     case cells([String])
@@ -9,7 +9,7 @@ public struct TextTable {
   private let isRight: [Bool]
   private var rows: [Row] = []
 
-  /// A table with these titles; `>` in front of one aligns its column to the right.
+  /// A table with these titles; a title that starts with `>` aligns its column to the right.
   public init(_ titles: [String]) {
     self.titles = titles.map { $0.hasPrefix(">") ? String($0.dropFirst()) : $0 }
     isRight = titles.map { $0.hasPrefix(">") }
@@ -48,7 +48,7 @@ public struct TextTable {
     return String(text.reversed().drop { $0 == " " }.reversed())
   }
 
-  /// Names come from clients: nothing in them may steer the terminal.
+  /// The text with control characters replaced: names come from clients and must not control the terminal.
   public static func printable(_ text: String) -> String {
     let scalars = text.unicodeScalars.map { scalar -> Character in
       scalar.properties.generalCategory == .control ? "?" : Character(scalar)
@@ -56,7 +56,7 @@ public struct TextTable {
     return String(scalars)
   }
 
-  /// A number with so many decimals.
+  /// A number with this many decimals.
   public static func fixed(_ value: Double, decimals: Int) -> String {
     var scale = 1
     for _ in 0..<decimals { scale *= 10 }

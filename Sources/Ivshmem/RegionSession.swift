@@ -100,7 +100,7 @@ public final class RegionSession {
     case .regionNews: guestDoorbell.signal()
     case .frameDone, .released: break
     case .refused(let refusal):
-      log("\(name): framepathd refuses it: \(refusal.message.text)\(refusal.mayHeal ? "; trying again" : "")")
+      log("\(name): framepathd refuses it: \(refusal.message.text)\(refusal.mayHeal ? "; retrying" : "")")
       if !refusal.mayHeal { onHopelessRefusal?() }
     case .error(let message):
       log("\(name): framepathd: \(message.text)")

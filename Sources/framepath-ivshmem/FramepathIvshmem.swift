@@ -6,7 +6,7 @@ import LinuxIO
 import PresentProtocol
 import Scanout
 
-/// The backend that gives virtual machines the hybrid graphics memory as an ivshmem device.
+/// The server that provides virtual machines with regions of graphics memory as ivshmem devices.
 ///
 /// Not asynchronous: signals must be blocked before any other thread starts.
 @main
@@ -15,7 +15,7 @@ struct FramepathIvshmem: ParsableCommand {
     commandName: "framepath-ivshmem",
     abstract: "Serves a region of graphics memory to a virtual machine (ivshmem) or a container.",
     discussion: """
-      Every client of the socket gets a region of its own. Stays in the foreground and says "ready" on standard error.
+      Every client of the socket gets its own region. Stays in the foreground and prints "ready" on standard error.
 
       Examples:
         framepath-ivshmem --vm web --socket-path region.sock --size 64M
@@ -30,58 +30,58 @@ struct FramepathIvshmem: ParsableCommand {
         -device ivshmem-plain,memdev=region
       """, version: ProgramVersion.text)
 
-  @Option(name: .long, help: "Where clients connect; PATH.region leads to the first region's memory.")
+  @Option(name: .long, help: "The socket to listen on; PATH.region is a link to the first region's memory.")
   var socketPath: String?
 
-  @Option(name: .long, help: "Who may connect, as an octal file mode; 600 is this user alone.")
+  @Option(name: .long, help: "The socket's octal file mode, which decides who may connect; 600: only this user.")
   var socketMode = "600"
 
-  @Option(name: .long, help: "An inherited socket: a connected one serves one client, then this program ends.")
+  @Option(name: .long, help: "An inherited socket; if it is connected, serve that one client and then exit.")
   var fd: Int32?
 
-  @Option(name: .long, help: "The virtual machine's name.")
+  @Option(name: .long, help: "The VM's name.")
   var vm = "ivshmem"
 
-  @Option(name: .long, help: "The region's size: a power of two, e.g. 64M. Default: what the slots need.")
+  @Option(name: .long, help: "The region's size, a power of two such as 64M. Default: as the slots require.")
   var size: ByteCount?
 
-  @Option(name: .long, help: "Frame slots, 2 to 16.")
+  @Option(name: .long, help: "The number of frame slots, 2 to 16.")
   var slots = 3
 
-  @Option(name: .long, help: "The largest picture that a slot must hold, e.g. 1920x1080.")
+  @Option(name: .long, help: "The largest frame that a slot must hold, such as 1920x1080.")
   var resolution = Resolution(width: 3840, height: 2160)
 
-  @Option(name: .long, help: "The wished output; by default any free one.")
+  @Option(name: .long, help: "The output to use. Default: any free one.")
   var output = ""
 
-  @Option(name: .long, help: "The daemon's socket. Default: $FRAMEPATH_SOCKET, then a framepath directory in /run.")
+  @Option(name: .long, help: "The daemon's socket. Default: $FRAMEPATH_SOCKET, else in a framepath directory in /run.")
   var daemon: String?
 
-  @Flag(name: .long, help: "Clients are processes of this machine: flip times are of their own clock.")
+  @Flag(name: .long, help: "Clients are processes of this host, so flip times are valid in their clock.")
   var containers = false
 
   func validate() throws {
     guard (socketPath == nil) != (fd == nil) else {
-      throw ValidationError("give either --socket-path or --fd")
+      throw ValidationError("Give either --socket-path or --fd.")
     }
     guard (2...RegionLayout.maxSlotCount).contains(slots) else {
-      throw ValidationError("--slots must be 2 to \(RegionLayout.maxSlotCount)")
+      throw ValidationError("--slots takes 2 to \(RegionLayout.maxSlotCount).")
     }
-    // Further clients get the name with a number behind it.
+    // Further clients get the name with a number appended.
     guard PresentLimits.isValidName("\(vm)-\(IvshmemServerOptions.mostGuests)"), !vm.isEmpty else {
       let room = "-\(IvshmemServerOptions.mostGuests)".utf8.count
       throw ValidationError(
-        "invalid VM name \"\(vm)\": use 1 to \(PresentLimits.nameByteCount - room) bytes without \"/\" and control characters"
-      )
+        "invalid VM name \"\(vm)\": use 1 to \(PresentLimits.nameByteCount - room) bytes without \"/\" "
+          + "or control characters")
     }
     guard output.isEmpty || PresentLimits.isValidOutputName(output) else {
       throw ValidationError(
         "invalid output name \"\(output)\": use 1 to \(PresentLimits.outputNameByteCount) bytes")
     }
     guard UInt32(socketMode, radix: 8).map({ $0 <= 0o777 }) == true else {
-      throw ValidationError("--socket-mode must be an octal mode such as 660")
+      throw ValidationError("--socket-mode takes an octal mode such as 660.")
     }
-    if let fd, fd < 0 { throw ValidationError("--fd must be a descriptor's number") }
+    if let fd, fd < 0 { throw ValidationError("--fd \(fd) is not a descriptor.") }
     _ = try layout()
   }
 
@@ -100,12 +100,12 @@ struct FramepathIvshmem: ParsableCommand {
     let frame = resolution.frameByteCount
     guard let size else {
       guard let fitting = RegionLayout(fittingFrameBytes: frame, slotCount: slots) else {
-        throw ValidationError("\(slots) slots of \(resolution) need more than 4 GiB")
+        throw ValidationError("\(slots) slots of \(resolution) need more than 4 GiB.")
       }
       return fitting
     }
     guard let layout = RegionLayout(regionByteCount: size.value, slotCount: slots) else {
-      throw ValidationError("--size must be a power of two from \((slots + 1) * 64)K to 4G; QEMU takes no other")
+      throw ValidationError("--size takes a power of two from \((slots + 1) * 64)K to 4G, as QEMU requires.")
     }
     return layout
   }
@@ -179,7 +179,7 @@ struct Resolution: ExpressibleByArgument, CustomStringConvertible {
     self.init(width: size.width, height: size.height)
   }
 
-  /// Bytes of a picture whose rows begin at multiples of 256 bytes.
+  /// Bytes of a picture with rows aligned to 256 bytes.
   var frameByteCount: Int { (width * 4 + 255) / 256 * 256 * height }
 
   var description: String { "\(width)x\(height)" }

@@ -6,20 +6,20 @@ import PresentProtocol
 import VhostUser
 import VirtioGPU
 
-/// QEMU's backend program conventions, docs/interop/vhost-user.rst.
+/// The backend program. Its options follow QEMU's backend program conventions (docs/interop/vhost-user.rst).
 @main
 struct Backend: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "framepath-vhost-user-gpu",
     abstract: "Shows one VM's screen through framepathd: a virtio-gpu device for QEMU.",
     discussion: """
-      Serves one QEMU over a vhost-user socket and ends with it. Both devices of QEMU are served: the complete one
+      Serves one QEMU over a vhost-user socket and ends with it. Supports the complete device
       (vhost-user-test-device-pci, QEMU 10.2 and later) and vhost-user-gpu-pci; `framepath qemu-args` prints QEMU's
-      side. framepathd may come, go and come back meanwhile: the guest runs on.
+      arguments. framepathd may be started later or restarted; the guest keeps running.
 
-      A guest with blobs (the complete device) is shown from its own pages, without a copy, and waits for its monitor.
-      A guest with 2D resources (vhost-user-gpu-pci) does not wait: its frames are copied once. With --path direct its
-      pages are shown too, at the price that it may be seen drawing into them.
+      A guest with blobs (the complete device) is shown from its own pages, without a copy, and is paced by its monitor.
+      The frames of a guest with 2D resources (vhost-user-gpu-pci) are copied once, and it does not wait. With --path
+      direct its pages are shown too, but it may draw into them while they are on screen, which tears.
 
       Examples:
         framepath-vhost-user-gpu --vm web --socket-path /run/framepath/web.sock
@@ -33,15 +33,15 @@ struct Backend: ParsableCommand {
   @Option(help: ArgumentHelp("Serve the QEMU at the other end of this inherited socket.", valueName: "number"))
   var fd: Int32?
 
-  @Flag(help: "Print what this backend offers as JSON, for QEMU's managers, and end.")
+  @Flag(help: "Print this backend's capabilities as JSON, for libvirt and other managers, and exit.")
   var printCapabilities = false
 
-  @Option(help: ArgumentHelp("The VM's name in status and snapshots; unique on a daemon.", valueName: "name"))
+  @Option(help: ArgumentHelp("The VM's name in status and snapshots; must be unique in the daemon.", valueName: "name"))
   var vm: String?
 
   @Option(
     help: ArgumentHelp(
-      "The outputs that are the VM's monitors, in order; any free one by default.", valueName: "name,…"))
+      "The outputs to use as the VM's monitors, in order. Default: any free one.", valueName: "name,…"))
   var outputs: String?
 
   @Option(help: ArgumentHelp("framepathd's socket.", valueName: "path"))
@@ -49,26 +49,26 @@ struct Backend: ParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "auto takes the best path that cannot tear; copy always copies; direct copies only what an output refuses, and may tear.",
+      "auto: the best path that cannot tear; copy: always copies; direct: copies only if it must, and may tear.",
       valueName: "auto|copy|direct"),
     transform: Backend.pathPolicy)
   var path: PathPolicy = .auto
 
   @Option(
     help: ArgumentHelp(
-      "The most memory that the guest's graphics resources may take in this process (its own pages not counted).",
+      "Limit of this process's memory for the guest's graphics resources, not counting the guest's own pages.",
       valueName: "size"),
     transform: Backend.byteCount)
   var maxMemory: Int = 256 << 20
 
   @Option(
     help: ArgumentHelp(
-      "Blank the screen that many seconds after the guest's device has stopped. Default: keep its last picture.",
+      "Blank the screen this long after the guest has stopped the device. Default: keep the last picture.",
       valueName: "seconds"))
   var blankStopped: UInt32?
 
   static func main() {
-    // Managers call this with whatever else they have; it must not matter.
+    // Managers may pass other arguments as well; ignore them.
     if CommandLine.arguments.dropFirst().contains("--print-capabilities") {
       print(capabilities)
       return
@@ -76,7 +76,7 @@ struct Backend: ParsableCommand {
     main(nil)
   }
 
-  /// Nothing that needs a render node: libvirt would refuse to start VMs on hosts without one.
+  /// No feature that needs a render node: libvirt would refuse to start VMs on hosts without one.
   static let capabilities = """
     {
       "type": "gpu",
@@ -86,9 +86,9 @@ struct Backend: ParsableCommand {
 
   func validate() throws {
     guard (socketPath == nil) != (fd == nil) else {
-      throw ValidationError("Give one of --socket-path and --fd.")
+      throw ValidationError("Give either --socket-path or --fd.")
     }
-    if let fd, fd < 0 { throw ValidationError("--fd \(fd) is no descriptor.") }
+    if let fd, fd < 0 { throw ValidationError("--fd \(fd) is not a descriptor.") }
     guard PresentLimits.isValidName(name) else {
       throw ValidationError("invalid VM name \"\(name)\": use \(PresentLimits.nameRule)")
     }
@@ -97,8 +97,8 @@ struct Backend: ParsableCommand {
     }
     if let wrong = outputNames.first(where: { !PresentLimits.isValidOutputName($0) }) {
       throw ValidationError(
-        "invalid output name \"\(wrong)\": use 1 to \(PresentLimits.outputNameByteCount) bytes, names separated by commas"
-      )
+        "invalid output name \"\(wrong)\": use 1 to \(PresentLimits.outputNameByteCount) bytes, "
+          + "and separate names by commas")
     }
   }
 
@@ -135,7 +135,7 @@ struct Backend: ParsableCommand {
     }
   }
 
-  /// How long a daemon that accepts connections may take to answer, before QEMU is served without it.
+  /// How long to wait for the answer of a daemon that accepts connections, before serving QEMU without it.
   private static let answerNanoseconds: UInt64 = 2_000_000_000
 
   private func serve(_ log: Log) throws {
@@ -158,12 +158,12 @@ struct Backend: ParsableCommand {
       configuration: DeviceConfiguration(
         scanoutCount: scanoutCount, memoryLimitBytes: maxMemory, pathPolicy: path,
         stoppedBlankNanoseconds: blankStopped.map { UInt64($0) * 1_000_000_000 }))
-    // A running guest keeps its device whatever the daemon says.
+    // A refusal never ends the device of a running guest.
     display.onHopelessRefusal = { if !isServing { finish(.failure) } }
     backend.onRefusal = { log.error("this VM cannot be served: \($0)") }
     backend.device.onMemoryRefusal = { log.warning("\($0); --max-memory raises it") }
     try display.start(device: backend.device)
-    // The daemon's answer comes before QEMU does: a VM that it refuses for good is not started at all.
+    // Wait for the daemon's answer before QEMU connects: a VM that it refuses for good must not be started.
     let deadline = monotonicNanoseconds() + Backend.answerNanoseconds
     while display.isUnanswered, exit == nil, monotonicNanoseconds() < deadline {
       try loop.runOnce(timeoutMilliseconds: 100)

@@ -5,28 +5,28 @@ import PresentProtocol
 import Scanout
 import VirtioGPU
 
-/// The daemon as the device's display: every call becomes a message, every event a call of the device.
+/// The daemon as the device's display: calls become messages, events become calls of the device.
 final class DaemonDisplay: GPUDisplay {
-  /// Called when the guest must be told that its monitors are others now.
+  /// Called when the guest must be notified that its monitors have changed.
   var onHeadsChanged: (() -> Void)?
   /// Called after each event, for the device's next deadline.
   var afterEvent: (() -> Void)?
-  /// Called when the daemon refuses this VM for a reason that waiting does not mend.
+  /// Called when the daemon refuses this VM for good.
   var onHopelessRefusal: (() -> Void)?
-  /// Whether the daemon has been asked to accept this VM and has not answered yet.
+  /// Whether the daemon has not answered this VM's HELLO yet.
   var isUnanswered: Bool { client.isUnanswered }
 
   private let client: PresentClient
   private let log: Log
   private weak var device: Device?
   private var isWelcomed = false
-  /// Whether the daemon has told of every head since it welcomed us.
+  /// Whether the daemon has described every head since WELCOME.
   private var isComplete = false
-  /// The monitors as the guest was told of them; kept while the daemon is away, so that the guest notices nothing.
+  /// The monitors as reported to the guest; kept while the daemon is away, so that the guest sees no change.
   private var heads: [HeadDescription?]
   private var lastRefusal = ""
 
-  /// A display of `scanoutCount` heads, on the outputs named (any free ones where none are).
+  /// A display with `scanoutCount` heads on the named outputs; if `outputs` is empty, on any free ones.
   init(loop: EventLoop, path: String, vm: String, outputs: [String], scanoutCount: Int, log: Log) throws(SystemError) {
     heads = Array(repeating: nil, count: scanoutCount)
     self.log = log
@@ -41,13 +41,13 @@ final class DaemonDisplay: GPUDisplay {
     try client.start()
     if client.hasConnection { return }
     if let error = client.connectError {
-      log.warning("cannot reach framepathd, trying again: \(error)")
+      log.warning("cannot connect to framepathd, retrying: \(error)")
     } else {
-      log.info("no framepathd at \(client.path) yet; waiting for it")
+      log.info("framepathd is not running at \(client.path) yet; waiting")
     }
   }
 
-  /// Delivers the daemon's events now until `isDone`.
+  /// Delivers the daemon's events until `isDone` returns true, for at most `milliseconds`.
   func deliverEvents(milliseconds: Int, until isDone: () -> Bool) {
     client.deliverEvents(milliseconds: milliseconds, until: isDone)
   }
@@ -67,13 +67,13 @@ final class DaemonDisplay: GPUDisplay {
       device.bufferReleased(id)
     case .refused(let refusal):
       let text = "framepathd refuses this VM: \(refusal.message.text)"
-      if refusal.mayHeal { log.warning("\(text); trying again") } else { log.error(text) }
+      if refusal.mayHeal { log.warning("\(text); retrying") } else { log.error(text) }
       if !refusal.mayHeal { onHopelessRefusal?() }
     case .error(let error):
       log.warning("framepathd: \(error.text)")
     case .regionNews: break
     case .lost(let why):
-      if isWelcomed { log.warning("framepathd is gone (\(why)); the guest runs on and its picture comes back with it") }
+      if isWelcomed { log.warning("lost framepathd (\(why)); the guest keeps running until it returns") }
       isWelcomed = false
       isComplete = false
       device.displayLost()
@@ -88,7 +88,7 @@ final class DaemonDisplay: GPUDisplay {
     let isNews = heads[scanout] != head
     heads[scanout] = head
     if isNews {
-      let place = output.parked ? "no free output; it is kept off screen" : output.name
+      let place = output.parked ? "parked, no free output" : output.name
       log.info("scanout \(scanout): \(place), \(output.mode)\(output.connected ? "" : ", unplugged")")
     }
     if !isComplete {
@@ -107,7 +107,7 @@ final class DaemonDisplay: GPUDisplay {
 
   func head(_ scanout: Int) -> HeadDescription? {
     guard heads.indices.contains(scanout) else { return nil }
-    // Before the daemon's first word the guest needs a monitor all the same, or it would set no mode at boot.
+    // Without a monitor the guest would not set a mode at boot, so report one before the daemon's first answer.
     return heads[scanout]
       ?? HeadDescription(
         connected: scanout == 0, mode: DisplayMode(width: 1024, height: 768, refreshMillihertz: 60_000),
@@ -130,7 +130,7 @@ final class DaemonDisplay: GPUDisplay {
         scanout: scanout, width: width, height: height, format: format, usage: usage)
       return HostBuffer(id: buffer.id, mapped: buffer.mapped)
     } catch {
-      // A guest can ask for ever: the same answer is told once.
+      // A guest may retry for ever: log a repeated refusal once.
       let refusal = "no \(width)x\(height) \(format.name) buffer for scanout \(scanout): \(error)"
       if isWelcomed && refusal != lastRefusal { log.warning(refusal) }
       lastRefusal = refusal

@@ -1,7 +1,7 @@
 import LinuxIO
 import VhostUser
 
-/// The connection of QEMU: the first one of a listening socket, or an inherited descriptor.
+/// QEMU's connection: the first one to a listening socket, or an inherited descriptor.
 final class FrontendSocket {
   private let loop: EventLoop
   private let log: Log
@@ -19,7 +19,7 @@ final class FrontendSocket {
     self.serve = serve
   }
 
-  /// Waits for one connection, and then removes the socket file.
+  /// Waits for one connection, then removes the socket file.
   func listen(_ path: String) throws {
     let listener = try UnixSocket.listenReplacing(path)
     try listener.fd.setNonblocking()
@@ -35,7 +35,7 @@ final class FrontendSocket {
     session = try serve(UnixSocket(taking: fd))
   }
 
-  /// Ends the session or the waiting.
+  /// Ends the session, or stops listening.
   func close() {
     if let source { loop.remove(source) }
     source = nil

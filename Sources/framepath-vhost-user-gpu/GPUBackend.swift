@@ -4,16 +4,16 @@ import VhostUser
 import Virtio
 import VirtioGPU
 
-/// One VM's virtio-gpu device between its queues and the daemon. Both shapes of QEMU's device are served alike:
-/// `vhost-user-gpu` offers the guest less of what this one offers, and overrides the number of scanouts.
+/// One VM's virtio-gpu device, between its queues and the daemon. Both of QEMU's devices are served alike:
+/// `vhost-user-gpu` masks some of the features offered here, and overrides the number of scanouts.
 final class GPUBackend: VhostUserDevice {
   private static let controlQueue = 0
   private static let cursorQueue = 1
-  /// The longest command that is read: RESOURCE_CREATE_BLOB with 16 384 entries of 16 bytes. A longer chain is cut here
-  /// and then refused, since its entries are not all there.
+  /// The longest command: RESOURCE_CREATE_BLOB with 16 384 entries of 16 bytes. A longer chain is truncated, and then
+  /// refused because entries are missing.
   private static let requestCapacity = 56 + 16384 * 16
 
-  /// How long a stopping queue waits for the guest's pages to leave the screen: some vblanks.
+  /// How long a stopping queue waits for the guest's pages to leave the screen: a few vblanks.
   private static let releaseMilliseconds = 100
 
   /// Called when the VM cannot be served, with the reason.
@@ -25,7 +25,7 @@ final class GPUBackend: VhostUserDevice {
   let display: DaemonDisplay
   private let request = UnsafeMutableRawBufferPointer.allocate(byteCount: requestCapacity, alignment: 16)
   private var control: VhostUserQueue?
-  /// Chains whose answer waits for a flip, by the device's token; tokens rise in the guest's order.
+  /// Chains whose response waits for a flip, by the device's token; tokens rise in the guest's order.
   private var waiting: [UInt64: (head: UInt16, byteCount: UInt32)] = [:]
   private let loop: EventLoop
 
@@ -83,11 +83,11 @@ final class GPUBackend: VhostUserDevice {
 
   func queueStopping(_ queue: VhostUserQueue) {
     guard queue.index == GPUBackend.controlQueue else { return }
-    // The frontend waits: when this returns, other software may write into the pages that are on screen.
+    // The frontend waits for this: once it returns, other software may write into the pages that are on screen.
     device.stop(nowNanoseconds: monotonicNanoseconds())
     display.deliverEvents(milliseconds: GPUBackend.releaseMilliseconds) { !device.isReadingGuestPages }
     device.forgetGuestPages()
-    // The guest must find every answer after a pause.
+    // After a pause the guest must find every response.
     for (_, chain) in waiting.sorted(by: { $0.key < $1.key }) {
       queue.push(head: chain.head, writtenByteCount: chain.byteCount)
     }
@@ -123,7 +123,7 @@ final class GPUBackend: VhostUserDevice {
       case .respond(let byteCount):
         queue.push(head: chain.head, writtenByteCount: write(byteCount, to: chain))
       case .deferred(let token, let byteCount):
-        // The guest looks at the answer only once its chain is pushed.
+        // The guest reads the response only after its chain is pushed.
         waiting[token] = (chain.head, write(byteCount, to: chain))
       }
     }
@@ -133,7 +133,7 @@ final class GPUBackend: VhostUserDevice {
     try queue.drain { chain in
       let count = chain.read(into: request)
       let byteCount = device.cursor(request: UnsafeRawBufferPointer(rebasing: request[..<count]))
-      // Linux gives cursor commands no room for an answer; others may.
+      // Linux provides no buffer for a cursor command's response; other guests may.
       queue.push(head: chain.head, writtenByteCount: write(byteCount, to: chain))
     }
   }
@@ -154,7 +154,7 @@ final class GPUBackend: VhostUserDevice {
     settle()
   }
 
-  /// Tells the guest what was completed, and sets the loop's deadline to the device's.
+  /// Notifies the guest of completions, and sets the loop's deadline to the device's.
   private func settle() {
     control?.notify()
     loop.deadlineNanoseconds = device.nextDeadline

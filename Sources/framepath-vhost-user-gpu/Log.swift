@@ -1,6 +1,6 @@
 import LinuxIO
 
-/// Logs one line per event on standard error; never per frame.
+/// Logs events to standard error, one line each; never per frame.
 struct Log {
   private let lines: ErrorLog
 

@@ -1,13 +1,13 @@
 import ArgumentParser
 import HostProbe
 
-/// `framepath bench`: runs the benchmark, which is a program and a part of the installation of its own.
+/// `framepath bench`: runs the benchmark, a separate program that is installed separately.
 struct BenchCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "bench",
-    abstract: "Measures what frames cost; runs framepath-bench.",
+    abstract: "Measures the cost of frames; runs framepath-bench.",
     discussion: """
-      framepath-bench is looked for beside this program, then in ../libexec, then in PATH. All arguments are its own: \
+      framepath-bench is searched for beside this program, in ../libexec and in PATH. All arguments are passed to it: \
       see `framepath bench --help`.
       """)
 

@@ -3,7 +3,7 @@ import StatusModel
 
 /// One event of the Trace Event Format, which Perfetto (ui.perfetto.dev) and chrome://tracing read.
 struct TraceEvent: Encodable {
-  /// What is told of it beside its times.
+  /// Details of an event besides its times.
   struct Arguments: Encodable {
     var name: String?
     var sortIndex: Int?
@@ -20,7 +20,7 @@ struct TraceEvent: Encodable {
   }
 
   var name: String
-  /// X: from `ts` for `dur`; i: at `ts`; M: a name.
+  /// X: from `ts` for `dur`; i: instant at `ts`; M: metadata, such as a name.
   var ph: String
   var pid: Int32
   var tid: Int
@@ -38,7 +38,7 @@ struct ChromeTrace: Encodable {
   var displayTimeUnit = "ms"
   var traceEvents: [TraceEvent] = []
 
-  /// The stages, each a track of its own below its VM: a frame is in one after the other.
+  /// The stages that a frame passes through, each a track below its VM.
   private static let stages = ["1 backend", "2 waits for its commit", "3 waits for the vblank", "4 on screen"]
 
   /// Every frame of the last `seconds`, of one VM or of all.
@@ -65,7 +65,7 @@ struct ChromeTrace: Encodable {
   private mutating func add(
     _ frame: DaemonTrace.Frame, _ scanout: DaemonTrace.Scanout, _ tracks: Int, nextFlip: UInt64?, now: UInt64
   ) {
-    // A frame has left the screen when the next one is there, even if the word of it came later.
+    // A frame leaves the screen at the next flip, even if its release is reported later.
     var gone = frame.releasedNanoseconds ?? now
     if let nextFlip { gone = min(gone, nextFlip) }
     let spans: [(begin: UInt64?, end: UInt64?)] = [

@@ -4,7 +4,7 @@ import PresentClient
 import PresentProtocol
 import StatusModel
 
-/// How a command reaches the daemon.
+/// The options for connecting to the daemon.
 struct DaemonOptions: ParsableArguments {
   @Option(
     name: .customLong("socket"),
@@ -19,7 +19,7 @@ struct DaemonOptions: ParsableArguments {
   /// The socket to use.
   var path: String { givenPath ?? PresentSocket.defaultPath() }
 
-  /// What the daemon answers; an error says what to do about it.
+  /// The daemon's answer; errors include a remedy.
   func answer<Answer>(_ ask: (String) throws(PresentClientError) -> Answer) throws -> Answer {
     do throws(PresentClientError) {
       return try ask(path)
@@ -28,14 +28,14 @@ struct DaemonOptions: ParsableArguments {
     }
   }
 
-  /// The status that the daemon has sent as JSON.
+  /// Decodes the daemon's JSON status.
   func decoded(_ json: [UInt8]) throws -> DaemonStatus {
     do throws(ReportError) { return try DaemonStatus(json: json) } catch {
       throw explained(.failed(error.description))
     }
   }
 
-  /// The error with what to do about it.
+  /// The error with a remedy.
   func explained(_ error: PresentClientError) -> HostProbeError {
     switch error {
     case .notConnected(let why):

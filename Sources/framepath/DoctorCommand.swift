@@ -10,19 +10,19 @@ import StatusModel
 struct DoctorCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "doctor",
-    abstract: "Looks at what this host has for Framepath and says what to do about the rest.",
+    abstract: "Checks this host for everything that Framepath needs, and suggests remedies.",
     discussion: """
-      Looks at cards, monitors, who has the screens, udmabuf and its limits, KVM, QEMU programs, the daemon and the \
-      discovery file. Changes nothing. Some of it only root may see.
+      Checks cards, monitors, DRM masters, udmabuf and its limits, KVM, QEMU programs, the daemon and the discovery \
+      file. Changes nothing. Some checks need root.
 
       Examples:
         framepath doctor
         framepath doctor --json | jq '.findings[] | select(.severity == "problem")'
 
-      Exit status: 0 without problems, else 1.
+      Exit status: 0 if there are no problems, else 1.
       """)
 
-  @Flag(help: "JSON instead of text.") var json = false
+  @Flag(help: "Print JSON instead of text.") var json = false
   @OptionGroup var daemon: DaemonOptions
 
   func run() throws {
@@ -38,7 +38,7 @@ struct DoctorCommand: ParsableCommand {
     if report.problems > 0 { throw ExitCode.failure }
   }
 
-  /// Whether ✓ and the like can be expected to show.
+  /// Whether the terminal can be expected to show ✓ and similar symbols.
   private var hasSymbols: Bool {
     let environment = ChildCommand.inheritedEnvironment
     let locale = ["LC_ALL", "LC_CTYPE", "LANG"].lazy.compactMap { environment[$0] }.first { !$0.isEmpty } ?? ""
@@ -63,7 +63,7 @@ struct DoctorCommand: ParsableCommand {
     return findings
   }
 
-  /// The cards as sysfs shows them, with what opening those tells that may be opened.
+  /// The cards from sysfs, with the results of opening those that this user may open.
   private var cards: [CardFacts] {
     let summaries = KMSCard.list()
     return CardFacts.gather().map { facts in

@@ -7,7 +7,7 @@ import GuestPrograms
 struct Framepath: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "framepath",
-    abstract: "Looks at and sets up the screens of virtual machines on this host's monitors.",
+    abstract: "Inspects and controls the screens of virtual machines on this host's monitors.",
     discussion: """
       Examples:
         framepath doctor
@@ -17,8 +17,7 @@ struct Framepath: ParsableCommand {
         qemu-system-x86_64 -drive file=web.qcow2 \\
           $(framepath qemu-args --vm web --memory 2G)
 
-      Exit status: 0 when all is well, 1 when something failed (doctor: when it found a problem), 64 when the command \
-      line was wrong.
+      Exit status: 0 on success, 1 on failure (doctor: when it found a problem), 64 for an invalid command line.
       """,
     version: ProgramVersion.text,
     subcommands: [

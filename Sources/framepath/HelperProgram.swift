@@ -1,9 +1,9 @@
 import Glibc
 import LinuxIO
 
-/// Programs that this one runs in its place, as git runs its commands.
+/// Programs that replace this one, as git runs its commands.
 enum HelperProgram {
-  /// Where the program is: beside this one, in `../libexec`, or in `PATH`; nil where it is not.
+  /// The program's path: beside this one, in `../libexec`, or in `PATH`; nil if it is in none of them.
   static func path(
     _ name: String, thisProgram: String? = LinuxFile.linkTarget("/proc/self/exe"),
     searchPath: String = environmentVariable("PATH") ?? "/usr/local/bin:/usr/bin:/bin"
@@ -19,7 +19,7 @@ enum HelperProgram {
     }
   }
 
-  /// Becomes the program: the terminal, the signals and the exit status are its own. Returns only the error.
+  /// Replaces this process with the program, which keeps the terminal and sets the exit status. Returns only on error.
   ///
   /// The corresponding C function is `execv`.
   static func replaceThisProcess(with path: String, _ arguments: [String]) -> SystemError {

@@ -9,16 +9,16 @@ import PresentProtocol
 struct LeaseCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "lease",
-    abstract: "Runs a command that drives an output itself, by a DRM lease, or takes a lease back.",
+    abstract: "Runs a command that drives an output itself through a DRM lease, or revokes a lease.",
     discussion: """
-      The command finds its DRM device as an open descriptor whose number is in FRAMEPATH_LEASE_FD. It sees one \
-      connector, its CRTC and planes, and is their DRM master. VMs on the output wait until the command has ended; then \
-      it shows them again. Where another lessee has the output, this one waits for its turn.
+      The command inherits its DRM device as an open descriptor whose number is in FRAMEPATH_LEASE_FD. The device has \
+      one connector with its CRTC and planes, and the command is its DRM master. VMs on the output wait until the \
+      command has ended, and are then shown again. If another lessee has the output, this command waits for its turn.
 
-      The daemon's own user and root may lease; others where the daemon's settings say so: \
+      The daemon's user and root may lease; other users need the daemon's permission: \
       [output.HDMI-A-1] lease = "uid 1000, gid 44", or --allow.
 
-      Exit status: the command's, 128 and the signal's number where one ended it; 1 where there is no lease.
+      Exit status: the command's; 128 plus the signal's number if a signal ended it; 1 if no lease was granted.
 
       Examples:
         framepath lease --output HDMI-A-1 -- my-player --fullscreen
@@ -29,7 +29,7 @@ struct LeaseCommand: ParsableCommand {
       """)
 
   @Option(help: ArgumentHelp("The output.", valueName: "name")) var output: String
-  @Flag(help: "Take the output from its lessee.") var revoke = false
+  @Flag(help: "Revoke the output's lease.") var revoke = false
   @Option(
     help: ArgumentHelp(
       "\(SettingsTable.setting("lease", .output)?.help ?? "") \(SettingType.leasePolicy.expected).", valueName: "policy"
@@ -46,7 +46,7 @@ struct LeaseCommand: ParsableCommand {
     let isSetting = revoke || allow != nil
     guard isSetting != !words.isEmpty else {
       throw ValidationError(
-        isSetting ? "--revoke and --allow run no command." : "Say what to do: a command to run, --revoke or --allow.")
+        isSetting ? "--revoke and --allow do not run a command." : "Give a command to run, --revoke or --allow.")
     }
   }
 
@@ -67,7 +67,7 @@ struct LeaseCommand: ParsableCommand {
       let lease = try PresentLease(
         of: output, name: PresentLimits.isValidName(name) ? name : "lessee", path: daemon.path)
       if try !lease.wait(milliseconds: 1000) {
-        writeErrorLine("framepath: another has \(output) as a lease (framepath status); waiting for it")
+        writeErrorLine("framepath: \(output) is leased to another program (see framepath status); waiting")
         while try !lease.wait(milliseconds: 3_600_000) {}
       }
       return lease
@@ -76,7 +76,7 @@ struct LeaseCommand: ParsableCommand {
     }
   }
 
-  /// Starts the command; this process keeps no copy of the device, so that the command can give it back by closing it.
+  /// Starts the command. This process keeps no copy of the device, so that closing it in the command ends the lease.
   private func start(with lease: PresentLease) throws -> ChildProcess {
     guard let device = lease.takeDevice() else { throw HostProbeError("framepathd sent no lease") }
     let number: Int32 = 3
@@ -87,9 +87,9 @@ struct LeaseCommand: ParsableCommand {
     return try ChildProcess(child)
   }
 
-  /// Waits for the command's end; that of the connection then gives the output back.
+  /// Waits for the command to end; closing the connection then returns the output.
   private func wait(for process: ChildProcess, _ lease: PresentLease) throws -> Int32 {
-    // The terminal has sent its own to the command too; a service manager's is passed on.
+    // A terminal signals the command as well; SIGTERM from a service manager must be passed on.
     let signals = try SignalFD(SignalFD.terminationSignals + [LeaseCommand.quitSignal])
     let loop = try EventLoop()
     _ = try loop.add(process.pidFD) { _ in loop.stop() }

@@ -10,10 +10,10 @@ extension RegionArguments.Choice: ExpressibleByArgument {}
 struct QEMUArgsCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "qemu-args",
-    abstract: "Prints the words that give a VM its screen on QEMU's command line.",
+    abstract: "Prints the QEMU arguments for a VM.",
     discussion: """
-      Asks the QEMU program which devices it has. QEMU 10.2 and newer get the complete device (guest blobs, the guest \
-      keeps the monitor's pace), older ones vhost-user-gpu (one copy of every frame). The words need no quoting. They \
+      Runs the QEMU program to find its devices. QEMU 10.2 and newer get the complete device (guest blobs, the guest \
+      is paced by the monitor), older ones vhost-user-gpu (one copy per frame). The arguments need no quoting. They \
       set the guest's memory (-m), which must be shared with the backend, and merge with your own -machine.
 
       Start framepath-vhost-user-gpu for the VM first: QEMU connects to its socket.
@@ -28,22 +28,22 @@ struct QEMUArgsCommand: ParsableCommand {
 
   @Option(help: ArgumentHelp("The VM's name.", valueName: "name")) var vm: String
   @Option(
-    help: ArgumentHelp("The QEMU program that will get the words.", valueName: "binary"))
+    help: ArgumentHelp("The QEMU program that will get the arguments.", valueName: "binary"))
   var qemu = QEMUBinary.defaultName
-  @Option(help: ArgumentHelp("The guest's memory.", valueName: "size")) var memory = "1G"
+  @Option(help: ArgumentHelp("The size of the guest's memory.", valueName: "size")) var memory = "1G"
   @Option(
     help: ArgumentHelp(
       "The socket of the VM's backend.", discussion: "Default: NAME.sock beside the daemon's socket.",
       valueName: "path"))
   var socketPath: String?
-  @Option(help: "The device: the best there is, or a certain one.") var shape = QEMUArguments.ShapeChoice.auto
-  @Option(help: ArgumentHelp("How many screens the VM has at most (vhost-user-gpu).", valueName: "n")) var heads = 1
+  @Option(help: "The device; auto is the best one available.") var shape = QEMUArguments.ShapeChoice.auto
+  @Option(help: ArgumentHelp("The maximum number of scanouts (vhost-user-gpu).", valueName: "n")) var heads = 1
   @Option(
     help: ArgumentHelp(
-      "Instead of a screen, a region of graphics memory for a guest's own client: auto, doorbell or plain.",
-      discussion: "Start framepath-ivshmem first; --socket-path is its socket. Default then: NAME-region.sock."))
+      "Instead of a screen, a region of graphics memory for a client in the guest: auto, doorbell or plain.",
+      discussion: "Start framepath-ivshmem first; --socket-path is its socket, NAME-region.sock by default."))
   var ivshmem: RegionArguments.Choice?
-  @Flag(help: "Says on standard error what this QEMU has.") var explain = false
+  @Flag(help: "Print this QEMU's capabilities on standard error.") var explain = false
 
   func validate() throws {
     do throws(HostProbeError) {
@@ -52,7 +52,7 @@ struct QEMUArgsCommand: ParsableCommand {
     } catch {
       throw ValidationError(error.description)
     }
-    guard (1...16).contains(heads) else { throw ValidationError("A VM has 1 to 16 screens.") }
+    guard (1...16).contains(heads) else { throw ValidationError("--heads takes 1 to 16.") }
   }
 
   func run() throws {

@@ -1,12 +1,12 @@
 import ArgumentParser
 import DaemonSettings
 
-/// The words of a command that changes settings, read by the table: `--NAME VALUE` or `--NAME=VALUE` for each setting of
-/// the command, and whatever else the command takes.
+/// The arguments of a command that changes settings, parsed by the settings table: `--NAME VALUE` or `--NAME=VALUE` for
+/// each setting of the command, and other arguments.
 struct SettingWords {
-  /// The settings that were given, with the values as they were written.
+  /// The given settings with their values as text.
   private(set) var values: [(setting: SettingDescription, text: String)] = []
-  /// Words that belong to no option, in order.
+  /// The other arguments, in order.
   private(set) var others: [String] = []
 
   /// - Parameter options: the settings that have an option.
@@ -32,12 +32,12 @@ struct SettingWords {
     }
   }
 
-  /// The changes that the options ask for.
+  /// The requested changes.
   func changes(of target: SettingTarget) throws -> [SettingChange] {
     try values.map { try SettingWords.change(target, $0.setting.name, $0.text) }
   }
 
-  /// A change, as a command line gives it.
+  /// A change from a command line.
   static func change(_ target: SettingTarget, _ name: String, _ text: String) throws -> SettingChange {
     do throws(SettingsError) {
       return try SettingChange(target, name, .text(text))

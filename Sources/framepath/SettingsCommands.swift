@@ -6,7 +6,7 @@ import LinuxIO
 import PresentClient
 
 extension DaemonOptions {
-  /// Gives the daemon a command.
+  /// Sends the daemon a command.
   func perform(_ command: PresentCommand) throws {
     do throws(PresentClientError) {
       try PresentTool.perform(command, path: path)
@@ -15,15 +15,15 @@ extension DaemonOptions {
     }
   }
 
-  /// Changes settings, all or none.
+  /// Changes settings: either all of them or none.
   func change(_ changes: [SettingChange]) throws {
     if !changes.isEmpty { try perform(.settings(changes.flatMap(\.records))) }
   }
 }
 
-/// Which output a command is for.
+/// The output that a command applies to.
 struct OutputOption: ParsableArguments {
-  @Option(name: .customLong("output"), help: ArgumentHelp("One output; else all of them.", valueName: "name"))
+  @Option(name: .customLong("output"), help: ArgumentHelp("Only this output. Default: all outputs.", valueName: "name"))
   var name: String?
 
   var target: SettingTarget { name.map { .output($0) } ?? .allOutputs }
@@ -48,7 +48,7 @@ struct PolicyCommand: ParsableCommand {
     commandName: "policy",
     abstract: "Sets the scheduling policy used when not every frame fits before the next vblank.",
     discussion: """
-      No frame is lost by a change.
+      Changing the policy does not lose frames.
 
       Examples:
         framepath policy weighted-fair
@@ -70,7 +70,7 @@ struct LayoutCommand: ParsableCommand {
     commandName: "layout",
     abstract: "Sets how VMs share an output.",
     discussion: """
-      single: one VM has it. tile: a grid as the VMs need it, or of COLUMNSxROWS, or VM=X,Y,WIDTHxHEIGHT for each. \
+      single: one VM has the output. tile: a grid sized for the VMs, COLUMNSxROWS, or VM=X,Y,WIDTHxHEIGHT for each VM. \
       focus: one VM is shown, the others wait.
 
       Examples:
@@ -96,7 +96,7 @@ struct LayoutCommand: ParsableCommand {
 /// `framepath focus`.
 struct FocusCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "focus", abstract: "Shows a VM on the output that it shares in layout focus.",
+    commandName: "focus", abstract: "Shows a VM on an output with layout focus.",
     discussion: """
       Example:
         framepath focus web
@@ -114,11 +114,11 @@ struct ExclusiveCommand: ParsableCommand {
 
   static let configuration = CommandConfiguration(
     commandName: "exclusive",
-    abstract: "Sets how long a VM may have an output to itself, or takes it away from it.",
+    abstract: "Limits how long a VM may hold an output alone, or revokes its grant.",
     usage: "framepath exclusive [--output <name>] [--revoke] \(SettingHelp.usage(options)) [--socket <path>]",
     discussion: """
-      Applies to outputs with layout focus or policy exclusive. A VM that loses the output goes to the end of the queue. \
-      framepath focus gives it to a certain VM.
+      Applies to outputs with layout focus or policy exclusive. A VM that loses the output goes to the end of the \
+      queue. Use framepath focus to choose the VM.
 
       Examples:
         framepath exclusive --max-hold 60 --watchdog 5
@@ -128,7 +128,7 @@ struct ExclusiveCommand: ParsableCommand {
       """)
 
   @OptionGroup var output: OutputOption
-  @Flag(help: "Take the output from the VM that has it now.") var revoke = false
+  @Flag(help: "Take the output from the VM that holds it.") var revoke = false
   @OptionGroup var daemon: DaemonOptions
   @Argument(parsing: .allUnrecognized, help: .hidden) var words: [String] = []
 
@@ -136,7 +136,7 @@ struct ExclusiveCommand: ParsableCommand {
     let settings = try changes()
     guard !settings.isEmpty || revoke else {
       throw ValidationError(
-        "Say what to do: \(Self.options.map { "--\($0.name)" }.joined(separator: ", ")) or --revoke.")
+        "Give one of \(Self.options.map { "--\($0.name)" }.joined(separator: ", ")) or --revoke.")
     }
     guard !revoke || output.name != nil else { throw ValidationError("--revoke needs --output.") }
   }
@@ -159,12 +159,12 @@ struct PowerCommand: ParsableCommand {
 
   static let configuration = CommandConfiguration(
     commandName: "power",
-    abstract: "Turns outputs on, blank or off, and sets when they go dark by themselves.",
+    abstract: "Turns outputs on, blank or off, and sets idle timeouts.",
     usage: "framepath power [--output <name>] [on|blank|off] \(SettingHelp.usage(options)) [--socket <path>]",
     discussion: """
-      blank: a black picture, the monitor stays on. off: the monitor sleeps. Both last until the next command. VMs are not \
-      told of it, and draw at the rate of VMs that are not visible. An output that went dark by itself comes on again with \
-      the next frame, or move of the cursor, of a VM that it shows.
+      blank: a black picture, the monitor stays on. off: the monitor sleeps. Both last until the next command. VMs are \
+      not notified, and are paced like VMs that are not visible. An output blanked or turned off by an idle timeout \
+      turns on at the next frame or cursor movement of a VM that it shows.
 
       Examples:
         framepath power off
@@ -182,7 +182,7 @@ struct PowerCommand: ParsableCommand {
   func validate() throws {
     guard try !changes().isEmpty else {
       throw ValidationError(
-        "Say what to do: on, blank, off, \(Self.options.map { "--\($0.name)" }.joined(separator: ", ")).")
+        "Give on, blank, off, or one of \(Self.options.map { "--\($0.name)" }.joined(separator: ", ")).")
     }
   }
 
@@ -201,7 +201,7 @@ struct MemoryCommand: ParsableCommand {
 
   static let configuration = CommandConfiguration(
     commandName: "memory",
-    abstract: "Sets how memory for buffers is shared among all VMs.",
+    abstract: "Sets how VMs share memory for buffers.",
     usage: "framepath memory \(SettingHelp.usage(options)) [--socket <path>]",
     discussion: """
       Example: framepath memory --capacity 6G --max-per-vm 256M
@@ -214,7 +214,7 @@ struct MemoryCommand: ParsableCommand {
 
   func validate() throws {
     guard try !changes().isEmpty else {
-      throw ValidationError("Say what to set: \(Self.options.map { "--\($0.name)" }.joined(separator: ", ")).")
+      throw ValidationError("Give at least one of \(Self.options.map { "--\($0.name)" }.joined(separator: ", ")).")
     }
   }
 
@@ -237,7 +237,7 @@ struct VMCommand: ParsableCommand {
     private static let options = SettingsTable.settings(changedBy: .vm)
 
     static let configuration = CommandConfiguration(
-      abstract: "Changes a VM's share, promise or limits, whether it is connected or not.",
+      abstract: "Changes a VM's share, promise or limits; the VM need not be connected.",
       usage: "framepath vm set <vm> \(SettingHelp.usage(options)) [--socket <path>]",
       discussion: """
         Examples:
@@ -259,7 +259,7 @@ struct VMCommand: ParsableCommand {
       guard let vm = read.others.first else { throw ValidationError("Missing the VM's name.") }
       guard read.others.count == 1 else { throw ValidationError("Unexpected argument \(read.others[1]).") }
       guard !read.values.isEmpty else {
-        throw ValidationError("Say what to set: \(Self.options.map { "--\($0.name)" }.joined(separator: ", ")).")
+        throw ValidationError("Give at least one of \(Self.options.map { "--\($0.name)" }.joined(separator: ", ")).")
       }
       return try read.changes(of: .vm(vm))
     }
@@ -270,9 +270,9 @@ struct VMCommand: ParsableCommand {
 struct SettingsCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "settings", abstract: "Lists every setting with its values, default and meaning.",
-    discussion: "The keys of the configuration file of framepathd, and the options of the commands that change them.")
+    discussion: "They are the keys of framepathd's configuration file, and options of the commands that change them.")
 
-  @Flag(help: "As the table of Docs/Settings.md.") var markdown = false
+  @Flag(help: "Print the tables of Docs/Settings.md.") var markdown = false
 
   func run() throws {
     let lines = markdown ? SettingsTable.markdown : SettingsCommand.lines

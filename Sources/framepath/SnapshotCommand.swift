@@ -9,10 +9,10 @@ import PresentProtocol
 struct SnapshotCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "snapshot",
-    abstract: "Writes the picture of a screen to a PNG file.",
+    abstract: "Saves the picture of a VM or an output as a PNG file.",
     discussion: """
-      The picture of an output is what its hardware puts out, where the card can give that back (a writeback connector), \
-      else what the daemon has put on it. FILE is there as a whole or not at all.
+      The picture of an output is read back from the hardware if the card has a writeback connector, else from the \
+      buffers on screen. FILE is written completely or not at all.
 
       Examples:
         framepath snapshot --vm web -o web.png
@@ -24,7 +24,7 @@ struct SnapshotCommand: ParsableCommand {
   @Option(help: ArgumentHelp("The VM's scanout.", valueName: "n")) var scanout = 0
   @Option(help: ArgumentHelp("The output to capture, such as HDMI-A-1.", valueName: "name"))
   var output: String?
-  @Option(name: .customShort("o"), help: ArgumentHelp("Where to write; - is standard output.", valueName: "file"))
+  @Option(name: .customShort("o"), help: ArgumentHelp("The file to write; - is standard output.", valueName: "file"))
   var file: String
   @OptionGroup var daemon: DaemonOptions
 

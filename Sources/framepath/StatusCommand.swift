@@ -8,14 +8,14 @@ import StatusModel
 struct StatusCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "status",
-    abstract: "Shows what is on which screen, by which path, and at what cost.",
+    abstract: "Shows outputs and VMs, the path of each VM's frames and its cost.",
     discussion: """
-      PATH says how a frame reaches the screen: direct (the hardware reads the guest's own pages), copy (one copy by a \
-      CPU) or blit (composed by the daemon); below it stands why no better one was possible.
+      PATH is how frames reach the screen: direct (the hardware reads the guest's own pages), copy (one copy by a CPU) \
+      or blit (composed by the daemon). The line below it says why a better path is unavailable.
 
-      With --watch the tables are drawn again as soon as the daemon reports a change of an output, a VM, a path, the \
-      focus or a setting. Counters of frames and bytes change without a report: they are read once in --interval, by \
-      default every second, and only with --watch.
+      With --watch the tables are redrawn when the daemon reports a change of an output, a VM, a path, the focus or a \
+      setting. Counters of frames and bytes are not reported; they are read every --interval, by default every second, \
+      and only with --watch.
 
       Examples:
         framepath status
@@ -25,9 +25,9 @@ struct StatusCommand: ParsableCommand {
         framepath status --openmetrics
       """)
 
-  @Flag(help: "The daemon's JSON as it came.") var json = false
-  @Flag(help: "OpenMetrics text, for Prometheus and others (Docs/Metrics.md).") var openmetrics = false
-  @Flag(help: "Draw again after each change, until interrupted.") var watch = false
+  @Flag(help: "Print the daemon's JSON unchanged.") var json = false
+  @Flag(help: "Print OpenMetrics text, for Prometheus and others (Docs/Metrics.md).") var openmetrics = false
+  @Flag(help: "Redraw after each change, until interrupted.") var watch = false
   @Option(help: ArgumentHelp("With --watch, how often to read the counters.", valueName: "seconds"))
   var interval = 1.0
   @OptionGroup var daemon: DaemonOptions

@@ -9,17 +9,17 @@ import StatusModel
 struct TopCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "top",
-    abstract: "Shows live how many frames each VM gets on its screen, by which path and how late.",
+    abstract: "Shows each VM's frame rate, path, copies and latency, live.",
     discussion: """
       Keys: n, r, c, l, s sort by name, frame rate, copied bytes, latency and share; t writes a trace (see framepath \
-      trace); q quits. Where there is no terminal it prints one table after the other, once in --interval.
+      trace); q quits. Without a terminal it prints one table after another, every --interval.
 
-      In a terminal a VM that comes, goes or takes another output or path is shown as soon as the daemon reports it. \
-      Rates are not reported: they are read once in --interval, and only while top runs.
+      In a terminal, changes of VMs, outputs and paths are shown when the daemon reports them. Rates are not reported; \
+      they are read every --interval, and only while top runs.
 
-      LATCH is the time from the guest's hand-over to the commit, over the life of the screen. SHARE is the VM's part \
-      of what its output's scheduler gave: of the time for copying into a shared picture, else of the frames shown. \
-      VBLANKS is the part of the output's vblanks that showed a new frame of it.
+      LATCH is the time from present to commit over the life of the scanout. SHARE is the VM's share of the time for \
+      copies into a shared output, or of the frames shown if nothing is copied. VBLANKS is the share of the output's \
+      vblanks that showed a new frame of the VM.
 
       Examples:
         framepath top
@@ -27,7 +27,7 @@ struct TopCommand: ParsableCommand {
         framepath top --count 10 > top.txt
       """)
 
-  /// What to sort by at first.
+  /// The initial sort order.
   enum Sort: String, ExpressibleByArgument, CaseIterable {
     case name, rate, copies, latency, share
 
@@ -43,8 +43,8 @@ struct TopCommand: ParsableCommand {
   }
 
   @Option(help: ArgumentHelp("How often to read the rates.", valueName: "seconds")) var interval = 1.0
-  @Option(help: ArgumentHelp("End after so many tables.", valueName: "count")) var count: Int?
-  @Option(help: "What to sort by at first.") var sort = Sort.rate
+  @Option(help: ArgumentHelp("End after this many tables.", valueName: "count")) var count: Int?
+  @Option(help: "The initial sort order.") var sort = Sort.rate
   @OptionGroup var daemon: DaemonOptions
 
   func validate() throws {
@@ -55,7 +55,7 @@ struct TopCommand: ParsableCommand {
   func run() throws {
     let loop = try EventLoop()
     let feed = StatusFeed(daemon, loop: loop)
-    // The first status is half of a rate; its error is printed before the screen changes.
+    // Rates need two reports; an error of the first is printed before the screen changes.
     var model = TopModel()
     model.take(try feed.status())
     let isPlain = environmentVariable("TERM") == nil || environmentVariable("TERM") == "dumb"
@@ -94,7 +94,7 @@ struct TopCommand: ParsableCommand {
         view.hasFailed = false
       } catch {
         guard view.terminal != nil else { throw error }
-        // The daemon may come back.
+        // The daemon may come back: keep running.
         view.hasFailed = true
         view.message = "\(error)"
       }
@@ -116,7 +116,7 @@ struct TopCommand: ParsableCommand {
   }
 }
 
-/// Where the tables go: the whole terminal, or one after the other.
+/// Prints the tables: on the whole terminal, or one after another.
 final class TopView {
   let terminal: Terminal?
   var order = TopModel.Order.rate
@@ -133,10 +133,10 @@ final class TopView {
     sparks = Sparkline(isUnicode: locale.uppercased().contains("UTF"))
   }
 
-  /// Takes the whole screen, without a cursor.
+  /// Switches to the alternate screen and hides the cursor.
   func begin() { if terminal != nil { try? write("\u{1B}[?1049h\u{1B}[?25l\u{1B}[2J") } }
 
-  /// Gives everything back.
+  /// Restores the terminal.
   func end() {
     guard let terminal else { return }
     try? write("\u{1B}[?25h\u{1B}[?1049l")
@@ -166,7 +166,7 @@ final class TopView {
     lines.insert(TextTable.printable(message), at: 1)
     let columns = HostProcess.terminalColumns ?? 80
     let rows = terminal.rows ?? 24
-    // From the upper left corner, each line to its end, and nothing below: no flicker.
+    // Overwrites from the top left and clears the rest of each line and of the screen: no flicker.
     let text = lines.prefix(max(rows - 1, 1)).map { String($0.prefix(columns)) + "\u{1B}[K" }
     try write("\u{1B}[H" + text.joined(separator: "\r\n") + "\u{1B}[J")
   }

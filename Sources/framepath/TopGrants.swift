@@ -1,6 +1,6 @@
 import StatusModel
 
-/// What each output's scheduler gave to whom since the last look.
+/// The service that each VM got from its output's scheduler since the last status.
 struct TopGrants {
   private struct Grant {
     var output: String
@@ -9,12 +9,12 @@ struct TopGrants {
   }
 
   private var grants: [String: Grant] = [:]
-  /// Over each output.
+  /// Totals of each output.
   private var frames: [String: UInt64] = [:]
   private var blitNanoseconds: [String: UInt64] = [:]
   private var vblankCounts: [String: Double] = [:]
 
-  /// The differences to the last status, by `TopModel.key`; `seconds` lie between the two.
+  /// The differences to the last status, by `TopModel.key`; `seconds` is the time between the two.
   init(_ status: DaemonStatus, last: [String: DaemonStatus.Scanout], seconds: Double) {
     for output in status.outputs { vblankCounts[output.name] = Double(output.refreshMillihertz) / 1000 * seconds }
     for vm in status.vms {
@@ -22,7 +22,7 @@ struct TopGrants {
         let key = TopModel.key(vm, scanout)
         let before = last[key]
         let output = scanout.output ?? ""
-        // Another output's scheduler has counted what was before.
+        // The earlier counters are those of another output's scheduler.
         let isSame = before?.output == scanout.output
         let grant = Grant(
           output: output,
@@ -36,7 +36,7 @@ struct TopGrants {
     }
   }
 
-  /// A head's part of what its output's scheduler gave, 0 to 1; 0 while it gave nothing.
+  /// A scanout's share of its output's service, 0 to 1; 0 without any service.
   func share(_ key: String) -> Double {
     guard let grant = grants[key] else { return 0 }
     if let all = blitNanoseconds[grant.output], all > 0 { return Double(grant.blitNanoseconds) / Double(all) }
@@ -44,7 +44,7 @@ struct TopGrants {
     return Double(grant.frames) / Double(all)
   }
 
-  /// The part of its output's vblanks that showed a new frame of a head, 0 to 1.
+  /// The share of its output's vblanks that showed a new frame of a scanout, 0 to 1.
   func vblanks(_ key: String) -> Double {
     guard let grant = grants[key], let count = vblankCounts[grant.output], count > 0 else { return 0 }
     return min(Double(grant.frames) / count, 1)

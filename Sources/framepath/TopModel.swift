@@ -1,9 +1,9 @@
 import CommandSupport
 import StatusModel
 
-/// What `framepath top` makes of one status after the other: rates, and their history.
+/// The rates that `framepath top` derives from successive status reports, and their history.
 struct TopModel {
-  /// What rows are ordered by.
+  /// The order of the rows.
   enum Order: Character, CaseIterable {
     case name = "n"
     case rate = "r"
@@ -23,7 +23,7 @@ struct TopModel {
     }
   }
 
-  /// A head of a VM over the last interval.
+  /// A scanout of a VM over the last interval.
   struct Row: Equatable {
     var vm: String
     var head: Int
@@ -31,21 +31,21 @@ struct TopModel {
     var path: String
     /// Frames that reached the screen, per second.
     var rate: Double = 0
-    /// Frames that a newer one replaced, per second.
+    /// Superseded frames per second.
     var superseded: Double = 0
-    /// CPU copies per frame that was handed over; 0 without frames.
+    /// CPU copies per presented frame; 0 without frames.
     var copies: Double = 0
     /// Copied bytes per second.
     var copiedBytes: Double = 0
-    /// From hand-over to commit over the scanout's life, µs.
+    /// From present to commit over the scanout's life, µs.
     var latchMedian: Double = 0
     var latchP99: Double = 0
-    /// What part the VM had of all that the output's scheduler gave, 0 to 1: of the time for copying into the output's
-    /// picture, or of the frames shown where nothing is copied.
+    /// The VM's share of its output's service, 0 to 1: of the time for copies into a shared output, or of the frames
+    /// shown if nothing is copied.
     var share: Double = 0
-    /// What part of the output's vblanks showed a new frame of it, 0 to 1.
+    /// The share of the output's vblanks that showed a new frame of it, 0 to 1.
     var vblanks: Double = 0
-    /// Its weight against the others'.
+    /// The VM's weight.
     var weight: Int64 = 1
     /// Rates, the newest last.
     var history: [Double] = []
@@ -60,8 +60,7 @@ struct TopModel {
   private var lastNanoseconds: UInt64 = 0
   private var histories: [String: [Double]] = [:]
 
-  /// Takes a status from within an interval: rows come and go, and have another output or path. Rates stay as they are
-  /// until the next `take`.
+  /// Takes a status within an interval: updates rows, outputs and paths. Rates are unchanged until the next `take`.
   mutating func update(_ status: DaemonStatus) {
     rows = status.vms.flatMap { vm in
       vm.scanouts.map { scanout in
@@ -78,7 +77,7 @@ struct TopModel {
   /// Takes the status at the end of an interval.
   mutating func take(_ status: DaemonStatus) {
     let nanoseconds = status.nowNanoseconds
-    // A host that was started again has a younger clock.
+    // After a reboot of the host the clock is lower.
     let seconds =
       lastNanoseconds == 0 || nanoseconds < lastNanoseconds ? 0 : Double(nanoseconds - lastNanoseconds) / 1e9
     var next: [String: DaemonStatus.Scanout] = [:]
@@ -113,7 +112,7 @@ struct TopModel {
     (last, histories, lastNanoseconds) = (next, nextHistories, nanoseconds)
   }
 
-  /// The rows in an order; equal ones by name.
+  /// The rows in the given order; ties are ordered by name.
   func rows(by order: Order) -> [Row] {
     rows.sorted { left, right in
       let names = (left.vm, left.head) < (right.vm, right.head)
@@ -146,10 +145,10 @@ struct TopModel {
     return table.lines
   }
 
-  /// Identifies a head in the statuses of one daemon.
+  /// Identifies a scanout across the status reports of one daemon.
   static func key(_ vm: DaemonStatus.VM, _ scanout: DaemonStatus.Scanout) -> String { "\(vm.pid)/\(scanout.index)" }
 
-  /// A counter may begin anew with a daemon that has come back.
+  /// The increase of a counter; 0 if it was reset by a restart of the daemon.
   static func difference(_ now: UInt64, _ before: UInt64?) -> UInt64 {
     guard let before, now >= before else { return 0 }
     return now - before
@@ -160,14 +159,14 @@ struct TopModel {
   }
 }
 
-/// A row of small bars, from 0 to the largest of its values.
+/// A row of small bars, scaled from 0 to the largest value.
 struct Sparkline {
   private let levels: [Character]
 
   /// - Parameter isUnicode: whether the terminal shows block characters.
   init(isUnicode: Bool) { levels = Array(isUnicode ? "▁▂▃▄▅▆▇█" : "_.:-=+*#") }
 
-  /// One character for each value, padded to the length of a whole history.
+  /// One character for each value, padded to the length of a full history.
   func text(_ values: [Double]) -> String {
     let largest = values.max() ?? 0
     let bars = values.map { value -> Character in

@@ -8,25 +8,25 @@ import StatusModel
 struct TraceCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "trace",
-    abstract: "Writes when the last frames did what: a trace for ui.perfetto.dev or chrome://tracing.",
+    abstract: "Writes a trace of the last frames for ui.perfetto.dev or chrome://tracing.",
     discussion: """
-      The daemon remembers the last 512 frames of every screen. Each has up to four stages: in the backend (from the \
-      guest's kick to the daemon's receipt), waiting for its commit, waiting for the vblank, and on screen until its \
-      buffer is given back.
+      The daemon records the last 512 frames of every scanout. Each has up to four stages: in the backend (from the \
+      guest's kick to the present), waiting for its commit, waiting for the vblank, and on screen until its buffer is \
+      released.
 
       Examples:
         framepath trace -o trace.json
         framepath trace --vm web --seconds 2 -o -
       """)
 
-  @Option(name: .customShort("o"), help: ArgumentHelp("Where to write; - is standard output.", valueName: "file"))
+  @Option(name: .customShort("o"), help: ArgumentHelp("The file to write; - is standard output.", valueName: "file"))
   var file: String
-  @Option(help: ArgumentHelp("How far back.", valueName: "seconds")) var seconds = 10.0
-  @Option(help: ArgumentHelp("This VM alone.", valueName: "name")) var vm: String?
+  @Option(help: ArgumentHelp("Length of the trace.", valueName: "seconds")) var seconds = 10.0
+  @Option(help: ArgumentHelp("Only this VM.", valueName: "name")) var vm: String?
   @OptionGroup var daemon: DaemonOptions
 
   func validate() throws {
-    guard seconds > 0, seconds <= 3600 else { throw ValidationError("--seconds takes 0 to 3600.") }
+    guard seconds > 0, seconds <= 3600 else { throw ValidationError("--seconds takes more than 0, up to 3600.") }
     guard !file.isEmpty else { throw ValidationError("The file's name is empty.") }
   }
 

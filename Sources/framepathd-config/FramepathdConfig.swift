@@ -4,11 +4,11 @@ import LinuxIO
 import PresentProtocol
 import SettingsFile
 
-/// Reads the configuration file of framepathd, which starts this program for it: the TOML parser, its libraries and the
-/// memory that it keeps stay out of the daemon.
+/// Reads the configuration file for framepathd, which runs this program to keep the TOML parser, its libraries and
+/// its memory out of the daemon.
 ///
-/// Writes the number of records as 32 bits, little-endian, and the settings as records (Docs/Protocol.md, SETTINGS) to
-/// standard output; or one line with the file, the line and the reason to standard error.
+/// Writes the number of records (32 bits, little-endian) and the settings as records (Docs/Protocol.md, SETTINGS) to
+/// standard output, or one line with the file, the line and the reason to standard error.
 @main
 enum FramepathdConfig {
   static func main() {
@@ -34,7 +34,7 @@ enum FramepathdConfig {
     }
     let records = try SettingsFile.changes(text).flatMap(\.records)
     guard records.count <= PresentLimits.settingCount else {
-      throw SettingsError("\(records.count) settings and items of lists; \(PresentLimits.settingCount) can be read")
+      throw SettingsError("\(records.count) settings and list items; the limit is \(PresentLimits.settingCount)")
     }
     return records
   }

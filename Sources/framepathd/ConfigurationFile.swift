@@ -2,15 +2,15 @@ import DaemonSettings
 import LinuxIO
 import PresentProtocol
 
-/// Why a configuration file is refused: the file, the line and the reason.
+/// A rejected configuration file: the file, the line and the reason.
 struct ConfigurationError: Error, CustomStringConvertible {
   var description: String
 }
 
-/// The daemon's configuration file, read by a program of its own.
+/// The daemon's configuration file, read by a separate program.
 ///
-/// `framepathd-config` has the TOML parser, and the libraries and memory that come with it; it writes the settings as
-/// records into a memfd, and ends. Meanwhile the daemon's loop goes on.
+/// `framepathd-config` contains the TOML parser with its libraries and memory. It writes the settings as records into
+/// a memfd and ends; the daemon's loop keeps running meanwhile.
 final class ConfigurationFile {
   let path: String
   private let reader: String
@@ -19,7 +19,7 @@ final class ConfigurationFile {
   private var source: EventLoop.Source?
   private var records: SharedFD?
 
-  /// - Parameter reader: the program that reads the file; nil looks for it beside this one.
+  /// - Parameter reader: the program that reads the file; nil searches beside this one and in `../libexec`.
   init(_ path: String, reader: String? = nil, loop: EventLoop) throws {
     self.path = path
     self.loop = loop
@@ -28,7 +28,7 @@ final class ConfigurationFile {
 
   deinit { cancel() }
 
-  /// Reads the file and waits for the result, ten seconds at most.
+  /// Reads the file and waits for the result, for at most ten seconds.
   func read() throws -> [SettingChange] {
     let child = try start()
     guard child.waitForExit(timeoutMilliseconds: 10_000) != nil else {
@@ -38,9 +38,9 @@ final class ConfigurationFile {
     return try finish()
   }
 
-  /// Reads the file while the loop goes on, in place of a read that is still under way.
+  /// Starts reading the file without blocking the loop; cancels a read that is still in progress.
   ///
-  /// - Parameter body: called from the loop with the settings, or why there are none.
+  /// - Parameter body: called from the loop with the settings or the error.
   func reload(_ body: @escaping (Result<[SettingChange], any Error>) -> Void) {
     do {
       let child = try start()
@@ -83,13 +83,13 @@ final class ConfigurationFile {
     var count = 0
     for index in (0..<ConfigurationFile.countByteCount).reversed() { count = count << 8 | Int(bytes[index]) }
     guard (0...PresentLimits.settingCount).contains(count) else {
-      throw ConfigurationError(description: "\(reader) gave \(count) records of settings")
+      throw ConfigurationError(description: "\(reader) wrote an invalid number of settings records: \(count)")
     }
     let end = ConfigurationFile.countByteCount + count * SettingRecords.byteCount
     return try SettingChange.changes(SettingRecords.decode(Array(bytes[ConfigurationFile.countByteCount..<end])))
   }
 
-  /// Bytes of the number of records, which stands before them.
+  /// Size of the record count in front of the records.
   private static let countByteCount = 4
   private static let mostBytes = countByteCount + PresentLimits.settingCount * SettingRecords.byteCount
 
@@ -100,7 +100,7 @@ final class ConfigurationFile {
     let places = ["\(folder)/\(name)", "\(folder)/../libexec/\(name)"]
     guard let found = places.first(where: { LinuxFile.isAccessible($0, .execute) }) else {
       throw ConfigurationError(
-        description: "\(name), which reads the configuration file, is in none of: \(places.joined(separator: ", "))")
+        description: "\(name) reads the configuration file, but is not at \(places.joined(separator: " or "))")
     }
     return found
   }

@@ -15,10 +15,10 @@ import Scanout
 struct Framepathd: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "framepathd",
-    abstract: "Puts the screens of virtual machines on the monitors of this host.",
+    abstract: "Shows the screens of virtual machines on the monitors of this host.",
     discussion: """
-      Stays in the foreground, says "ready" on standard error and READY=1 to $NOTIFY_SOCKET. SIGTERM puts the \
-      console's picture back and ends it with status 0.
+      Stays in the foreground. When it is ready, it prints "ready" on standard error and sends READY=1 to \
+      $NOTIFY_SOCKET. SIGTERM restores the console and ends it with status 0.
 
       Examples:
         framepathd
@@ -29,17 +29,19 @@ struct Framepathd: ParsableCommand {
   @Option(
     name: .long,
     help: ArgumentHelp(
-      "auto, headless[:WxH[@Hz]], headless:WxH@Hz-Hz (a variable rate) or kms:/dev/dri/card0[:CONNECTOR[:WxH[@Hz]]]; repeatable.",
-      valueName: "output"))
+      """
+      auto, headless[:WxH[@Hz]], headless:WxH@Hz-Hz (a variable refresh rate) or \
+      kms:/dev/dri/card0[:CONNECTOR[:WxH[@Hz]]]; repeatable.
+      """, valueName: "output"))
   var output: [OutputChoice] = [.auto]
 
-  @Option(name: .long, help: "Where clients connect. Default: $FRAMEPATH_SOCKET, then a framepath directory in /run.")
+  @Option(name: .long, help: "The socket to listen on. Default: $FRAMEPATH_SOCKET, else a framepath directory in /run.")
   var socket: String?
 
   @Option(
     name: .long,
     help: ArgumentHelp(
-      "Settings in TOML (framepath settings lists them); read again on SIGHUP. Invalid settings are rejected as a whole.",
+      "Settings in TOML (see framepath settings); reloaded on SIGHUP. Invalid settings are rejected as a whole.",
       valueName: "file"))
   var config: String?
 
@@ -85,9 +87,9 @@ struct Framepathd: ParsableCommand {
       configuration.reload { result in
         do {
           try apply(result.get(), of: configuration, server)
-          log.write("\(configuration.path) is in force")
+          log.write("\(configuration.path) reloaded")
         } catch {
-          log.write("\(error); everything stays as it was")
+          log.write("\(error); settings unchanged")
         }
       }
     }

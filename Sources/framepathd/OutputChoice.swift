@@ -5,7 +5,7 @@ import Scanout
 enum OutputChoice: ExpressibleByArgument, Equatable {
   /// Every free KMS card with a monitor, else one headless output.
   case auto
-  /// A screen without a monitor.
+  /// An output without hardware.
   case headless(DisplayMode, slowestMillihertz: Int? = nil)
   /// A card, or one of its connectors, optionally with a mode.
   case kms(card: String, connector: String?, mode: DisplayMode?)
@@ -30,7 +30,7 @@ enum OutputChoice: ExpressibleByArgument, Equatable {
       var mode: DisplayMode?
       if parts.count == 4 {
         guard var wanted = DisplayMode(parts[3]) else { return nil }
-        // No rate means any rate of that size.
+        // 0: any refresh rate of that size.
         if !parts[3].contains("@") { wanted.refreshMillihertz = 0 }
         mode = wanted
       }
@@ -41,7 +41,7 @@ enum OutputChoice: ExpressibleByArgument, Equatable {
     }
   }
 
-  /// `1920x1080@48-144`: a screen with a variable rate.
+  /// `1920x1080@48-144`: an output with a variable refresh rate.
   private static func variable(_ text: String) -> (DisplayMode, Int)? {
     guard let at = text.lastIndex(of: "@"), let dash = text[at...].firstIndex(of: "-"),
       let slowest = DisplayMode(String(text[..<dash])),

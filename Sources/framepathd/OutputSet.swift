@@ -5,19 +5,19 @@ import Outputs
 import PresentServer
 import Scanout
 
-/// The outputs that the command line asks for, and the cards that some of them are on.
+/// The outputs requested on the command line, and their cards.
 ///
 /// A connector without a monitor becomes an output once one is plugged in.
 final class OutputSet {
   private(set) var outputs: [NamedOutput] = []
-  /// Called for an output that came after the start.
+  /// Called for an output that was added at run time.
   var onAdded: ((NamedOutput) -> Void)?
   private var cards: [KMSCard] = []
   private let loop: EventLoop
   private let log: (String) -> Void
   /// Requested connectors without a monitor, by their card's path.
   private var waiting: [(card: String, connector: String, mode: DisplayMode?)] = []
-  /// The paths of cards with all connectors requested.
+  /// The paths of cards of which all connectors are requested.
   private var wholeCards: Set<String> = []
 
   /// Opens all of them, or none.
@@ -40,34 +40,34 @@ final class OutputSet {
     }
   }
 
-  /// Restores the pictures from before and releases the cards. Closing twice is harmless.
+  /// Restores the saved pictures and releases the cards. May be called twice.
   func close() {
     for entry in outputs { entry.output.close() }
     for card in cards { card.close() }
   }
 
-  /// Every monitor of every card without a master; a card that fails is skipped. Without a monitor one headless output,
-  /// which VMs leave for the first monitor.
+  /// Adds every monitor of every card without a DRM master, skipping cards that fail. Without a monitor, adds a
+  /// stand-in, which VMs leave for the first monitor.
   private func addAll() throws {
     let before = outputs.count
     for summary in KMSCard.list() where !summary.connectors.isEmpty {
       if let why = summary.unsuitable {
-        log("\(summary.path) is left alone: \(why)")
+        log("\(summary.path) is not used: \(why)")
         continue
       }
-      do { try addAll(of: try card(summary.path)) } catch { log("left alone: \(error)") }
+      do { try addAll(of: try card(summary.path)) } catch { log("\(summary.path) is not used: \(error)") }
     }
     if outputs.count == before { try addHeadless(OutputChoice.headlessDefault, isFallback: true) }
   }
 
-  /// Every monitor of a card, now and later.
+  /// Adds every monitor of a card, also those plugged in later.
   private func addAll(of card: KMSCard) throws(KMSError) {
     wholeCards.insert(card.path)
     let connected = card.connectors.filter(\.connected)
     for connector in connected { add(try card.makeOutput(connector: connector.name, mode: nil), of: card) }
     if connected.isEmpty {
       let names = card.connectors.map(\.name).joined(separator: ", ")
-      log("\(card.path): nothing is plugged in yet; its connectors are: \(names.isEmpty ? "none" : names)")
+      log("\(card.path): no monitor is plugged in yet; its connectors are: \(names.isEmpty ? "none" : names)")
     }
   }
 
@@ -81,7 +81,7 @@ final class OutputSet {
     }
   }
 
-  /// Makes outputs of connectors that have got their monitor.
+  /// Adds outputs for connectors whose monitor has been plugged in.
   private func connectorsChanged(on card: KMSCard) {
     let before = outputs.count
     for connector in card.connectors where connector.connected && !isOutput(connector.name, of: card) {

@@ -94,7 +94,7 @@ struct RefusalTests {
     let daemon = try daemon(folder)
     let program = try backend.start(folder, backend.output("HDMI-A-9"))
     let words = "there is no output HDMI-A-9"
-    #expect(program.waitForLine(containing: words, timeoutMilliseconds: 20_000)?.contains("trying again") == true)
+    #expect(program.waitForLine(containing: words, timeoutMilliseconds: 20_000)?.contains("retrying") == true)
     #expect(daemon.waitForLine(containing: words) != nil)
     #expect(program.waitForLine(containing: words, timeoutMilliseconds: 2000) == nil)
     #expect(daemon.waitForLine(containing: words, timeoutMilliseconds: 0) == nil)
