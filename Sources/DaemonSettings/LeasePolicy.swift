@@ -1,11 +1,11 @@
-/// Who may have an output as a DRM lease, beside the daemon's own user and root.
+/// The users that may lease an output, besides the daemon's user and root.
 public enum LeasePolicy: Hashable, Sendable {
-  /// Nobody, not even the daemon's own user.
+  /// No user, not even the daemon's.
   case off
-  /// The daemon's own user, root, and these users and members of these groups, by number.
+  /// The daemon's user, root, and these users and members of these groups, by number.
   case allowed(users: [UInt32], groups: [UInt32])
 
-  /// The daemon's own user and root.
+  /// The daemon's user and root.
   public static let own = LeasePolicy.allowed(users: [], groups: [])
 
   /// Reads `off`, `own`, or a list such as `uid 1000, gid 44`.
@@ -34,7 +34,7 @@ public enum LeasePolicy: Hashable, Sendable {
     SettingsError("lease is \(SettingType.leasePolicy.expected), not \(text)")
   }
 
-  /// As settings name it.
+  /// The text form used in settings.
   public var text: String {
     switch self {
     case .off: return "off"

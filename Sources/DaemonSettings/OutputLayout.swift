@@ -2,13 +2,13 @@ public import Scanout
 
 /// How the scanouts on one output share it.
 public enum OutputLayout: Hashable, Sendable {
-  /// One scanout has it.
+  /// One scanout has the output.
   case single
-  /// A grid as near to a square as the scanouts need.
+  /// A grid for the number of scanouts, as near to a square as possible.
   case tile
-  /// A grid of that many columns and rows.
+  /// A grid of this many columns and rows.
   case grid(columns: Int, rows: Int)
-  /// The VMs named, each in its rectangle of the output's pixels.
+  /// A rectangle of the output for each named VM.
   case places([Place])
   /// One scanout is shown, the others wait and are paced slowly.
   case focus
@@ -27,7 +27,7 @@ public enum OutputLayout: Hashable, Sendable {
     }
   }
 
-  /// Reads `single`, `tile`, `tile 4x4`, `tile web=0,0,640x480 db=640,0,640x480` or `focus`; several texts are the
+  /// Reads `single`, `tile`, `tile 4x4`, `tile web=0,0,640x480 db=640,0,640x480` or `focus`. Several texts are the
   /// places of a `tile`.
   public init(_ texts: [String]) throws(SettingsError) {
     guard texts.count == 1, let text = texts.first else {
@@ -71,7 +71,7 @@ public enum OutputLayout: Hashable, Sendable {
     SettingsError("\(word) is neither COLUMNSxROWS nor VM=X,Y,WIDTHxHEIGHT")
   }
 
-  /// As settings and status name it.
+  /// The text form used in settings and status.
   public var text: String {
     switch self {
     case .single: "single"

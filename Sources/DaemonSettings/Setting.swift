@@ -1,6 +1,6 @@
-/// What a group of settings is about.
+/// The subject of a group of settings.
 public enum SettingScope: String, Hashable, Sendable, CaseIterable {
-  /// Outputs: all of them, or one by its name.
+  /// All outputs, or one by its name.
   case output
   /// Memory for buffers.
   case memory
@@ -26,28 +26,28 @@ public enum SettingCommand: String, Hashable, Sendable, CaseIterable {
   case vm = "vm set"
 }
 
-/// A setting without the type that holds its value: what files, command lines, messages and documents need of it.
+/// A setting as files, command lines, messages and documents see it, without the Swift type of its value.
 public struct SettingDescription: Sendable {
-  /// Its number in messages; never used again for another setting.
+  /// Its number in messages; never reused for another setting.
   public let number: UInt32
   /// Its key in files, and its option without `--`.
   public let name: String
-  /// What it is about.
+  /// The scope that it belongs to.
   public let scope: SettingScope
-  /// Which values it takes.
+  /// The values that it takes.
   public let type: SettingType
-  /// Its value where nothing is set.
+  /// Its default.
   public let defaultValue: SettingValue
   /// The command that changes it.
   public let command: SettingCommand
-  /// What it does, in a sentence or two.
+  /// Its effect, in a sentence or two.
   public let help: String
 
-  /// The default as a person writes it.
+  /// The default as text.
   public var defaultText: String { type.text(defaultValue) }
 }
 
-/// One row of a table of settings: a property of `Group`, and how it is named, written and explained.
+/// One row of a table of settings: a property of `Group` with its name, type and help.
 public struct Setting<Group: SettingGroup>: Sendable {
   /// Everything but the property.
   public let description: SettingDescription
@@ -75,18 +75,18 @@ public struct Setting<Group: SettingGroup>: Sendable {
 
 /// A type whose properties are the settings of one scope.
 public protocol SettingGroup: Equatable, Sendable {
-  /// What they are about.
+  /// The scope that they belong to.
   static var scope: SettingScope { get }
-  /// The values where nothing is set.
+  /// The default values.
   static var defaults: Self { get }
   /// One row for each property.
   static var table: [Setting<Self>] { get }
 }
 
 extension SettingGroup {
-  /// Takes a value for the setting of that number.
+  /// Sets the setting of this number.
   ///
-  /// - Returns: whether there is such a setting, and it takes such a value.
+  /// - Returns: whether the setting exists and takes this value.
   public mutating func set(_ number: UInt32, to value: SettingValue) -> Bool {
     guard let row = Self.table.first(where: { $0.description.number == number }), row.description.type.allows(value)
     else { return false }
@@ -134,11 +134,11 @@ public enum SettingsTable {
     all.filter { $0.command == command }
   }
 
-  /// The setting of that name in a scope.
+  /// The setting of this name in a scope.
   public static func setting(_ name: String, _ scope: SettingScope) -> SettingDescription? {
     all.first { $0.scope == scope && $0.name == name }
   }
 
-  /// The setting of that number.
+  /// The setting of this number.
   public static func setting(_ number: UInt32) -> SettingDescription? { all.first { $0.number == number } }
 }

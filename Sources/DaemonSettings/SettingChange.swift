@@ -1,6 +1,6 @@
-/// Which output or VM a change is for.
+/// The output, VM or memory that a change applies to.
 public enum SettingTarget: Hashable, Sendable {
-  /// All outputs, those that are added later too.
+  /// All outputs, also those added later.
   case allOutputs
   /// One output.
   case output(String)
@@ -9,7 +9,7 @@ public enum SettingTarget: Hashable, Sendable {
   /// A VM, connected or not.
   case vm(String)
 
-  /// The kind of settings that it has.
+  /// The scope of its settings.
   public var scope: SettingScope {
     switch self {
     case .allOutputs, .output: .output
@@ -18,7 +18,7 @@ public enum SettingTarget: Hashable, Sendable {
     }
   }
 
-  /// The output's or VM's name; empty where none is meant.
+  /// The output's or VM's name; empty for all outputs and the memory.
   public var name: String {
     switch self {
     case .allOutputs, .memory: ""
@@ -26,7 +26,7 @@ public enum SettingTarget: Hashable, Sendable {
     }
   }
 
-  /// A scope's target of that name; an empty one means all outputs, or the memory.
+  /// The target of this name in a scope; an empty name means all outputs, or the memory.
   public init(_ scope: SettingScope, name: String) {
     switch scope {
     case .output: self = name.isEmpty ? .allOutputs : .output(name)
@@ -35,7 +35,7 @@ public enum SettingTarget: Hashable, Sendable {
     }
   }
 
-  /// The table of the configuration file that it stands in.
+  /// Its table in the configuration file.
   public var table: String {
     switch self {
     case .allOutputs: "[outputs]"
@@ -48,16 +48,16 @@ public enum SettingTarget: Hashable, Sendable {
 
 /// A new value for one setting of one output, VM or the memory.
 public struct SettingChange: Hashable, Sendable {
-  /// Whose setting.
+  /// The output, VM or memory that is changed.
   public var target: SettingTarget
   /// The setting's number.
   public var number: UInt32
   /// The new value.
   public var value: SettingValue
-  /// The line of the configuration file that it comes from.
+  /// The line of the configuration file; nil if it does not come from one.
   public var line: Int?
 
-  /// A change that is known to be of the setting's type.
+  /// A change whose value is known to match the setting's type.
   public init(_ target: SettingTarget, _ number: UInt32, _ value: SettingValue, line: Int? = nil) {
     self.target = target
     self.number = number
@@ -65,9 +65,9 @@ public struct SettingChange: Hashable, Sendable {
     self.line = line
   }
 
-  /// A change as somebody has written it.
+  /// A change from a literal, which is checked.
   ///
-  /// - Throws: where the target has no such setting, or the setting no such value.
+  /// - Throws: if the target has no such setting, or the setting does not take the value.
   public init(
     _ target: SettingTarget, _ name: String, _ literal: SettingLiteral, line: Int? = nil
   ) throws(SettingsError) {
@@ -82,10 +82,10 @@ public struct SettingChange: Hashable, Sendable {
     }
   }
 
-  /// The setting's name; empty where there is no setting of that number.
+  /// The setting's name; empty for an unknown number.
   public var name: String { SettingsTable.setting(number)?.name ?? "" }
 
-  /// The change for a log: `[vm.web] weight = 200`.
+  /// The change for logs: `[vm.web] weight = 200`.
   public var description: String {
     guard let setting = SettingsTable.setting(number) else { return "\(target.table) setting \(number)" }
     return "\(target.table) \(setting.name) = \(setting.type.text(value))"

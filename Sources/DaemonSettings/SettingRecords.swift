@@ -2,7 +2,7 @@ public import PresentProtocol
 import Scanout
 
 extension SettingChange {
-  /// The change as it is sent: one record, or one for each item of a list.
+  /// The change on the wire: one record, or one for each item of a list.
   public var records: [SettingRecord] {
     let items = value.items(of: SettingsTable.setting(number)?.type)
     return items.enumerated().map { index, item in
@@ -10,9 +10,9 @@ extension SettingChange {
     }
   }
 
-  /// The changes that were sent as these records.
+  /// The changes that these records carry.
   ///
-  /// - Throws: where a record is of an unknown setting, or has a value that the setting does not take.
+  /// - Throws: if a record has an unknown setting, or a value that the setting does not take.
   public static func changes(_ records: [SettingRecord]) throws(SettingsError) -> [SettingChange] {
     var changes: [SettingChange] = []
     var start = 0
@@ -27,7 +27,7 @@ extension SettingChange {
 
   private init(_ records: ArraySlice<SettingRecord>) throws(SettingsError) {
     guard let first = records.first, let setting = SettingsTable.setting(first.setting) else {
-      throw SettingsError(records.first?.line, "there is no setting of number \(records.first?.setting ?? 0)")
+      throw SettingsError(records.first?.line, "there is no setting with number \(records.first?.setting ?? 0)")
     }
     guard records.allSatisfy({ $0.setting == first.setting && $0.target == first.target }),
       let value = SettingValue(records.map(\.item), of: setting.type), setting.type.allows(value)

@@ -1,8 +1,8 @@
 import Scanout
 
-/// What kind of value a setting takes, and in which range.
+/// The type and range of a setting's value.
 public enum SettingType: Equatable, Sendable {
-  /// What a whole number counts.
+  /// The unit of a whole number.
   public enum Unit: String, Sendable {
     /// Seconds.
     case seconds
@@ -14,7 +14,7 @@ public enum SettingType: Equatable, Sendable {
 
   /// One of these words.
   case choice([String])
-  /// A whole number; `none` is the word for no number, where that is allowed: it is also written as 0.
+  /// A whole number; `none`, if any, is the word for "no number", which is also written as 0.
   case whole(ClosedRange<Int64>, Unit, none: String?)
   /// A number of bytes such as `256M`; `none` as above.
   case bytes(ClosedRange<Int>, none: String?)
@@ -25,10 +25,10 @@ public enum SettingType: Equatable, Sendable {
   /// Names of outputs, in order.
   case outputNames
 
-  /// Checks a value that somebody has written.
+  /// Checks a literal and converts it.
   ///
-  /// - Parameter name: the setting's, for the error.
-  /// - Throws: what is wrong, and what would be right.
+  /// - Parameter name: the setting's name, for the error.
+  /// - Throws: an error that names the fault and the valid values.
   public func value(of literal: SettingLiteral, name: String) throws(SettingsError) -> SettingValue {
     if case .other(let what) = literal { throw SettingsError("\(name) is \(expected), not \(what)") }
     if let none, isNone(literal, none) { return .none }
@@ -56,7 +56,7 @@ public enum SettingType: Equatable, Sendable {
     }
   }
 
-  /// The word for no value, where there is one.
+  /// The word for "no value"; nil if a value is required.
   public var none: String? {
     switch self {
     case .whole(_, _, let none), .bytes(_, let none): none
@@ -64,7 +64,7 @@ public enum SettingType: Equatable, Sendable {
     }
   }
 
-  /// Whether a value that came by a message is one that this type allows.
+  /// Whether this type allows a value from a message.
   public func allows(_ value: SettingValue) -> Bool {
     switch (self, value) {
     case (.whole(_, _, let none), .none), (.bytes(_, let none), .none): none != nil
@@ -77,7 +77,7 @@ public enum SettingType: Equatable, Sendable {
     }
   }
 
-  /// What a value must be, for an error message or a table: `a whole number from 1 to 10000`.
+  /// The valid values, for an error message or a table: `a whole number from 1 to 10000`.
   public var expected: String {
     switch self {
     case .choice(let choices): choices.joined(separator: ", ")
@@ -93,7 +93,7 @@ public enum SettingType: Equatable, Sendable {
     }
   }
 
-  /// The value as a person writes it.
+  /// The value as text.
   public func text(_ value: SettingValue) -> String {
     switch value {
     case .none: none ?? ""
@@ -118,7 +118,7 @@ public enum SettingType: Equatable, Sendable {
     SettingsError("\(name) is \(expected), not \(literal.description)")
   }
 
-  /// A text, or `on` and `off` for a boolean. Spellings such as `weightedFair` stay understood.
+  /// A text, or `on` and `off` for a boolean. Spellings such as `weightedFair` are still accepted.
   private static func word(_ literal: SettingLiteral) -> String? {
     switch literal {
     case .text(let text): text

@@ -1,22 +1,22 @@
-/// A setting's value, as files, command lines and messages carry it.
+/// A setting's value in files, command lines and messages.
 public enum SettingValue: Hashable, Sendable {
-  /// Nothing: never, no limit or the default, as the setting's word for it says.
+  /// No value: never, no limit or the default, depending on the setting.
   case none
   /// Seconds, hertz, bytes or a share.
   case whole(Int64)
-  /// One of the setting's choices, in its one spelling.
+  /// One of the setting's choices, in the canonical spelling.
   case choice(String)
   /// How VMs share an output.
   case layout(OutputLayout)
-  /// Who may lease an output.
+  /// The users that may lease an output.
   case leasePolicy(LeasePolicy)
   /// Names of outputs, in order.
   case names([String])
 }
 
-/// A value as somebody has written it, not yet checked against a setting.
+/// A value as written by a user, not yet checked against a setting.
 public enum SettingLiteral: Hashable, Sendable {
-  /// A text: in quotes in a file, or a word of a command line.
+  /// A text: a quoted string in a file, or an argument on a command line.
   case text(String)
   /// A whole number.
   case whole(Int64)
@@ -26,10 +26,10 @@ public enum SettingLiteral: Hashable, Sendable {
   case boolean(Bool)
   /// A list in brackets.
   case list([SettingLiteral])
-  /// Something that no setting takes, such as a date.
+  /// A type that no setting takes, such as a date.
   case other(String)
 
-  /// The value for an error message.
+  /// The value for error messages.
   public var description: String {
     switch self {
     case .text(let text): text
@@ -54,7 +54,7 @@ public protocol SettingConvertible: Sendable {
 public protocol SettingChoice: SettingConvertible, CaseIterable, RawRepresentable<String> {}
 
 extension SettingChoice {
-  /// The case of that name.
+  /// The case of this name.
   public init?(_ value: SettingValue) {
     guard case .choice(let name) = value, let found = Self.allCases.first(where: { $0.settingName == name }) else {
       return nil
@@ -72,9 +72,9 @@ extension SettingChoice {
   static var choices: [String] { allCases.map(\.settingName) }
 }
 
-/// How names are spelled.
+/// The spelling of names.
 public enum SettingSpelling {
-  /// `weightedFair` as `weighted-fair`; what has no capitals stays.
+  /// `weightedFair` as `weighted-fair`; names without capitals are unchanged.
   public static func hyphenated(_ name: some StringProtocol) -> String {
     var result = ""
     for character in name {
@@ -108,7 +108,7 @@ extension Int: SettingConvertible {
 }
 
 extension Optional: SettingConvertible where Wrapped: SettingConvertible {
-  /// From nothing, or what the wrapped type takes.
+  /// From no value, or a value that the wrapped type takes.
   public init?(_ value: SettingValue) {
     if case .none = value {
       self = .none
@@ -118,7 +118,7 @@ extension Optional: SettingConvertible where Wrapped: SettingConvertible {
     self = .some(wrapped)
   }
 
-  /// Nothing for nil.
+  /// No value for nil.
   public var settingValue: SettingValue {
     switch self {
     case .none: SettingValue.none
@@ -137,6 +137,6 @@ extension [String]: SettingConvertible {
     }
   }
 
-  /// The names; nothing for an empty list.
+  /// The names; no value for an empty list.
   public var settingValue: SettingValue { isEmpty ? .none : .names(self) }
 }

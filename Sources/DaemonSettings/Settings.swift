@@ -1,12 +1,12 @@
 public import FrameScheduler
 
-/// What an output's hardware does, from most to least.
+/// The power states of an output, from most to least power.
 public enum OutputPower: String, CaseIterable, Comparable, Sendable, SettingChoice {
-  /// Shows its VMs.
+  /// The output shows its VMs.
   case on
-  /// Shows black; the pipeline runs.
+  /// The output shows black; its CRTC is active.
   case blank
-  /// CRTC and monitor are off.
+  /// The CRTC is inactive and the monitor sleeps.
   case off
 
   /// More power comes first.
@@ -15,19 +15,19 @@ public enum OutputPower: String, CaseIterable, Comparable, Sendable, SettingChoi
   private var rank: Int { OutputPower.allCases.firstIndex(of: self) ?? 0 }
 }
 
-/// When an output's refresh rate follows its frames, where the monitor can.
+/// When an output's refresh rate follows its frames, if the monitor supports it.
 public enum VariableRefresh: String, CaseIterable, Sendable, SettingChoice {
   /// Never.
   case off
-  /// While one VM has it to itself.
+  /// While one VM has the output to itself.
   case single
 }
 
-/// Whether memory that clients bring counts as that which the daemon makes for them.
+/// Whether imported buffers count towards memory limits, as host buffers do.
 public enum ImportAccounting: String, CaseIterable, Sendable, SettingChoice {
-  /// It does not count.
+  /// They do not count.
   case free
-  /// It counts.
+  /// They count.
   case counted
 }
 
@@ -36,19 +36,19 @@ extension MemorySelection: SettingChoice {}
 
 /// The settings of one output.
 public struct OutputSettings: Equatable, Sendable {
-  /// How VMs share it.
+  /// How VMs share the output.
   public var layout = OutputLayout.single
-  /// Which frames go first.
+  /// The scheduling policy.
   public var policy = SchedulingPolicy.hybrid
-  /// How long a VM may have it to itself while others wait.
+  /// How long a VM may hold it while others wait.
   public var exclusive = ExclusiveLimits()
-  /// Who may have it as a DRM lease.
+  /// The users that may lease it.
   public var lease = LeasePolicy.own
-  /// What its hardware does by command.
+  /// The power state set by command.
   public var power = OutputPower.on
-  /// When it goes dark by itself.
+  /// The idle timeouts.
   public var idle = IdleLimits()
-  /// When its rate follows its frames.
+  /// When its refresh rate follows its frames.
   public var variableRefresh = VariableRefresh.off
 
   /// The defaults.
@@ -59,76 +59,76 @@ public struct OutputSettings: Equatable, Sendable {
     Setting(
       1, "layout", \.layout, .layout, .layout,
       """
-      How VMs share the output. single: one VM has it. tile: a grid as the VMs need it, one of COLUMNSxROWS, or a \
-      rectangle for each. focus: one VM is shown, the others wait.
+      How VMs share the output. single: one VM has it. tile: a grid sized for the VMs, a grid of COLUMNSxROWS, or a \
+      rectangle for each VM. focus: one VM is shown, the others wait.
       """),
     Setting(
       2, "policy", \.policy, .choice(SchedulingPolicy.choices), .policy,
-      "Which frames go first when not all of them fit before the next vblank."),
+      "The order of service when not every frame fits before the next vblank."),
     Setting(
       3, "max-hold", \.exclusive.maximumHoldSeconds, .whole(1...86_400, .seconds, none: "never"), .exclusive,
-      "How long one VM may have the output to itself while others wait."),
+      "The longest time that one VM may hold the output while others wait."),
     Setting(
       4, "watchdog", \.exclusive.watchdogSeconds, .whole(1...86_400, .seconds, none: "never"), .exclusive,
-      "How long a VM that has the output to itself may show no frame before it counts as hung."),
+      "The longest time without a frame before a VM that holds the output counts as hung."),
     Setting(
       5, "lease", \.lease, .leasePolicy, .lease,
-      "Who may drive the output by a DRM lease, beside the daemon's own user and root."),
+      "The users that may lease the output, besides the daemon's user and root."),
     Setting(
       6, "power", \.power, .choice(OutputPower.choices), .power,
-      "on: shows its VMs. blank: a black picture. off: the monitor sleeps."),
+      "on: the output shows its VMs. blank: it shows black. off: the monitor sleeps."),
     Setting(
       7, "idle-blank", \.idle.blankSeconds, .whole(1...86_400, .seconds, none: "never"), .power,
-      "How long nothing may change before the output is blanked."),
+      "The time without changes after which the output is blanked."),
     Setting(
       8, "idle-off", \.idle.offSeconds, .whole(1...86_400, .seconds, none: "never"), .power,
-      "How long nothing may change before the output is turned off."),
+      "The time without changes after which the output is turned off."),
     Setting(
       9, "vrr", \.variableRefresh, .choice(VariableRefresh.choices), .power,
-      "single: the monitor's rate follows the frames of a VM that has it to itself, where it can. off: never."),
+      "single: the refresh rate follows the frames of a VM alone on the output, if the monitor can. off: never."),
   ]
 }
 
-/// How long a VM may have an output to itself while others wait for it.
+/// How long a VM may hold an output while others wait for it.
 public struct ExclusiveLimits: Equatable, Sendable {
-  /// Nothing that the VM does extends it; nil: for ever.
+  /// The longest hold, which the VM cannot extend; nil: no limit.
   public var maximumHoldSeconds: Int64?
-  /// So long without a frame, and the VM counts as hung: the next one has the output, or without one the host's black
-  /// picture is shown. nil: never.
+  /// The longest time without a frame before the VM counts as hung: the next VM gets the output, or if none waits, it
+  /// shows black. nil: never.
   public var watchdogSeconds: Int64?
 
   /// No limits.
   public init() {}
 }
 
-/// After how many seconds without a change of its picture an output goes dark.
+/// The seconds without a change after which an output is blanked or turned off.
 public struct IdleLimits: Equatable, Sendable {
-  /// It shows black then; nil: never.
+  /// Until it is blanked; nil: never.
   public var blankSeconds: Int64?
-  /// The monitor is off then; nil: never.
+  /// Until it is turned off; nil: never.
   public var offSeconds: Int64?
 
   /// No limits.
   public init() {}
 
-  /// Whether it never goes dark by itself.
+  /// Whether both timeouts are never.
   public var isNever: Bool { blankSeconds == nil && offSeconds == nil }
 }
 
-/// How memory for buffers is shared among all clients.
+/// How all clients share memory for buffers.
 public struct MemorySettings: Equatable, Sendable {
-  /// For buffers of all clients together, with the overhead of each; nil: no limit.
+  /// The limit for the buffers of all clients together, with the overhead of each; nil: no limit.
   public var capacityLimitBytes: Int?
-  /// The most that a client may hold for which no other limit is set.
+  /// The limit of a client that has no limit of its own.
   public var limitBytes: Int
-  /// What a client that has buffers takes besides them.
+  /// Bytes charged to a client with buffers, in addition to the buffers.
   public var overheadBytes = 1 << 20
-  /// Whose request is served first when memory is freed.
+  /// The order in which waiting requests are served when memory is freed.
   public var selection = MemorySelection.agingBestFit
-  /// Whether memory that clients import counts.
+  /// Whether imported buffers count.
   public var imports = ImportAccounting.free
 
-  /// The defaults, with a limit for each client.
+  /// The defaults, with a limit per client.
   public init(limitBytes: Int = 512 << 20) { self.limitBytes = limitBytes }
 
   /// The largest number of bytes that a setting takes.
@@ -138,33 +138,33 @@ public struct MemorySettings: Equatable, Sendable {
   public static let table: [Setting<MemorySettings>] = [
     Setting(
       101, "capacity", \.capacityLimitBytes, .bytes(1...mostBytes, none: "unlimited"), .memory,
-      "Memory for the host buffers of all VMs together."),
+      "The limit for the host buffers of all VMs together."),
     Setting(
       102, "max-per-vm", \.limitBytes, .bytes(1...mostBytes, none: nil), .memory,
-      "How much of it a VM may hold that has no max-memory of its own."),
+      "The limit of a VM that has no max-memory of its own."),
     Setting(
       103, "overhead", \.overheadBytes, .bytes(0...mostBytes, none: nil), .memory,
-      "What a VM with buffers counts beside them."),
+      "Memory charged to a VM with buffers, in addition to the buffers."),
     Setting(
       104, "selection", \.selection, .choice(MemorySelection.choices), .memory,
-      "Whose request is served first when memory is freed."),
+      "The order in which waiting requests are served when memory is freed."),
     Setting(
       105, "imports", \.imports, .choice(ImportAccounting.choices), .memory,
-      "Whether memory that clients bring themselves counts too."),
+      "Whether imported buffers count towards the limits."),
   ]
 }
 
-/// How a VM is treated; kept by its name, whether it is connected or not.
+/// The settings of a VM; kept by its name, whether it is connected or not.
 public struct VMSettings: Equatable, Sendable {
-  /// Its share against the others'.
+  /// Its share relative to the other VMs' weights.
   public var weight: Int64 = 100
-  /// Frames per second that it is promised; nil: none.
+  /// The promised frames per second; nil: none.
   public var promisedHertz: Int64?
-  /// The most frames per second that it gets; nil: the refresh rate.
+  /// The cap in frames per second; nil: the refresh rate.
   public var cappedHertz: Int64?
-  /// The most frames per second while it is not visible; nil: 2.
+  /// The cap in frames per second while it is not visible; nil: 2.
   public var unseenHertz: Int64?
-  /// Bytes of host buffers that it may hold; nil: the limit for all.
+  /// The limit for its host buffers in bytes; nil: the limit of `MemorySettings`.
   public var memoryLimitBytes: Int?
   /// The output of each scanout, in order; the VM chooses for scanouts beyond the list.
   public var outputs: [String] = []
@@ -176,19 +176,19 @@ public struct VMSettings: Equatable, Sendable {
   public static let table: [Setting<VMSettings>] = [
     Setting(
       201, "weight", \.weight, .whole(1...10_000, .number, none: nil), .vm,
-      "The VM's share of the time for copies, against the other VMs' weights."),
+      "The VM's share of the time for copies, relative to the other VMs' weights."),
     Setting(
       202, "sla", \.promisedHertz, .whole(1...1_000, .hertz, none: "none"), .vm,
-      "Frames per second that the VM is promised."),
+      "The promised frames per second."),
     Setting(
       203, "cap", \.cappedHertz, .whole(1...1_000, .hertz, none: "none"), .vm,
-      "The most frames per second that the VM gets, at least as many as promised."),
+      "The highest frames per second; must not be below the promise."),
     Setting(
       204, "unseen-cap", \.unseenHertz, .whole(1...1_000, .hertz, none: "2"), .vm,
-      "The most frames per second while no output shows the VM."),
+      "The highest frames per second while no output shows the VM."),
     Setting(
       205, "max-memory", \.memoryLimitBytes, .bytes(1...MemorySettings.mostBytes, none: "max-per-vm"), .vm,
-      "How much memory for host buffers the VM may hold."),
+      "The limit for the VM's host buffers."),
     Setting(
       206, "outputs", \.outputs, .outputNames, .vm,
       """

@@ -1,19 +1,19 @@
-/// Why settings are refused; the state is then as it was before.
+/// Rejected settings; nothing has changed.
 public struct SettingsError: Error, Equatable, Sendable, CustomStringConvertible {
-  /// The line of the configuration file, from 1; nil where no line is to blame.
+  /// The line of the configuration file, from 1; nil if the error is not about a line.
   public var line: Int?
-  /// What is wrong and what would be right.
+  /// The fault and the remedy.
   public var reason: String
 
-  /// A reason, where no line is to blame.
+  /// An error that is not about a line.
   public init(_ reason: String) { self.init(nil, reason) }
 
-  /// A reason, and the line that it is about.
+  /// An error about a line.
   public init(_ line: Int?, _ reason: String) {
     self.line = line
     self.reason = reason
   }
 
-  /// The error for a person.
+  /// The error with its line.
   public var description: String { line.map { "line \($0): \(reason)" } ?? reason }
 }

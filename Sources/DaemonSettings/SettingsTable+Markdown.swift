@@ -10,10 +10,10 @@ extension SettingScope {
 }
 
 extension SettingsTable {
-  /// The lines between these two are the generated part of Docs/Settings.md.
+  /// The marks around the generated part of Docs/Settings.md.
   public static let markdownMarks = (begin: "<!-- framepath settings --markdown -->", end: "<!-- end -->")
 
-  /// One table for each scope, as Docs/Settings.md has them.
+  /// The generated part of Docs/Settings.md: one table for each scope.
   public static var markdown: [String] {
     var lines: [String] = []
     for scope in SettingScope.allCases {

@@ -1,6 +1,6 @@
-/// On which line of a TOML document each key stands, because the parser tells positions of syntax errors only.
+/// The line of each key in a TOML document; the parser reports only the positions of syntax errors.
 ///
-/// Reads documents that the parser has accepted; of another it makes no sense, and no harm.
+/// For documents that the parser has accepted; for others the result is meaningless, but safe.
 struct KeyLines {
   private var lines: [[String]: Int] = [:]
 
@@ -108,7 +108,7 @@ struct KeyLines {
       return parts + [part]
     }
 
-    /// A string's content, with its simplest escapes; those of keys that settings have need no others.
+    /// A string's content. Only the simplest escapes are decoded, since keys of settings need no others.
     private mutating func quoted() -> String {
       guard let quote = next else { return "" }
       let triple = String(repeating: Character(quote), count: 3)
@@ -137,7 +137,7 @@ struct KeyLines {
       return content
     }
 
-    /// Passes over a value, with the keys of inline tables inside of it.
+    /// Skips a value, noting the keys of inline tables in it.
     mutating func value(of path: [String], _ note: ([String], Int) -> Void) {
       while let scalar = next {
         switch scalar {

@@ -3,9 +3,9 @@ import TOMLKit
 
 /// The daemon's configuration file: TOML 1.0.
 public enum SettingsFile {
-  /// Reads a file's text: the changes that it asks for, those for all outputs before those for one.
+  /// Reads a file's text and returns its changes, those for all outputs before those for one output.
   ///
-  /// - Throws: the first line that breaks TOML's rules, or has an unknown key or a value that the key does not take.
+  /// - Throws: the first line that is invalid TOML, or has an unknown key or a value that the key does not take.
   public static func changes(_ text: String) throws(SettingsError) -> [SettingChange] {
     // The parser takes a C string.
     for forbidden in ["\0", "\\u0000", "\\U00000000"] {
@@ -57,7 +57,7 @@ public enum SettingsFile {
         if root[key]?.type == .array, ["outputs", "output", "memory", "vm"].contains(key) {
           throw SettingsError(line, "[[\(key)]] is a list of tables; \(forms)")
         }
-        throw SettingsError(line, "\(key) stands in no table; \(forms)")
+        throw SettingsError(line, "\(key) is not in a table; \(forms)")
       }
       switch key {
       case "outputs": found.append((TableName(target: .allOutputs, path: [key]), table))
@@ -66,7 +66,7 @@ public enum SettingsFile {
         for name in table.keys {
           guard let inner = table[name]?.table else {
             throw SettingsError(
-              lines.line(of: [key, name]), "\(name) stands in [\(key)], which has a table for each name: [\(key).NAME]")
+              lines.line(of: [key, name]), "\(name) is in [\(key)], which has a table for each name: [\(key).NAME]")
           }
           let scope: SettingScope = key == "vm" ? .vm : .output
           guard !name.isEmpty else {
@@ -84,7 +84,7 @@ public enum SettingsFile {
 }
 
 extension TOMLTable {
-  /// The keys and values, with values as settings are given them.
+  /// The keys and values as literals.
   fileprivate var entries: [(String, SettingLiteral)] {
     keys.map { key in (key, self[key].map { $0.literal } ?? .other("nothing")) }
   }
@@ -105,7 +105,7 @@ extension TOMLValueConvertible {
 }
 
 extension String {
-  /// Where a text stands first.
+  /// A range that starts at the first occurrence of a text.
   fileprivate func range(of text: String) -> Range<Index>? {
     var start = startIndex
     while start < endIndex {

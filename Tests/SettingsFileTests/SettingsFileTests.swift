@@ -49,11 +49,11 @@ struct SettingsFileTests {
   }
 
   @Test(arguments: [
-    ("policy = \"fifo\"", 1, "policy stands in no table; a table is [memory], [outputs], [output.NAME] or [vm.NAME]"),
+    ("policy = \"fifo\"", 1, "policy is not in a table; a table is [memory], [outputs], [output.NAME] or [vm.NAME]"),
     (
       "\n[colours]\na = 1", 2, "there is no table [colours]; a table is [memory], [outputs], [output.NAME] or [vm.NAME]"
     ),
-    ("[vm]\nweight = 5", 2, "weight stands in [vm], which has a table for each name: [vm.NAME]"),
+    ("[vm]\nweight = 5", 2, "weight is in [vm], which has a table for each name: [vm.NAME]"),
     (
       "[[vm]]\nweight = 5", 1,
       "[[vm]] is a list of tables; a table is [memory], [outputs], [output.NAME] or [vm.NAME]"
