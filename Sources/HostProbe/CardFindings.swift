@@ -37,7 +37,7 @@ extension CardFacts {
     if let unsuitable = opened.unsuitable {
       return Finding(.problem, path, "\(seen), but Framepath cannot use it: \(unsuitable)")
     }
-    let writeback = opened.hasWriteback ? ", writes its pictures back" : ""
+    let writeback = opened.hasWriteback ? ", has a writeback connector" : ""
     return opened.importsBuffers
       ? Finding(.ok, path, "\(seen), reports that it imports buffers\(writeback)")
       : Finding(
@@ -49,24 +49,24 @@ extension CardFacts {
     let topic = "\(name) master"
     switch master {
     case .process(let process) where process.name == "framepathd":
-      return Finding(.ok, topic, "\(process) has the screens")
+      return Finding(.ok, topic, "\(process) drives the outputs")
     case .process(let process):
       return Finding(
-        .problem, topic, "\(process) is DRM master: framepathd cannot have the screens",
+        .problem, topic, "\(process) is DRM master: framepathd cannot drive the outputs",
         advice: "End it (a desktop: sudo systemctl isolate multi-user.target), or give framepathd another card.")
     case .nobody:
-      return Finding(.ok, topic, "no process is DRM master: the screens are free")
+      return Finding(.ok, topic, "no process is DRM master: the outputs are free")
     case .unknown where opened?.isFree == true:
-      return Finding(.ok, topic, "no process is DRM master: the screens are free")
+      return Finding(.ok, topic, "no process is DRM master: the outputs are free")
     case .unknown where opened?.isFree == false:
       if let daemon = holders.first(where: { $0.name == "framepathd" }) {
-        return Finding(.ok, topic, "\(daemon) has the screens")
+        return Finding(.ok, topic, "\(daemon) drives the outputs")
       }
       let list = holders.map(\.description).joined(separator: ", ")
       let who = list.isEmpty ? "another user's program" : list
       return Finding(
-        .problem, topic, "\(who) is DRM master: framepathd cannot have the screens",
-        advice: "End it. sudo framepath doctor names it with certainty (debugfs mounted at /sys/kernel/debug).")
+        .problem, topic, "\(who) is DRM master: framepathd cannot drive the outputs",
+        advice: "End it. sudo framepath doctor can identify it (debugfs mounted at /sys/kernel/debug).")
     case .unknown:
       let others = holders.filter { $0.name != "framepathd" }
       guard others.isEmpty else {
@@ -85,15 +85,15 @@ extension CardFacts {
     let listed = connectors.map { connector in
       switch connector.isConnected {
       case true: "\(connector.name) has a monitor (\(connector.preferredMode ?? "no modes"))"
-      case false: "\(connector.name) has none"
-      case nil: "\(connector.name) cannot detect one"
+      case false: "\(connector.name) has no monitor"
+      case nil: "\(connector.name) cannot detect a monitor"
       }
     }
     let isAnyConnected = connectors.contains { $0.isConnected != false }
     return [
       Finding(
         isAnyConnected ? .ok : .note, "\(name) connectors", listed.joined(separator: ", "),
-        advice: isAnyConnected ? nil : "Plug in a monitor; framepathd takes it live. Until then use a headless output.")
+        advice: isAnyConnected ? nil : "Plug in a monitor; a running framepathd adds it. Or use a headless output.")
     ]
   }
 }

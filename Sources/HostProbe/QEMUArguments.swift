@@ -1,6 +1,6 @@
 import Scanout
 
-/// The words that give a VM its Framepath screen on QEMU's command line.
+/// The QEMU arguments for a VM.
 public struct QEMUArguments: Sendable {
   /// The requested device.
   public enum ShapeChoice: String, CaseIterable, Sendable {
@@ -51,7 +51,7 @@ public struct QEMUArguments: Sendable {
       }
       words += ["-accel", "kvm"]
     }
-    // Another screen of QEMU would be the guest's first; VNC beside vhost-user-gpu even ends QEMU.
+    // Another display device would be the guest's first; VNC beside vhost-user-gpu even ends QEMU.
     words += ["-vga", "none", "-display", "none", "-chardev", "socket,id=fpgpu,path=\(path)", "-device"]
     switch shape {
     case .complete:
@@ -70,7 +70,7 @@ public struct QEMUArguments: Sendable {
       guard capabilities.genericDevice != nil else {
         throw HostProbeError(
           """
-          QEMU \(capabilities.version) lets nobody create the generic vhost-user device that the complete device needs. \
+          QEMU \(capabilities.version) does not offer the generic vhost-user device that the complete device needs. \
           Use QEMU 10.2 or newer (or 8.2), or --shape vhost-user-gpu.
           """)
       }
@@ -96,7 +96,7 @@ public struct QEMUArguments: Sendable {
   public static func checkedMemory(_ text: String) throws(HostProbeError) -> String {
     // A bare number is MiB to -m and bytes to -object.
     guard let count = ByteCount(text, unit: .mebibyte), count.bytes > 0 else {
-      throw HostProbeError("\(text) is not a size of memory. Use a whole number and K, M, G or T, such as 512M or 4G.")
+      throw HostProbeError("\(text) is not a memory size. Use a whole number and K, M, G or T, such as 512M or 4G.")
     }
     return count.description
   }

@@ -1,6 +1,6 @@
 import LinuxIO
 
-/// Why the tool cannot do a request.
+/// Why a request to the tool failed.
 public struct HostProbeError: Error, Equatable, Sendable, CustomStringConvertible {
   /// The fault and the remedy, for the user.
   public let description: String
@@ -39,7 +39,7 @@ public enum QEMUBinary {
       where (name.hasPrefix("qemu-system-") && !name.hasSuffix("-microvm")) || name == "qemu-kvm" {
         let file = "\(directory)/\(name)"
         guard LinuxFile.isAccessible(file, .execute), LinuxFile.status(file)?.kind == .regular else { continue }
-        // A link to an emulator that is listed already, such as Debian's qemu-system-amd64.
+        // Skip links to an emulator that is listed already, such as Debian's qemu-system-amd64.
         if let target = LinuxFile.linkTarget(file), target.contains("qemu-system-") { continue }
         if !found.contains(where: { $0.hasSuffix("/\(name)") }) { found.append(file) }
       }

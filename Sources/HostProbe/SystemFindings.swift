@@ -79,7 +79,7 @@ public enum SystemFindings {
     case .stale:
       return Finding(
         .note, topic, "is not running, but left \(socket) behind",
-        advice: "framepathd --output auto puts its own there.")
+        advice: "Run framepathd --output auto, which replaces it.")
     case .failed(let why):
       return Finding(
         .problem, topic, "does not answer at \(socket): \(why)", advice: "See what it wrote to its standard error.")

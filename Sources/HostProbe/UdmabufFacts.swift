@@ -1,6 +1,6 @@
 import LinuxIO
 
-/// The kernel's udmabuf, which makes a guest's pages a buffer for the hardware.
+/// The kernel's udmabuf, which exports a guest's pages as a dma-buf for the hardware.
 public struct UdmabufFacts: Equatable, Sendable {
   /// Owner, group and mode of the node, such as `root:kvm 0660`; nil without a node.
   public var nodePermissions: String?
@@ -73,13 +73,13 @@ public struct UdmabufFacts: Equatable, Sendable {
           isGood
             ? "\(listLimit) pieces of memory in a buffer"
             : """
-            \(listLimit) pieces of memory in a buffer; a 1920x1080 frame of a guest whose memory is fragmented can have \
-            \(UdmabufFacts.worstFullHDPieces), a 3840x2160 one 8100. A frame with more is copied.
+            \(listLimit) pieces of memory in a buffer; a 1920x1080 frame of a guest with fragmented memory can have \
+            \(UdmabufFacts.worstFullHDPieces), a 3840x2160 one 8100. A frame with more pieces is copied.
             """,
           advice: isGood
             ? nil
             : """
-            For such a guest, more saves a copy of 8 MB in every 1920x1080 frame, of 33 MB in every 3840x2160 one. For \
+            For such a guest, a higher limit saves a copy of 8 MB per 1920x1080 frame, of 33 MB per 3840x2160 one. For \
             every boot: udmabuf.list_limit=\(UdmabufFacts.goodListLimit) on the kernel's command line, or options \
             udmabuf list_limit=\(UdmabufFacts.goodListLimit) in /etc/modprobe.d if it is a module. Now: \
             echo \(UdmabufFacts.goodListLimit) | sudo tee \(UdmabufFacts.parameters)/list_limit
@@ -91,10 +91,10 @@ public struct UdmabufFacts: Equatable, Sendable {
       findings.append(
         Finding(
           isGood ? .ok : .note, "udmabuf size_limit_mb",
-          "\(sizeLimitMebibytes) MiB in a buffer; a 1920x1080 frame has 8, a 3840x2160 one 32",
+          "\(sizeLimitMebibytes) MiB in a buffer; a 1920x1080 frame needs 8, a 3840x2160 one 32",
           advice: isGood
             ? nil
-            : "Saves a copy of every larger frame: echo 64 | sudo tee \(UdmabufFacts.parameters)/size_limit_mb"))
+            : "To save a copy of every larger frame: echo 64 | sudo tee \(UdmabufFacts.parameters)/size_limit_mb"))
     }
     return findings
   }

@@ -76,7 +76,7 @@ struct CardFindingsTests {
   @Test func `a free card with a monitor has no findings but good ones`() {
     let findings = CardFacts.findings([card], user: "ann")
     #expect(findings.allSatisfy { $0.severity == .ok })
-    #expect(findings[2].seen == "HDMI-A-1 has a monitor (1920x1080), DP-1 has none")
+    #expect(findings[2].seen == "HDMI-A-1 has a monitor (1920x1080), DP-1 has no monitor")
   }
 
   @Test func `the finding names the process that holds the screens`() {
@@ -84,7 +84,7 @@ struct CardFindingsTests {
     taken.master = .process(ProcessName(pid: 812, name: "Xorg"))
     let finding = CardFacts.findings([taken], user: "ann")[1]
     #expect(finding.severity == .problem)
-    #expect(finding.seen == "Xorg (pid 812) is DRM master: framepathd cannot have the screens")
+    #expect(finding.seen == "Xorg (pid 812) is DRM master: framepathd cannot drive the outputs")
     taken.master = .process(ProcessName(pid: 900, name: "framepathd"))
     #expect(CardFacts.findings([taken], user: "ann")[1].severity == .ok)
     taken.master = .unknown
