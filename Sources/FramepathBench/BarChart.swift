@@ -1,8 +1,8 @@
-/// Horizontal bars with the median as their length and a line from the smallest to the largest run.
+/// Horizontal bars: the length is the median, a line spans the smallest to the largest run.
 public struct BarChart: ReportChart {
   /// One bar.
   public struct Bar: Sendable {
-    /// What it stands for.
+    /// The label.
     public var label: String
     /// The colour: an index into the series.
     public var series: Int
@@ -19,13 +19,13 @@ public struct BarChart: ReportChart {
 
   /// Above the plot.
   public var title: String
-  /// What is counted.
+  /// The unit.
   public var unit: String
-  /// Names of the colours; none are shown where there is one.
+  /// The names of the colours; not shown if there is only one.
   public var series: [String]
   /// The bars from top to bottom.
   public var bars: [Bar]
-  /// Powers of ten along the axis: for figures that are far apart.
+  /// Whether the axis is logarithmic.
   public var isLogarithmic = false
 
   private static let width = 760.0
@@ -72,7 +72,7 @@ public struct BarChart: ReportChart {
   }
 }
 
-/// Lines over a few places, such as numbers of VMs.
+/// Lines over a few places on the x axis, such as numbers of VMs.
 public struct LineChart: ReportChart {
   /// One line.
   public struct Line: Sendable {
@@ -90,11 +90,11 @@ public struct LineChart: ReportChart {
 
   /// Above the plot.
   public var title: String
-  /// What is counted.
+  /// The unit.
   public var unit: String
   /// The places, evenly apart.
   public var places: [String]
-  /// What the places are.
+  /// The unit of the places.
   public var placeUnit: String
   /// The lines.
   public var lines: [Line]

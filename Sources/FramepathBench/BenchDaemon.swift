@@ -4,11 +4,11 @@ import PresentClient
 import PresentProtocol
 import StatusModel
 
-/// A real daemon in a folder of its own.
+/// A real daemon in its own folder.
 final class BenchDaemon {
   let process: ChildProcess
   let socket: String
-  /// From starting the program to its word "ready".
+  /// From starting the program to its line "ready".
   let readyNanoseconds: UInt64
   let folder: TemporaryFolder
 
@@ -32,21 +32,21 @@ final class BenchDaemon {
     let started = monotonicNanoseconds()
     process = try mapped { () throws(SystemError) in try ChildProcess(command) }
     guard process.waitForLine(containing: "ready") != nil else {
-      throw BenchError("framepathd does not get ready: \(process.text(.error))")
+      throw BenchError("framepathd did not become ready: \(process.text(.error))")
     }
     readyNanoseconds = monotonicNanoseconds() - started
   }
 
   deinit { process.stop(timeoutMilliseconds: 2000) }
 
-  /// What it has counted for our VM.
+  /// The counters of our VM.
   func scanout() throws(BenchError) -> DaemonStatus.Scanout {
     try DaemonStatus(socket: socket).scanout(vm: BenchStage.vm)
   }
 
-  /// Waits until every frame of our VM is on screen or replaced, and returns the counters then.
+  /// Waits until every frame of our VM is flipped or superseded, and returns the counters.
   ///
-  /// A backend may still have a frame that the daemon does not know of: so two looks must see the same.
+  /// Two readings must agree, because a backend may hold a frame that it has not presented yet.
   func settledScanout() throws(BenchError) -> DaemonStatus.Scanout {
     var known: UInt64?
     for _ in 0..<100 {
@@ -55,10 +55,10 @@ final class BenchDaemon {
       known = scanout.openFrames == 0 ? scanout.framesPresented : nil
       HostProcess.sleep(milliseconds: 10)
     }
-    throw BenchError("framepathd still has frames on the way a second after the last one")
+    throw BenchError("framepathd still has pending frames a second after the last one")
   }
 
-  /// What our VM's screen shows, by the daemon's snapshot.
+  /// The checksum of our VM's screen, from the daemon's snapshot.
   func shownChecksum() throws(BenchError) -> PictureChecksum {
     let snapshot: PresentSnapshot
     do throws(PresentClientError) {

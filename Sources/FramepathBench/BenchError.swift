@@ -1,11 +1,11 @@
 public import LinuxIO
 
-/// Why a measurement failed, as a message for the user.
+/// A failed measurement.
 public struct BenchError: Error, Equatable, CustomStringConvertible {
-  /// The message, which names the process.
+  /// The message for the user, which names the process.
   public let description: String
 
-  /// An error in plain words.
+  /// An error with its message.
   public init(_ description: String) { self.description = description }
 
   /// A system call that failed.

@@ -1,10 +1,10 @@
 import VhostUserFrontend
 
 extension BenchGuest {
-  /// Draws a picture that no other frame has into the buffer that the next whole frame shows: a gradient, with the
-  /// frame's number in its first pixels.
+  /// Draws a unique picture into the buffer that the next whole frame shows: a gradient, with the frame's number in its
+  /// first pixels.
   ///
-  /// The rest of the picture is drawn only in each buffer's first frame: the guest's drawing is not measured.
+  /// The gradient is drawn only in each buffer's first frame, because the guest's drawing is not measured.
   func draw(_ frame: UInt32) {
     let picture = shown % 2
     if !isDrawn[picture] {

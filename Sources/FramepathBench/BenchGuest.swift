@@ -32,7 +32,7 @@ final class BenchGuest: FrameSource {
   /// Guest memory.
   var ram: GuestRAM { frontend.ram }
 
-  /// Guest memory for two pictures of that size and the rings.
+  /// Guest memory for two pictures of this size and the rings.
   static func ramBytes(width: Int, height: Int) -> Int { 2 * pictureBytes(width, height) + (8 << 20) }
 
   private static func pictureBytes(_ width: Int, _ height: Int) -> Int {
@@ -80,7 +80,7 @@ final class BenchGuest: FrameSource {
     }
     for request in requests {
       guard control.driver.add(request, indirect: true) != nil else {
-        throw BenchError("\(backendName) leaves more requests unanswered than its ring holds")
+        throw BenchError("\(backendName) has more outstanding requests than its ring holds")
       }
       openRequests += 1
     }
@@ -89,7 +89,7 @@ final class BenchGuest: FrameSource {
     return kicked
   }
 
-  /// The descriptor that is readable when answers are there.
+  /// The descriptor that is readable when responses are available.
   var answerDescriptor: Int32 { control.call.fd.raw }
 
   /// Takes available answers without waiting, and enables the interrupt for the next one.
@@ -115,7 +115,7 @@ final class BenchGuest: FrameSource {
   /// Waits until the last request is answered.
   func waitForAnswer() throws(BenchError) { try wait(untilOpen: 0) }
 
-  /// Waits until at most that many requests are outstanding.
+  /// Waits until at most this many requests are outstanding.
   func wait(untilOpen limit: Int) throws(BenchError) {
     while openRequests > limit {
       try speak { () throws(FrontendError) in _ = try control.waitForUsed() }
@@ -213,9 +213,9 @@ final class BenchGuest: FrameSource {
       try body()
     } catch {
       switch error {
-      case .closed: throw BenchError("\(backendName) has closed the connection")
+      case .closed: throw BenchError("\(backendName) closed the connection")
       case .timedOut(let what): throw BenchError("\(backendName) does not answer (\(what))")
-      case .badReply(let request, _, _): throw BenchError("\(backendName) answered request \(request) wrongly")
+      case .badReply(let request, _, _): throw BenchError("\(backendName) sent an invalid reply to \(request)")
       case .refused(let request, let code): throw BenchError("\(backendName) refused \(request) (\(code))")
       case .system(let error): throw BenchError("\(backendName): \(error)")
       }

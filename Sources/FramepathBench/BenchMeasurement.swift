@@ -1,15 +1,15 @@
 import LinuxIO
 import StatusModel
 
-/// A real daemon with somebody at one of its front doors, and the phases measured on them.
+/// A real daemon with a client of one kind, and the phases measured on them.
 struct BenchMeasurement {
   let daemon: BenchDaemon
   /// The process between our guest and the daemon; a client has none.
   let backend: (name: String, process: ChildProcess)?
   let source: any FrameSource
-  /// Whoever ends the backend with the last reference to it.
+  /// Keeps the backend running; releasing it ends the backend.
   private let owner: AnyObject?
-  /// Between two vblanks of the screen.
+  /// The time between two vblanks of the output.
   private let periodNanoseconds: UInt64
 
   init(
@@ -41,7 +41,7 @@ struct BenchMeasurement {
 
   func end() { source.end() }
 
-  /// Runs a load after a short warm-up, and reads what it cost.
+  /// Runs a load after a short warm-up, and measures its cost.
   func phase(_ pace: BenchPace, _ change: FrameChange, _ nanoseconds: UInt64) throws(BenchError) -> PhaseFigures {
     _ = try source.run(pace, change, nanoseconds: 50_000_000)
     let before = try daemon.settledScanout()
@@ -73,11 +73,11 @@ struct BenchMeasurement {
       copiedBytes: after.copiedBytes - before.copiedBytes, answer: Percentiles(load.answers), stages: stages)
   }
 
-  /// Looks whether the screen shows what was handed over last.
+  /// Checks that the screen shows the last presented picture.
   func requirePicture() throws(BenchError) {
     let (drawn, shown) = (source.checksumOfShown(), try daemon.shownChecksum())
     guard drawn == shown else {
-      throw BenchError("the screen shows \(shown.text), and what was handed over is \(drawn.text)")
+      throw BenchError("the screen shows \(shown.text), but the last presented picture is \(drawn.text)")
     }
   }
 

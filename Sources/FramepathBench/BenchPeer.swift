@@ -1,13 +1,13 @@
 import LinuxIO
 
-/// Somebody else's vhost-user GPU backend, to be driven with the same load.
+/// Another vhost-user GPU backend, driven with the same load.
 public enum BenchPeer: Sendable, Equatable {
-  /// A backend that listens at a socket already.
+  /// A backend that is already listening on a socket.
   case listening(socket: String)
   /// A program that is started for each run.
   case program(name: String, executable: String, arguments: [String])
 
-  /// Whom errors and reports name.
+  /// The name in errors and reports.
   public var name: String {
     switch self {
     case .listening(let socket): "peer at \(socket)"
@@ -15,10 +15,10 @@ public enum BenchPeer: Sendable, Equatable {
     }
   }
 
-  /// What the name of `empty` is.
+  /// The name of `empty`.
   public static let emptyName = "empty backend"
 
-  /// A backend that does nothing: what the bench itself costs.
+  /// A backend that does nothing, to measure the cost of the benchmark itself.
   static func empty(_ programs: BenchPrograms) throws(BenchError) -> BenchPeer {
     .program(name: emptyName, executable: try programs.path("framepath-bench"), arguments: ["empty-backend"])
   }
@@ -63,39 +63,39 @@ public enum BenchPeer: Sendable, Equatable {
 
 /// One phase of one run of a peer.
 public struct PeerRun: Codable, Equatable, Sendable {
-  /// Which peer.
+  /// The peer's name.
   public var name: String
-  /// The whole picture in every frame, as fast as it goes. `presented` and `flipped` are the pictures that it sent.
+  /// The whole picture in every frame, unpaced. `presented` and `flipped` are the pictures that it sent.
   public var unpaced: PhaseFigures
-  /// 16 × 16 pixels in every frame, as fast as it goes.
+  /// 16 × 16 pixels in every frame, unpaced.
   public var unpacedCorner: PhaseFigures
   /// The whole picture at the screen's rate.
   public var paced: PhaseFigures
 }
 
 extension ThroughputRun {
-  /// Our frames per second over the peer's, whole pictures as fast as it goes.
+  /// Our frames per second over the peer's, for whole pictures, unpaced.
   public func rateRatio(_ peer: PeerRun) -> Double {
     peer.unpaced.framesPerSecond > 0 ? unpaced.framesPerSecond / peer.unpaced.framesPerSecond : 0
   }
-  /// Whole pictures that we copied per second over the peer's frames per second: a guest that is faster than its screen
-  /// has some of its pictures replaced before they were copied. 0 where nothing is copied.
+  /// Whole pictures that we copied per second over the peer's frames per second; 0 if nothing is copied. Some pictures
+  /// of a guest that is faster than its screen are superseded before they are copied.
   public func copiedRateRatio(_ peer: PeerRun) -> Double {
     guard peer.unpaced.framesPerSecond > 0, unpaced.seconds > 0, pictureBytes > 0 else { return 0 }
     return Double(unpaced.copiedBytes) / Double(pictureBytes) / unpaced.seconds / peer.unpaced.framesPerSecond
   }
-  /// The peer's CPU time per frame over ours (backend and daemon), whole pictures as fast as it goes.
+  /// The peer's CPU time per frame over ours (backend and daemon), for whole pictures, unpaced.
   public func unpacedCPURatio(_ peer: PeerRun) -> Double {
     unpaced.totalMicroseconds > 0 ? peer.unpaced.backendMicroseconds / unpaced.totalMicroseconds : 0
   }
-  /// The peer's CPU time per picture over ours per picture that was really copied or shown: what a picture costs where
-  /// none is left out. The peer sends every picture.
+  /// The peer's CPU time per picture over ours per picture that was copied or shown, since the peer sends every picture
+  /// and we leave out superseded ones.
   public func pictureCPURatio(_ peer: PeerRun) -> Double {
     let pictures = unpaced.copiedBytes > 0 ? unpaced.copiedBytes / UInt64(max(pictureBytes, 1)) : unpaced.flipped
     let ours = unpaced.totalMicroseconds * Double(unpaced.frames) / Double(max(pictures, 1))
     return ours > 0 ? peer.unpaced.backendMicroseconds / ours : 0
   }
-  /// The same at the screen's rate, where every frame is copied and shown.
+  /// The same at the screen's refresh rate, when every frame is copied and shown.
   public func pacedCPURatio(_ peer: PeerRun) -> Double {
     paced.totalMicroseconds > 0 ? peer.paced.backendMicroseconds / paced.totalMicroseconds : 0
   }

@@ -2,29 +2,29 @@ import LinuxIO
 import StatusModel
 import VhostUserFrontend
 
-/// Which of QEMU's devices a guest has.
+/// A guest's device.
 public enum BenchDevice: String, Codable, Sendable, CaseIterable {
-  /// `vhost-user-test-device-pci` with our whole device behind it.
+  /// `vhost-user-test-device-pci` with our complete device.
   case complete
   /// `vhost-user-gpu-pci`.
   case vhostUserGPU = "vhost-user-gpu"
-  /// A region of framepath-ivshmem, through its socket, with our guest library.
+  /// A region of framepath-ivshmem over its socket, used by our guest library.
   case ivshmem
-  /// No device: a container with buffers of the daemon.
+  /// No device: a container that draws into host buffers.
   case client
 
-  /// Whether its guest waits for the screen at every frame, and so is as fast as that.
+  /// Whether the guest waits for the screen at every frame.
   var waitsForScreen: Bool { self == .complete || self == .ivshmem }
-  /// Whether a frame is answered when it is on screen: then the screen itself paces whoever waits for answers.
+  /// Whether a frame is answered when it is on screen, so that the screen paces a guest that waits for answers.
   var isAnsweredByScreen: Bool { self != .vhostUserGPU }
 }
 
-/// Where the programs under test are.
+/// The location of the programs under test.
 public struct BenchPrograms: Sendable {
   /// The folder of `framepathd` and `framepath-vhost-user-gpu`.
   public var folder: String
 
-  /// That folder.
+  /// The programs in a folder.
   public init(folder: String) { self.folder = folder }
 
   /// The folder of this program.
@@ -34,7 +34,7 @@ public struct BenchPrograms: Sendable {
     return BenchPrograms(folder: parts.dropLast().joined(separator: "/"))
   }
 
-  /// The path of a program; an error says what to build.
+  /// The path of a program; if it is missing, the error says how to build it.
   func path(_ name: String) throws(BenchError) -> String {
     for candidate in ["\(folder)/\(name)", "\(folder)/../libexec/\(name)"]
     where LinuxFile.isAccessible(candidate, .execute) { return candidate }
@@ -42,12 +42,12 @@ public struct BenchPrograms: Sendable {
   }
 }
 
-/// A real backend of one VM, and a guest's frontend connected to it.
+/// A real backend of one VM, with a guest's frontend connected to it.
 final class BenchVM {
   let name: String
   let process: ChildProcess
   let frontend: Frontend
-  /// From starting the program to its taking our connection.
+  /// From starting the program to our connection being accepted.
   let readyNanoseconds: UInt64
 
   init(
@@ -97,7 +97,7 @@ final class BenchStage {
   /// - Parameters:
   ///   - output: framepathd's `--output`.
   ///   - path: the backend's `--path`.
-  ///   - countedCopyBytes: both run with the copy counter, which counts copies of so many bytes or more.
+  ///   - countedCopyBytes: if not nil, both run with the copy counter, which counts copies of at least this size.
   init(
     _ programs: BenchPrograms, output: String, device: BenchDevice, path: String, ramBytes: Int,
     countedCopyBytes: Int? = nil
@@ -117,7 +117,7 @@ final class BenchStage {
     copyCounters = counters
   }
 
-  /// What the copy counters of both have seen; nil where they run without.
+  /// The sums of both copy counters; nil if they run without.
   func interposedCopies() throws(BenchError) -> CopyCounter.Counts? {
     if copyCounters.isEmpty { return nil }
     var sum = CopyCounter.Counts()
@@ -125,12 +125,12 @@ final class BenchStage {
     return sum
   }
 
-  /// What the daemon has counted for our VM.
+  /// The daemon's counters of our VM.
   func scanout() throws(BenchError) -> DaemonStatus.Scanout { try daemonStage.scanout() }
 
-  /// Waits until every frame is on screen or replaced, and returns the counters then.
+  /// Waits until every frame is flipped or superseded, and returns the counters.
   func settledScanout() throws(BenchError) -> DaemonStatus.Scanout { try daemonStage.settledScanout() }
 
-  /// What our VM's screen shows, by the daemon's snapshot.
+  /// The checksum of our VM's screen, from the daemon's snapshot.
   func shownChecksum() throws(BenchError) -> PictureChecksum { try daemonStage.shownChecksum() }
 }

@@ -4,11 +4,11 @@ import PresentClient
 import PresentProtocol
 import Scanout
 
-/// A container: a client of the daemon that draws into four of its buffers, with nobody between them.
+/// A container: a client of the daemon that draws into four host buffers, without a backend in between.
 ///
-/// It never waits for the screen: a frame that is not on screen yet is replaced by the next.
+/// It never waits for the screen: each frame supersedes one that is not on screen yet.
 final class ClientSource: FrameSource {
-  /// One is on screen, one in the commit under way, one waits behind it, and one is drawn into.
+  /// One is on screen, one in the pending commit, one waits behind it, and one is drawn into.
   private static let bufferCount = 4
 
   private let loop: EventLoop
@@ -20,7 +20,7 @@ final class ClientSource: FrameSource {
   private var free: [Int] = []
   private var shown = 0
   private var lastFrame: UInt64 = 0
-  /// Frames whose FRAME_DONE has not come.
+  /// Frames without a FRAME_DONE yet.
   private var openFrames = 0
   private var failure: String?
 
@@ -66,7 +66,7 @@ final class ClientSource: FrameSource {
       PresentFrame(
         scanout: 0, frame: lastFrame, bufferID: buffers[shown].id, source: size, damage: change.damage, path: .direct,
         readyNanoseconds: kicked))
-    guard isSent else { throw BenchError("framepathd has closed the connection") }
+    guard isSent else { throw BenchError("framepathd closed the connection") }
     openFrames += 1
     return kicked
   }
@@ -76,7 +76,7 @@ final class ClientSource: FrameSource {
   func waitForAnswer() throws(BenchError) { try wait { openFrames == 0 } }
 
   func isAnswered() throws(BenchError) -> Bool {
-    // A bounded number: the daemon's packets are few.
+    // Bounded, so that this returns even if the daemon keeps sending.
     for _ in 0..<16 {
       let count = try mapped { () throws(SystemError) in try loop.runOnce(timeoutMilliseconds: 0) }
       if let failure { throw BenchError(failure) }
@@ -95,21 +95,21 @@ final class ClientSource: FrameSource {
     switch event {
     case .frameDone(let done):
       openFrames -= 1
-      if done.outcome == .rejected { failure = "framepathd has rejected a frame" }
+      if done.outcome == .rejected { failure = "framepathd rejected a frame" }
     case .released(let bufferID, _):
       if let index = buffers.firstIndex(where: { $0.id == bufferID }) { free.append(index) }
     case .output(_, let buffersLost):
-      if buffersLost, !buffers.isEmpty { failure = "framepathd has moved the screen" }
-    // The name of a client that has just left may still be in use.
+      if buffersLost, !buffers.isEmpty { failure = "framepathd moved the scanout to another output" }
+    // The name of a client that has just disconnected may still be in use.
     case .refused(let refusal) where refusal.mayHeal: break
     case .refused(let refusal): failure = "framepathd: \(refusal.message.text)"
     case .error(let message): failure = "framepathd: \(message.text)"
-    case .lost: failure = "framepathd has closed the connection"
+    case .lost: failure = "framepathd closed the connection"
     case .welcomed, .regionNews: break
     }
   }
 
-  /// Serves the connection until it is so.
+  /// Serves the connection until the condition holds.
   private func wait(until condition: () -> Bool) throws(BenchError) {
     let deadline = monotonicNanoseconds() + 5_000_000_000
     while !condition() {

@@ -4,24 +4,24 @@ import PresentClient
 import PresentProtocol
 import StatusModel
 
-/// `framepath bench copies`: the paper's table 1, run instead of assumed.
+/// `framepath bench copies`: table 1 of Joo, Lee and Eom (2012), measured instead of calculated.
 public struct CopiesBench {
   /// Frames per path.
   public var frames = 3000
   /// Sizes of the picture, in pixels of 4 bytes; 250 × 1 is the paper's 1 000 bytes.
   public var sizes: [(width: Int, height: Int)] = [(250, 1)]
-  /// Which paths.
+  /// The paths to measure.
   public var paths = CopiesPath.allCases
   /// Whether backend and daemon run with the interposed copy counter.
   public var countsInterposed = true
-  /// Whether the legacy path ends in an X server, where one is installed.
+  /// Whether the legacy path ends in an X server, if one is installed.
   public var usesXServer = true
-  /// Told what is measured now.
+  /// Called with the current step.
   public var progress: (String) -> Void = { _ in }
 
   private let programs: BenchPrograms
 
-  /// A bench of those programs.
+  /// A benchmark of these programs.
   public init(_ programs: BenchPrograms) { self.programs = programs }
 
   /// Counts everything.
@@ -51,7 +51,7 @@ public struct CopiesBench {
     return try path.run(frames: frames)
   }
 
-  /// The product's own path: real backend, real daemon, one frame after the other has been scanned out.
+  /// Our own path: real backend and daemon, each frame presented after the last one was scanned out.
   private func product(_ path: CopiesPath, _ width: Int, _ height: Int) throws(BenchError) -> CopiesReport.Path {
     let isDirect = path == .direct
     let pictureBytes = width * height * 4
@@ -71,7 +71,7 @@ public struct CopiesBench {
       guest.draw(UInt32(truncatingIfNeeded: frame))
       try guest.showFrame(.wholePicture)
       try guest.wait(untilOpen: 0)
-      // A guest of images is never told that its frame was shown, and a hurried one has frames replaced.
+      // A guest with 2D resources gets no flip feedback, and frames presented too early would be superseded.
       if !isDirect { try stage.waitForFlips(before.framesFlipped + UInt64(frame) + 1) }
     }
     try guest.finish()
@@ -84,7 +84,7 @@ public struct CopiesBench {
       path: path,
       means: isDirect
         ? "framepath-vhost-user-gpu and framepathd, path \(after.path.rawValue)"
-        : "framepath-vhost-user-gpu and framepathd, path \(after.path.rawValue); asking for each flip is in the CPU time",
+        : "framepath-vhost-user-gpu and framepathd, path \(after.path.rawValue); CPU time includes polling for flips",
       frames: frames,
       scannedOut: after.framesFlipped - before.framesFlipped,
       superseded: after.framesSuperseded - before.framesSuperseded, cpuCopies: after.cpuCopies - before.cpuCopies,
@@ -102,7 +102,7 @@ extension BenchStage {
       + ProcessFigures(pid: daemon.pid, name: "framepathd").cpuNanoseconds
   }
 
-  /// Waits until the daemon has shown so many frames of our VM.
+  /// Waits until the daemon has flipped this many frames of our VM.
   func waitForFlips(_ count: UInt64) throws(BenchError) {
     let deadline = monotonicNanoseconds() + 5_000_000_000
     while try scanout().framesFlipped < count {

@@ -2,9 +2,9 @@
 public enum CopiesPath: String, Codable, Sendable, CaseIterable {
   /// Guest framebuffer → virtual graphics memory → host framebuffer → scan-out.
   case legacy
-  /// Guest framebuffer → hybrid graphics memory → scan-out: vhost-user-gpu by real backend and daemon.
+  /// Guest framebuffer → hybrid graphics memory → scan-out: vhost-user-gpu with real backend and daemon.
   case hybrid
-  /// Guest pages → scan-out: the complete device's blobs by real backend and daemon.
+  /// Guest pages → scan-out: the complete device's blobs with real backend and daemon.
   case direct
 
   /// The transfers per frame in Joo, Lee and Eom (2012), the hardware's read included.
@@ -29,7 +29,7 @@ public struct CopiesReport: Encodable, Equatable, Sendable {
     public var frames: Int
     /// Frames that the hardware read: one transfer each.
     public var scannedOut: UInt64
-    /// Frames that a newer one replaced before the hardware read them.
+    /// Frames superseded before the hardware read them.
     public var superseded: UInt64
     /// Copies of frames by CPUs, by the ledger (and by an X server's completions).
     public var cpuCopies: UInt64

@@ -2,7 +2,7 @@ import LinuxIO
 
 /// Counts a child process's copies by `memcpy` and `memmove` with the interposed `libframepath-copy-counter.so`.
 ///
-/// It is independent of the ledger.
+/// Independent of the copy ledger.
 struct CopyCounter {
   /// Copies from or to shared mappings, which are guest memory and framebuffers.
   struct Counts: Equatable {
@@ -25,7 +25,7 @@ struct CopyCounter {
   /// A counter for one process.
   ///
   /// - Parameters:
-  ///   - file: where the counts are kept.
+  ///   - file: the file that keeps the counts.
   ///   - minimumBytes: smaller copies are not counted.
   ///   - name: the process, for errors.
   init(_ programs: BenchPrograms, file: String, minimumBytes: Int, name: String) throws(BenchError) {

@@ -49,7 +49,7 @@ final class DBusViewer: GuestViewer {
       guard ready.first else { continue }
       for message in try display.receive() where message.replySerial == call.serial {
         if message.kind == .reply { return }
-        throw BenchError("\(DBusViewer.name) refuses a listener: \(String(decoding: message.body, as: UTF8.self))")
+        throw BenchError("\(DBusViewer.name) refused the listener: \(String(decoding: message.body, as: UTF8.self))")
       }
     }
     throw BenchError("\(DBusViewer.name) does not answer")
@@ -132,10 +132,12 @@ final class DBusChannel {
     var messages: [DBusMessage] = []
     var start = 0
     while received.count - start >= DBusMessage.fixedByteCount {
-      guard let count = DBusMessage.byteCount(received[start...]) else { throw BenchError("\(name) speaks no D-Bus") }
+      guard let count = DBusMessage.byteCount(received[start...]) else {
+        throw BenchError("\(name) does not speak D-Bus")
+      }
       guard received.count - start >= count else { break }
       guard let message = DBusMessage(Array(received[start..<(start + count)])) else {
-        throw BenchError("\(name) speaks no D-Bus")
+        throw BenchError("\(name) does not speak D-Bus")
       }
       messages.append(message)
       start += count
@@ -167,9 +169,9 @@ final class DBusChannel {
     try say("\0AUTH EXTERNAL \(DBusChannel.identity)")
     try mapped { () throws(SystemError) in try socket.sendCredentials(false) }
     let answer = try line()
-    guard answer.hasPrefix("OK") else { throw BenchError("\(name) lets nobody in: \(answer)") }
+    guard answer.hasPrefix("OK") else { throw BenchError("\(name) refused authentication: \(answer)") }
     try say("NEGOTIATE_UNIX_FD")
-    guard try line() == "AGREE_UNIX_FD" else { throw BenchError("\(name) takes no descriptors") }
+    guard try line() == "AGREE_UNIX_FD" else { throw BenchError("\(name) does not accept descriptors") }
     try say("BEGIN")
   }
 

@@ -3,8 +3,8 @@ import LinuxIO
 import VhostUser
 import Virtio
 
-/// A vhost-user GPU backend that answers every request at once and does nothing, to measure the cost of the bench and
-/// the transport.
+/// A vhost-user GPU backend that answers every request at once and does nothing, to measure the cost of the benchmark
+/// and the transport.
 public enum EmptyBackend {
   /// Serves the first frontend that connects, until it leaves.
   public static func serve(path: String) throws(BenchError) {

@@ -1,21 +1,21 @@
 import LinuxIO
 import StatusModel
 
-/// What `framepath bench memory` has measured: what the processes cost while nothing moves.
+/// The results of `framepath bench memory`: the cost of idle processes.
 public struct FootprintReport: Codable, Equatable, Sendable {
   /// One run of one size.
   public struct Run: Codable, Equatable, Sendable {
-    /// Private memory of the backend beside frame buffers and guest RAM, bytes.
+    /// Private memory of the backend without framebuffers and guest RAM, bytes.
     public var backendPrivateBytes: UInt64
-    /// Private memory of the daemon beside frame buffers, bytes.
+    /// Private memory of the daemon without framebuffers, bytes.
     public var daemonPrivateBytes: UInt64
-    /// From starting the backend to its taking QEMU's connection, ms.
+    /// From starting the backend to QEMU's connection being accepted, ms.
     public var backendReadyMilliseconds: Double
-    /// From starting the daemon to its word "ready", ms.
+    /// From starting the daemon to its line "ready", ms.
     public var daemonReadyMilliseconds: Double
-    /// Wake-ups of the backend per second while the guest does nothing.
+    /// Wake-ups of the backend per second while the guest is idle.
     public var backendWakeUpsPerSecond: Double
-    /// Wake-ups of the daemon per second while the guest does nothing.
+    /// Wake-ups of the daemon per second while the guest is idle.
     public var daemonWakeUpsPerSecond: Double
     /// Commits of the daemon in that time.
     public var idleCommits: UInt64
@@ -27,7 +27,7 @@ public struct FootprintReport: Codable, Equatable, Sendable {
   public var width: Int
   /// The picture's height in pixels.
   public var height: Int
-  /// How long the guest did nothing, s.
+  /// Length of the idle phase, s.
   public var idleSeconds: Double
   /// The machine.
   public var machine: Machine
@@ -42,18 +42,18 @@ public struct FootprintReport: Codable, Equatable, Sendable {
 public struct FootprintBench {
   /// The picture's size.
   public var size = (width: 1920, height: 1080)
-  /// How long the guest does nothing.
+  /// Length of the idle phase, seconds.
   public var idleSeconds = 5.0
-  /// Runs, each with processes of its own.
+  /// Runs, each with its own processes.
   public var runCount = 5
   /// The backend's `--path`.
   public var path = "auto"
-  /// Told what is measured now.
+  /// Called with the current step.
   public var progress: (String) -> Void = { _ in }
 
   private let programs: BenchPrograms
 
-  /// A bench of those programs.
+  /// A benchmark of these programs.
   public init(_ programs: BenchPrograms) { self.programs = programs }
 
   /// Measures everything.
@@ -76,7 +76,7 @@ public struct FootprintBench {
       stage.frontend, pictures: .blobs, width: size.width, height: size.height, runBytes: 1 << 20,
       backendName: backendName)
     defer { guest.end() }
-    // A guest at work has all buffers that it will ever have.
+    // After half a second of work all buffers are allocated.
     _ = try guest.run(.every(0), .wholePicture, nanoseconds: 500_000_000)
     _ = try stage.settledScanout()
     let commits = try DaemonStatus(socket: stage.daemonSocket).commits

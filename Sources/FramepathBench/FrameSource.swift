@@ -2,12 +2,12 @@ import Scanout
 
 /// The damage of a frame.
 enum FrameChange {
-  /// Another picture is shown, all of it new.
+  /// The whole picture.
   case wholePicture
   /// 16 × 16 pixels of the picture.
   case corner
 
-  /// Pixels of a corner, both ways.
+  /// Width and height of the corner in pixels.
   static let cornerSize = 16
 
   /// The damage that the frame reports.
@@ -19,7 +19,7 @@ enum FrameChange {
   }
 }
 
-/// A source of frames at one of the front doors, played by the bench: a guest or a container.
+/// A source of frames played by the benchmark: a guest or a container.
 protocol FrameSource: AnyObject {
   /// Presents the next frame.
   ///

@@ -1,31 +1,31 @@
 import StatusModel
 
-/// How long the frames of a phase took from the guest's kick to each stage of their way, ns.
+/// The times from the guest's kick to each stage of a frame, over the frames of a phase, ns.
 ///
-/// Of the last 512 frames at most: so many the daemon remembers. Every value is kept and sorted, nothing is rounded into
-/// buckets; a frame that never reached a stage (superseded, or still on screen) is not in it.
+/// Covers at most the last 512 frames, which the daemon records. Percentiles are exact, without buckets. A frame that
+/// did not reach a stage (superseded, or still on screen) is not counted in it.
 public struct FrameStages: Codable, Equatable, Sendable {
-  /// The backend has taken it from the guest. Guests that stamp their frames themselves have 0 here.
+  /// The backend took the frame from the guest; 0 for guests that stamp their frames themselves.
   public var taken: Percentiles
-  /// Its PRESENT has reached the daemon.
+  /// The daemon received its PRESENT.
   public var presented: Percentiles
-  /// The daemon has committed it.
+  /// The daemon committed it.
   public var latched: Percentiles
-  /// It was on screen.
+  /// It was flipped.
   public var flipped: Percentiles
-  /// Its buffer had left the screen.
+  /// Its buffer was released.
   public var released: Percentiles
   /// From one frame's flip to the next one's.
   public var interval: Percentiles
-  /// Whether times begin at the guest's kick. A backend that leaves frames out for newer ones hides which kick was whose:
-  /// then they begin where the backend took the frame.
+  /// Whether times begin at the guest's kick. If the backend skips superseded frames, kicks cannot be matched to
+  /// frames, and times begin when the backend took the frame.
   public var isFromKick: Bool
-  /// What the screen's rate says between two flips.
+  /// The nominal time between two flips at the output's refresh rate.
   public var periodNanoseconds: UInt64
 
-  /// The interval that half of all frames keep, in periods of the screen: 1 is no vblank missed.
+  /// The median interval in refresh periods; 1: no vblank missed.
   public var medianPeriods: Double { periods(interval.median) }
-  /// The interval that 99 of 100 frames keep, in periods of the screen.
+  /// The 99th percentile of intervals in refresh periods.
   public var p99Periods: Double { periods(interval.p99) }
 
   /// The stages in their order, for tables.
@@ -37,7 +37,7 @@ public struct FrameStages: Codable, Equatable, Sendable {
     case release
   }
 
-  /// How long frames took from the kick to a stage, ns.
+  /// The times from the kick to a stage, ns.
   public subscript(stage: Stage) -> Percentiles {
     switch stage {
     case .backend: taken
@@ -52,12 +52,12 @@ public struct FrameStages: Codable, Equatable, Sendable {
     periodNanoseconds == 0 ? 0 : Double(nanoseconds) / Double(periodNanoseconds)
   }
 
-  /// Of frames in the daemon's order.
+  /// The times of frames in the daemon's order.
   ///
   /// - Parameters:
-  ///   - frames: what the daemon remembers of the phase, the oldest first.
-  ///   - kicks: when the guest handed over its last frames, the oldest first. The last one belongs to the last frame;
-  ///     empty where a backend has left frames out: then the way begins where the backend took the frame.
+  ///   - frames: the phase's frames in the daemon's record, the oldest first.
+  ///   - kicks: the times of the guest's last kicks, the oldest first; the last one belongs to the last frame. Empty if
+  ///     the backend skipped frames: then times begin when the backend took the frame.
   init(_ frames: ArraySlice<DaemonTrace.Frame>, kicks: [UInt64], periodNanoseconds: UInt64) {
     self.periodNanoseconds = periodNanoseconds
     isFromKick = !kicks.isEmpty
@@ -81,16 +81,16 @@ public struct FrameStages: Codable, Equatable, Sendable {
   }
 }
 
-/// When the last frames of a load were handed over; the oldest are forgotten.
+/// The times of a load's last presents, in a ring.
 struct KickTimes: Equatable {
-  /// As many as the daemon remembers.
+  /// As many as the daemon records.
   static let capacity = 512
   private var times: [UInt64] = []
   private var next = 0
 
   init() { times.reserveCapacity(KickTimes.capacity) }
 
-  /// A frame was handed over.
+  /// Records a present.
   mutating func add(_ nanoseconds: UInt64) {
     if times.count < KickTimes.capacity { times.append(nanoseconds) } else { times[next] = nanoseconds }
     next = (next + 1) % KickTimes.capacity

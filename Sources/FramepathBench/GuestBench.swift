@@ -5,25 +5,25 @@ import StatusModel
 ///
 /// The guest and its kernels are the lab's (Tests/Lab).
 public struct GuestBench {
-  /// What stands between the guest and a screen.
+  /// The display device and its consumer.
   public enum Setup: String, Codable, Sendable, CaseIterable {
-    /// QEMU's in-process virtio-gpu; nobody looks.
+    /// QEMU's in-process virtio-gpu without a viewer.
     case none = "qemu-none"
     /// QEMU's in-process virtio-gpu, and a VNC viewer that takes every update raw.
     case vnc = "qemu-vnc"
     /// QEMU's in-process virtio-gpu, and a client of its D-Bus display.
     case dbus = "qemu-dbus"
-    /// vhost-user-gpu with QEMU's own backend; nobody looks.
+    /// vhost-user-gpu with QEMU's own backend, without a viewer.
     case peer = "qemu-vhost-user-gpu"
     /// vhost-user-gpu with our backend and daemon.
     case ourVhostUserGPU = "framepath-vhost-user-gpu"
     /// The complete device with our backend and daemon.
     case ourComplete = "framepath-complete"
-    /// A region of framepath-ivshmem, into which a program in the guest draws: no graphics device.
+    /// No graphics device: a program in the guest draws into a region of framepath-ivshmem.
     case ourIvshmem = "framepath-ivshmem"
   }
 
-  /// Which setups.
+  /// The setups to measure.
   public var setups = Setup.allCases
   /// Sizes of the picture.
   public var sizes: [(width: Int, height: Int)] = [(1024, 768), (1920, 1080)]
@@ -33,17 +33,17 @@ public struct GuestBench {
   public var runCount = 5
   /// The folder with `guest`.
   public var lab = "Tests/Lab"
-  /// Told what is measured now.
+  /// Called with the current step.
   public var progress: (String) -> Void = { _ in }
 
   private let programs: BenchPrograms
   /// A process beside QEMU.
   private typealias Helper = (name: String, process: ChildProcess)
 
-  /// A bench of those programs.
+  /// A benchmark of these programs.
   public init(_ programs: BenchPrograms) { self.programs = programs }
 
-  /// Measures everything; what cannot be measured says why.
+  /// Measures every setup; the report gives the reason for a missing one.
   public func run() throws(BenchError) -> GuestReport {
     guard LinuxFile.isAccessible("\(lab)/guest", .execute) else {
       throw BenchError(
@@ -92,7 +92,7 @@ public struct GuestBench {
     case .dbus: viewer = try DBusViewer(QMPClient("\(folder.path)/qmp", qemu, log: log))
     case .none, .peer, .ourVhostUserGPU, .ourComplete, .ourIvshmem: break
     }
-    // The first flips set the mode and fault everything in.
+    // The first flips set the mode and fault all pages in.
     _ = try control.run(plan.draw(3), viewer)
     var figures = GuestReport.Figures(setup: setup, missing: nil)
     for _ in 0..<max(runCount, 1) {
@@ -103,7 +103,7 @@ public struct GuestBench {
     return figures
   }
 
-  /// So many flips, and what they cost everybody.
+  /// Runs a number of flips and measures their cost.
   private func run(
     _ plan: GuestPlan, _ control: LabControl, _ viewer: (any GuestViewer)?, qemu: Int32, _ helpers: [Helper],
     _ daemon: BenchDaemon?
@@ -135,7 +135,7 @@ public struct GuestBench {
     return figures
   }
 
-  /// What the lab's probe has chosen: KVM where a guest boots with it, else TCG.
+  /// The lab's choice: KVM if a guest boots with it, else TCG.
   private func accelerator() throws(BenchError) -> String {
     let result = try mapped { () throws(SystemError) in
       try ChildProcess.run(ChildCommand("\(lab)/guest", ["--shape", "none", "--print"]), timeoutMilliseconds: 60_000)
@@ -151,7 +151,7 @@ public struct GuestBench {
       try ChildProcess.run(
         ChildCommand("\(lab)/with-programs", ["stock", image, program]), timeoutMilliseconds: 60_000)
     }
-    guard made.exit.isSuccess else { throw BenchError("no guest with framepath-guest: \(made.error)") }
+    guard made.exit.isSuccess else { throw BenchError("cannot make a guest image with framepath-guest: \(made.error)") }
     return image
   }
 
@@ -174,7 +174,7 @@ public struct GuestBench {
       if let exit = helper.process.waitForExit(timeoutMilliseconds: 0) {
         throw BenchError("\(helper.name) has ended with \(exit)")
       }
-      guard monotonicNanoseconds() < deadline else { throw BenchError("\(helper.name) does not listen after 10 s") }
+      guard monotonicNanoseconds() < deadline else { throw BenchError("\(helper.name) is not listening after 10 s") }
       HostProcess.sleep(milliseconds: 10)
     }
   }

@@ -8,7 +8,7 @@ struct GuestPlan {
   /// The arguments of Tests/Lab/guest; those after `--` are QEMU's.
   var arguments: [String]
 
-  /// Where the backend listens.
+  /// The backend's socket.
   var socket: String { "\(folder)/vm.sock" }
 
   init(_ setup: GuestBench.Setup, folder: String, width: Int, height: Int) {
@@ -32,7 +32,7 @@ struct GuestPlan {
     }
   }
 
-  /// Whether a daemon of ours shows the frames.
+  /// Whether our daemon shows the frames.
   var needsDaemon: Bool {
     switch setup {
     case .ourVhostUserGPU, .ourComplete, .ourIvshmem: true
@@ -64,7 +64,7 @@ struct GuestPlan {
     }
   }
 
-  /// The guest's command for so many frames; none of them draws more than its first pictures.
+  /// The guest's command for this many frames. Only its first pictures are drawn.
   func draw(_ frames: Int) -> String {
     setup == .ourIvshmem
       ? "framepath-guest pattern --still --frames \(frames) --size \(width)x\(height)"
@@ -76,7 +76,7 @@ struct GuestPlan {
     setup == .ourIvshmem ? "frames=\(frames) flipped=\(frames) " : "ok flip count \(frames)"
   }
 
-  /// The guest's own figure without its program's start; nil if it prints none.
+  /// The rate measured by the guest, without its program's start; nil if it prints none.
   func framesPerSecond(_ text: String) -> Double? {
     guard let word = text.split(whereSeparator: \.isWhitespace).first(where: { $0.hasPrefix("fps=") }) else {
       return nil
@@ -84,7 +84,7 @@ struct GuestPlan {
     return Double(word.dropFirst(4))
   }
 
-  /// `kvm` or `tcg`, from the words of `guest --print`.
+  /// `kvm` or `tcg`, from the output of `guest --print`.
   static func accelerator(ofPrintedCommand text: String) -> String {
     let words = text.split(separator: "\n")
     guard let place = words.firstIndex(of: "-accel"), place + 1 < words.endIndex else { return "unknown" }

@@ -8,7 +8,7 @@ public struct GuestReport: Codable, Equatable, Sendable {
     public var microseconds: Double
   }
 
-  /// One run: so many flips of the guest.
+  /// One run: a number of flips of the guest.
   public struct Run: Codable, Equatable, Sendable {
     /// The guest's flips per second.
     public var framesPerSecond = 0.0
@@ -27,7 +27,7 @@ public struct GuestReport: Codable, Equatable, Sendable {
     public var besideMicroseconds: Double { helpers.reduce(0) { $0 + $1.microseconds } }
     /// CPU time per flip of all processes but for the guest's own processors, µs.
     public var hostMicroseconds: Double { qemuMicroseconds + besideMicroseconds }
-    /// The same with the guest's processors per picture that was displayed, µs; nil where none was.
+    /// CPU time of all processes with the guest's processors, per displayed picture, µs; nil if none was displayed.
     public func allMicrosecondsPerDisplayed(frames: Int) -> Double? {
       guard let displayed, displayed > 0 else { return nil }
       return (hostMicroseconds + guestMicroseconds) * Double(frames) / Double(displayed)
@@ -36,9 +36,9 @@ public struct GuestReport: Codable, Equatable, Sendable {
 
   /// One setup.
   public struct Figures: Codable, Equatable, Sendable {
-    /// The subject.
+    /// The setup.
     public var setup: GuestBench.Setup
-    /// Why there are no figures; nil where there are.
+    /// Why there are no figures; nil if there are.
     public var missing: String?
     /// The path of the frames from the daemon's status, or the transport to the viewer; nil if unknown.
     public var path: String?
@@ -52,7 +52,7 @@ public struct GuestReport: Codable, Equatable, Sendable {
 
     /// A figure over all runs.
     public func spread(_ figure: (Run) -> Double) -> Spread { Spread(runs.map(figure)) }
-    /// A figure over the runs that have it; nil where none has.
+    /// A figure over the runs that have it; nil if none has.
     public func spreadOfKnown(_ figure: (Run) -> Double?) -> Spread? {
       let known = runs.compactMap(figure)
       return known.isEmpty ? nil : Spread(known)
@@ -65,7 +65,7 @@ public struct GuestReport: Codable, Equatable, Sendable {
     public var width: Int
     /// Pixels down.
     public var height: Int
-    /// Every setup that was asked for.
+    /// Every requested setup.
     public var setups: [Figures]
   }
 
@@ -86,7 +86,7 @@ extension GuestReport {
       title: "Real guests", command: command,
       notes: [
         machine.text, "Accelerator: \(accelerator).",
-        "\(frames) page flips of a stock Linux guest, as fast as its device lets it.",
+        "\(frames) page flips of a stock Linux guest, as fast as its device allows.",
       ], sections: []
     )
     for size in sizes {
@@ -95,7 +95,7 @@ extension GuestReport {
       section.notes = size.setups.compactMap { setup in setup.missing.map { "\(setup.setup.rawValue): \($0)" } }
       section.charts = [
         BarChart(
-          "CPU time per flip but the guest's processors", unit: "µs",
+          "CPU time per flip without the guest's processors", unit: "µs",
           bars: measured.map { BarChart.Bar($0.setup.rawValue, $0.spread(\.hostMicroseconds)) }),
         BarChart(
           "The guest's flips", unit: "per second",

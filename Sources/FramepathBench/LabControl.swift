@@ -9,7 +9,7 @@ final class LabControl {
     socket = try LabControl.connect(path, qemu, log: log)
   }
 
-  /// A connection to a socket of QEMU's, as soon as it listens there.
+  /// Connects to one of QEMU's sockets as soon as it listens.
   static func connect(_ path: String, _ qemu: ChildProcess, log: String) throws(BenchError) -> UnixSocket {
     let deadline = monotonicNanoseconds() + 20_000_000_000
     while true {
@@ -35,7 +35,7 @@ final class LabControl {
       if let place = SocketBytes.find(end, in: text), text[(place + end.count)...].contains(0x0A) {
         return String(decoding: text[..<place], as: UTF8.self)
       }
-      guard monotonicNanoseconds() < deadline else { throw BenchError("the guest does not answer in two minutes") }
+      guard monotonicNanoseconds() < deadline else { throw BenchError("the guest did not answer within two minutes") }
       let ready = try mapped { () throws(SystemError) in
         try waitUntilEitherReady(socket.fd.raw, viewer?.descriptor ?? -1, timeoutMilliseconds: 500)
       }

@@ -18,7 +18,7 @@ protocol LegacyScreen {
   func cpuNanoseconds() throws(BenchError) -> UInt64
 }
 
-/// The classic path of a frame, executed: guest framebuffer → virtual graphics memory → host framebuffer → hardware.
+/// Executes the classic path of a frame: guest framebuffer → virtual graphics memory → host framebuffer → hardware.
 struct LegacyPath<Screen: LegacyScreen> {
   private let width: Int
   private let height: Int

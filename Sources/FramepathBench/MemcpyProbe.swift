@@ -2,8 +2,8 @@ import Glibc
 import LinuxIO
 import VhostUserFrontend
 
-/// Plain memcpy between the kind of memory that frames are in: two pictures in shared memory, copied in turn into four
-/// others. This is a CPU's best, measured beside the product.
+/// Plain memcpy between two pictures in shared memory and four others in turn: the fastest copy by a CPU, as a
+/// reference.
 public struct MemcpyProbe {
   private let byteCount: Int
   private let sources: GuestRAM
@@ -12,7 +12,7 @@ public struct MemcpyProbe {
   private var copiedBytes: UInt64 = 0
   private var cpuNanoseconds: UInt64 = 0
 
-  /// Memory for pictures of `byteCount` bytes, all of it written once.
+  /// Allocates pictures of `byteCount` bytes and writes them once.
   public init(byteCount: Int) throws(BenchError) {
     self.byteCount = byteCount
     sources = try mapped { () throws(SystemError) in try GuestRAM(byteCount: 2 * byteCount) }
@@ -21,7 +21,7 @@ public struct MemcpyProbe {
     targets.fill(0, 4 * byteCount, with: 0xAA)
   }
 
-  /// Copies for a while, and counts it.
+  /// Copies for this long, and adds to the totals.
   public mutating func run(milliseconds: UInt64) {
     let deadline = monotonicNanoseconds() + milliseconds * 1_000_000
     repeat {

@@ -51,7 +51,7 @@ final class PeerMeasurement {
     process?.stop(timeoutMilliseconds: 2000)
   }
 
-  /// Runs a load after a short warm-up, and reads what it cost the peer's backend.
+  /// Runs a load after a short warm-up, and measures its cost in the peer's backend.
   func phase(
     _ pace: BenchPace, _ change: FrameChange, _ nanoseconds: UInt64
   ) throws(BenchError) -> PhaseFigures {
@@ -73,12 +73,12 @@ final class PeerMeasurement {
       flipped: sent, superseded: 0, rejected: 0, cpuCopies: 0, copiedBytes: 0, answer: Percentiles(load.answers))
   }
 
-  /// Pictures that it has sent to its screen. They are sent before the guest is answered, but may not be read yet.
+  /// Pictures that it has sent to its screen. They are sent before the guest's response, but perhaps not read yet.
   private func picturesSent() throws(BenchError) -> UInt64 {
     do throws(FrontendError) {
       try frontend.serveScreen()
     } catch {
-      throw BenchError("\(name) has closed its screen: \(error)")
+      throw BenchError("\(name) closed its screen: \(error)")
     }
     guard let counters = frontend.screen?.counters else { return 0 }
     return UInt64(counters.updates + counters.bufferUpdates)
@@ -96,7 +96,7 @@ final class BackendConnection {
     return socket
   }
 
-  /// Who listened there.
+  /// The process that listened.
   func peerPID() throws(SystemError) -> Int32 {
     guard let credentials = try socket?.peerCredentials() else {
       throw SystemError(call: "socket", code: EBADF, subject: "given away")
@@ -104,7 +104,7 @@ final class BackendConnection {
     return credentials.pid
   }
 
-  /// Tries until the backend listens: there is no other word from it.
+  /// Retries until the backend listens, because it gives no other sign of being ready.
   ///
   /// - Parameter process: the backend; nil for one that must listen already.
   static func open(_ path: String, _ process: ChildProcess?, name: String) throws(BenchError) -> BackendConnection {
@@ -116,11 +116,11 @@ final class BackendConnection {
         guard error.isNobodyListening else { throw BenchError("\(name): \(error)") }
       }
       guard let process else {
-        throw BenchError("\(name) does not listen; one that ends with its guest serves one run of one size")
+        throw BenchError("\(name) is not listening; one that ends with its guest can serve only one run of one size")
       }
       if let exit = process.waitForExit(timeoutMilliseconds: 0) { throw BenchError("\(name) has ended with \(exit)") }
       sleep(untilNanoseconds: monotonicNanoseconds() + 100_000)
     }
-    throw BenchError("\(name) does not listen at \(path) after 10 s")
+    throw BenchError("\(name) is not listening at \(path) after 10 s")
   }
 }

@@ -8,9 +8,9 @@ public struct PhaseFigures: Codable, Equatable, Sendable {
   public var framesPerSecond: Double
   /// Time on a CPU per frame in the backend, µs.
   public var backendMicroseconds: Double
-  /// Time on a CPU per frame in the daemon, µs; 0 of a peer that has none.
+  /// Time on a CPU per frame in the daemon, µs; 0 for a peer, which has none.
   public var daemonMicroseconds: Double
-  /// Time on a CPU per frame of the bench itself, which plays the guest, µs.
+  /// Time on a CPU per frame of the benchmark itself, which plays the guest, µs.
   public var harnessMicroseconds: Double
   /// Voluntary and other context switches of backend and daemon per frame.
   public var switchesPerFrame: Double
@@ -20,7 +20,7 @@ public struct PhaseFigures: Codable, Equatable, Sendable {
   public var presented: UInt64
   /// Frames that reached the screen.
   public var flipped: UInt64
-  /// Frames that a newer one replaced before they did.
+  /// Frames superseded before they were flipped.
   public var superseded: UInt64
   /// Frames that the output refused.
   public var rejected: UInt64
@@ -65,19 +65,19 @@ public struct ThroughputRun: Codable, Equatable, Sendable {
   /// The peers with the same load, directly after ours.
   public var peers: [PeerRun] = []
 
-  /// CPU time for copying one picture, µs: the backend's with whole pictures less its with corners, over what was copied.
-  /// A guest that is faster than the screen has some of its pictures replaced before they were copied.
+  /// CPU time for copying one picture, µs: the backend's difference between whole pictures and corners, per copied
+  /// picture. Some pictures of a guest that is faster than the screen are superseded before they are copied.
   public var copyMicroseconds: Double {
     guard unpaced.copiedBytes > 0 else { return 0 }
     let perFrame = max(unpaced.backendMicroseconds - unpacedCorner.backendMicroseconds, 0)
     return perFrame * Double(unpaced.frames) * Double(pictureBytes) / Double(unpaced.copiedBytes)
   }
-  /// CPU time of a paced frame in both processes over what as many wake-ups of a process that does nothing take in the
-  /// same run; nil where that was not measured.
+  /// CPU time of a paced frame in both processes over that of as many wake-ups of an idle process in the same run; nil
+  /// if that was not measured.
   public var overBareWakeUps: Double? {
     guard let floor = wakeUpFloor, floor.pacedMicroseconds > 0, paced.wakeUpsPerFrame > 0 else { return nil }
     return paced.totalMicroseconds / (paced.wakeUpsPerFrame * floor.pacedMicroseconds)
   }
-  /// Our copy's rate as a part of plain memcpy's; 0 where nothing is copied.
+  /// Our copy's rate as a fraction of plain memcpy's; 0 if nothing is copied.
   public var copyRateRatio: Double { copyMicroseconds == 0 ? 0 : memcpyMicroseconds / copyMicroseconds }
 }

@@ -2,7 +2,7 @@
 struct PictureChecksum: Equatable {
   private(set) var value: UInt64 = 0xCBF2_9CE4_8422_2325
 
-  /// Adds pixels of 4 bytes; the fourth byte of each is passed over.
+  /// Adds pixels of 4 bytes; the fourth byte of each is ignored.
   ///
   /// - Parameter bytes: whole pixels.
   mutating func add(_ bytes: UnsafeRawBufferPointer) {

@@ -1,6 +1,6 @@
 import Glibc
 
-/// Where values lie along an axis that begins at 0, or at a power of ten.
+/// Maps values to positions on an axis that begins at 0 or at a power of ten.
 struct PlotAxis {
   let ticks: [Double]
   private let low: Double

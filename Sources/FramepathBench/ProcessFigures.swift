@@ -24,7 +24,7 @@ struct ProcessFigures: Equatable {
     }
   }
 
-  /// Of no process.
+  /// All zero.
   init() {}
 
   /// The difference from `earlier`.
@@ -39,7 +39,7 @@ struct ProcessFigures: Equatable {
 
 /// Private memory of a process, from /proc/PID/smaps.
 struct ProcessMemory: Equatable {
-  /// Private_Clean and Private_Dirty of every mapping that is no memfd or dma-buf.
+  /// Private_Clean and Private_Dirty of every mapping except memfds and dma-bufs.
   var privateBytes: UInt64 = 0
   /// The same of memfds and dma-bufs: framebuffers and guest RAM that no other process maps now.
   var bufferBytes: UInt64 = 0

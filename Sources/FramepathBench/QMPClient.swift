@@ -11,7 +11,7 @@ final class QMPClient {
     try run("{\"execute\":\"qmp_capabilities\"}")
   }
 
-  /// Gives QEMU a connected socket as the client of a display.
+  /// Passes QEMU a connected socket as a display's client.
   func addClient(_ protocolName: String, _ fd: Int32) throws(BenchError) {
     try run("{\"execute\":\"getfd\",\"arguments\":{\"fdname\":\"client\"}}", fds: [fd])
     try run(

@@ -21,15 +21,15 @@ final class BenchRegion {
       ])
     process = try mapped { () throws(SystemError) in try ChildProcess(command) }
     guard process.waitForLine(containing: "ready") != nil else {
-      throw BenchError("framepath-ivshmem does not get ready: \(process.text(.error))")
+      throw BenchError("framepath-ivshmem did not become ready: \(process.text(.error))")
     }
   }
 
   deinit { process.stop(timeoutMilliseconds: 2000) }
 }
 
-/// A guest with our library on a region: the ivshmem protocol, the region's memory and its doorbells are real; only the
-/// virtual machine is missing.
+/// A guest with our library on a region. The ivshmem protocol, the region's memory and its doorbells are real; only
+/// the virtual machine is missing.
 final class RegionSource: FrameSource {
   private var screen: GuestScreen?
   private let layout: FrameLayout
@@ -48,7 +48,7 @@ final class RegionSource: FrameSource {
       throw BenchError("framepath-ivshmem: \(error)")
     }
     guard let layout = screen.layout(width: width, height: height), layout.byteCount <= screen.slotByteCount else {
-      throw BenchError("a slot of framepath-ivshmem has no room for \(width)x\(height)")
+      throw BenchError("a slot of framepath-ivshmem is too small for \(width)x\(height)")
     }
     self.screen = screen
     self.layout = layout
@@ -107,7 +107,7 @@ final class RegionSource: FrameSource {
   func finish() throws(BenchError) {
     try waitForAnswer()
     guard let screen, screen.failedCount == 0, screen.refusalCount == 0 else {
-      throw BenchError("framepath-ivshmem has refused frames")
+      throw BenchError("framepath-ivshmem refused frames")
     }
   }
 
@@ -135,11 +135,11 @@ final class RegionSource: FrameSource {
   }
 }
 
-/// Pictures of sources that draw into memory of the daemon.
+/// Pictures for sources that draw into host buffers or regions.
 enum TestPicture {
-  /// Draws one that no other seed has.
+  /// Draws a picture that is unique to the seed.
   ///
-  /// - Returns: its checksum; the memory is not read for it.
+  /// - Returns: its checksum, computed without reading the memory.
   static func draw(_ pixels: UnsafeMutableRawBufferPointer, _ layout: FrameLayout, seed: UInt32) -> PictureChecksum {
     var checksum = PictureChecksum()
     var row = [UInt8](repeating: 0, count: layout.width * PixelFormat.bytesPerPixel)

@@ -1,8 +1,8 @@
 import FoundationEssentials
 
-/// A page of figures: one self-contained HTML file with inline SVG, for screens light and dark and for paper.
+/// A page of figures: one self-contained HTML file with inline SVG, for light and dark screens and for print.
 ///
-/// No script and nothing from outside, so it can be mailed and kept.
+/// Has no scripts and loads nothing, so that it can be mailed and archived.
 public struct ReportPage: Sendable {
   /// A headed part of the page.
   public struct Section: Sendable {
@@ -21,7 +21,7 @@ public struct ReportPage: Sendable {
 
   /// The page's title.
   public var title: String
-  /// The command line that made it.
+  /// The command line that produced it.
   public var command: String
   /// Notes on the measurement and the machine.
   public var notes: [String]

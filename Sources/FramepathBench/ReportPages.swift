@@ -2,11 +2,11 @@ extension CopiesReport {
   /// The report as a page.
   public func page(command: String) -> ReportPage {
     var page = ReportPage(
-      title: "How often a frame is moved", command: command,
+      title: "Transfers per frame", command: command,
       notes: [
         machine.text,
-        "A transfer is one move of a whole frame; the hardware's read is counted as one. legacy goes guest framebuffer, "
-          + "virtual graphics memory, host framebuffer, scan-out; hybrid has one copy; direct shows the guest's own pages.",
+        "A transfer is one move of a whole frame, the hardware's read counted as one. legacy: guest framebuffer, "
+          + "virtual graphics memory, host framebuffer, scan-out. hybrid: one copy. direct: the guest's own pages.",
       ], sections: [])
     for size in sizes {
       let bytes = size.paths.first?.pictureBytes ?? 0
@@ -17,7 +17,7 @@ extension CopiesReport {
       section.charts = [
         BarChart("Transfers", unit: "whole frames", bars: bars { Double($0.transfers) }),
         BarChart("Moved per frame", unit: "bytes", bars: bars { $0.movedBytesPerFrame }),
-        BarChart("CPU time per frame", unit: "µs, all processes but the guest", bars: bars { $0.microsecondsPerFrame }),
+        BarChart("CPU time per frame", unit: "µs, without the guest", bars: bars { $0.microsecondsPerFrame }),
       ]
       var rows = [
         [
@@ -50,7 +50,7 @@ extension FootprintReport {
     var section = ReportPage.Section(title: "\(width) × \(height), \(runs.count) runs")
     section.charts = [
       BarChart(
-        "Private memory beside frame buffers", unit: "MiB",
+        "Private memory without framebuffers", unit: "MiB",
         bars: both({ Double($0.backendPrivateBytes) / mebibyte }, { Double($0.daemonPrivateBytes) / mebibyte })),
       BarChart(
         "Ready after start", unit: "ms", bars: both({ $0.backendReadyMilliseconds }, { $0.daemonReadyMilliseconds })),
@@ -58,7 +58,7 @@ extension FootprintReport {
         "Wake-ups of an idle VM", unit: "per second",
         bars: both({ $0.backendWakeUpsPerSecond }, { $0.daemonWakeUpsPerSecond })),
     ]
-    section.notes = ["Bars are medians, lines go from the smallest to the largest run."]
+    section.notes = ["Bars are medians, lines span the smallest to the largest run."]
     return ReportPage(title: "Memory and idling", command: command, notes: [machine.text], sections: [section])
   }
 }
@@ -77,8 +77,8 @@ extension ScaleReport {
     var section = ReportPage.Section(
       title: "\(width) × \(height) at \(refreshHertz) Hz, \(points.first?.runs.count ?? 0) runs")
     section.notes = [
-      "Every VM has a screen of its own and draws each of its vblanks. The guests are the bench itself, on the same "
-        + "processors. Fairness is Jain's index: 1 where all VMs got the same."
+      "Every VM has its own output and draws for each of its vblanks. The benchmark plays the guests on the same "
+        + "processors. Fairness is Jain's index: 1 if all VMs got the same."
     ]
     section.charts = [
       chart(
@@ -91,10 +91,10 @@ extension ScaleReport {
         "CPU time", "µs per frame",
         [
           line("backends") { $0.backendMicroseconds }, line("daemon") { $0.daemonMicroseconds },
-          line("guests (the bench)") { $0.harnessMicroseconds },
+          line("guests (benchmark)") { $0.harnessMicroseconds },
         ]),
       chart(
-        "Private memory beside frame buffers", "MiB",
+        "Private memory without framebuffers", "MiB",
         [
           line("one backend") { $0.backendPrivateBytes.median / mebibyte },
           line("the daemon") { Double($0.daemonPrivateBytes) / mebibyte },
@@ -122,7 +122,7 @@ extension SoakReport {
       LineChart(
         title, unit: unit, places: places, placeUnit: "seconds", lines: [LineChart.Line(name, samples.map(figure))])
     }
-    var section = ReportPage.Section(title: "\(clients) clients, \(visitors) of them come and go")
+    var section = ReportPage.Section(title: "\(clients) clients, \(visitors) of them reconnect")
     section.charts = [
       chart("Open descriptors", "count", "daemon") { Double($0.descriptors) },
       chart("RssAnon of the daemon", "KiB", "daemon") { Double($0.anonymousBytes) / kibibyte },

@@ -1,26 +1,26 @@
 import LinuxIO
 import StatusModel
 
-/// `framepath bench scale`: many VMs on one daemon, each on a screen of its own and paced by it.
+/// `framepath bench scale`: many VMs on one daemon, each on its own output and paced by it.
 public struct ScaleBench {
   /// Numbers of VMs.
   public var counts = [1, 2, 4, 8, 16, 32, 64]
   /// The pictures' size.
   public var size = (width: 640, height: 480)
-  /// The screens' rate.
+  /// The refresh rate of the outputs, Hz.
   public var refreshHertz = 60
   /// How long each run measures.
   public var seconds = 2.0
-  /// Runs of each number, each with processes of its own.
+  /// Runs of each number, each with its own processes.
   public var runCount = 5
   /// The backends' `--path`.
   public var path = "auto"
-  /// Told what is measured now.
+  /// Called with the current step.
   public var progress: (String) -> Void = { _ in }
 
   private let programs: BenchPrograms
 
-  /// A bench of those programs.
+  /// A benchmark of these programs.
   public init(_ programs: BenchPrograms) { self.programs = programs }
 
   /// Measures everything.
@@ -90,11 +90,11 @@ public struct ScaleBench {
 
   private typealias Sums = (presented: UInt64, flipped: UInt64, superseded: UInt64, copies: UInt64, bytes: UInt64)
 
-  /// The daemon's counters over all VMs, once no frame is on its way.
+  /// The daemon's counters over all VMs, once no frame is pending.
   private func settled(_ daemon: BenchDaemon, _ count: Int) throws(BenchError) -> Sums {
     for _ in 0..<200 {
       let scanouts = try DaemonStatus(socket: daemon.socket).vms.compactMap(\.scanouts.first)
-      guard scanouts.count == count else { throw BenchError("framepathd knows \(scanouts.count) of \(count) VMs") }
+      guard scanouts.count == count else { throw BenchError("framepathd has only \(scanouts.count) of \(count) VMs") }
       if scanouts.allSatisfy({ $0.openFrames == 0 }) {
         return scanouts.reduce((0, 0, 0, 0, 0)) { sums, scanout in
           (
@@ -106,11 +106,11 @@ public struct ScaleBench {
       }
       HostProcess.sleep(milliseconds: 10)
     }
-    throw BenchError("framepathd still has frames on the way two seconds after the last one")
+    throw BenchError("framepathd still has pending frames two seconds after the last one")
   }
 }
 
-/// Guests that all draw as fast as their screens let them, in one thread.
+/// Guests that draw as fast as their outputs allow, all in one thread.
 private final class GuestCrowd {
   private let guests: [BenchGuest]
   private let loop: EventLoop

@@ -1,8 +1,8 @@
 /// The results of `framepath bench scale`.
 public struct ScaleReport: Codable, Equatable, Sendable {
-  /// One run with so many VMs.
+  /// One run with this number of VMs.
   public struct Run: Codable, Equatable, Sendable {
-    /// Frames that each VM's guest saw answered, in the order of the VMs.
+    /// Answered frames of each VM's guest, in the order of the VMs.
     public var frames: [Int]
     /// Wall-clock time, s.
     public var seconds: Double
@@ -12,15 +12,15 @@ public struct ScaleReport: Codable, Equatable, Sendable {
     public var daemonMicroseconds: Double
     /// CPU time per frame of the guests, which are this program, µs.
     public var harnessMicroseconds: Double
-    /// Private memory of a backend beside frame buffers, bytes, over all backends.
+    /// Private memory of a backend without framebuffers, bytes, over all backends.
     public var backendPrivateBytes: Spread
-    /// Private memory of the daemon beside frame buffers, bytes.
+    /// Private memory of the daemon without framebuffers, bytes.
     public var daemonPrivateBytes: UInt64
     /// PRESENT messages that the daemon counted.
     public var presented: UInt64
     /// Frames that reached their screen.
     public var flipped: UInt64
-    /// Frames that a newer one replaced.
+    /// Superseded frames.
     public var superseded: UInt64
     /// Copies of frames, by the ledger.
     public var cpuCopies: UInt64
@@ -31,7 +31,7 @@ public struct ScaleReport: Codable, Equatable, Sendable {
     public var allFrames: Int { frames.reduce(0, +) }
     /// Frames per second of each VM.
     public var rates: Spread { Spread(frames.map { Double($0) / max(seconds, 1e-9) }) }
-    /// Jain's index of the VMs' frames: 1 where all got the same, 1/n where one got everything.
+    /// Jain's index of the VMs' frames: 1 if all got the same, 1/n if one got everything.
     public var fairness: Double {
       let values = frames.map { Double($0) }
       let squares = values.reduce(0) { $0 + $1 * $1 }
@@ -40,9 +40,9 @@ public struct ScaleReport: Codable, Equatable, Sendable {
     }
   }
 
-  /// So many VMs.
+  /// The runs with one number of VMs.
   public struct Point: Codable, Equatable, Sendable {
-    /// How many.
+    /// The number of VMs.
     public var vms: Int
     /// Every run as it was.
     public var runs: [Run]
@@ -55,7 +55,7 @@ public struct ScaleReport: Codable, Equatable, Sendable {
   public var width: Int
   /// The picture's height in pixels.
   public var height: Int
-  /// The screens' rate.
+  /// The refresh rate of the outputs, Hz.
   public var refreshHertz: Int
   /// The backends' `--path`.
   public var path: String

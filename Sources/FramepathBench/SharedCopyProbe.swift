@@ -3,8 +3,8 @@ import GraphicsMemory
 import LinuxIO
 import VhostUserFrontend
 
-/// The product's copy of a whole picture by several threads beside plain memcpy by one, in turns, so that a machine that
-/// becomes slower or busier meanwhile is that for all of them.
+/// Our copy of a whole picture by several threads, beside plain memcpy by one. The copies take turns, so that changes
+/// of the machine's speed or load affect all of them.
 public struct SharedCopyProbe {
   /// The most threads of each kind of copy, the calling one included.
   public let threadCounts: [Int]
@@ -19,7 +19,7 @@ public struct SharedCopyProbe {
   private var nanoseconds: [UInt64]
   private var pictures: [Int]
 
-  /// Memory for pictures of that size in pixels, all of it written once.
+  /// Allocates pictures of this size in pixels and writes them once.
   public init(width: Int, height: Int, threadCounts: [Int]) throws(BenchError) {
     self.threadCounts = threadCounts
     rowBytes = width * 4
@@ -34,7 +34,7 @@ public struct SharedCopyProbe {
     pictures = nanoseconds.map { _ in 0 }
   }
 
-  /// Copies in turns for a while: some 10 ms of each kind at a time.
+  /// Copies in turns for this long, about 10 ms of each kind at a time.
   public mutating func run(milliseconds: UInt64) {
     // The first copy of each starts its threads.
     for kind in nanoseconds.indices { copy(kind) }
@@ -56,7 +56,7 @@ public struct SharedCopyProbe {
   /// Wall-clock nanoseconds per picture of plain memcpy.
   public var memcpyNanoseconds: Double { average(0) }
 
-  /// Wall-clock nanoseconds per picture of the product's copy, by the place in `threadCounts`.
+  /// Wall-clock nanoseconds per picture of our copy, by the index in `threadCounts`.
   public func sharedNanoseconds(_ place: Int) -> Double { average(place + 1) }
 
   private func average(_ kind: Int) -> Double {

@@ -2,31 +2,31 @@ import LinuxIO
 
 /// `framepath bench soak`: many clients of every kind on one daemon for a long time, some of them coming and going.
 ///
-/// Whatever the daemon or a backend keeps of a frame or of a client that has gone adds up, and is seen.
+/// Leaks per frame or per disconnected client add up and become visible.
 public struct SoakBench {
   /// How many clients there are at once: each kind of device in turn.
   public var clientCount = 64
-  /// How many of them leave and come again, one after the other.
+  /// How many of them disconnect and reconnect, one after another.
   public var visitorCount = 8
   /// How long it lasts.
   public var seconds = 600.0
-  /// From one visit to the next, s.
+  /// Time between two visits, s.
   public var visitSeconds = 1.0
-  /// From one look at the processes to the next, s.
+  /// Time between two samples of the processes, s.
   public var sampleSeconds = 10.0
   /// The pictures' size.
   public var size = (width: 640, height: 480)
-  /// The screens' rate.
+  /// The refresh rate of the outputs, Hz.
   public var refreshHertz = 60
-  /// Told what is going on.
+  /// Called with the current step.
   public var progress: (String) -> Void = { _ in }
 
   private static let tickNanoseconds: UInt64 = 4_000_000
-  /// As many frames as the daemon remembers of each scanout: from then on it remembers no more.
+  /// More than the frames that the daemon records per scanout, so that its record has reached its full size.
   private static let warmUpFrames = 520
   private let programs: BenchPrograms
 
-  /// A bench of those programs.
+  /// A benchmark of these programs.
   public init(_ programs: BenchPrograms) { self.programs = programs }
 
   /// Measures.
@@ -36,10 +36,10 @@ public struct SoakBench {
     let empty = try ProcessMemory(pid: daemon.process.pid, name: "framepathd").privateBytes
     var clients: [SoakClient] = []
     for index in 0..<clientCount {
-      if index % 16 == 0 { progress("\(index) of \(clientCount) clients are there") }
+      if index % 16 == 0 { progress("\(index) of \(clientCount) clients are connected") }
       clients.append(try makeClient(index, daemon))
     }
-    // Everybody comes and goes once, so that what the first one costs is not in it.
+    // Every visitor reconnects once, to exclude one-time costs.
     for place in 0..<visitorCount { try visit(place, &clients, daemon) }
     try warmUp(clients)
 
@@ -79,7 +79,7 @@ public struct SoakBench {
       refreshHertz: refreshHertz)
   }
 
-  /// A visitor leaves, and another one of its name and kind comes.
+  /// Replaces a visitor by another one of its name and kind.
   private func visit(_ index: Int, _ clients: inout [SoakClient], _ daemon: BenchDaemon) throws(BenchError) {
     clients.remove(at: index)
     clients.insert(try makeClient(index, daemon), at: index)
@@ -89,7 +89,7 @@ public struct SoakBench {
     let deadline = monotonicNanoseconds() + 60_000_000_000
     while clients.dropFirst(visitorCount).contains(where: { $0.frames < SoakBench.warmUpFrames }) {
       let now = monotonicNanoseconds()
-      guard now < deadline else { return progress("not everybody has shown \(SoakBench.warmUpFrames) frames yet") }
+      guard now < deadline else { return progress("not every client has shown \(SoakBench.warmUpFrames) frames yet") }
       try play(clients, until: now + 100_000_000)
     }
   }
@@ -124,7 +124,7 @@ public struct SoakBench {
   }
 }
 
-/// What a process holds that others cannot give back to it.
+/// The resources that a process holds.
 struct ProcessHoldings: Equatable {
   /// Open descriptors.
   let descriptors: Int

@@ -6,17 +6,17 @@ final class SoakClient {
   let device: BenchDevice
   /// The program between the guest and the daemon; nil for a container.
   let backend: ChildProcess?
-  /// Frames that were shown to it, or replaced.
+  /// Its flipped and superseded frames.
   private(set) var frames = 0
   private let source: any FrameSource
   private let periodNanoseconds: UInt64
   private var isOpen = false
   private var shownAt: UInt64 = 0
-  // Behind the source: the guest leaves before its device.
+  // Declared after the source, so that the guest disconnects before its device ends.
   private let vm: BenchVM?
   private let region: BenchRegion?
 
-  /// Starts everything of it, and shows its first picture.
+  /// Starts its processes and shows its first picture.
   init(
     _ programs: BenchPrograms, _ daemon: BenchDaemon, name: String, device: BenchDevice,
     size: (width: Int, height: Int), refreshHertz: Int
@@ -45,8 +45,8 @@ final class SoakClient {
 
   deinit { source.end() }
 
-  /// Takes what has come, and shows the next frame if the last one is answered and a vblank has passed for those who
-  /// would not wait for it.
+  /// Receives answers, and shows the next frame if the last one is answered and, for kinds that do not wait for the
+  /// screen, a vblank has passed.
   func step(at now: UInt64) throws(BenchError) {
     if isOpen {
       guard try source.isAnswered() else {

@@ -1,4 +1,4 @@
-/// What `framepath bench soak` has measured.
+/// The results of `framepath bench soak`.
 public struct SoakReport: Codable, Equatable, Sendable {
   /// The processes at one moment, with every client connected.
   public struct Sample: Codable, Equatable, Sendable {
@@ -8,34 +8,34 @@ public struct SoakReport: Codable, Equatable, Sendable {
     public var descriptors: Int
     /// The daemon's RssAnon: heap and stacks that are in memory, bytes.
     public var anonymousBytes: UInt64
-    /// Private memory of the daemon beside frame buffers, bytes.
+    /// Private memory of the daemon without framebuffers, bytes.
     public var privateBytes: UInt64
     /// Open descriptors of the backends that stay.
     public var backendDescriptors: Int
     /// RssAnon of the backends that stay, bytes.
     public var backendAnonymousBytes: UInt64
-    /// Clients that have come and gone so far.
+    /// Reconnects so far.
     public var visits: Int
   }
 
   /// A figure that must not grow.
   public struct Growth: Codable, Equatable, Sendable {
-    /// What it is.
+    /// Its name.
     public var name: String
     /// In the first sample.
     public var first: Double
     /// In the last sample.
     public var last: Double
-    /// By how much the least of the second half of all samples is above the greatest of the first half: what neither
-    /// comes nor goes.
+    /// By how much the minimum of the second half of the samples exceeds the maximum of the first half, which ignores
+    /// fluctuation.
     public var growth: Double
-    /// What it may be; nothing that adds up with time.
+    /// The allowed growth, which does not depend on the run's length.
     public var allowed: Double
 
     /// Whether it is more than allowed.
     public var isTooMuch: Bool { growth > allowed }
 
-    /// Of these samples.
+    /// The growth in these samples.
     init(_ name: String, _ figures: [Double], allowed: Double) {
       self.name = name
       self.allowed = allowed
@@ -48,30 +48,30 @@ public struct SoakReport: Codable, Equatable, Sendable {
 
   /// How many clients there are at once.
   public var clients: Int
-  /// How many of them come and go.
+  /// How many of them reconnect.
   public var visitors: Int
   /// The pictures' width in pixels.
   public var width: Int
   /// The pictures' height in pixels.
   public var height: Int
-  /// The screens' rate.
+  /// The refresh rate of the outputs, Hz.
   public var refreshHertz: Int
   /// From the first sample to the last, s.
   public var seconds: Double
   /// Frames of each client that stays, in that time.
   public var frames: [Int]
-  /// Private memory of the daemon beside frame buffers before anybody came, bytes.
+  /// Private memory of the daemon without framebuffers before the first client, bytes.
   public var emptyPrivateBytes: UInt64
   /// The machine.
   public var machine: Machine
   /// The oldest first.
   public var samples: [Sample]
 
-  /// The most private memory beside frame buffers that the daemon may take for a client, bytes.
+  /// The limit on the daemon's private memory per client without framebuffers, bytes.
   public static let clientLimitBytes = 4.0 * 1_048_576
 
-  /// The daemon's private memory for each client in the last sample, beside frame buffers and what it has without
-  /// clients, bytes.
+  /// The daemon's private memory per client in the last sample, without framebuffers and its memory without clients,
+  /// bytes.
   public var bytesPerClient: Double {
     (Double(samples.last?.privateBytes ?? 0) - Double(emptyPrivateBytes)) / Double(max(clients, 1))
   }
@@ -82,11 +82,11 @@ public struct SoakReport: Codable, Equatable, Sendable {
   /// Everything that must not grow.
   public var growths: [Growth] {
     let figures = { (figure: (Sample) -> Double) in samples.map(figure) }
-    // A quarter of the clients have their frames copied, and may need one more buffer at any time.
+    // The frames of a quarter of the clients are copied; each may need one more buffer at any time.
     let buffers = Double((clients + 3) / 4)
     return [
       Growth("daemon's descriptors", figures { Double($0.descriptors) }, allowed: buffers),
-      // The pages that malloc keeps.
+      // Pages kept by malloc.
       Growth("daemon's RssAnon", figures { Double($0.anonymousBytes) }, allowed: 131_072),
       Growth("backends' descriptors", figures { Double($0.backendDescriptors) }, allowed: buffers),
       Growth(
@@ -94,14 +94,14 @@ public struct SoakReport: Codable, Equatable, Sendable {
     ]
   }
 
-  /// What is wrong, in words for a person; empty where nothing is.
+  /// The faults as messages; empty if there are none.
   public var faults: [String] {
     var faults: [String] = []
     for growth in growths where growth.isTooMuch {
       faults.append("\(growth.name) grew from \(Int(growth.first)) to \(Int(growth.last))")
     }
     if bytesPerClient > SoakReport.clientLimitBytes {
-      faults.append("the daemon takes \(Int(bytesPerClient)) bytes for each client beside its buffers")
+      faults.append("the daemon takes \(Int(bytesPerClient)) bytes per client, without its buffers")
     }
     return faults
   }

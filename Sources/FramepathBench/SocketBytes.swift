@@ -1,11 +1,11 @@
 import Glibc
 import LinuxIO
 
-/// Whole pieces of a stream, with a time limit of 5 s each; errors name the other end.
+/// Reads and writes of exact sizes on a stream, with a time limit of 5 s each; errors name the other end.
 enum SocketBytes {
   private static let timeoutMilliseconds: Int32 = 5000
 
-  /// Exactly so many bytes.
+  /// Receives exactly this many bytes.
   static func receive(_ fd: Int32, _ count: Int, _ name: String) throws(BenchError) -> [UInt8] {
     var bytes = [UInt8](repeating: 0, count: count)
     var filled = 0
@@ -13,14 +13,14 @@ enum SocketBytes {
     return bytes
   }
 
-  /// What is there, one byte at least.
+  /// Receives the available bytes, at least one.
   static func some(_ fd: Int32, _ name: String) throws(BenchError) -> [UInt8] {
     var bytes = [UInt8](repeating: 0, count: 4096)
     let count = try read(fd, &bytes, from: 0, name)
     return Array(bytes.prefix(count))
   }
 
-  /// Passes over bytes.
+  /// Skips bytes.
   static func skip(_ fd: Int32, _ count: Int, _ name: String) throws(BenchError) {
     var buffer = [UInt8](repeating: 0, count: min(max(count, 1), 1 << 20))
     var rest = count
@@ -52,7 +52,7 @@ enum SocketBytes {
     bytes[offset..<(offset + count)].reduce(0) { $0 << 8 | Int($1) }
   }
 
-  /// Where `pattern` begins; nil where it is not.
+  /// The offset of the first `pattern`; nil if there is none.
   static func find(_ pattern: [UInt8], in bytes: [UInt8]) -> Int? {
     guard bytes.count >= pattern.count else { return nil }
     return (0...(bytes.count - pattern.count)).first { bytes[$0..<($0 + pattern.count)].elementsEqual(pattern) }

@@ -2,12 +2,12 @@
 public struct Spread: Codable, Equatable, Sendable {
   /// The smallest.
   public var min: Double
-  /// The middle one; of an even number of runs the mean of the two in the middle.
+  /// The median; for an even number of runs, the mean of the middle two.
   public var median: Double
   /// The largest.
   public var max: Double
 
-  /// Of these figures; all zero where there are none.
+  /// The spread of these figures; all zero if there are none.
   public init(_ figures: [Double]) {
     let sorted = figures.sorted()
     guard let first = sorted.first, let last = sorted.last else {
@@ -21,15 +21,15 @@ public struct Spread: Codable, Equatable, Sendable {
   }
 }
 
-/// How long something took, over many times.
+/// Percentiles of durations.
 public struct Percentiles: Codable, Equatable, Sendable {
-  /// How many times there were.
+  /// The number of durations.
   public var count: Int
-  /// Half of them took at most so many nanoseconds.
+  /// The median in nanoseconds.
   public var median: UInt64
-  /// 90 of 100 took at most so many nanoseconds.
+  /// The 90th percentile in nanoseconds.
   public var p90: UInt64
-  /// 99 of 100 took at most so many nanoseconds.
+  /// The 99th percentile in nanoseconds.
   public var p99: UInt64
   /// The longest.
   public var max: UInt64

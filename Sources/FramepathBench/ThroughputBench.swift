@@ -1,32 +1,32 @@
 import LinuxIO
 import StatusModel
 
-/// `framepath bench throughput`: real daemon, real backend, and a guest of nothing but requests.
+/// `framepath bench throughput`: real daemon, real backend, and a guest that only sends requests.
 public struct ThroughputBench {
-  /// Which of QEMU's devices the guest has.
+  /// The guest's device.
   public var device = BenchDevice.complete
   /// The backend's `--path`.
   public var path = "auto"
   /// Sizes of the picture.
   public var sizes: [(width: Int, height: Int)] = [(640, 480), (1920, 1080), (3840, 2160)]
-  /// How long the two main phases take.
+  /// Length of each of the two main phases, seconds.
   public var seconds = 1.0
-  /// Runs of each size, each with processes of its own.
+  /// Runs of each size, each with its own processes.
   public var runCount = 5
-  /// How much of a picture lies in one piece of guest memory, whole pages.
+  /// Size of a picture's contiguous pieces of guest memory, whole pages.
   public var runBytes = 1 << 20
   /// The screen's rate.
   public var refreshHertz = 60
-  /// Other backends that get the same load in each run.
+  /// Other backends that are driven with the same load in each run.
   public var peers: [BenchPeer] = []
-  /// Whether an empty backend gets the same load too: what the bench itself costs.
+  /// Whether to measure an empty backend too, as the cost of the benchmark itself.
   public var measuresHarness = true
-  /// Told what is measured now.
+  /// Called with the current step.
   public var progress: (String) -> Void = { _ in }
 
   private let programs: BenchPrograms
 
-  /// A bench of those programs.
+  /// A benchmark of these programs.
   public init(_ programs: BenchPrograms) { self.programs = programs }
 
   /// Measures everything.
@@ -51,7 +51,7 @@ public struct ThroughputBench {
     return report
   }
 
-  /// A guest that waits for the screen is as fast as the screen: 1000 Hz is the most a headless one has.
+  /// The refresh rate for a guest that waits for the screen: 1000 Hz, the highest of a headless output.
   private var unpacedHertz: Int { device.waitsForScreen ? 1000 : refreshHertz }
   private var mainNanoseconds: UInt64 { UInt64(max(seconds, 0.05) * 1e9) }
   private var shortNanoseconds: UInt64 { max(mainNanoseconds / 2, 50_000_000) }
@@ -76,7 +76,7 @@ public struct ThroughputBench {
     let period = UInt64(1_000_000_000 / refreshHertz)
     let paced = try stage.phase(pacedPace(period), .wholePicture, mainNanoseconds)
     let pacedCorner = try stage.phase(pacedPace(period), .corner, shortNanoseconds)
-    // Two periods and a bit: the screen has nothing under way when the frame comes.
+    // Two and a half periods: no commit is pending when the next frame comes.
     let idleCorner = try stage.phase(.every(period * 5 / 2), .corner, mainNanoseconds)
     let idleWhole = try stage.phase(.every(period * 5 / 2), .wholePicture, shortNanoseconds)
     let floor =

@@ -2,10 +2,10 @@ extension ThroughputReport {
   /// The report as a page.
   public func page(command: String) -> ReportPage {
     var page = ReportPage(
-      title: "What a frame costs", command: command,
+      title: "The cost of a frame", command: command,
       notes: [
         machine.text,
-        "Device \(device.rawValue), path \(path), \(sizes.first?.runs.count ?? 0) runs. Bars are medians, lines go from "
+        "Device \(device.rawValue), path \(path), \(sizes.first?.runs.count ?? 0) runs. Bars are medians, lines span "
           + "the smallest to the largest run.",
       ], sections: [])
     for size in sizes { page.sections.append(section(size)) }
@@ -29,7 +29,7 @@ extension ThroughputReport {
     section.charts = [
       BarChart("CPU time per frame", unit: "µs", series: ["backend", "daemon"], bars: cpu),
       BarChart(
-        "Frames handed over", unit: "per second",
+        "Presented frames", unit: "per second",
         bars: ThroughputReport.phases.map { phase in
           BarChart.Bar(phase.name, size.spread { phase.figures($0).framesPerSecond })
         }, isLogarithmic: true),
@@ -41,10 +41,10 @@ extension ThroughputReport {
       }
       section.charts.append(
         BarChart(
-          "CPU time of one wake-up of a process that does nothing", unit: "µs",
+          "CPU time of one wake-up of an idle process", unit: "µs",
           bars: [
             BarChart.Bar("paced", floor(\.pacedMicroseconds)), BarChart.Bar("1000 Hz", floor(\.fastMicroseconds)),
-            BarChart.Bar("one after the other", floor(\.unpacedMicroseconds)),
+            BarChart.Bar("back to back", floor(\.unpacedMicroseconds)),
           ]))
     }
     section.charts += peerCharts(size)
@@ -53,7 +53,7 @@ extension ThroughputReport {
     return section
   }
 
-  /// A frame's way on an idle screen and at the screen's rate, and how evenly frames follow each other.
+  /// Latencies by stage on an idle screen and at the refresh rate, and the intervals between flips.
   private func latencyCharts(_ size: Size) -> [any ReportChart] {
     var charts: [any ReportChart] = []
     for phase in [ThroughputReport.phases[2], ThroughputReport.idle] {
@@ -75,7 +75,7 @@ extension ThroughputReport {
       bars.append(BarChart.Bar("99 %", series: 1, size.spread { phase.figures($0).stages?.p99Periods ?? 0 }))
     }
     charts.append(
-      BarChart("From flip to flip", unit: "periods of the screen", series: ["median", "99 %"], bars: bars))
+      BarChart("From flip to flip", unit: "refresh periods", series: ["median", "99 %"], bars: bars))
     return charts
   }
 

@@ -1,4 +1,4 @@
-/// What `framepath bench throughput` has measured.
+/// The results of `framepath bench throughput`.
 public struct ThroughputReport: Codable, Equatable, Sendable {
   /// One size over all runs.
   public struct Size: Codable, Equatable, Sendable {
@@ -19,19 +19,19 @@ public struct ThroughputReport: Codable, Equatable, Sendable {
   public var path: String
   /// Seconds of the long phases.
   public var seconds: Double
-  /// How much of a picture lay in one piece of guest memory, bytes.
+  /// Size of a picture's contiguous pieces of guest memory, bytes.
   public var runBytes: Int
-  /// Processors of this machine, and the load average as the runs began.
+  /// The machine and its load as the runs began.
   public var machine: Machine
   /// Each size.
   public var sizes: [Size]
 }
 
-/// What figures depend on beside the program.
+/// The machine that figures depend on.
 public struct Machine: Codable, Equatable, Sendable {
-  /// The CPU's name by /proc/cpuinfo.
+  /// The CPU's name from /proc/cpuinfo.
   public var processor: String
-  /// How many processors.
+  /// The number of processors.
   public var processors: Int
   /// Load average of the last minute.
   public var load: Double

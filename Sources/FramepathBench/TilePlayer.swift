@@ -4,9 +4,9 @@ import PresentClient
 import PresentProtocol
 import Scanout
 
-/// A container that shows the next picture at each flip of the last one.
+/// A container that presents its next picture at each flip.
 final class TilePlayer {
-  /// What came on screen since `record`.
+  /// The flipped frames since `record`.
   private(set) var figures = TilesReport.VM()
   private(set) var failure: String?
   private let client: PresentClient
@@ -26,7 +26,7 @@ final class TilePlayer {
 
   /// Makes two pictures of the tile's size, and shows the first.
   func begin() throws(BenchError) {
-    guard let mode = client.output(0)?.mode else { throw BenchError("framepathd gives no output") }
+    guard let mode = client.output(0)?.mode else { throw BenchError("framepathd has no output for a client") }
     for index in 0..<2 {
       do throws(PresentClientError) {
         let buffer = try client.createBuffer(
@@ -56,13 +56,13 @@ final class TilePlayer {
     let buffer = buffers[Int(frame % 2)]
     let isSent = client.present(
       PresentFrame(scanout: 0, frame: frame, bufferID: buffer.id, source: buffer.mapped.layout.bounds, path: .direct))
-    if !isSent { failure = "framepathd has closed the connection" }
+    if !isSent { failure = "framepathd closed the connection" }
   }
 
   private func handle(_ event: PresentEvent) {
     switch event {
     case .frameDone(let done):
-      if done.outcome == .rejected { failure = "framepathd has rejected a frame" }
+      if done.outcome == .rejected { failure = "framepathd rejected a frame" }
       if done.outcome == .flipped {
         figures.frames += 1
         if let lastSequence, done.sequence > lastSequence {
@@ -73,22 +73,22 @@ final class TilePlayer {
         lastSequence = done.sequence
       }
       present()
-    // The name of a client that has just left may still be in use.
+    // The name of a client that has just disconnected may still be in use.
     case .refused(let refusal) where refusal.mayHeal: break
     case .refused(let refusal): failure = "framepathd: \(refusal.message.text)"
     case .error(let message): failure = "framepathd: \(message.text)"
-    case .lost: failure = "framepathd has closed the connection"
+    case .lost: failure = "framepathd closed the connection"
     case .output, .released, .welcomed, .regionNews: break
     }
   }
 }
 
-/// What `framepath bench tiles` shows its VMs beside.
+/// The hostile clients of `framepath bench tiles`.
 public enum HostileClient {
   /// Presents as fast as the daemon reads, until it is killed.
   public static func flood(socket: String) throws { try run(socket, name: "flood", isFinished: true) }
 
-  /// Presents a frame whose acquire fence is never signalled, and waits for the end.
+  /// Presents a frame whose acquire fence is never signalled, and waits until it is killed.
   public static func neverFinish(socket: String) throws { try run(socket, name: "unfinished", isFinished: false) }
 
   private static func run(_ socket: String, name: String, isFinished: Bool) throws {

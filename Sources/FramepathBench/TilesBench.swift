@@ -3,22 +3,22 @@ import LinuxIO
 import PresentClient
 import StatusModel
 
-/// `framepath bench tiles`: many VMs on one output, each at every vblank, and what hostile ones change of it.
+/// `framepath bench tiles`: many VMs on one output, each at every vblank, without and with hostile clients.
 public struct TilesBench {
   /// Numbers of VMs.
   public var counts = [4, 16]
   /// framepathd's `--output`.
   public var output = "headless:1280x720@60"
-  /// How long each stretch is.
+  /// Length of each stretch, seconds.
   public var seconds = 5.0
-  /// Stretches without the hostile ones, and as many beside them.
+  /// The number of stretches without hostile clients, and of those with them.
   public var runCount = 5
-  /// Told what is measured now.
+  /// Called with the current step.
   public var progress: (String) -> Void = { _ in }
 
   private let programs: BenchPrograms
 
-  /// A bench of those programs.
+  /// A benchmark of these programs.
   public init(_ programs: BenchPrograms) { self.programs = programs }
 
   /// Measures everything.
@@ -30,7 +30,7 @@ public struct TilesBench {
 
   private func measure(_ count: Int) throws(BenchError) -> TilesReport.Point {
     let daemon = try BenchDaemon(programs, outputs: [output])
-    // A grid with places for the hostile ones, so that nobody's tile changes when they come.
+    // A grid with room for the hostile clients, so that tiles keep their size when they connect.
     let columns = (1...64).first { $0 * $0 >= count + 2 } ?? 64
     let rows = (count + 2 + columns - 1) / columns
     do throws(PresentClientError) {

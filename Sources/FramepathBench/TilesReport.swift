@@ -1,18 +1,18 @@
-/// What `framepath bench tiles` has measured; everything is counted in vblanks of the output.
+/// The results of `framepath bench tiles`; times are in vblanks of the output.
 public struct TilesReport: Codable, Equatable, Sendable {
   /// One VM over a stretch of time.
   public struct VM: Codable, Equatable, Sendable {
-    /// Frames that came on screen.
+    /// Flipped frames.
     public var frames = 0
-    /// Vblanks from the first of them to the last.
+    /// Vblanks from the first flip to the last.
     public var vblanks = 0
-    /// How often so many vblanks were between two of its frames: the first figure is for one vblank; the last also for
-    /// more.
+    /// A histogram of the intervals between its frames in vblanks: the first figure counts intervals of one vblank, the
+    /// last also longer ones.
     public var intervals = [Int](repeating: 0, count: 16)
 
-    /// Frames for each vblank: 1 is every vblank.
+    /// Frames per vblank; 1: a frame at every vblank.
     public var rate: Double { vblanks == 0 ? 0 : Double(frames - 1) / Double(vblanks) }
-    /// 99 of 100 intervals are so many vblanks at most.
+    /// The 99th percentile of intervals in vblanks.
     public var p99Periods: Int {
       let count = intervals.reduce(0, +)
       var seen = 0
@@ -24,20 +24,20 @@ public struct TilesReport: Codable, Equatable, Sendable {
     }
   }
 
-  /// So many VMs.
+  /// The stretches with one number of VMs.
   public struct Point: Codable, Equatable, Sendable {
-    /// How many.
+    /// The number of VMs.
     public var vms: Int
-    /// Each stretch without the two hostile ones.
+    /// Each stretch without the two hostile clients.
     public var alone: [[VM]] = []
-    /// Each stretch beside one that floods and one that never finishes, in turn with the others.
+    /// Each stretch with a client that floods and one that never finishes a frame, in turn with the others.
     public var beside: [[VM]] = []
-    /// Frames that the flood sent the daemon for each second beside it.
+    /// Frames per second presented by the flood.
     public var floodPerSecond = 0.0
     /// How many of the VMs had an overlay plane at the end.
     public var planes = 0
 
-    /// By how much the VMs' rates changed beside the hostile ones, in percent, pair by pair.
+    /// The change of the VMs' rates beside the hostile clients in percent, pair by pair.
     public var changePercent: Spread {
       Spread(
         zip(alone, beside).map { pair in
@@ -49,7 +49,7 @@ public struct TilesReport: Codable, Equatable, Sendable {
 
   /// framepathd's `--output`.
   public var output: String
-  /// How long each stretch is, s.
+  /// Length of each stretch, s.
   public var seconds: Double
   /// The machine.
   public var machine: Machine

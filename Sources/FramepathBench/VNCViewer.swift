@@ -1,16 +1,16 @@
 import LinuxIO
 
-/// Somebody who looks at a guest's screen through QEMU.
+/// A viewer of a guest's screen through QEMU.
 protocol GuestViewer: AnyObject {
   /// Updates with pixels so far.
   var pictures: Int { get }
-  /// Readable when there is something to serve.
+  /// Readable when messages are available.
   var descriptor: Int32 { get }
-  /// Takes what is there.
+  /// Receives available messages.
   func serve() throws(BenchError)
 }
 
-/// A VNC viewer that asks for every change, raw, and throws the pixels away (RFB 3.8).
+/// A VNC viewer that requests every change in raw encoding and discards the pixels (RFB 3.8).
 final class VNCViewer: GuestViewer {
   /// Updates with pixels so far.
   private(set) var pictures = 0
@@ -32,7 +32,7 @@ final class VNCViewer: GuestViewer {
     _ = try SocketBytes.receive(fd, Int(count), "QEMU's VNC")
     try SocketBytes.send(socket, [1], "QEMU's VNC")
     guard try SocketBytes.receive(fd, 4, "QEMU's VNC") == [0, 0, 0, 0] else {
-      throw BenchError("QEMU's VNC lets nobody in")
+      throw BenchError("QEMU's VNC refuses connections without authentication")
     }
     try SocketBytes.send(socket, [1], "QEMU's VNC")
     let head = try SocketBytes.receive(fd, 24, "QEMU's VNC")
@@ -40,13 +40,13 @@ final class VNCViewer: GuestViewer {
     height = SocketBytes.big(head, 2, 2)
     bytesPerPixel = Int(head[4]) / 8
     _ = try SocketBytes.receive(fd, SocketBytes.big(head, 20, 4), "QEMU's VNC")
-    // Raw, and sizes that change.
+    // SetEncodings: raw and DesktopSize.
     try SocketBytes.send(socket, [2, 0, 0, 2, 0, 0, 0, 0, 0xFF, 0xFF, 0xFF, 0x21], "QEMU's VNC")
     self.socket = socket
     try request(isIncremental: false)
   }
 
-  /// Takes one message, and asks for the next change.
+  /// Receives one message, and requests the next change.
   func serve() throws(BenchError) {
     let fd = socket.fd.raw
     switch try SocketBytes.receive(fd, 1, "QEMU's VNC")[0] {

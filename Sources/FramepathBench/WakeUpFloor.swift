@@ -1,24 +1,24 @@
 import LinuxIO
 
-/// What this machine takes for one wake-up of a process that does nothing else, measured in the same run: no design that
-/// wakes a process for a frame is below it.
+/// The cost of one wake-up of an otherwise idle process on this machine, measured in the same run: a lower bound for
+/// designs that wake a process per frame.
 public struct WakeUpFloor: Codable, Equatable, Sendable {
-  /// CPU time of a wake-up at the screen's rate, µs: the machine has slept, and its caches are cold.
+  /// CPU time of a wake-up at the screen's refresh rate, µs: after idling, with cold caches.
   public var pacedMicroseconds: Double
   /// At 1000 Hz.
   public var fastMicroseconds: Double
   /// One directly after the other.
   public var unpacedMicroseconds: Double
 
-  /// The descriptors that the other process is given.
+  /// The descriptors that the other process inherits.
   private static let (requests, answers): (Int32, Int32) = (3, 4)
 
-  /// The other process: sleeps in `read` of an eventfd, and raises another for every wake-up.
+  /// The other process: blocks reading an eventfd, and signals another one for every wake-up.
   public static func serve() throws(BenchError) {
     try mapped { () throws(SystemError) in try echoRaises(of: requests, to: answers) }
   }
 
-  /// Measures it, each for so many nanoseconds.
+  /// Measures each rate for this many nanoseconds.
   init(_ programs: BenchPrograms, hertz: Int, nanoseconds: UInt64) throws(BenchError) {
     let probe = try WakeUpProbe(programs)
     pacedMicroseconds = try probe.microseconds(every: 1_000_000_000 / UInt64(hertz), nanoseconds)
@@ -37,7 +37,7 @@ public struct WakeUpFloor: Codable, Equatable, Sendable {
   }
 }
 
-/// The process that does nothing but wake up.
+/// The process that only wakes up.
 private final class WakeUpProbe {
   private let requests: EventFD
   private let answers: EventFD

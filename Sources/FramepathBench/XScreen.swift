@@ -2,10 +2,10 @@ import GraphicsMemory
 import LinuxIO
 import VhostUserFrontend
 
-/// An X server's screen as the host framebuffer: the hypervisor's picture lies in memory that it shares with the server,
-/// and the server copies it to its screen.
+/// An X server's screen as the host framebuffer: the hypervisor's picture is in memory shared with the server, which
+/// copies it to its screen.
 struct XScreen: LegacyScreen {
-  let means = "Xvfb by XShm: the second copy is the X server's, counted by its completion events"
+  let means = "Xvfb with XShm: the second copy is the X server's, counted by its completion events"
   let virtualGraphicsMemory: GuestRAM
   private(set) var foreignCopies: UInt64 = 0
   private let server: XServer

@@ -1,9 +1,9 @@
 import LinuxIO
 import VhostUser
 
-/// An Xvfb of our own, and a client's connection to it: X11's own messages, no library.
+/// An Xvfb process and a client's connection to it, with X11 messages and no library.
 ///
-/// Only what one picture on the root window needs (X protocol 11; MIT-SHM 1.2 for memory by descriptor).
+/// Supports only what showing one picture on the root window needs (X protocol 11; MIT-SHM 1.2 for descriptors).
 final class XServer {
   let rootWindow: UInt32
   let rootDepth: UInt8
@@ -16,7 +16,7 @@ final class XServer {
   private var graphicsContext: UInt32 { resourceBase }
   private var segment: UInt32 { resourceBase + 1 }
 
-  /// Starts Xvfb; nil where it is not installed.
+  /// Starts Xvfb; nil if it is not installed.
   init?(width: Int, height: Int) throws(BenchError) {
     let folders = (environmentVariable("PATH") ?? "/usr/bin").split(separator: ":")
     guard let folder = folders.first(where: { LinuxFile.isAccessible("\($0)/Xvfb", .execute) }) else { return nil }
@@ -26,7 +26,7 @@ final class XServer {
     command.error = .null
     process = try mapped { () throws(SystemError) in try ChildProcess(command) }
     guard let line = process.readLine(from: .output), let display = Int(line) else {
-      throw BenchError("Xvfb does not get ready")
+      throw BenchError("Xvfb did not become ready")
     }
     let socket = try mapped { () throws(SystemError) in
       try UnixSocket.connect("/tmp/.X11-unix/X\(display)", .stream)
@@ -34,9 +34,9 @@ final class XServer {
     // Little-endian, protocol 11.0, no authorization.
     try SocketBytes.send(socket, [0x6C, 0, 11, 0, 0, 0, 0, 0, 0, 0, 0, 0], "Xvfb")
     let head = try SocketBytes.receive(socket.fd.raw, 8, "Xvfb")
-    guard head[0] == 1 else { throw BenchError("Xvfb lets nobody in") }
+    guard head[0] == 1 else { throw BenchError("Xvfb refused the connection") }
     let body = try SocketBytes.receive(socket.fd.raw, 4 * SocketBytes.little(head, 6, 2), "Xvfb")
-    guard body.count >= 32 else { throw BenchError("Xvfb greets with \(body.count) bytes") }
+    guard body.count >= 32 else { throw BenchError("Xvfb sent an invalid connection setup of \(body.count) bytes") }
     resourceBase = UInt32(SocketBytes.little(body, 4, 4))
     let vendorBytes = (SocketBytes.little(body, 16, 2) + 3) / 4 * 4
     let screen = 32 + vendorBytes + 8 * Int(body[21])
@@ -52,7 +52,7 @@ final class XServer {
   private func begin() throws(BenchError) {
     try send([98, 0] + short(4) + short(7) + short(0) + Array("MIT-SHM".utf8) + [0])
     let answer = try reply()
-    guard answer[8] == 1 else { throw BenchError("Xvfb has no MIT-SHM") }
+    guard answer[8] == 1 else { throw BenchError("Xvfb does not support MIT-SHM") }
     sharedMemoryOpcode = answer[9]
     completionEvent = answer[10]
     try send([55, 0] + short(4) + long(graphicsContext) + long(rootWindow) + long(0))
@@ -94,10 +94,10 @@ final class XServer {
     }
   }
 
-  /// 32 bytes: an event, or a reply's beginning; an error is thrown.
+  /// A 32-byte event or the start of a reply; throws X errors.
   private func message() throws(BenchError) -> [UInt8] {
     let bytes = try SocketBytes.receive(socket.fd.raw, 32, "Xvfb")
-    guard bytes[0] != 0 else { throw BenchError("Xvfb answers request \(bytes[10]) with error \(bytes[1])") }
+    guard bytes[0] != 0 else { throw BenchError("Xvfb answered request \(bytes[10]) with error \(bytes[1])") }
     return bytes
   }
 

@@ -7,11 +7,11 @@ import Scanout
 struct BenchCopiesCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "copies",
-    abstract: "How often a frame is moved on its way to the screen: by the classic way, by ours, and without a copy.",
+    abstract: "Counts transfers per frame on the classic path, on ours, and without a copy.",
     discussion: """
-      A transfer is one move of a whole frame, the hardware's read included. legacy: guest framebuffer, virtual \
-      graphics memory, host framebuffer (Xvfb's where it is installed), scan-out. hybrid: one copy by \
-      framepath-vhost-user-gpu. direct: the guest's own pages. The copies are counted twice: by the ledger, and by an \
+      A transfer is one move of a whole frame; the hardware's read counts as one. legacy: guest framebuffer, virtual \
+      graphics memory, host framebuffer (Xvfb's if it is installed), scan-out. hybrid: one copy by \
+      framepath-vhost-user-gpu. direct: the guest's own pages. Copies are counted twice: by the copy ledger, and by an \
       interposed memcpy in both processes.
 
       Examples:
@@ -19,12 +19,12 @@ struct BenchCopiesCommand: ParsableCommand {
         framepath bench copies --frames 300 --size 1000B,1920x1080 --json
       """)
 
-  @Option(help: ArgumentHelp("Frames on each path.", valueName: "count")) var frames = 3000
-  @Option(help: ArgumentHelp("Sizes of the picture: pixels, or bytes in all.", valueName: "WxH|NB,…"))
+  @Option(help: ArgumentHelp("Frames per path.", valueName: "count")) var frames = 3000
+  @Option(help: ArgumentHelp("Frame sizes, in pixels or in bytes.", valueName: "WxH|NB,…"))
   var size = CopySizes([(250, 1)])
-  @Option(help: ArgumentHelp("Which paths.", valueName: "legacy,hybrid,direct")) var paths = CopyPaths()
-  @Flag(inversion: .prefixedNo, help: "Count memcpy in both processes as well.") var interposed = true
-  @Flag(name: .customLong("xserver"), inversion: .prefixedNo, help: "Legacy ends in an Xvfb, where there is one.")
+  @Option(help: ArgumentHelp("The paths to measure.", valueName: "legacy,hybrid,direct")) var paths = CopyPaths()
+  @Flag(inversion: .prefixedNo, help: "Also count memcpy in both processes.") var interposed = true
+  @Flag(name: .customLong("xserver"), inversion: .prefixedNo, help: "Use Xvfb for the legacy path, if it is installed.")
   var xServer = true
   @OptionGroup var options: BenchOptions
 
@@ -93,7 +93,7 @@ struct CopySizes: ExpressibleByArgument {
     PixelSize(text, in: 1...8192).map { ($0.width, $0.height) }
   }
 
-  /// A picture of exactly so many bytes, as flat as it can be.
+  /// The size of a picture with exactly this many bytes and as few rows as possible.
   private static func bytes(_ text: Substring) -> (width: Int, height: Int)? {
     guard text.hasSuffix("B"), let count = Int(text.dropLast()), count > 0, count % 4 == 0, count <= 1 << 28 else {
       return nil

@@ -9,11 +9,11 @@ import LinuxIO
 struct BenchDecisionsCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "decisions",
-    abstract: "How long the scheduler takes to decide, with many VMs on one output.",
+    abstract: "Measures the scheduler's decision times with many VMs on one output.",
     discussion: """
-      All VMs announce three frames for each vblank; a third of them are on planes, a quarter were promised a rate. Of \
-      each vblank the longest wake-up counts: the decision that serves every VM and commits. Real time: measure release \
-      builds on a quiet machine.
+      Every VM announces three frames per vblank; a third of the VMs are on planes, a quarter have a promised rate. \
+      The longest wake-up of each vblank counts, which serves every VM and commits. Measure release builds on a quiet \
+      machine.
 
       Example:
         framepath bench decisions --vms 64 --vblanks 20000
@@ -21,10 +21,10 @@ struct BenchDecisionsCommand: ParsableCommand {
 
   @Option(help: ArgumentHelp("A policy; repeatable. Default: all.", valueName: "name"))
   var policy: [SchedulingPolicy] = SchedulingPolicy.allCases
-  @Option(help: ArgumentHelp("VMs on the output.", valueName: "count")) var vms: UInt32 = 64
-  @Option(help: ArgumentHelp("Vblanks of each run.", valueName: "count")) var vblanks = 10_000
-  @Option(help: ArgumentHelp("Runs of each policy, in turn with the others.", valueName: "count")) var runs = 5
-  @Flag(help: "Every figure as JSON.") var json = false
+  @Option(help: ArgumentHelp("Number of VMs on the output.", valueName: "count")) var vms: UInt32 = 64
+  @Option(help: ArgumentHelp("Vblanks per run.", valueName: "count")) var vblanks = 10_000
+  @Option(help: ArgumentHelp("Runs per policy; policies take turns.", valueName: "count")) var runs = 5
+  @Flag(help: "Print all figures as JSON.") var json = false
 
   /// One run of a policy.
   struct Run: Codable {
@@ -58,7 +58,7 @@ struct BenchDecisionsCommand: ParsableCommand {
     print(
       ([
         Machine.now().line,
-        "\(vms) VMs, \(vblanks) vblanks, \(runs) runs: median (min…max); of each vblank the longest wake-up",
+        "\(vms) VMs, \(vblanks) vblanks, \(runs) runs: median (min…max); the longest wake-up of each vblank",
       ] + table.lines).joined(separator: "\n"))
   }
 
@@ -75,7 +75,7 @@ struct BenchDecisionsCommand: ParsableCommand {
     var (frames, frameCount): (UInt64, UInt64) = (0, 0)
     for number in 0..<vblanks + 50 {
       let times = load.playVblank(cost: 10_000, clock: monotonicNanoseconds)
-      // Caches and predictors are warm by then.
+      // The first 50 vblanks warm up caches and predictors.
       guard number >= 50 else { continue }
       wakes.append(times.longestWake)
       flips.append(times.flip)

@@ -6,26 +6,26 @@ import FramepathBench
 struct BenchGuestCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "guest",
-    abstract: "Real QEMU guests that flip pages: QEMU's own displays beside ours.",
+    abstract: "Measures real QEMU guests that flip pages, with QEMU's displays and ours.",
     discussion: """
-      Needs the lab (make lab): its guest is a stock Debian kernel with a drawing program. Each setup boots a guest of \
-      its own. CPU times are those of all threads and processes, the guest's own processors apart: without KVM they are \
-      an emulator.
+      Needs the lab (make lab): its guest is a stock Debian kernel with a drawing program. Each setup boots its own \
+      guest. CPU times cover all threads and processes; those of the guest's processors are separate, because without \
+      KVM they run in an emulator.
 
-      Setups: qemu-none (QEMU's virtio-gpu, nobody looks), qemu-vnc (a VNC viewer that takes every change raw), \
-      qemu-dbus (a client of QEMU's D-Bus display, by shared memory where QEMU offers it), qemu-vhost-user-gpu (QEMU's \
-      own backend, nobody looks), framepath-vhost-user-gpu, framepath-complete, framepath-ivshmem (no graphics device: a \
-      program in the guest draws into a region).
+      Setups: qemu-none (QEMU's virtio-gpu without a viewer), qemu-vnc (a VNC viewer that reads every change in raw \
+      encoding), qemu-dbus (a client of QEMU's D-Bus display, with shared memory if QEMU offers it), \
+      qemu-vhost-user-gpu (QEMU's own backend without a viewer), framepath-vhost-user-gpu, framepath-complete, \
+      framepath-ivshmem (no graphics device: a program in the guest draws into a region).
 
       Example:
         framepath bench guest --sizes 1920x1080 --frames 300 -o guest.html
       """)
 
-  @Option(help: ArgumentHelp("Sizes of the picture.", valueName: "WxH,…"))
+  @Option(help: ArgumentHelp("Frame sizes.", valueName: "WxH,…"))
   var sizes = BenchSizes([(1024, 768), (1920, 1080)])
-  @Option(help: ArgumentHelp("Page flips of each measurement.", valueName: "count")) var frames = 120
-  @Option(help: ArgumentHelp("Which setups.", valueName: "name,…")) var setups = GuestSetups()
-  @Option(help: ArgumentHelp("The folder of the lab's scripts.", valueName: "folder")) var lab = "Tests/Lab"
+  @Option(help: ArgumentHelp("Page flips per measurement.", valueName: "count")) var frames = 120
+  @Option(help: ArgumentHelp("The setups to measure.", valueName: "name,…")) var setups = GuestSetups()
+  @Option(help: ArgumentHelp("The directory of the lab's scripts.", valueName: "folder")) var lab = "Tests/Lab"
   @OptionGroup var options: BenchOptions
 
   func validate() throws {
@@ -50,7 +50,8 @@ struct BenchGuestCommand: ParsableCommand {
   static func lines(_ report: GuestReport) -> [String] {
     var lines = [
       report.machine.line,
-      "\(report.frames) flips under \(report.accelerator), each run in the same boot: median (min…max); CPU times in µs per flip",
+      "\(report.frames) flips under \(report.accelerator), all runs in one boot: median (min…max); "
+        + "CPU times in µs per flip",
     ]
     for size in report.sizes {
       lines += ["", "\(size.width)x\(size.height)"]

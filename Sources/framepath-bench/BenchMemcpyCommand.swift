@@ -10,26 +10,26 @@ struct BenchMemcpyCommand: ParsableCommand {
     var height: Int
     var microsecondsPerPicture: Spread
     var gigabytesPerSecond: Spread
-    /// The product's copy on several threads; empty where none were asked for.
+    /// Our copy on several threads; empty if not requested.
     var shared: [Shared] = []
   }
 
-  /// A copy on several threads against plain memcpy, in the same run, by the clock.
+  /// A copy on several threads compared with plain memcpy in the same run, in wall-clock time.
   struct Shared: Codable {
     var threads: Int
     var microsecondsPerPicture: Spread
-    /// How many times as fast as plain memcpy on one thread.
+    /// The speedup over plain memcpy on one thread.
     var speedup: Spread
   }
 
   static let configuration = CommandConfiguration(
-    commandName: "memcpy", abstract: "Plain memcpy of pictures in shared memory: what a copy costs at best.")
+    commandName: "memcpy", abstract: "Measures plain memcpy in shared memory: the lowest cost of a copy.")
 
-  @Option(help: ArgumentHelp("Sizes of the picture.", valueName: "WxH,…")) var sizes = BenchSizes.usual
+  @Option(help: ArgumentHelp("Frame sizes.", valueName: "WxH,…")) var sizes = BenchSizes.usual
   @Option(
     parsing: .singleValue,
     help: ArgumentHelp(
-      "Also measure the product's copy on that many threads, against memcpy in the same run. May be repeated.",
+      "Also measure our copy on this many threads, and memcpy in the same run; repeatable.",
       valueName: "count"))
   var threads: [Int] = []
   @OptionGroup var options: BenchOptions
@@ -92,7 +92,7 @@ struct BenchMemcpyCommand: ParsableCommand {
         ])
       }
     }
-    table.add(note: "by the clock; memcpy: on one thread, in the same run")
+    table.add(note: "wall-clock time; memcpy runs on one thread, in the same run")
     return table
   }
 
@@ -106,6 +106,6 @@ struct BenchMemcpyCommand: ParsableCommand {
       BarChart("Rate", unit: "GB/s", bars: bars { $0.gigabytesPerSecond }),
     ]
     return ReportPage(
-      title: "What a copy costs at best", command: command, notes: [Machine.now().text], sections: [section])
+      title: "The lowest cost of a copy", command: command, notes: [Machine.now().text], sections: [section])
   }
 }

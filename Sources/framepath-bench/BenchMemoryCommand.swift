@@ -6,14 +6,14 @@ import FramepathBench
 struct BenchMemoryCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "memory",
-    abstract: "Private memory, time to get ready, and what an idle guest costs.",
+    abstract: "Measures private memory, start-up time and the cost of an idle guest.",
     discussion: """
       Example:
         framepath bench memory --size 3840x2160 --idle 10
       """)
 
-  @Option(help: ArgumentHelp("Size of the picture.", valueName: "WxH")) var size = BenchSizes([(1920, 1080)])
-  @Option(help: ArgumentHelp("How long the guest does nothing.", valueName: "seconds")) var idle = 5.0
+  @Option(help: ArgumentHelp("Frame size.", valueName: "WxH")) var size = BenchSizes([(1920, 1080)])
+  @Option(help: ArgumentHelp("Length of the idle phase.", valueName: "seconds")) var idle = 5.0
   @OptionGroup var options: BenchOptions
 
   func validate() throws {
@@ -38,7 +38,7 @@ struct BenchMemoryCommand: ParsableCommand {
     let mebibyte = 1_048_576.0
     var table = TextTable(["", ">BACKEND", ">DAEMON"])
     table.add([
-      "private memory beside frame buffers, MiB",
+      "private memory without framebuffers, MiB",
       report.spread { Double($0.backendPrivateBytes) / mebibyte }.text(decimals: 1),
       report.spread { Double($0.daemonPrivateBytes) / mebibyte }.text(decimals: 1),
     ])

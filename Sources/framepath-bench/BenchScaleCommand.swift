@@ -6,21 +6,21 @@ import FramepathBench
 struct BenchScaleCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "scale",
-    abstract: "Many VMs on one daemon: frames, CPU time, memory of each, and who gets how much.",
+    abstract: "Measures many VMs on one daemon: frames, CPU time, memory and fairness.",
     discussion: """
-      Every VM has a screen of its own, and draws a whole picture for each of its vblanks (the complete device, blobs). \
-      This program is all the guests, in one thread: its CPU time is told too, because it takes processors from the rest.
+      Every VM has its own output, and draws a whole frame for each of its vblanks (the complete device, blobs). This \
+      program plays all guests in one thread; its CPU time is reported too, because it competes for the processors.
 
       Example:
         framepath bench scale --vms 1,4,16 --size 1280x720 --seconds 5 -o scale.html
       """)
 
-  @Option(help: ArgumentHelp("Numbers of VMs, 64 at most.", valueName: "count,…"))
+  @Option(help: ArgumentHelp("Numbers of VMs, each at most 64.", valueName: "count,…"))
   var vms = VMCounts([1, 2, 4, 8, 16, 32, 64])
-  @Option(help: ArgumentHelp("Size of the pictures.", valueName: "WxH")) var size = BenchSizes([(640, 480)])
-  @Option(help: ArgumentHelp("The screens' rate.", valueName: "hertz")) var rate = 60
+  @Option(help: ArgumentHelp("Frame size.", valueName: "WxH")) var size = BenchSizes([(640, 480)])
+  @Option(help: ArgumentHelp("Refresh rate of the outputs.", valueName: "hertz")) var rate = 60
   @Option(help: "The backends' --path.") var path = BenchThroughputCommand.Path.auto
-  @Option(help: ArgumentHelp("How long each run measures.", valueName: "seconds")) var seconds = 2.0
+  @Option(help: ArgumentHelp("Length of each run.", valueName: "seconds")) var seconds = 2.0
   @OptionGroup var options: BenchOptions
 
   func validate() throws {

@@ -7,12 +7,12 @@ import FramepathBench
 struct BenchScheduleCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "schedule",
-    abstract: "Plays many VMs on one output in virtual time, under the daemon's policies and published ones.",
+    abstract: "Simulates many VMs on one output, under the daemon's policies and published ones.",
     discussion: """
-      The scheduler is the daemon's own code; VMs, output and clock are simulated, so the figures are the same on every \
+      The scheduler is the daemon's; VMs, output and clock are simulated, so the figures are the same on every \
       machine. Workloads: equal, weighted, promised, single, idle, mix, heavy, very-heavy, deep-queues, victims, or a \
       hostile VM beside the victims: \(Hostility.allCases.map(\.rawValue).joined(separator: ", ")). \
-      Policies: \(policyNames.joined(separator: ", ")). Without --workload: the table of Docs/Scheduler.md.
+      Policies: \(policyNames.joined(separator: ", ")). Without --workload, prints the table of Docs/Scheduler.md.
 
       Examples:
         framepath bench schedule
@@ -20,12 +20,12 @@ struct BenchScheduleCommand: ParsableCommand {
         framepath bench schedule --workload flushFlood -o flood.html
       """)
 
-  @Option(help: ArgumentHelp("A policy; repeatable. Default: hybrid, or all in the table.", valueName: "name"))
+  @Option(help: ArgumentHelp("A policy; repeatable. Default: hybrid, for the table all.", valueName: "name"))
   var policy: [String] = []
-  @Option(help: ArgumentHelp("What the VMs do.", valueName: "name")) var workload: String?
-  @Option(help: ArgumentHelp("VMs of equal and promised.", valueName: "count")) var vms: Int?
-  @Option(help: ArgumentHelp("Virtual seconds.", valueName: "seconds")) var seconds = 10
-  @Flag(help: "Every figure as JSON.") var json = false
+  @Option(help: ArgumentHelp("The load of the VMs.", valueName: "name")) var workload: String?
+  @Option(help: ArgumentHelp("Number of VMs, for equal and promised.", valueName: "count")) var vms: Int?
+  @Option(help: ArgumentHelp("Simulated time.", valueName: "seconds")) var seconds = 10
+  @Flag(help: "Print all figures as JSON.") var json = false
   @Option(name: .customShort("o"), help: ArgumentHelp("Also write a page with plots.", valueName: "file"))
   var page: String?
 
@@ -35,16 +35,16 @@ struct BenchScheduleCommand: ParsableCommand {
     guard (1...3600).contains(seconds) else { throw ValidationError("--seconds takes 1 to 3600.") }
     guard (1...63).contains(vms ?? 1) else { throw ValidationError("--vms takes 1 to 63.") }
     guard vms == nil || ["equal", "promised"].contains(workload) else {
-      throw ValidationError("--vms goes with the workloads equal and promised.")
+      throw ValidationError("--vms requires --workload equal or promised.")
     }
     for name in policy where !BenchScheduleCommand.policyNames.contains(name) {
       throw ValidationError(
-        "There is no policy \(name); there are: \(BenchScheduleCommand.policyNames.joined(separator: ", ")).")
+        "Unknown policy \(name). The policies are: \(BenchScheduleCommand.policyNames.joined(separator: ", ")).")
     }
     if let workload, chosenWorkload == nil {
-      throw ValidationError("There is no workload \(workload); see framepath bench schedule --help.")
+      throw ValidationError("Unknown workload \(workload). See framepath bench schedule --help.")
     }
-    guard page == nil || workload != nil else { throw ValidationError("-o goes with --workload.") }
+    guard page == nil || workload != nil else { throw ValidationError("-o requires --workload.") }
   }
 
   func run() throws {

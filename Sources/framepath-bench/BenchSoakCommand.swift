@@ -7,26 +7,26 @@ import LinuxIO
 struct BenchSoakCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "soak",
-    abstract: "Many clients of every kind on one daemon for a long time: whether memory or descriptors grow.",
+    abstract: "Runs many clients of every kind for a long time, and checks that memory and descriptors do not grow.",
     discussion: """
       A quarter each are VMs with the complete device, VMs with vhost-user-gpu, VMs with a region (framepath-ivshmem) \
-      and containers; each has a screen of its own and shows a frame at every vblank. --visitors of them leave and come \
-      again, one each --visit seconds. What the daemon and the backends hold is looked at while everybody is there: it \
-      has grown where the least of the second half of all looks is above the greatest of the first half.
+      and containers. Each has its own output and shows a frame at every vblank. --visitors of them reconnect, one \
+      every --visit seconds. The daemon and the backends are sampled while all clients are connected; growth is the \
+      minimum of the second half of the samples minus the maximum of the first half.
 
-      Ends with status 1 where something has grown, or the daemon takes more than 4 MiB for a client beside its buffers.
+      Exits with status 1 if something has grown, or if the daemon takes more than 4 MiB per client without its buffers.
 
       Example:
         framepath bench soak --vms 64 --seconds 600
       """)
 
-  @Option(help: ArgumentHelp("Clients at once.", valueName: "count")) var vms = 64
-  @Option(help: ArgumentHelp("How many of them come and go.", valueName: "count")) var visitors = 8
-  @Option(help: ArgumentHelp("How long it lasts.", valueName: "seconds")) var seconds = 600.0
-  @Option(help: ArgumentHelp("From one visit to the next.", valueName: "seconds")) var visit = 1.0
-  @Option(help: ArgumentHelp("From one look at the processes to the next.", valueName: "seconds")) var sample = 10.0
-  @Option(help: ArgumentHelp("Size of the pictures.", valueName: "WxH")) var size = BenchSizes([(640, 480)])
-  @Option(help: ArgumentHelp("The screens' rate.", valueName: "hertz")) var rate = 60
+  @Option(help: ArgumentHelp("Number of clients.", valueName: "count")) var vms = 64
+  @Option(help: ArgumentHelp("How many of them reconnect.", valueName: "count")) var visitors = 8
+  @Option(help: ArgumentHelp("Length of the run.", valueName: "seconds")) var seconds = 600.0
+  @Option(help: ArgumentHelp("Time between two reconnects.", valueName: "seconds")) var visit = 1.0
+  @Option(help: ArgumentHelp("Time between two samples.", valueName: "seconds")) var sample = 10.0
+  @Option(help: ArgumentHelp("Frame size.", valueName: "WxH")) var size = BenchSizes([(640, 480)])
+  @Option(help: ArgumentHelp("Refresh rate of the outputs.", valueName: "hertz")) var rate = 60
   @OptionGroup var options: BenchOptions
 
   func validate() throws {
@@ -67,11 +67,11 @@ struct BenchSoakCommand: ParsableCommand {
     let fixed = { (value: Double) in TextTable.fixed(value, decimals: 1) }
     return [
       report.machine.line,
-      "\(report.clients) clients, \(report.visitors) of them come and go (\(report.samples.last?.visits ?? 0) visits), "
+      "\(report.clients) clients, \(report.visitors) of them reconnect (\(report.samples.last?.visits ?? 0) times), "
         + "\(report.width)x\(report.height) at \(report.refreshHertz) Hz, \(Int(report.seconds)) s, "
         + "\(report.samples.count) samples",
       "frames per second of a client: \(report.rates.text(decimals: 1))",
-      "daemon's private memory beside frame buffers: \(fixed(report.bytesPerClient / 1024)) KiB for each client, and "
+      "daemon's private memory without framebuffers: \(fixed(report.bytesPerClient / 1024)) KiB per client, and "
         + "\(fixed(Double(report.emptyPrivateBytes) / 1_048_576)) MiB without any",
     ] + table.lines
   }

@@ -13,20 +13,20 @@ struct BenchThroughputCommand: ParsableCommand {
     case direct
   }
 
-  /// Which peers.
+  /// The peers to measure.
   enum Peers: String, ExpressibleByArgument, CaseIterable { case auto }
 
   static let configuration = CommandConfiguration(
     commandName: "throughput",
-    abstract: "Frames per second, CPU time per frame, copies and latencies.",
+    abstract: "Measures frames per second, CPU time per frame, copies and latencies.",
     discussion: """
-      The complete device's guest draws into blobs and waits for the screen at every flush; at 1000 Hz it shows how \
-      fast it could be. The guest of vhost-user-gpu transfers images and never waits. ivshmem is our guest library on \
-      a region of framepath-ivshmem, and waits for the screen as well; client is a container with four buffers of the \
-      daemon, which replaces frames that are not on screen yet.
+      The guest of the complete device draws into blobs and waits for the screen at every flush; unpaced, its output \
+      runs at 1000 Hz. The guest of vhost-user-gpu transfers 2D resources and never waits. ivshmem is our guest \
+      library on a region of framepath-ivshmem, and waits for the screen too. client is a container with four host \
+      buffers, whose frames supersede those that are not on screen yet.
 
-      Peers are other vhost-user GPU backends, which get the requests of a vhost-user-gpu guest in the same run; this \
-      program is their QEMU, and takes the pictures that they send.
+      Peers are other vhost-user GPU backends, driven with the requests of a vhost-user-gpu guest in the same run. \
+      This program plays their QEMU, and receives the pictures that they send.
 
       Examples:
         framepath bench throughput --device vhost-user-gpu --seconds 2
@@ -34,27 +34,27 @@ struct BenchThroughputCommand: ParsableCommand {
         framepath bench throughput --device ivshmem --sizes 1920x1080
       """)
 
-  @Option(help: ArgumentHelp("Sizes of the picture.", valueName: "WxH,…")) var sizes = BenchSizes.usual
+  @Option(help: ArgumentHelp("Frame sizes.", valueName: "WxH,…")) var sizes = BenchSizes.usual
   @Option(help: "The guest's device.") var device = BenchDevice.complete
   @Option(help: "The backend's --path.") var path = Path.auto
-  @Option(help: ArgumentHelp("How long each of the main phases takes.", valueName: "seconds")) var seconds = 1.0
+  @Option(help: ArgumentHelp("Length of each main phase.", valueName: "seconds")) var seconds = 1.0
   @Option(
-    help: ArgumentHelp("How much of a picture lies in one piece of guest memory.", valueName: "bytes"))
+    help: ArgumentHelp("Size of a picture's contiguous pieces of guest memory.", valueName: "bytes"))
   var runBytes = 1 << 20
-  @Option(help: ArgumentHelp("Drive the backend that listens there with the same load.", valueName: "socket"))
+  @Option(help: ArgumentHelp("Also measure the backend that listens on this socket.", valueName: "socket"))
   var peer: String?
-  @Option(help: "auto: start those that are installed, and drive them as well.") var peers: Peers?
-  @Flag(inversion: .prefixedNo, help: "Also drive a backend that does nothing: what the bench itself costs.")
+  @Option(help: "auto: also measure the installed peers.") var peers: Peers?
+  @Flag(inversion: .prefixedNo, help: "Also measure a backend that does nothing, as the cost of the benchmark itself.")
   var harness = true
   @OptionGroup var options: BenchOptions
 
   func validate() throws {
     guard (0.05...600).contains(seconds) else { throw ValidationError("--seconds takes 0.05 to 600.") }
     guard path == .auto || device == .complete || device == .vhostUserGPU else {
-      throw ValidationError("--path is for complete and vhost-user-gpu; \(device.rawValue) never copies.")
+      throw ValidationError("--path requires --device complete or vhost-user-gpu; \(device.rawValue) never copies.")
     }
     guard runBytes >= 4096, runBytes % 4096 == 0 else {
-      throw ValidationError("--run-bytes takes whole pages of 4096 bytes.")
+      throw ValidationError("--run-bytes takes a multiple of 4096.")
     }
   }
 
@@ -73,7 +73,7 @@ struct BenchThroughputCommand: ParsableCommand {
       if peers == .auto {
         bench.peers += BenchPeer.installed()
         if bench.peers.isEmpty {
-          options.progress("no peer is installed: QEMU's vhost-user-gpu (make lab has one) or vhost-device-gpu")
+          options.progress("no peer is installed: vhost-device-gpu, or QEMU's vhost-user-gpu (from make lab)")
         }
       }
       let report = try bench.run()
@@ -111,7 +111,7 @@ struct BenchThroughputCommand: ParsableCommand {
     table.add(row("backend CPU", 1) { $0.backendMicroseconds })
     table.add(row("daemon CPU", 1) { $0.daemonMicroseconds })
     table.add(row("both", 1) { $0.totalMicroseconds })
-    table.add(row("the bench's own CPU", 1) { $0.harnessMicroseconds })
+    table.add(row("the benchmark's own CPU", 1) { $0.harnessMicroseconds })
     table.add(row("context switches per frame", 2) { $0.switchesPerFrame })
     table.add(row("wake-ups per frame", 2) { $0.wakeUpsPerFrame })
     table.add(row("copies per frame", 2) { Double($0.cpuCopies) / Double(max($0.frames, 1)) })
@@ -125,18 +125,18 @@ struct BenchThroughputCommand: ParsableCommand {
         size.spread { $0.wakeUpFloor?[keyPath: figure] ?? 0 }.text(decimals: 1)
       }
       table.add(
-        note: "a wake-up of a process that does nothing: paced \(floor(\.pacedMicroseconds)) µs, at 1000 Hz "
-          + "\(floor(\.fastMicroseconds)) µs, one after the other \(floor(\.unpacedMicroseconds)) µs")
+        note: "a wake-up of an idle process: paced \(floor(\.pacedMicroseconds)) µs, at 1000 Hz "
+          + "\(floor(\.fastMicroseconds)) µs, back to back \(floor(\.unpacedMicroseconds)) µs")
       table.add(
-        note: "a paced frame's CPU over that of as many such wake-ups: "
+        note: "a paced frame's CPU time relative to that of as many such wake-ups: "
           + size.spread { $0.overBareWakeUps ?? 0 }.text(decimals: 2))
     }
-    table.add(note: "plain memcpy of the picture: \(size.spread { $0.memcpyMicroseconds }.text(decimals: 0)) µs")
-    table.add(note: "our copy's rate to memcpy's: \(size.spread { $0.copyRateRatio }.text(decimals: 3))")
+    table.add(note: "plain memcpy of a frame: \(size.spread { $0.memcpyMicroseconds }.text(decimals: 0)) µs")
+    table.add(note: "our copy's rate relative to memcpy's: \(size.spread { $0.copyRateRatio }.text(decimals: 3))")
     return table
   }
 
-  /// Each peer beside us: its figures, and the ratios of the runs one by one.
+  /// Each peer's figures, and the ratios run by run.
   private static func peerTable(_ size: ThroughputReport.Size) -> [String] {
     guard let names = size.runs.first?.peers.map(\.name), !names.isEmpty else { return [] }
     var table = TextTable([
@@ -155,12 +155,12 @@ struct BenchThroughputCommand: ParsableCommand {
         figure(1) { $0.pacedCPURatio($1) },
       ])
     }
-    table.add(note: "OUR FPS and ITS CPU / OURS: frames handed over; a newer frame may replace one that waits")
-    table.add(note: "COPIED and PER PICTURE: pictures that we really copied or showed, as the peer sends every one")
+    table.add(note: "OUR FPS and ITS CPU / OURS: presented frames, of which some are superseded")
+    table.add(note: "COPIED and PER PICTURE: pictures that we copied or showed; the peer sends every one")
     return [""] + table.lines
   }
 
-  /// A frame's way, stage by stage.
+  /// Latencies by stage.
   private static func stageTable(_ size: ThroughputReport.Size) -> TextTable {
     let phases: [(ThroughputRun) -> PhaseFigures] = [
       { $0.unpaced }, { $0.paced }, { $0.idleCorner }, { $0.idleWhole },
@@ -171,7 +171,7 @@ struct BenchThroughputCommand: ParsableCommand {
       table.add(
         [stage.rawValue]
           + phases.map { phase in
-            // Frames of 20 µs: the daemon's memory does not reach back to a flip.
+            // With frames of 20 µs, the daemon's record may not reach back to a flip.
             guard size.runs.contains(where: { (phase($0).stages?[stage].count ?? 0) > 0 }) else { return "-" }
             let figure = { (of: KeyPath<Percentiles, UInt64>) -> String in
               size.spread { run in Double(phase(run).stages.map { $0[stage][keyPath: of] } ?? 0) / 1000 }
@@ -181,7 +181,7 @@ struct BenchThroughputCommand: ParsableCommand {
           })
     }
     if phases.contains(where: { phase in size.runs.contains { phase($0).stages?.isFromKick == false } }) {
-      table.add(note: "unpaced: from where the backend took the frame; it leaves frames out for newer ones")
+      table.add(note: "unpaced: from when the backend took the frame, because it skips superseded frames")
     }
     return table
   }

@@ -6,20 +6,20 @@ import FramepathBench
 struct BenchTilesCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "tiles",
-    abstract: "Many VMs on one output: who is at every vblank, and what hostile ones change of it.",
+    abstract: "Measures many VMs on one output, without and with hostile clients.",
     discussion: """
-      Every VM shows its next picture at the flip of the last one. Everything is counted in vblanks of the output, by the \
-      kernel's numbers in FRAME_DONE. In every other stretch two more are there: one that presents as fast as the daemon \
-      reads, and one whose frame is never finished. This program is all the VMs.
+      Every VM presents its next frame at the flip of the last one. Times are in vblanks of the output, from the \
+      kernel's sequence numbers in FRAME_DONE. Every other stretch has two hostile clients: one presents as fast as \
+      the daemon reads, the other presents a frame that is never finished. This program plays all VMs.
 
       Examples:
         framepath bench tiles --vms 4,16 --seconds 10
         framepath bench tiles --vms 4 --output kms:/dev/dri/card0
       """)
 
-  @Option(help: ArgumentHelp("Numbers of VMs, 64 at most.", valueName: "count,…")) var vms = VMCounts([4, 16])
+  @Option(help: ArgumentHelp("Numbers of VMs, each at most 64.", valueName: "count,…")) var vms = VMCounts([4, 16])
   @Option(help: ArgumentHelp("framepathd's --output.", valueName: "output")) var output = "headless:1280x720@60"
-  @Option(help: ArgumentHelp("How long each stretch is.", valueName: "seconds")) var seconds = 5.0
+  @Option(help: ArgumentHelp("Length of each stretch.", valueName: "seconds")) var seconds = 5.0
   @OptionGroup var options: BenchOptions
 
   func validate() throws {
@@ -59,13 +59,13 @@ struct BenchTilesCommand: ParsableCommand {
     }
     return [
       report.machine.line,
-      "\(report.output), \(report.points.first?.alone.count ?? 0) stretches of \(report.seconds) s each way: median "
-        + "(min…max); intervals in vblanks",
+      "\(report.output), \(report.points.first?.alone.count ?? 0) stretches of \(report.seconds) s of each kind: "
+        + "median (min…max); intervals in vblanks",
     ] + table.lines
   }
 }
 
-/// `framepath bench flood-client`: what `bench tiles` shows its VMs beside.
+/// `framepath bench flood-client`: a hostile client of `bench tiles`.
 struct BenchFloodClientCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "flood-client", abstract: "Presents as fast as the daemon reads.", shouldDisplay: false)
@@ -75,7 +75,7 @@ struct BenchFloodClientCommand: ParsableCommand {
   func run() throws { try HostileClient.flood(socket: socket) }
 }
 
-/// `framepath bench unfinished-client`: likewise.
+/// `framepath bench unfinished-client`: a hostile client of `bench tiles`.
 struct BenchUnfinishedClientCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "unfinished-client", abstract: "Presents a frame that is never finished.", shouldDisplay: false)

@@ -5,16 +5,16 @@ import FramepathBench
 import LinuxIO
 import Scanout
 
-/// The benchmark, a program of its own that `framepath bench` runs: one subcommand per file.
+/// The benchmark program, which `framepath bench` runs. Each subcommand has its own file.
 @main
 struct FramepathBenchTool: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "framepath-bench",
-    abstract: "Measures what frames cost, with processes of its own beside whatever runs.",
+    abstract: "Measures the cost of frames with its own processes.",
     discussion: """
       `framepath bench …` runs this program. It starts framepathd (headless) and framepath-vhost-user-gpu from its own \
-      folder, and plays the guest itself: the requests of a Linux guest at native speed, no emulator, no kernel. Docs/Benchmarks.md says what each \
-      figure means. Measure release builds on a quiet machine.
+      directory, and plays the guest itself: it sends the requests of a Linux guest at native speed, without an \
+      emulator or a kernel. Docs/Benchmarks.md explains each figure. Measure release builds on a quiet machine.
 
       Examples:
         framepath bench copies
@@ -38,17 +38,17 @@ struct FramepathBenchTool: ParsableCommand {
     ])
 }
 
-/// What the bench's commands have in common.
+/// The common options of the benchmark's commands.
 struct BenchOptions: ParsableArguments {
-  @Option(help: ArgumentHelp("Runs of each measurement, with processes of its own.", valueName: "count"))
+  @Option(help: ArgumentHelp("Runs per measurement, each with its own processes.", valueName: "count"))
   var runs = 5
-  @Flag(help: "Every figure of every run as JSON.") var json = false
+  @Flag(help: "Print all figures of all runs as JSON.") var json = false
   @Option(
     name: .customShort("o"),
-    help: ArgumentHelp("Also write a page with plots: one HTML file, complete in itself.", valueName: "file"))
+    help: ArgumentHelp("Also write a self-contained HTML page with plots.", valueName: "file"))
   var page: String?
   @Option(
-    help: ArgumentHelp("Where framepathd and the backend are. Default: beside this program.", valueName: "folder"))
+    help: ArgumentHelp("The directory of framepathd and the backends. Default: this program's.", valueName: "folder"))
   var programs: String?
 
   func validate() throws {
@@ -59,7 +59,7 @@ struct BenchOptions: ParsableArguments {
     programs.map { BenchPrograms(folder: $0) } ?? .besideThisProgram()
   }
 
-  /// Measures in a process of its own, so that an interrupted measurement leaves no process and no file behind.
+  /// Measures in a separate process, so that an interrupted measurement leaves no processes or files behind.
   func supervised(_ body: () throws -> Void) throws {
     if BenchSupervisor.isWorker {
       raiseDescriptorLimit()
@@ -69,18 +69,18 @@ struct BenchOptions: ParsableArguments {
     if code != 0 { throw ExitCode(code) }
   }
 
-  /// Says what is measured now, where somebody may be waiting for it.
+  /// Prints the current step on standard error.
   func progress(_ text: String) { writeErrorLine("framepath bench: \(text)") }
 
-  /// What was typed.
+  /// The command line.
   var commandLine: String { BenchOptions.commandLine }
 
-  /// What was typed.
+  /// The command line.
   static var commandLine: String {
     (["framepath", "bench"] + CommandLine.arguments.dropFirst()).joined(separator: " ")
   }
 
-  /// Prints a report as JSON or as these lines, and writes its page where one is wanted.
+  /// Prints a report as JSON or as these lines, and writes its page if requested.
   func show(_ report: some Encodable, _ lines: [String], _ html: ReportPage) throws {
     if let page { try LinuxFile.replace(page, with: Array(html.html.utf8)) }
     if json {

@@ -5,20 +5,20 @@ import GuestPrograms
 import Ivshmem
 import LinuxIO
 
-/// Writes random words over the region: the worst possible guest, for tests.
+/// Overwrites the region with random words, as a hostile guest, for tests.
 struct GarbageCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "garbage", abstract: "Writes random words over the region, for tests.", shouldDisplay: false)
+    commandName: "garbage", abstract: "Overwrites the region with random words, for tests.", shouldDisplay: false)
 
   @OptionGroup var options: GuestOptions
 
-  @Option(name: .long, help: "How long to run.") var seconds = 60.0
+  @Option(name: .long, help: "Length of the run.") var seconds = 60.0
 
   func run() throws {
     switch options.place {
     case .device(let number):
       let devices = PCIDevice.all()
-      guard devices.indices.contains(number) else { throw ValidationError("this machine lacks that ivshmem device") }
+      guard devices.indices.contains(number) else { throw ValidationError("There is no ivshmem device \(number).") }
       try spoil(devices[number].mapMemory()) {}
     case .socket(let path):
       let client = try IvshmemClient.connect(path)
@@ -34,7 +34,7 @@ struct GarbageCommand: ParsableCommand {
 
   private func spoil(_ memory: consuming Mapping, ring: () -> Void) {
     let end = monotonicNanoseconds() + UInt64(seconds * 1e9)
-    // The words and rings of both sides are in the first 64 KiB; most writes go there.
+    // The header and rings of both sides are in the first 64 KiB; most writes go there.
     let near = min(65_536, memory.byteCount)
     while monotonicNanoseconds() < end {
       for round in 0..<4096 {

@@ -3,7 +3,7 @@ import FrameSimulator
 import FramepathBench
 import LinuxIO
 
-/// What VMs got of one workload under one or more policies.
+/// The results of one workload under one or more policies.
 struct ScheduleReport {
   let results: [SimulationResult]
 
@@ -30,7 +30,7 @@ struct ScheduleReport {
   /// A page with the frame times as plots.
   func write(_ path: String, command: String) throws {
     var page = ReportPage(
-      title: "Who is shown when", command: command,
+      title: "Scheduling of frames", command: command,
       notes: ["The daemon's scheduler in virtual time: VMs, output and clock are simulated."], sections: [])
     for result in results {
       var section = ReportPage.Section(title: "\(result.policy): \(result.workload)")

@@ -85,7 +85,7 @@ struct DeathTests {
   @Test func `a daemon that dies under a client is named`() throws {
     let daemon = try BenchDaemon(programs, outputs: ["headless:320x200@60"])
     let client = try ClientSource(daemon.socket, width: 320, height: 200)
-    #expect(try failure(of: client, daemon, signal: "KILL") == "framepathd has closed the connection")
+    #expect(try failure(of: client, daemon, signal: "KILL") == "framepathd closed the connection")
   }
 
   @Test func `a daemon that hangs under a client is named`() throws {

@@ -58,7 +58,7 @@ struct PeerTests {
     let error = #expect(throws: BenchError.self) {
       _ = try bench.measure(try peer("frail", doing: "sleep 1; kill -KILL $$"), 320, 200)
     }
-    #expect(error?.description == "frail has closed the connection")
+    #expect(error?.description == "frail closed the connection")
   }
 
   @Test func `a peer that hangs in the middle is named`() throws {
@@ -74,7 +74,7 @@ struct PeerTests {
     let error = #expect(throws: BenchError.self) {
       _ = try bench.measure(.listening(socket: "/nonexistent/socket"), 320, 200)
     }
-    #expect(error?.description.hasPrefix("peer at /nonexistent/socket does not listen") == true)
+    #expect(error?.description.hasPrefix("peer at /nonexistent/socket is not listening") == true)
   }
 
   @Test func `a peer that is another program altogether is named`() {
