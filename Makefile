@@ -1,30 +1,30 @@
-# The commands of users and CI; `make help` lists them.
+# Commands for users and CI; `make help` lists them.
 SHELL := /bin/bash
 
 .PHONY: help deps build test unit lint install install-bench uninstall
-help: ## this list
+help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
-deps: ## install the Debian packages that building and testing need
+deps: ## install the Debian packages needed for building and testing
 	@.ci/install-deps
 
 build: deps ## build the programs
 	swift build -c release
 
-test: ## build and run everything, on real QEMU, real guests and real KMS
+test: ## build and run all tests, with real QEMU, guests and KMS
 	@.ci/test
 
-unit: ## the tests that need no virtual machine
+unit: ## run the tests that do not need a virtual machine
 	@.ci/test unit
 
-lint: ## format and documentation rules
+lint: ## check formatting and documentation
 	swift format lint --strict -r -p Sources Tests Package.swift
 
 PREFIX ?= /usr/local
-# Where QEMU and libvirt look for an administrator's backends (vhost-user.json).
+# The administrator's directory for vhost-user backend descriptions of QEMU and libvirt (vhost-user.json).
 DISCOVERY ?= /etc/qemu/vhost-user
 
-install: build ## install the programs (PREFIX, DESTDIR) and the file by which libvirt finds the backend
+install: build ## install the programs and the backend description for libvirt (PREFIX, DESTDIR, DISCOVERY)
 	install -D -t $(DESTDIR)$(PREFIX)/bin .build/release/framepathd .build/release/framepath \
 	  .build/release/framepath-ivshmem .build/release/framepath-guest
 	install -D -t $(DESTDIR)$(PREFIX)/libexec .build/release/framepath-vhost-user-gpu .build/release/framepathd-config
@@ -36,7 +36,7 @@ install: build ## install the programs (PREFIX, DESTDIR) and the file by which l
 install-bench: build ## install the benchmark for `framepath bench`, with the same PREFIX and DESTDIR
 	install -D -t $(DESTDIR)$(PREFIX)/libexec .build/release/framepath-bench .build/release/libframepath-copy-counter.so
 
-uninstall: ## remove what install installed, with the same PREFIX, DESTDIR and DISCOVERY
+uninstall: ## remove the installed files, with the same PREFIX, DESTDIR and DISCOVERY
 	rm -f $(addprefix $(DESTDIR)$(PREFIX)/bin/,framepathd framepath framepath-ivshmem framepath-guest framepath-vhost-user-gpu) \
 	  $(addprefix $(DESTDIR)$(PREFIX)/libexec/,framepath-vhost-user-gpu framepathd-config framepath-bench libframepath-copy-counter.so) \
 	  $(DESTDIR)$(DISCOVERY)/50-framepath-gpu.json

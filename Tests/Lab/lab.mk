@@ -1,10 +1,10 @@
 # Real KMS, real guests and real QEMU without hardware: see Tests/Lab/README.md. Included by the top-level Makefile.
 .PHONY: demo lab lab-shell lab-test lab-clean
 
-demo: deps ## two stock guests on this machine's screens, with what is counted, and a PNG of each
+demo: deps ## run two stock guests on this machine's monitors, print counters and save a PNG of each
 	@Tests/Lab/demo
 
-lab: ## prepare the KMS VM and the guests that tests and demo use
+lab: ## prepare the KMS VM and the guests for tests and demo
 	Tests/Lab/prepare
 
 lab-shell: lab

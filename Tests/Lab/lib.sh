@@ -12,7 +12,7 @@ lab_fail() {
     exit 125
 }
 
-# Seconds since some fixed moment, with milliseconds; no process is started for it.
+# The time in seconds with microseconds, without starting a process.
 lab_now() {
     printf '%s' "${EPOCHREALTIME/,/.}"
 }
@@ -25,7 +25,7 @@ lab_require() {
     [ -e "$LAB_CACHE/complete" ] || lab_fail "the lab is not prepared; run: make lab  (or Tests/Lab/prepare)"
 }
 
-# 11 (default) or 10: the program and its module directory. A second word, dbus, adds that display's modules.
+# 11 (default) or 10: the program and its module directory. A second argument, dbus, adds that display's modules.
 lab_qemu_set() {
     local libraries=$LAB_LIBRARIES
     case $1 in
@@ -39,11 +39,11 @@ lab_qemu_set() {
         LAB_QEMU_MODULES=$LAB_CACHE/dbus/modules
         libraries=$LAB_LIBRARIES:$LAB_CACHE/peer/usr/lib/x86_64-linux-gnu
     fi
-    # Not chroot: sockets, files and fds of the caller keep their names. The root's loader brings its own libc along.
+    # Not chroot, so that the caller's paths and fds stay valid. The root's loader uses the root's own libc.
     LAB_QEMU_COMMAND=("$LAB_LOADER" --library-path "$libraries" --argv0 qemu-system-x86_64 "$LAB_QEMU"
         -L "$LAB_QEMU_DATA/usr/share/qemu" -L "$LAB_ROOT/usr/share/seabios" -L "$LAB_ROOT/usr/lib/ipxe/qemu")
     export QEMU_MODULE_DIR=$LAB_QEMU_MODULES
-    # QEMU looks into its built-in module directory too, and dies of what another QEMU has put there.
+    # QEMU also searches its built-in module directory, and crashes on modules of another QEMU there.
     local builtin=/usr/lib/x86_64-linux-gnu/qemu
     if [ -d "$builtin" ]; then
         # shellcheck disable=SC2016
@@ -52,11 +52,11 @@ lab_qemu_set() {
     fi
 }
 
-# Kernel command line of all our VMs. What is switched off costs boot time under TCG and has nothing to do with graphics:
+# Kernel command line of all our VMs. Features unrelated to graphics that cost boot time under TCG are switched off:
 # the jitter entropy self test and the certificate list alone take 0.4 s of 4.
 LAB_KERNEL_WORDS='console=ttyS0 quiet panic=-1 nokaslr mitigations=off no_timer_check tsc=reliable random.trust_cpu=on audit=0 apparmor=0 selinux=0 nowatchdog initcall_blacklist=jent_mod_init,load_system_certificate_list'
 
-# Directory of a prepared kernel: new (7.2), stock (6.12), or the beginning of a release.
+# Directory of a prepared kernel: new (7.2), stock (6.12), or a release's prefix.
 lab_kernel() {
     local name=$1 d
     case $name in new | stock) ;; *)
@@ -69,8 +69,8 @@ lab_kernel() {
     printf '%s' "$d"
 }
 
-# kvm or tcg. A /dev/kvm that opens proves nothing (nested machines without the CPU's extensions), so a guest is booted,
-# once per boot of this machine.
+# kvm or tcg. A /dev/kvm that opens is not sufficient (nested machines without the CPU's extensions), so a guest is
+# booted, once per boot of this machine.
 lab_accel() {
     if [ -n "${FRAMEPATH_LAB_ACCEL:-}" ]; then printf '%s' "$FRAMEPATH_LAB_ACCEL"; return; fi
     if ! [ -r /dev/kvm ] || ! [ -w /dev/kvm ]; then printf tcg; return; fi
@@ -80,8 +80,8 @@ lab_accel() {
         log=$(mktemp)
         result=tcg
         (
-            # Its own program, not under timeout: what is killed must be QEMU itself, which never ends by itself after a
-            # KVM internal error. 9 is prepare's lock, which must not outlive prepare.
+            # Not under timeout, because QEMU itself must be killed: after a KVM internal error it does not exit.
+            # 9 is prepare's lock, which must not outlive prepare.
             lab_qemu_set 11
             "${LAB_QEMU_COMMAND[@]}" -accel kvm -cpu host -m 256 -machine q35 -nodefaults -display none -no-reboot \
                 -serial "file:$log" -kernel "$LAB_CACHE/kernel-stock/kernel" -append 'console=ttyS0 panic=-1' >"$log.err" 2>&1 9>&- &
@@ -102,7 +102,7 @@ lab_accel() {
     cat "$file"
 }
 
-# The words that choose the accelerator and a CPU to go with it.
+# The arguments for the accelerator and a suitable CPU.
 lab_accel_words() {
     case $(lab_accel) in
     kvm) printf '%s\n' -accel kvm -cpu host ;;
