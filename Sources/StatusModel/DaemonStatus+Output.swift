@@ -3,7 +3,7 @@ extension DaemonStatus {
   public struct Output: Codable, Equatable, Sendable {
     /// `HDMI-A-1`, `headless-0`, …
     public var name: String
-    /// What it is made of.
+    /// Whether it is a connector or a stand-in for one.
     public var kind: Kind
     /// Of the current mode, pixels.
     public var width: Int
@@ -13,50 +13,50 @@ extension DaemonStatus {
     public var refreshMillihertz: Int
     /// Commits since it was opened.
     public var commits: UInt64
-    /// Commits since it was opened that reached the screen a vblank or more too late.
+    /// Commits since it was opened that flipped at least one vblank late.
     public var missedVblanks: UInt64
     /// Whether there is a monitor.
     public var connected: Bool
     /// Width and height of a hardware cursor, pixels; 0: the daemon blends cursors.
     public var cursorSize: Int
-    /// How VMs share it, in the words of the settings.
+    /// How VMs share it, as in the settings.
     public var layout: String
     /// The scheduling policy.
     public var policy: Policy
-    /// The safety margin before a vblank, as it is now.
+    /// The current safety margin before a vblank.
     public var redZoneNanoseconds: Int64
-    /// How long a VM may have the output to itself while others wait; nil: no limit.
+    /// The longest time that a VM may hold the output while others wait; nil: no limit.
     public var maximumHoldSeconds: Int64?
-    /// After how long without a frame a VM loses the output; nil: never.
+    /// The longest time without a frame before a VM loses the output; nil: never.
     public var watchdogSeconds: Int64?
-    /// Planes for tiles beside the primary one.
+    /// Overlay planes for tiles.
     public var overlayPlanes: Int
-    /// Who may lease it, in the words of the settings.
+    /// The users that may lease it, as in the settings.
     public var leasePolicy: String
     /// Clients that wait for a lease of it.
     public var leasesWaiting: Int
-    /// The client that has it as a lease.
+    /// The client that has leased it; nil without a lease.
     public var lessee: Lessee?
     /// When its refresh rate may follow its frames.
     public var vrr: VariableRefresh
-    /// The lowest rate that the display can follow; nil where the monitor does not say, and where the output cannot
-    /// vary its rate.
+    /// The lowest rate of a variable refresh rate; nil if the monitor does not report it, or if the output does not
+    /// support one.
     public var variableSlowestMillihertz: Int?
-    /// The highest rate that the display can follow; nil where the output cannot vary its rate.
+    /// The highest rate of a variable refresh rate; nil if the output does not support one.
     public var variableFastestMillihertz: Int?
-    /// Whether the rate follows the frames now.
+    /// Whether the refresh rate currently follows the frames.
     public var isVariable: Bool
-    /// What the hardware does.
+    /// The power state.
     public var power: Power
-    /// Why it is not on; nil while it is.
+    /// Why it is not on; nil while it is on.
     public var powerReason: PowerReason?
-    /// After how long without a change it goes black; nil: never.
+    /// The time without a change after which it is blanked; nil: never.
     public var idleBlankSeconds: Int64?
-    /// After how long without a change it goes off; nil: never.
+    /// The time without a change after which it is turned off; nil: never.
     public var idleOffSeconds: Int64?
-    /// The scanouts on it, in the order in which they came.
+    /// The scanouts on it, in the order in which they were placed.
     public var vms: [Tile]
-    /// The VM that is shown alone, or came first; nil while there is none, and while the output is leased.
+    /// The VM that is shown alone, else the first one; nil without VMs and while the output is leased.
     public var vm: String?
 
     /// All fields.
@@ -131,7 +131,7 @@ extension DaemonStatus.Output {
     public var pid: Int32
     /// Its user.
     public var uid: UInt32
-    /// The kernel's number of the lease.
+    /// The kernel's lessee id.
     public var lesseeID: UInt32
     /// CLOCK_MONOTONIC when the lease began.
     public var sinceNanoseconds: UInt64
@@ -152,7 +152,7 @@ extension DaemonStatus.Output {
     }
   }
 
-  /// Where a scanout is on the output.
+  /// The rectangle of a scanout on the output.
   public struct Tile: Codable, Equatable, Sendable {
     /// The VM's name.
     public var name: String
@@ -181,7 +181,7 @@ extension DaemonStatus.Output {
     }
   }
 
-  /// What an output is made of.
+  /// The kinds of outputs.
   public enum Kind: String, Codable, Sendable, CaseIterable {
     /// A CRTC and a connector of a DRM card.
     case kms
@@ -189,19 +189,19 @@ extension DaemonStatus.Output {
     case headless
   }
 
-  /// How an output's time is shared.
+  /// The scheduling policies.
   public enum Policy: String, Codable, Sendable, CaseIterable {
     /// In the order in which frames became ready.
     case fifo
     /// One frame of each VM in turn.
     case roundRobin = "round-robin"
-    /// Blit time in proportion to weights.
+    /// Copy time in proportion to weights.
     case weightedFair = "weighted-fair"
     /// Promised rates first, by deadline.
     case sla
-    /// Promised rates first, then blit time in proportion to weights.
+    /// Promised rates first, then copy time in proportion to weights.
     case hybrid
-    /// One VM has the output.
+    /// One VM holds the output.
     case exclusive
   }
 
@@ -213,21 +213,21 @@ extension DaemonStatus.Output {
     case single
   }
 
-  /// What an output's hardware does.
+  /// The power states of an output.
   public enum Power: String, Codable, Sendable, CaseIterable {
     /// It shows its VMs.
     case on
     /// It shows black.
     case blank
-    /// CRTC and monitor are off.
+    /// The CRTC is inactive.
     case off
   }
 
   /// Why an output is not on.
   public enum PowerReason: String, Codable, Sendable, CaseIterable {
-    /// By CONTROL.
+    /// By a command.
     case command
-    /// Nothing changed on it for the time that the settings give.
+    /// By an idle timeout of the settings.
     case idle
   }
 }

@@ -1,29 +1,29 @@
 extension DaemonStatus {
   /// A client with scanouts, its memory and its settings.
   public struct VM: Codable, Equatable, Sendable {
-    /// Its name, unique among the living.
+    /// Its name, unique among connected clients.
     public var name: String
     /// The client's process.
     public var pid: Int32
-    /// What it is.
+    /// Its kind.
     public var kind: Kind
-    /// Bytes of buffers that it holds.
+    /// Bytes of its buffers.
     public var bufferBytes: Int
-    /// The most that it may hold.
+    /// The limit for its buffers in bytes.
     public var bufferLimitBytes: Int
-    /// Requests for buffers that wait for memory.
+    /// Its requests for buffers that wait for memory.
     public var waitingBuffers: Int
-    /// Bytes that they ask for.
+    /// The size of the waiting requests in bytes.
     public var waitingBytes: Int
-    /// Its share against the others'.
+    /// Its share relative to the weights of others.
     public var weight: Int64
-    /// Frames per second that it is promised; nil: none.
+    /// The promised frames per second; nil: none.
     public var promisedHertz: Int64?
-    /// The most frames per second; nil: the refresh rate.
+    /// The cap in frames per second; nil: the refresh rate.
     public var cappedHertz: Int64?
-    /// The most frames per second while no output shows it.
+    /// The cap in frames per second while no output shows it.
     public var unseenHertz: Int64
-    /// Its scanouts by index.
+    /// Its scanouts, ordered by index.
     public var scanouts: [Scanout]
 
     /// All fields.
@@ -60,7 +60,7 @@ extension DaemonStatus {
   public struct Scanout: Codable, Equatable, Sendable {
     /// From 0.
     public var index: Int
-    /// The output that it is on, a `parked-N` where it is parked; nil where it is on none.
+    /// Its output, `parked-N` while it is parked; nil without one.
     public var output: String?
     /// Of the frame on screen, pixels; nil while it is blank.
     public var width: Int?
@@ -70,19 +70,19 @@ extension DaemonStatus {
     public var format: String?
     /// How its frames reach the screen.
     public var path: ScanoutPath
-    /// Why not by a better path; nil where there is no reason to give.
+    /// Why a better path is unavailable; nil without a reason.
     public var pathReason: String?
-    /// Frames that came.
+    /// Presented frames.
     public var framesPresented: UInt64
-    /// Frames that came on screen.
+    /// Flipped frames.
     public var framesFlipped: UInt64
-    /// Frames that a newer one replaced before they were shown.
+    /// Superseded frames.
     public var framesSuperseded: UInt64
-    /// Frames that the output refused.
+    /// Rejected frames.
     public var framesRejected: UInt64
-    /// How often a CPU copied a frame or its damage: the client's count and one for each composed frame.
+    /// CPU copies of frames or their damage: the client's count plus one for each composed frame.
     public var cpuCopies: UInt64
-    /// Bytes that CPUs copied for frames, by the client and the daemon.
+    /// Bytes of these copies, by the client and the daemon.
     public var copiedBytes: UInt64
     /// Median of the latch times, within 9 %; nil before the first. The latch time of a frame is the time from
     /// `ready_ns` to its commit.
@@ -93,23 +93,21 @@ extension DaemonStatus {
     public var latchCount: UInt64
     /// Sum of the latch times.
     public var latchSumNanoseconds: UInt64
-    /// For each of `latchBoundsNanoseconds`, how many latch times were at most that.
+    /// For each of `latchBoundsNanoseconds`, the number of latch times up to it.
     public var latchBuckets: [UInt64]
     /// CLOCK_MONOTONIC of the last commit of a new frame; nil before the first.
     public var lastLatchNanoseconds: UInt64?
-    /// Frames that the output's scheduler brought on screen; from 0 again on another output, nil without one.
+    /// Frames that the output's scheduler brought on screen; reset to 0 on another output, nil without one.
     public var grantedFrames: UInt64?
-    /// Time for copying into the output's picture that the scheduler gave it; from 0 again on another output, nil
-    /// without one.
+    /// Copy time that the output's scheduler granted it; reset to 0 on another output, nil without one.
     public var grantedBlitNanoseconds: UInt64?
-    /// Promised frames that were ready in time and came on screen too late; from 0 again on another output, nil without
-    /// one.
+    /// Promised frames that were ready in time but flipped late; reset to 0 on another output, nil without one.
     public var missedPromises: UInt64?
-    /// Buffers that it has.
+    /// The number of its buffers.
     public var buffers: Int
-    /// The generation of its output's description.
+    /// The scanout's generation.
     public var generation: UInt32
-    /// Why it is on no real output; nil where it is on one.
+    /// Why it is parked; nil on a real output.
     public var parked: String?
 
     /// All fields.
@@ -170,11 +168,11 @@ extension DaemonStatus {
 }
 
 extension DaemonStatus.VM {
-  /// What a client with scanouts is.
+  /// The kinds of clients with scanouts.
   public enum Kind: String, Codable, Sendable, CaseIterable {
     /// A VM's device.
     case vm
-    /// A program that shows its own frames.
+    /// A program that presents its own frames.
     case container
   }
 }
@@ -185,15 +183,15 @@ extension DaemonStatus.Scanout {
     1_000_000, 2_000_000, 4_000_000, 8_000_000, 16_700_000, 33_000_000, 50_000_000, 100_000_000,
   ]
 
-  /// Frames whose end the daemon has not reported yet.
+  /// Frames that the daemon has not answered yet.
   public var openFrames: UInt64 { framesPresented &- framesFlipped &- framesSuperseded &- framesRejected }
 }
 
-/// How a frame reaches the screen.
+/// The paths of frames to the screen.
 public enum ScanoutPath: String, Codable, Sendable, CaseIterable {
   /// The hardware reads the client's own pages.
   case direct
-  /// Over one copy by a CPU into a host buffer.
+  /// A CPU copies the frame into a host buffer.
   case copy
   /// The daemon composes it into the output's picture.
   case blit

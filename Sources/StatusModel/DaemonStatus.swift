@@ -1,27 +1,27 @@
-/// The daemon's state at one moment: the answer to STATUS, and all that `framepath status` prints.
+/// The daemon's state at one moment: the answer to STATUS.
 public struct DaemonStatus: Codable, Equatable, Sendable {
-  /// CLOCK_MONOTONIC when the status was made. All other times of the status but `unixNanoseconds` and
+  /// CLOCK_MONOTONIC when the status was made. All other times of the status except `unixNanoseconds` and
   /// `process.startedUnixNanoseconds` are on this clock.
   public var nowNanoseconds: UInt64
   /// CLOCK_REALTIME at the same moment.
   public var unixNanoseconds: UInt64
   /// Path of the socket that clients connect to.
   public var socket: String
-  /// Connections, the one that asks included.
+  /// Connections, including the requesting one.
   public var clients: Int
-  /// The most connections at once.
+  /// The limit for connections.
   public var clientLimit: Int
   /// Resources of the daemon's process.
   public var process: Process
-  /// Bytes of buffers that count against the capacity, over all clients.
+  /// Bytes of all clients' buffers that count towards the capacity.
   public var bufferBytes: Int
-  /// Bytes that all clients together may use, overheads included; nil: no limit.
+  /// The limit for all clients together in bytes, including overheads; nil: no limit.
   public var bufferCapacityBytes: Int?
-  /// Bytes that each client with buffers counts beside them.
+  /// Bytes charged to each client with buffers, in addition to the buffers.
   public var bufferOverheadBytes: Int
-  /// Which waiting request is served first when memory is freed.
+  /// The order in which waiting requests are served when memory is freed.
   public var memorySelection: MemorySelection
-  /// Whether imported memory counts as the daemon's own buffers do.
+  /// Whether imported buffers count as host buffers do.
   public var countsImports: Bool
   /// The outputs, in the order in which they were opened.
   public var outputs: [Output]
@@ -61,19 +61,19 @@ public struct DaemonStatus: Codable, Equatable, Sendable {
 }
 
 extension DaemonStatus {
-  /// Resources of the daemon's process. What the kernel does not give is nil.
+  /// Resources of the daemon's process; nil: not available from the kernel.
   public struct Process: Codable, Equatable, Sendable {
-    /// Process number.
+    /// Process id.
     public var pid: Int32
-    /// CLOCK_REALTIME when it began to serve.
+    /// CLOCK_REALTIME when the daemon started to serve.
     public var startedUnixNanoseconds: UInt64
-    /// CPU time of all its threads, user and system.
+    /// CPU time of all threads, user and system.
     public var cpuNanoseconds: UInt64
-    /// Resident memory, shared pages included.
+    /// Resident memory, including shared pages.
     public var residentBytes: Int?
     /// Open descriptors.
     public var openDescriptors: Int?
-    /// The most descriptors that it may have open.
+    /// The limit for open descriptors.
     public var descriptorLimit: Int?
 
     /// All fields.
@@ -94,23 +94,23 @@ extension DaemonStatus {
     }
   }
 
-  /// Which waiting request for memory is served first when memory is freed.
+  /// The orders in which waiting requests are served when memory is freed.
   public enum MemorySelection: String, Codable, Sendable, CaseIterable {
     /// The oldest.
     case fifo
     /// The largest that fits.
     case bestFit = "best-fit"
-    /// The youngest.
+    /// The newest.
     case recentUse = "recent-use"
     /// A random one that fits.
     case random
-    /// The largest that fits, where size counts more the longer a request has waited; after one second the oldest.
+    /// The largest that fits, with size growing with the waiting time; after one second the oldest.
     case agingBestFit = "aging-best-fit"
   }
 
   /// Commits of all outputs together.
   public var commits: UInt64 { outputs.reduce(0) { $0 &+ $1.commits } }
 
-  /// A client's first scanout; nil where there is no such client.
+  /// A client's first scanout; nil if there is no such client.
   public func scanout(ofVM name: String) -> Scanout? { vms.first { $0.name == name }?.scanouts.first }
 }

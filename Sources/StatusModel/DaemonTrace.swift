@@ -1,6 +1,6 @@
 /// The last frames of every scanout: the answer to TRACE.
 public struct DaemonTrace: Codable, Equatable, Sendable {
-  /// CLOCK_MONOTONIC when the trace was begun. A frame may have later times: scanouts are read one after the other.
+  /// CLOCK_MONOTONIC when the trace was started. Frames may have later times, because scanouts are read one by one.
   public var nowNanoseconds: UInt64
   /// The scanouts. The last field: see `JSONPieces`.
   public var scanouts: [Scanout]
@@ -24,7 +24,7 @@ extension DaemonTrace {
     public var pid: Int32
     /// The scanout's index.
     public var index: Int
-    /// The output that it is on; nil where it is on none.
+    /// Its output; nil without one.
     public var output: String?
     /// At most 512, the oldest first. The last field: see `JSONPieces`.
     public var frames: [Frame]
@@ -49,23 +49,23 @@ extension DaemonTrace {
   public struct Frame: Codable, Equatable, Sendable {
     /// Its number.
     public var frame: UInt64
-    /// How its bytes came into the buffer.
+    /// How its bytes reached the buffer.
     public var path: ScanoutPath
-    /// How often a CPU had copied it when it came.
+    /// CPU copies of the frame before its PRESENT.
     public var copies: UInt32
-    /// Bytes that a CPU had copied for it when it came.
+    /// Bytes of these copies.
     public var copiedBytes: UInt64
-    /// The guest handed it over (`ready_ns`); nil where the client does not say.
+    /// When the guest presented it (`ready_ns`); nil if the client does not report it.
     public var readyNanoseconds: UInt64?
-    /// Its PRESENT came.
+    /// When the daemon received its PRESENT.
     public var presentedNanoseconds: UInt64
-    /// It was committed.
+    /// When it was committed.
     public var latchedNanoseconds: UInt64?
-    /// It was on screen.
+    /// When it was flipped.
     public var flippedNanoseconds: UInt64?
-    /// Its buffer had left the screen.
+    /// When its buffer had left the screen.
     public var releasedNanoseconds: UInt64?
-    /// What became of it.
+    /// Its outcome.
     public var outcome: Outcome
 
     /// All fields.
@@ -94,18 +94,18 @@ extension DaemonTrace {
     }
   }
 
-  /// What became of a frame.
+  /// The outcomes of a frame.
   public enum Outcome: String, Codable, Sendable, CaseIterable {
-    /// It came on screen.
+    /// The frame was shown.
     case flipped
     /// A newer frame replaced it before it was shown.
     case superseded
     /// The output refused it.
     case rejected
-    /// Nothing is decided yet.
+    /// Not decided yet.
     case open
   }
 
-  /// The last frames of a client's first scanout, the oldest first; nil where there is no such client.
+  /// The last frames of a client's first scanout, the oldest first; nil if there is no such client.
   public func frames(ofVM name: String) -> [Frame]? { scanouts.first { $0.vm == name }?.frames }
 }

@@ -1,5 +1,5 @@
-/// The JSON text of a report in pieces, so that its writer can do other work in between: the pieces one after the other
-/// are the text that `JSONText` gives for the whole report.
+/// The JSON text of a report in pieces, so that its writer can do other work in between. The concatenated pieces are
+/// the text that `JSONText` produces for the whole report.
 ///
 /// A report's last field is an array whose elements are added one by one; an element can itself be such a report.
 public final class JSONPieces {
@@ -10,15 +10,15 @@ public final class JSONPieces {
 
   /// One piece.
   ///
-  /// - Throws: what the value's `encode(to:)` throws.
+  /// - Throws: errors of the value's `encode(to:)`.
   public init(_ value: some Encodable) throws { head = try JSONText.bytes(of: value) }
 
   /// A report with its elements.
   ///
   /// - Parameters:
-  ///   - report: the report with no elements in its last field.
-  ///   - nextElement: gives the elements one after the other, and nil after the last one.
-  /// - Throws: `ReportError` where the last field is not an empty array.
+  ///   - report: the report with an empty last field.
+  ///   - nextElement: returns the elements in order, and nil after the last one.
+  /// - Throws: `ReportError` if the last field is not an empty array.
   public init(_ report: some Encodable, nextElement: @escaping () throws -> JSONPieces?) throws {
     let text = try JSONText.bytes(of: report)
     guard text.suffix(3).elementsEqual("[]}".utf8) else { throw ReportError("the last field is not an empty array") }
@@ -28,7 +28,7 @@ public final class JSONPieces {
 
   /// The next piece; nil after the last one.
   ///
-  /// - Throws: what `nextElement` throws.
+  /// - Throws: errors of `nextElement`.
   public func next() throws -> [UInt8]? {
     if let head = head.take() { return head }
     if let piece = try element?.next() { return piece }
@@ -43,9 +43,9 @@ public final class JSONPieces {
   }
 }
 
-/// Why a report cannot be written or read.
+/// A failure to write or read a report.
 public struct ReportError: Error, Equatable, CustomStringConvertible {
-  /// The reason for a person.
+  /// The reason.
   public let description: String
 
   /// An error with its reason.

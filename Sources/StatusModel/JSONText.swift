@@ -1,11 +1,11 @@
 /// Encodes values as JSON text, with keys in the order in which they are encoded: the order of declaration.
 ///
-/// Foundation's encoder gives keys in no fixed order, and takes several times as long. Containers of one value must be
-/// filled one after the other, as synthesized conformances do it. A number that JSON cannot express is `null`.
+/// Foundation's encoder does not keep the order of keys, and takes several times as long. Nested containers must be
+/// filled one after another, as synthesized conformances do. A number that JSON cannot express is `null`.
 public enum JSONText {
   /// The text of a value.
   ///
-  /// - Throws: what the value's `encode(to:)` throws; synthesized conformances throw nothing.
+  /// - Throws: errors of the value's `encode(to:)`; synthesized conformances do not throw.
   public static func bytes(of value: some Encodable) throws -> [UInt8] {
     let text = Text()
     try text.append(value)
@@ -28,19 +28,19 @@ public enum JSONText {
       if bytes.count == count { append(raw: "null") }
     }
 
-    /// Opens an object or an array; its depth.
+    /// Opens an object or an array, and returns its depth.
     func begin(_ opening: UInt8, _ closing: UInt8) -> Int {
       bytes.append(opening)
       open.append((closing, true))
       return open.count
     }
 
-    /// Ends containers until so many are open.
+    /// Closes containers until this many are open.
     func close(to depth: Int) {
       while open.count > depth { bytes.append(open.removeLast().closing) }
     }
 
-    /// Begins the next element of the container at a depth; with a key if that is an object.
+    /// Begins the next element of the container at a depth, with a key if it is an object.
     func element(_ depth: Int, _ key: (any CodingKey)? = nil) {
       close(to: depth)
       if let last = open.indices.last {

@@ -1,14 +1,14 @@
-/// A metric family of the OpenMetrics text: its name, and how its values come from a status.
+/// A metric family of the OpenMetrics text: its name, and how its values are derived from a status.
 public struct MetricFamily: Sendable {
-  /// The metric types that are in use, as OpenMetrics 1.0 spells them.
+  /// The metric types in use, as spelled in OpenMetrics 1.0.
   public enum Kind: String, Sendable {
     /// A value that goes up and down.
     case gauge
-    /// A sum that only rises, until its object is made anew.
+    /// A sum that only rises, until its object is recreated.
     case counter
     /// Text in labels; the value is 1.
     case info
-    /// One series for each state; the value of the present one is 1.
+    /// One series for each state; the value of the current one is 1.
     case stateSet = "stateset"
     /// Counts of values up to each bound.
     case histogram
@@ -16,7 +16,7 @@ public struct MetricFamily: Sendable {
 
   /// One line of the text.
   struct Sample: Equatable {
-    /// What follows the family's name: `_total`, `_info`, `_bucket`, …
+    /// The suffix of the family's name: `_total`, `_info`, `_bucket`, …
     var suffix = ""
     var labels: [(name: String, value: String)] = []
     var value: MetricValue
@@ -33,14 +33,14 @@ public struct MetricFamily: Sendable {
   public var kind: Kind
   /// The base unit, which is also the name's ending; nil for a number.
   public var unit: String?
-  /// Names of the labels of each sample, in their order, but for `le`.
+  /// Names of the labels of each sample except `le`, in order.
   public var labels: [String]
-  /// One sentence.
+  /// The help text, one sentence.
   public var help: String
   let samples: @Sendable (DaemonStatus) -> [Sample]
 }
 
-/// A number of a sample. OpenMetrics takes integers and decimals; nanoseconds are given without rounding.
+/// A number of a sample: an integer, or a decimal for nanoseconds, which are not rounded.
 enum MetricValue: Equatable, CustomStringConvertible {
   case integer(UInt64)
   case milli(Int)

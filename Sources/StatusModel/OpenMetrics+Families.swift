@@ -5,11 +5,11 @@ extension OpenMetrics {
 
   private static let daemonFamilies: [MetricFamily] = [
     gauge("framepath_clients", "Connections to the daemon.") { MetricValue($0.clients) },
-    gauge("framepath_client_limit", "The most connections at once.") { MetricValue($0.clientLimit) },
+    gauge("framepath_client_limit", "Limit for connections.") { MetricValue($0.clientLimit) },
     gauge("framepath_buffer_bytes", unit: "bytes", "Buffers of all clients.") { MetricValue($0.bufferBytes) },
     gauge(
       "framepath_buffer_capacity_bytes", unit: "bytes",
-      "The most that all clients may use, overheads included; no sample where there is no limit."
+      "Limit for all clients together, including overheads; no sample without a limit."
     ) { $0.bufferCapacityBytes.map { MetricValue($0) } },
   ]
 
@@ -23,10 +23,10 @@ extension OpenMetrics {
     gauge("framepath_process_open_fds", "Open descriptors of the daemon.") {
       $0.process.openDescriptors.map { MetricValue($0) }
     },
-    gauge("framepath_process_max_fds", "The most descriptors that the daemon may have open.") {
+    gauge("framepath_process_max_fds", "Limit for open descriptors of the daemon.") {
       $0.process.descriptorLimit.map { MetricValue($0) }
     },
-    gauge("framepath_process_start_time_seconds", unit: "seconds", "When the daemon began to serve, Unix time.") {
+    gauge("framepath_process_start_time_seconds", unit: "seconds", "When the daemon started to serve, Unix time.") {
       .nanoseconds($0.process.startedUnixNanoseconds)
     },
   ]
@@ -34,7 +34,7 @@ extension OpenMetrics {
   private static let outputFamilies: [MetricFamily] = [
     MetricFamily(
       name: "framepath_output", kind: .info, labels: ["output", "kind", "layout", "policy"],
-      help: "An output and the settings that hold for it."
+      help: "An output and its settings."
     ) { status in
       status.outputs.map {
         MetricFamily.Sample(
@@ -47,7 +47,7 @@ extension OpenMetrics {
     output(.gauge, "framepath_output_connected", "Whether the output has a monitor.") { MetricValue($0.connected) },
     MetricFamily(
       name: "framepath_output_power", kind: .stateSet, labels: ["output", "framepath_output_power"],
-      help: "What the output's hardware does: on, blank or off."
+      help: "Power state of the output: on, blank or off."
     ) { status in
       status.outputs.flatMap { output in
         DaemonStatus.Output.Power.allCases.map {
@@ -57,7 +57,7 @@ extension OpenMetrics {
         }
       }
     },
-    output(.gauge, "framepath_output_leased", "Whether a client has the output as a DRM lease.") {
+    output(.gauge, "framepath_output_leased", "Whether a client has leased the output.") {
       MetricValue($0.lessee != nil)
     },
     output(.gauge, "framepath_output_refresh_hertz", unit: "hertz", "Refresh rate of the output's mode.") {
@@ -66,9 +66,9 @@ extension OpenMetrics {
     output(.counter, "framepath_output_commits", "Commits since the output was opened.") { MetricValue($0.commits) },
     output(
       .counter, "framepath_output_missed_vblanks",
-      "Commits since the output was opened that reached the screen a vblank or more too late."
+      "Commits since the output was opened that flipped at least one vblank late."
     ) { MetricValue($0.missedVblanks) },
-    output(.gauge, "framepath_output_red_zone_seconds", unit: "seconds", "The safety margin before a vblank.") {
+    output(.gauge, "framepath_output_red_zone_seconds", unit: "seconds", "Safety margin before a vblank.") {
       .nanoseconds(UInt64(clamping: $0.redZoneNanoseconds))
     },
     output(.gauge, "framepath_output_vms", "Scanouts on the output.") { MetricValue($0.vms.count) },
@@ -76,17 +76,17 @@ extension OpenMetrics {
 
   private static let vmFamilies: [MetricFamily] = [
     vm("framepath_vm_buffer_bytes", unit: "bytes", "Buffers of the VM.") { MetricValue($0.bufferBytes) },
-    vm("framepath_vm_buffer_limit_bytes", unit: "bytes", "The most buffers that the VM may have.") {
+    vm("framepath_vm_buffer_limit_bytes", unit: "bytes", "Limit for the VM's buffers.") {
       MetricValue($0.bufferLimitBytes)
     },
-    vm("framepath_vm_waiting_buffers", "The VM's requests for buffers that wait for memory.") {
+    vm("framepath_vm_waiting_buffers", "Requests of the VM for buffers that wait for memory.") {
       MetricValue($0.waitingBuffers)
     },
-    vm("framepath_vm_weight", "The VM's share against the others'.") { MetricValue($0.weight) },
-    vm("framepath_vm_promised_hertz", unit: "hertz", "Frames per second that the VM is promised; no sample: none.") {
+    vm("framepath_vm_weight", "Share of the VM relative to the weights of others.") { MetricValue($0.weight) },
+    vm("framepath_vm_promised_hertz", unit: "hertz", "Promised frames per second of the VM; no sample: none.") {
       $0.promisedHertz.map { MetricValue($0) }
     },
-    vm("framepath_vm_capped_hertz", unit: "hertz", "The most frames per second of the VM; no sample: no cap.") {
+    vm("framepath_vm_capped_hertz", unit: "hertz", "Cap of the VM in frames per second; no sample: no cap.") {
       $0.cappedHertz.map { MetricValue($0) }
     },
   ]
@@ -94,7 +94,7 @@ extension OpenMetrics {
   private static let scanoutFamilies: [MetricFamily] = [
     MetricFamily(
       name: "framepath_scanout", kind: .info, labels: ["vm", "scanout", "output", "path"],
-      help: "Which output shows a scanout, and by which path; an empty output is none."
+      help: "Output and path of a scanout; output is empty without one."
     ) { status in
       scanouts(status).map { vm, scanout in
         MetricFamily.Sample(
@@ -103,21 +103,21 @@ extension OpenMetrics {
           value: .integer(1))
       }
     },
-    scanout(.gauge, "framepath_scanout_parked", "Whether the scanout is on no real output.") {
+    scanout(.gauge, "framepath_scanout_parked", "Whether the scanout is parked.") {
       MetricValue($0.parked != nil)
     },
-    scanout(.counter, "framepath_frames_presented", "Frames that came.") { MetricValue($0.framesPresented) },
-    scanout(.counter, "framepath_frames_flipped", "Frames that came on screen.") { MetricValue($0.framesFlipped) },
-    scanout(.counter, "framepath_frames_superseded", "Frames that a newer one replaced before they were shown.") {
+    scanout(.counter, "framepath_frames_presented", "Presented frames.") { MetricValue($0.framesPresented) },
+    scanout(.counter, "framepath_frames_flipped", "Flipped frames.") { MetricValue($0.framesFlipped) },
+    scanout(.counter, "framepath_frames_superseded", "Superseded frames.") {
       MetricValue($0.framesSuperseded)
     },
-    scanout(.counter, "framepath_frames_rejected", "Frames that the output refused.") {
+    scanout(.counter, "framepath_frames_rejected", "Rejected frames.") {
       MetricValue($0.framesRejected)
     },
-    scanout(.counter, "framepath_cpu_copies", "How often a CPU copied a frame or its damage.") {
+    scanout(.counter, "framepath_cpu_copies", "CPU copies of frames or their damage.") {
       MetricValue($0.cpuCopies)
     },
-    scanout(.counter, "framepath_copied_bytes", unit: "bytes", "Bytes that CPUs copied for frames.") {
+    scanout(.counter, "framepath_copied_bytes", unit: "bytes", "Bytes of CPU copies.") {
       MetricValue($0.copiedBytes)
     },
     scanout(
@@ -125,15 +125,15 @@ extension OpenMetrics {
     ) { $0.grantedFrames.map { MetricValue($0) } },
     scanout(
       .counter, "framepath_granted_blit_seconds", unit: "seconds",
-      "Time for copying into the output's picture that the scheduler gave; per output."
+      "Copy time that the output's scheduler granted; per output."
     ) { $0.grantedBlitNanoseconds.map { .nanoseconds($0) } },
     scanout(
       .counter, "framepath_missed_promises",
-      "Promised frames that were ready in time and came on screen too late; per output."
+      "Promised frames that were ready in time but flipped late; per output."
     ) { $0.missedPromises.map { MetricValue($0) } },
     MetricFamily(
       name: "framepath_last_latch_timestamp_seconds", kind: .gauge, unit: "seconds", labels: ["vm", "scanout"],
-      help: "When a new frame was committed last, Unix time; no sample before the first."
+      help: "Last commit of a new frame, Unix time; no sample before the first."
     ) { status in
       scanouts(status).compactMap { vm, scanout in
         scanout.lastLatchNanoseconds.map {
@@ -143,7 +143,7 @@ extension OpenMetrics {
     },
     MetricFamily(
       name: "framepath_latch_seconds", kind: .histogram, unit: "seconds", labels: ["vm", "scanout"],
-      help: "Time from a guest's hand-over of a frame to its commit."
+      help: "Time from a guest's present of a frame to its commit."
     ) { status in scanouts(status).flatMap { histogram(labels($0, $1), $1) } },
   ]
 }

@@ -1,4 +1,3 @@
-// How the families of the table are made.
 extension OpenMetrics {
   typealias Labels = [(name: String, value: String)]
 
@@ -61,7 +60,7 @@ extension OpenMetrics {
     [("vm", vm.name), ("scanout", "\(scanout.index)")]
   }
 
-  /// No samples where the status has other bounds than this program.
+  /// Returns no samples if the status has other bounds than this program.
   static func histogram(_ labels: Labels, _ scanout: DaemonStatus.Scanout) -> [MetricFamily.Sample] {
     let bounds = DaemonStatus.Scanout.latchBoundsNanoseconds
     guard scanout.latchBuckets.count == bounds.count else { return [] }
@@ -82,7 +81,7 @@ extension OpenMetrics {
 }
 
 extension DaemonStatus {
-  /// CLOCK_REALTIME of a time on CLOCK_MONOTONIC, by what the clocks said when the status was made.
+  /// Converts CLOCK_MONOTONIC to CLOCK_REALTIME, by both clocks' values when the status was made.
   func unixTime(of nanoseconds: UInt64) -> UInt64 {
     let age = nowNanoseconds > nanoseconds ? nowNanoseconds - nanoseconds : 0
     return unixNanoseconds > age ? unixNanoseconds - age : 0

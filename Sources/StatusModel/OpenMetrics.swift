@@ -3,7 +3,7 @@ public enum OpenMetrics {
   /// The media type of the text.
   public static let contentType = "application/openmetrics-text; version=1.0.0; charset=utf-8"
 
-  /// The text. Families without a value (a capacity that is not limited, scanouts while there is no VM) have no sample.
+  /// The text. Families without a value (an unlimited capacity, scanouts without VMs) have no samples.
   public static func text(of status: DaemonStatus) -> String {
     var text = ""
     for family in families {
@@ -34,7 +34,7 @@ public enum OpenMetrics {
     return result
   }
 
-  /// The families as the rows of a table in Markdown, for the documentation.
+  /// The table of families in Markdown, for the documentation.
   public static var documentation: [String] {
     ["| metric | type | labels | meaning |", "| --- | --- | --- | --- |"]
       + families.map { family in

@@ -1,12 +1,12 @@
 import FoundationEssentials
 
 extension DaemonStatus {
-  /// Reads a daemon's answer to STATUS. Keys that are not known here are ignored.
+  /// Reads a daemon's answer to STATUS. Unknown keys are ignored.
   public init(json: [UInt8]) throws(ReportError) { self = try decoded(json, "status") }
 }
 
 extension DaemonTrace {
-  /// Reads a daemon's answer to TRACE. Keys that are not known here are ignored.
+  /// Reads a daemon's answer to TRACE. Unknown keys are ignored.
   public init(json: [UInt8]) throws(ReportError) { self = try decoded(json, "trace") }
 }
 
@@ -14,11 +14,11 @@ private func decoded<Report: Decodable>(_ json: [UInt8], _ name: String) throws(
   do {
     return try JSONDecoder().decode(Report.self, from: Data(json))
   } catch {
-    throw ReportError("framepathd's \(name) is not in the form that this program reads (\(reason(error)))")
+    throw ReportError("framepathd's \(name) has an unexpected format (\(reason(error)))")
   }
 }
 
-/// Which field is wrong, and how.
+/// The faulty field and the fault.
 private func reason(_ error: any Error) -> String {
   guard let error = error as? DecodingError else { return "\(error)" }
   switch error {
@@ -30,7 +30,7 @@ private func reason(_ error: any Error) -> String {
   }
 }
 
-/// Such as `vms.0.scanouts.0.path`.
+/// A path such as `vms.0.scanouts.0.path`.
 private func path(_ keys: [any CodingKey]) -> String {
   keys.map { $0.intValue.map(String.init) ?? $0.stringValue }.joined(separator: ".")
 }
