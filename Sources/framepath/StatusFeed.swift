@@ -2,13 +2,12 @@ import LinuxIO
 import PresentClient
 import StatusModel
 
-/// The daemon's status for a command that shows it for as long as it runs.
+/// The daemon's status, for a command that keeps showing it.
 ///
-/// The daemon reports changes on this connection, so that the status is read when there is something new to show. The
-/// counters of frames and bytes change without a report; the command reads them at an interval. A lost connection is
-/// made again by the next read.
+/// The daemon reports changes on this connection, and the status is read after a change. Counters of frames and bytes
+/// change without a report; the command reads them at an interval. The next read reconnects a lost connection.
 final class StatusFeed {
-  /// The least time between two reads because of a change, in nanoseconds: a VM may change its path with every frame.
+  /// The minimum time between two reads after changes, in nanoseconds: a VM may change its path with every frame.
   private static let pauseNanoseconds: UInt64 = 100_000_000
 
   private let daemon: DaemonOptions
@@ -27,7 +26,7 @@ final class StatusFeed {
 
   deinit { disconnect() }
 
-  /// When to read the status next, as a time of CLOCK_MONOTONIC: at the deadline, or soon after a change.
+  /// The time of the next read on CLOCK_MONOTONIC: at the deadline, or soon after a change.
   func nextRead(atLatest deadlineNanoseconds: UInt64) -> UInt64 {
     hasChanged ? min(deadlineNanoseconds, lastReadNanoseconds + StatusFeed.pauseNanoseconds) : deadlineNanoseconds
   }
@@ -42,9 +41,9 @@ final class StatusFeed {
     }
   }
 
-  /// The status as the daemon sent it: JSON.
+  /// The daemon's status as JSON, unchanged.
   ///
-  /// - Throws: where no daemon can be reached, or it does not answer.
+  /// - Throws: if no daemon can be reached, or if it does not answer.
   func statusJSON() throws -> [UInt8] {
     hasChanged = false
     defer { lastReadNanoseconds = monotonicNanoseconds() }
@@ -60,13 +59,13 @@ final class StatusFeed {
 
   /// The status.
   ///
-  /// - Throws: where no daemon can be reached, or it does not answer.
+  /// - Throws: if no daemon can be reached, or if it does not answer.
   func status() throws -> DaemonStatus { try daemon.decoded(statusJSON()) }
 
   private func readJSON() throws(PresentClientError) -> [UInt8] {
     if let watch {
       do throws(PresentClientError) { return try watch.statusJSON() } catch {
-        // The daemon has closed the connection; another one may run by now.
+        // The daemon has closed the connection; it may have been restarted.
         guard case .failed = error else { throw error }
         disconnect()
       }
@@ -90,7 +89,7 @@ final class StatusFeed {
     watch = nil
   }
 
-  /// Takes the daemon's reports that have come.
+  /// Receives the daemon's reports without waiting.
   private func lookForChange() {
     do {
       if try watch?.next(withinMilliseconds: 0) != nil { hasChanged = true }
