@@ -4,20 +4,20 @@ import Outputs
 import PresentProtocol
 import Scanout
 
-/// Tells subscribed clients that the state has changed, at the end of a round of the loop.
+/// Notifies subscribed clients of changes of the state, at the end of an iteration of the loop.
 ///
-/// A kind is sent once and then not before the client has asked for the status again: at most one message per kind waits
-/// for a client, however often the state changes. Without subscribers nothing is compared.
+/// A kind is sent once, and again only after the client's next status request, so that at most one message per kind
+/// waits for a client. Without subscribers nothing is compared.
 final class ChangeFeed {
   private struct Subscriber {
     unowned let session: ClientSession
     var kinds: ChangeKinds
-    /// Sent since the client looked last.
+    /// The kinds sent since the client's last status request.
     var sent: ChangeKinds = []
     let request: RequestID
   }
 
-  /// What of an output is compared from round to round.
+  /// The state of an output that is compared between iterations.
   private struct OutputState: Equatable {
     let mode: DisplayMode
     let isConnected: Bool
@@ -38,12 +38,12 @@ final class ChangeFeed {
   private var outputs: [OutputState] = []
   private var noted: ChangeKinds = []
 
-  /// The state changed in these ways; told at the end of the round.
+  /// Records changes, which are sent at the end of the iteration.
   func note(_ kinds: ChangeKinds) { noted.formUnion(kinds) }
 
-  /// Takes a client's subscription in place of the one before.
+  /// Replaces a client's subscription.
   func subscribe(_ session: ClientSession, _ kinds: ChangeKinds, _ request: RequestID, _ presenters: [Presenter]) {
-    // What changed before in this round is for the others.
+    // Earlier changes of this iteration are sent to the other subscribers only.
     endRound(presenters)
     forget(session)
     if kinds.isEmpty { return }
@@ -51,14 +51,14 @@ final class ChangeFeed {
     subscribers.append(Subscriber(session: session, kinds: kinds, request: request))
   }
 
-  /// The client gets the status as it is now.
+  /// The client gets the current status.
   func looked(_ session: ClientSession) {
     for index in subscribers.indices where subscribers[index].session === session { subscribers[index].sent = [] }
   }
 
   func forget(_ session: ClientSession) { subscribers.removeAll { $0.session === session } }
 
-  /// Tells subscribers of the round's changes.
+  /// Sends the iteration's changes to subscribers.
   func endRound(_ presenters: [Presenter]) {
     defer { noted = [] }
     if subscribers.isEmpty { return }

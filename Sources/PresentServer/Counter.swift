@@ -1,4 +1,4 @@
-/// A count that clients' numbers are added to. It stays at its largest value instead of overflowing.
+/// A sum of numbers from clients; saturates instead of overflowing.
 struct Counter: Equatable, ExpressibleByIntegerLiteral {
   private(set) var value: UInt64
 

@@ -2,9 +2,9 @@ import DaemonSettings
 import FrameScheduler
 import PresentProtocol
 
-/// Flips whose FRAME_DONE is sent later, so that a rate cap paces its client evenly.
+/// Flips whose FRAME_DONE is delayed, so that a rate cap paces its client evenly.
 ///
-/// At most one per VM: a VM's next frame comes on screen after the answer to its last one.
+/// At most one per VM: a VM's next frame flips after the answer to its last one.
 struct DeferredAnswers {
   struct Answer {
     let vm: VMID
@@ -20,10 +20,10 @@ struct DeferredAnswers {
   private var waiting: [(answer: Answer, dueAt: Nanoseconds)] = []
   private var paces: [VMID: AnswerPace] = [:]
 
-  /// Whether no answer waits.
+  /// Whether no answer is waiting.
   private(set) var isEmpty = true
 
-  /// When the next answer is due; `nil` where none waits.
+  /// When the next answer is due; nil if none is waiting.
   var nextDue: Nanoseconds? {
     if waiting.isEmpty { return nil }
     var earliest = Nanoseconds.max
@@ -49,7 +49,7 @@ struct DeferredAnswers {
   /// Sends a VM's answer now. Its buffer's release may follow.
   mutating func sendNow(to vm: VMID) { send { $0.answer.vm == vm } }
 
-  /// Sends the answers to frames of a picture that leaves the screen, before its buffers are released.
+  /// Sends the answers to frames that leave the screen, before their buffers are released.
   mutating func send(leaving old: Presenter.Picture, for new: Presenter.Picture) {
     send { entry in
       guard let left = old.frameNumber(of: entry.answer.vm) else { return false }
@@ -57,7 +57,7 @@ struct DeferredAnswers {
     }
   }
 
-  /// A VM leaves the output.
+  /// Discards the answer of a VM that leaves the output.
   mutating func forget(_ vm: VMID) {
     sendNow(to: vm)
     paces[vm] = nil

@@ -2,7 +2,7 @@ import DaemonSettings
 import FrameScheduler
 
 extension Presenter {
-  /// Takes limits; a hold that is longer already ends now.
+  /// Sets limits; a hold that already exceeds them ends now.
   func setLimits(_ limits: ExclusiveLimits) {
     self.limits = limits
     scheduler.setExclusiveLimits(
@@ -11,11 +11,10 @@ extension Presenter {
     run()
   }
 
-  /// Whether one client has the output to itself, and others may have it next.
+  /// Whether the output has a single holder that can be revoked.
   var canBeRevoked: Bool { sharing.isExclusive }
 
-  /// Takes the output from the VM that has it to itself; it goes to whoever has waited longest, and the VM to the end of
-  /// the queue.
+  /// Takes the output from its holder, which goes to the end of the queue. The VM that has waited longest gets it.
   func revoke() {
     leasing.reason = "the host took \(name) back"
     scheduler.revokeExclusive(at: now, into: &decisions)
@@ -24,7 +23,7 @@ extension Presenter {
     run()
   }
 
-  /// Everybody but the holder waits for the output; who waits already keeps its place.
+  /// Queues all VMs except the holder for the output; VMs that are already waiting keep their place.
   func queueAll() {
     guard sharing.isExclusive else { return }
     for tile in tiles where scheduler.grant.holder != tile.id {

@@ -3,7 +3,7 @@ import GraphicsMemory
 import Outputs
 import Scanout
 
-/// How frames of a size and kind reach the output: asked once, then remembered.
+/// Caches how frames of a size and kind reach the output.
 struct FitCache {
   private struct Key: Hashable {
     var sourceWidth: Int
@@ -32,10 +32,10 @@ struct FitCache {
     }
   }
 
-  /// A client that keeps changing its size may not fill the memory.
+  /// Bounds the memory for clients that keep changing their size.
   private static let capacity = 64
   private var methods: [Key: FitMethod] = [:]
-  /// The last answer: frames are mostly like the one before.
+  /// The last result, because most frames are like the one before.
   private var last: (key: Key, method: FitMethod)?
 
   mutating func method(for frame: Presenter.Frame, keeping: DisplayMode?, ask: () -> FitMethod) -> FitMethod {

@@ -1,32 +1,32 @@
 import PresentProtocol
 
-/// The last frames of one scanout, with the times of their stages: what `framepath trace` shows.
+/// The last frames of one scanout with the times of their stages, for `framepath trace`.
 ///
-/// A ring that is allocated once; a frame costs a few stores.
+/// A ring that is allocated once; recording a frame takes a few stores.
 struct FrameTrace {
-  /// One frame. All times are CLOCK_MONOTONIC, 0 for what has not happened.
+  /// One frame. All times are CLOCK_MONOTONIC; 0: not reached.
   struct Record {
     var frame: UInt64
     var path: PresentPath
     var copies: UInt32
     var copiedBytes: UInt64
-    /// The guest handed it over.
+    /// When the guest presented it.
     var readyNanoseconds: UInt64
-    /// Its PRESENT came.
+    /// When its PRESENT was received.
     var presentedNanoseconds: UInt64
-    /// It was committed.
+    /// When it was committed.
     var latchedNanoseconds: UInt64 = 0
-    /// It was on screen.
+    /// When it was flipped.
     var flippedNanoseconds: UInt64 = 0
-    /// Its buffer had left the screen.
+    /// When its buffer had left the screen.
     var releasedNanoseconds: UInt64 = 0
-    /// nil while nothing is decided.
+    /// The outcome; nil while it is open.
     var outcome: PresentOutcome?
   }
 
-  /// 8 s of 60 Hz.
+  /// 8 s at 60 Hz.
   static let capacity = 512
-  /// A frame's end comes after few others have begun.
+  /// Few frames begin before a frame's end.
   private static let searchDepth = 32
 
   private var records: [Record] = []
@@ -34,7 +34,7 @@ struct FrameTrace {
 
   init() { records.reserveCapacity(FrameTrace.capacity) }
 
-  /// A frame came.
+  /// Records a new frame.
   mutating func begin(_ record: Record) {
     if records.count < FrameTrace.capacity {
       records.append(record)
@@ -44,7 +44,7 @@ struct FrameTrace {
     next = (next + 1) % FrameTrace.capacity
   }
 
-  /// Something happened to a frame; one that is not known any more is passed over.
+  /// Updates a frame's record; does nothing if it has been overwritten.
   mutating func update(_ frame: UInt64, _ change: (inout Record) -> Void) {
     for back in 1...FrameTrace.searchDepth where back <= records.count {
       let index = (next - back + FrameTrace.capacity) % FrameTrace.capacity
@@ -54,7 +54,7 @@ struct FrameTrace {
     }
   }
 
-  /// From the oldest to the newest.
+  /// The records from the oldest to the newest.
   var ordered: [Record] {
     records.count < FrameTrace.capacity ? records : Array(records[next...] + records[..<next])
   }

@@ -1,22 +1,22 @@
 import StatusModel
 
-/// How long something took: percentiles from buckets of an eighth of a power of two, right within 9 %, and exact counts
-/// for the bounds that the status gives.
+/// A histogram of durations: percentiles within 9 %, from buckets of an eighth of a power of two, and exact counts for
+/// the bounds of the status.
 struct LatencyHistogram {
   private static let stepsPerOctave: UInt64 = 8
-  /// Up to 2³⁶ ns, which is more than a minute; what takes longer counts in the last bucket.
+  /// Up to 2³⁶ ns, more than a minute; the last bucket also counts longer durations.
   private static let bucketCount = 33 * Int(stepsPerOctave)
 
   private var buckets = ContiguousArray(repeating: UInt32(0), count: bucketCount)
-  /// Times above the bound before and at most the bound of the same index; those above all bounds are in none.
+  /// Counts of times above the previous bound, up to the bound of the same index; without times above all bounds.
   private var betweenBounds = ContiguousArray(
     repeating: UInt64(0), count: DaemonStatus.Scanout.latchBoundsNanoseconds.count)
-  /// How many times were added.
+  /// The number of durations.
   private(set) var count: UInt64 = 0
-  /// The sum of the times that were added.
+  /// The sum of all durations.
   private(set) var sumNanoseconds: UInt64 = 0
 
-  /// Counts one time.
+  /// Adds a duration.
   mutating func add(_ nanoseconds: UInt64) {
     let index = min(LatencyHistogram.bucket(of: nanoseconds), LatencyHistogram.bucketCount - 1)
     buckets[index] &+= 1
@@ -28,7 +28,7 @@ struct LatencyHistogram {
     }
   }
 
-  /// For each of `DaemonStatus.Scanout.latchBoundsNanoseconds`, how many times were at most that.
+  /// For each of `DaemonStatus.Scanout.latchBoundsNanoseconds`, the number of durations up to it.
   var cumulativeCounts: [UInt64] {
     var sum: UInt64 = 0
     return betweenBounds.map { count in
@@ -37,7 +37,7 @@ struct LatencyHistogram {
     }
   }
 
-  /// The time that `percent` of all stay below or at, as the middle of its bucket; 0 where nothing was counted.
+  /// The percentile, as the middle of its bucket; 0 without durations.
   func percentile(_ percent: Double) -> UInt64 {
     if count == 0 { return 0 }
     let wanted = max(UInt64((Double(count) * percent / 100).rounded(.up)), 1)

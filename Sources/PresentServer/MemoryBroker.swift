@@ -4,14 +4,14 @@ import LinuxIO
 
 /// Shares the memory for buffers among the clients.
 ///
-/// `MemoryAdmission` decides; what it decides while others are at work is gathered, and carried out by `settle` before
-/// the loop waits.
+/// `MemoryAdmission` decides. Decisions made during other work are queued, and carried out by `settle` before the loop
+/// waits.
 final class MemoryBroker {
   typealias Settings = MemorySettings
 
   private(set) var settings: Settings
   private(set) var admission: MemoryAdmission
-  /// Bytes of buffers that there are.
+  /// Bytes of all existing buffers.
   fileprivate(set) var usedBytes = 0
   private var decisions: [MemoryDecision] = []
   private var sizes: [MemoryTicket: Int64] = [:]
@@ -26,7 +26,7 @@ final class MemoryBroker {
       selection: settings.selection, seed: monotonicNanoseconds())
   }
 
-  /// The most that one client can have.
+  /// The largest limit of one client.
   var largestBytes: Int { max(0, settings.capacityBytes - settings.overheadBytes) }
 
   func open() -> MemoryAccount {
@@ -38,14 +38,14 @@ final class MemoryBroker {
 
   // MARK: - Settings
 
-  /// What a client may have, by the settings that shall be.
+  /// A client's limit under the proposed settings.
   struct Limit {
     var account: MemoryAccount
     var byteCount: Int
   }
 
-  /// The least capacity that could be in these settings' place; nil where theirs will do: what clients hold and may still
-  /// ask for must have a safe order.
+  /// The smallest capacity that would be accepted instead of the proposed one; nil if the proposed one is sufficient.
+  /// A capacity is sufficient if there is a safe order for all that clients hold and may still request.
   func leastCapacity(_ wanted: Settings, _ limits: [Limit]) -> Int? {
     admission.leastCapacity(
       capacityBytes: Int64(wanted.capacityBytes), overheadBytesPerVM: Int64(wanted.overheadBytes),
@@ -53,10 +53,10 @@ final class MemoryBroker {
     ).map { Int($0) }
   }
 
-  /// The most that a client could be promised, with the others' limits as they are.
+  /// The largest limit that a client could get, with the others' limits unchanged.
   func largestLimit(of account: MemoryAccount) -> Int { Int(admission.largestSafeMaximum(of: account.id)) }
 
-  /// Takes settings that can be, with every client's limit.
+  /// Applies checked settings, with every client's limit.
   func take(_ wanted: Settings, _ limits: [Limit]) {
     settings = wanted
     admission.selection = wanted.selection
@@ -73,7 +73,7 @@ final class MemoryBroker {
 
   // MARK: - Requests
 
-  /// Lets a client in with its first request.
+  /// Admits a client with its first request.
   fileprivate func admit(_ account: MemoryAccount, _ byteCount: Int) -> MemoryReply {
     let reply = admission.addVM(
       account.id, maximumBytes: Int64(account.limitBytes), initialBytes: Int64(byteCount), at: now)
@@ -91,7 +91,7 @@ final class MemoryBroker {
     admission.extend(account.id, byByteCount: Int64(byteCount))
   }
 
-  /// False where it has been granted already: then it is given back when that is settled.
+  /// Withdraws a request; false if it has been granted already, and is then freed by `settle`.
   fileprivate func withdraw(_ ticket: MemoryTicket) -> Bool {
     guard admission.withdraw(ticket, at: now, into: &decisions) else { return false }
     sizes[ticket] = nil
@@ -110,12 +110,12 @@ final class MemoryBroker {
     admission.removeVM(account.id, onScreenBytes: Int64(account.usedBytes), at: now, into: &decisions)
   }
 
-  /// Whether something was decided that is not carried out yet.
+  /// Whether decisions are waiting to be carried out.
   var hasDecisions: Bool { !decisions.isEmpty }
 
-  /// Carries out what was decided. `body` says whether the client still wants it.
+  /// Carries out decisions. `body` returns whether the client still needs the memory.
   func settle(_ body: (MemoryDecision) -> Bool) {
-    // What is carried out may free memory, and so bring further decisions.
+    // Carrying out a decision may free memory and cause further decisions.
     while !decisions.isEmpty {
       let decision = decisions.removeFirst()
       let byteCount = sizes.removeValue(forKey: decision.ticket) ?? 0
@@ -126,12 +126,12 @@ final class MemoryBroker {
   }
 }
 
-/// Bytes of buffers that one client holds; those that are destroyed but still on screen included.
+/// The buffers of one client in bytes, including destroyed ones that are still on screen.
 final class MemoryAccount {
   let id: VMID
   fileprivate(set) var limitBytes: Int
   fileprivate(set) var usedBytes = 0
-  /// The first request, with which the client waits to be let in; all others wait behind it.
+  /// The ticket of the first request while the client waits for admission; all others wait behind it.
   private(set) var admissionTicket: MemoryTicket?
   private var hasEntered = false
   fileprivate var hasEnded = false
@@ -143,17 +143,17 @@ final class MemoryAccount {
     self.broker = broker
   }
 
-  /// Sets what the client may hold, before it asks for anything.
+  /// Sets the client's limit, before its first request.
   func limit(to byteCount: Int) { limitBytes = min(byteCount, broker.largestBytes) }
 
-  /// The client is gone; buffers that are on screen count until they have left.
+  /// Ends the account of a disconnected client; buffers on screen count until they have left.
   func end() {
     if hasEnded { return }
     broker.end(self)
     hasEnded = true
   }
 
-  /// Asks for so many bytes. With the first ones the client's overhead counts.
+  /// Requests bytes. The first request also counts the client's overhead.
   func request(_ byteCount: Int) -> MemoryReply {
     if hasEntered { return broker.request(byteCount, self) }
     let reply = broker.admit(self, byteCount)
@@ -165,17 +165,17 @@ final class MemoryAccount {
     return reply
   }
 
-  /// A request has its decision.
+  /// Records the decision about a request.
   func decided(_ decision: MemoryDecision) {
     guard decision.ticket == admissionTicket else { return }
     admissionTicket = nil
     hasEntered = decision.reply == .granted
   }
 
-  /// Asks for more for a buffer whose memory was granted, where that can be at once.
+  /// Extends a granted buffer; false if there is not enough memory now.
   func extend(by byteCount: Int) -> Bool { broker.extend(self, by: byteCount) }
 
-  /// Does not wait any more.
+  /// Withdraws a waiting request.
   func withdraw(_ ticket: MemoryTicket) {
     let isGranted = !broker.withdraw(ticket)
     guard ticket == admissionTicket else { return }
@@ -183,28 +183,28 @@ final class MemoryAccount {
     hasEntered = isGranted
   }
 
-  /// Why so many bytes cannot be had; nil: they could be had later.
+  /// The message for a refused request; nil for `why`: the memory may become available later.
   func text(_ byteCount: Int, _ why: MemoryRefusal?) -> String {
     switch why {
     case .exceedsMaximum?:
       return "\(byteCount) bytes more than the \(usedBytes) held would exceed the limit of \(limitBytes) bytes"
-    case .queueIsFull?: return "too many requests for memory wait already"
+    case .queueIsFull?: return "too many requests for memory are waiting already"
     case nil, .exceedsCapacity?, .unknownVM?, .duplicateVM?, .byteCountOutOfRange?, .timedOut?:
-      return "\(byteCount) bytes more cannot be had now: all hold \(broker.usedBytes) of the daemon's "
-        + "\(broker.settings.capacityBytes) bytes, and the rest is kept so that nobody has to wait for ever"
+      return "\(byteCount) bytes more are not available now: all clients hold \(broker.usedBytes) of the daemon's "
+        + "\(broker.settings.capacityBytes) bytes, and the rest is reserved to avoid deadlock"
     }
   }
 
-  /// Gives back what was granted and not charged.
+  /// Returns bytes that were granted but not charged.
   func giveBack(_ byteCount: Int) { if byteCount > 0 { broker.free(byteCount, self) } }
 
-  /// A buffer has come of bytes that were granted.
+  /// Charges granted bytes to a new buffer.
   func charge(_ byteCount: Int) {
     usedBytes += byteCount
     broker.usedBytes += byteCount
   }
 
-  /// A buffer is gone.
+  /// Frees the bytes of a buffer.
   func discharge(_ byteCount: Int) {
     usedBytes -= byteCount
     broker.usedBytes -= byteCount
@@ -213,9 +213,9 @@ final class MemoryAccount {
 }
 
 extension MemorySettings {
-  /// For buffers of all clients together; as much as a number holds where there is no limit.
+  /// The limit for buffers of all clients together; the largest number if there is no limit.
   var capacityBytes: Int { capacityLimitBytes ?? .max }
 
-  /// Whether memory that clients import counts as that which the daemon makes for them.
+  /// Whether imported buffers count as host buffers do.
   var countsImports: Bool { imports == .counted }
 }

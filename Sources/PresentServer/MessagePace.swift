@@ -1,25 +1,24 @@
-/// How many messages of a kind a client may send while there are others: some at once, and a number per second.
+/// A rate limit for one kind of message while there are other clients: a burst, and a number per second.
 struct MessagePace {
-  /// 2000 frames a second on average, 200 at once. A pause is worth 20: a wake-up for each would cost more than it
-  /// saves.
+  /// 2000 frames a second on average, 200 at once. A pause lasts for 20 frames, because a wake-up for each would cost
+  /// more than it saves.
   static let frames = MessagePace(perSecond: 2000, burst: 200, perPause: 20)
-  /// 256 imports a second on average, 64 at once: four for each vblank of 60 Hz, so that a guest which makes a new buffer
-  /// for every frame keeps its zero copies, and one that floods us with pages to pin waits. A pause of 8 is over long
-  /// before the client stops waiting for its answer.
+  /// 256 imports a second on average, 64 at once: four per vblank at 60 Hz. A guest with a new buffer for every frame
+  /// is not limited, but a flood of pages to pin is. A pause of 8 ends long before the client's request times out.
   static let imports = MessagePace(perSecond: 256, burst: 64, perPause: 8)
 
-  /// 8 refusals at once, then two in 16 ms, the second of which begins a pause: to be told for each vblank says as much
+  /// 8 refusals at once, then two in 16 ms, the second of which starts a pause: one answer per vblank is as informative
   /// as thousands.
   static let refusals = MessagePace(perSecond: 64, burst: 8, perPause: 1)
 
   private let nanosecondsPerMessage: UInt64
   private let burstNanoseconds: UInt64
   private let pauseNanoseconds: UInt64
-  /// In nanoseconds of the average rate.
+  /// The remaining burst, in nanoseconds of the average rate.
   private var credit: UInt64
   private var last: UInt64 = 0
 
-  /// - Parameter perPause: how many messages' time a pause lasts.
+  /// - Parameter perPause: the length of a pause, in messages of the average rate.
   init(perSecond: UInt64, burst: UInt64, perPause: UInt64) {
     nanosecondsPerMessage = 1_000_000_000 / perSecond
     burstNanoseconds = burst * nanosecondsPerMessage
@@ -27,7 +26,7 @@ struct MessagePace {
     credit = burstNanoseconds
   }
 
-  /// Counts a message; the time until which nothing more is to be read from the client, or nil.
+  /// Counts a message. Returns the time until which nothing may be read from the client, or nil.
   mutating func pause(at now: UInt64) -> UInt64? {
     let elapsed = min(now > last ? now - last : 0, burstNanoseconds)
     last = now

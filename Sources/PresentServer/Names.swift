@@ -4,7 +4,7 @@ struct ScanoutID: Hashable, CustomStringConvertible {
 
   init(_ index: Int) { self.index = index }
 
-  /// The number as it stands in messages.
+  /// The number in messages.
   init(wire: UInt32) { index = Int(wire) }
 
   var wire: UInt32 { UInt32(clamping: index) }
@@ -13,7 +13,7 @@ struct ScanoutID: Hashable, CustomStringConvertible {
 
 /// A client's number for one of its buffers; not 0.
 struct BufferID: Hashable, CustomStringConvertible {
-  /// The number as it stands in messages.
+  /// The number in messages.
   let wire: UInt32
 
   init(wire: UInt32) { self.wire = wire }
@@ -21,9 +21,9 @@ struct BufferID: Hashable, CustomStringConvertible {
   var description: String { "\(wire)" }
 }
 
-/// Counts the outputs that a surface has been on. Buffers and frames of an earlier generation are stale.
+/// Counts the outputs of a surface. Buffers and frames of an earlier generation are stale.
 struct Generation: Hashable {
-  /// The number as it stands in messages.
+  /// The number in messages.
   private(set) var wire: UInt32
 
   init(wire: UInt32) { self.wire = wire }
@@ -34,13 +34,13 @@ struct Generation: Hashable {
   mutating func advance() { wire &+= 1 }
 }
 
-/// A client's number for a request, which its answer repeats.
+/// A client's number for a request, repeated by the answer.
 struct RequestID: Hashable {
-  /// The number as it stands in messages.
+  /// The number in messages.
   let wire: UInt64
 
   init(wire: UInt64) { self.wire = wire }
 
-  /// For an error that answers no request.
+  /// For an error that does not answer a request.
   static let none = RequestID(wire: 0)
 }

@@ -1,8 +1,8 @@
 import LinuxIO
 import PresentProtocol
 
-/// The messages that the daemon sends to one client. Those of a round of the loop go out in one packet, and those that
-/// the full socket has not taken wait.
+/// The messages to one client. Those of an iteration of the loop are sent in one packet; those that do not fit into the
+/// socket wait.
 struct Outbox {
   private struct Outgoing {
     let message: ServerMessage
@@ -13,7 +13,7 @@ struct Outbox {
 
   init(_ connection: PresentConnection) { self.connection = connection }
 
-  /// How many messages the full socket has not taken.
+  /// The number of messages that wait for room in the socket.
   var waitingCount: Int { waiting.count }
 
   /// Whether messages wait for `sendBatch`.
@@ -31,7 +31,7 @@ struct Outbox {
   /// Sends the batch; false if the socket is full.
   func sendBatch() throws(PresentProtocolError) -> Bool { try connection.flush() }
 
-  /// Sends the batch and what waits, the last of it as a new batch; false if the socket is full.
+  /// Sends the batch and the waiting messages, the last of them as a new batch; false if the socket is full.
   mutating func sendWaiting() throws(PresentProtocolError) -> Bool {
     guard try connection.flush() else { return false }
     while let next = waiting.first {
@@ -41,7 +41,7 @@ struct Outbox {
     return true
   }
 
-  /// False if the socket is full.
+  /// Sends a message; false if the socket is full.
   private func take(_ message: ServerMessage, _ fd: SharedFD?) throws(PresentProtocolError) -> Bool {
     if let fd { return try connection.send(message, fds: [fd.raw]) }
     if connection.add(message) { return true }

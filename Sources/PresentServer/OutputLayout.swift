@@ -2,10 +2,10 @@ import DaemonSettings
 import Scanout
 
 extension OutputLayout {
-  /// As settings and status name it.
+  /// The name in settings and status.
   var name: String { text }
 
-  /// Whether pictures are painted into one of the output's size.
+  /// Whether frames are composed into a buffer of the output's size.
   var isTiled: Bool {
     switch self {
     case .single, .focus: false
@@ -13,10 +13,10 @@ extension OutputLayout {
     }
   }
 
-  /// As many as an output's scheduler takes.
+  /// The limit of an output's scheduler.
   static let mostScanouts = 64
 
-  /// How many scanouts there is room for.
+  /// The number of scanouts that fit.
   var capacity: Int {
     switch self {
     case .single: 1
@@ -26,7 +26,7 @@ extension OutputLayout {
     }
   }
 
-  /// Why this cannot be on a screen of that size, or nil.
+  /// Why this layout does not fit an output of this size; nil if it does.
   func objection(width: Int, height: Int) -> String? {
     switch self {
     case .single, .tile, .focus: return nil
@@ -34,9 +34,9 @@ extension OutputLayout {
       guard columns > 0, rows > 0, columns <= 64, rows <= 64, columns * rows <= 64 else {
         return "a grid has 1 to 64 tiles, not \(columns)x\(rows)"
       }
-      return columns > width || rows > height ? "\(columns)x\(rows) tiles are more than there are pixels" : nil
+      return columns > width || rows > height ? "\(columns)x\(rows) tiles exceed the number of pixels" : nil
     case .places(let places):
-      guard (1...64).contains(places.count) else { return "1 to 64 VMs can have places, not \(places.count)" }
+      guard (1...64).contains(places.count) else { return "a layout has 1 to 64 places, not \(places.count)" }
       let screen = Rect(width: width, height: height)
       for (index, place) in places.enumerated() {
         guard !place.rect.isEmpty, screen.contains(place.rect) else {
@@ -51,7 +51,7 @@ extension OutputLayout {
     }
   }
 
-  /// The rectangle of the scanout at `index` of `count`, or of the VM of that name; empty where there is none.
+  /// The rectangle of the scanout at `index` of `count`, or of the VM of this name; empty if it has none.
   func rect(of index: Int, count: Int, vm: String, width: Int, height: Int) -> Rect {
     switch self {
     case .single, .focus: return Rect(width: width, height: height)

@@ -1,20 +1,20 @@
 import DaemonSettings
 import FrameScheduler
 
-/// How the VMs on an output share it: the layout and the policy that were asked for, and what follows from them.
+/// How the VMs on an output share it: the requested layout and policy, and their consequences.
 ///
-/// The one place that decides which policy is in force and whether pictures are painted into one.
+/// Decides which policy is in effect, and whether frames are composed.
 struct OutputSharing: Equatable {
   let layout: OutputLayout
   /// The policy of the settings.
   let requestedPolicy: SchedulingPolicy
-  /// Whether clients have the output as a DRM lease or wait for it.
+  /// Whether clients hold a lease of the output or wait for one.
   let hasLessees: Bool
-  /// The policy in force.
+  /// The policy in effect.
   let policy: SchedulingPolicy
-  /// Whether one VM has the output at a time.
+  /// Whether one VM at a time holds the output.
   let isExclusive: Bool
-  /// Whether tiles are painted into one picture; otherwise one scanout's frames go to the output as they are.
+  /// Whether tiles are composed into one buffer; otherwise one scanout's frames are shown directly.
   let isTiled: Bool
 
   init(layout: OutputLayout = .single, policy: SchedulingPolicy = .hybrid, hasLessees: Bool = false) {

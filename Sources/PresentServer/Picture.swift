@@ -1,28 +1,28 @@
 import FrameScheduler
 
 extension Presenter {
-  /// What one tile contributes to a picture.
+  /// One tile's part of a picture.
   struct PictureEntry {
     var tile: VMID
     var frame: Frame
     var cursor: Cursor?
-    /// Where the frame's first pixel lies on the output.
+    /// The position of the frame's first pixel on the output.
     var originX: Int
     var originY: Int
-    /// Whose client still has to be told that the frame is on screen.
+    /// The surface whose client has not been sent the flip yet; nil if it has.
     var reportTo: Surface?
   }
 
-  /// What was committed together; no entry is a blank screen. Every frame and cursor in it is a use of its buffer.
+  /// The content of one commit; blank without entries. Every frame and cursor in it is a use of its buffer.
   struct Picture {
     var entries: [PictureEntry] = []
-    /// Whether tiles were painted into it, each cut at its own edge.
+    /// Whether it was composed of tiles, each clipped to its rectangle.
     var isTiled = false
 
     init() { entries.reserveCapacity(4) }
     private init(entries: [PictureEntry]) { self.entries = entries }
 
-    /// Stands where a picture was taken from; without storage.
+    /// An empty placeholder without storage.
     static var none: Picture { Picture(entries: []) }
 
     /// Adds a view's frame and its cursor; each is a use of its buffer.
@@ -41,7 +41,7 @@ extension Presenter {
       return nil
     }
 
-    /// The number alone, without moving the frame.
+    /// The frame's number, read without moving the frame.
     func frameNumber(of tile: VMID) -> UInt64? {
       for index in entries.indices where entries[index].tile == tile { return entries[index].frame.number }
       return nil

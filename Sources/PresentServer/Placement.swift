@@ -2,22 +2,22 @@ import DaemonSettings
 import LinuxIO
 import Outputs
 
-/// Decides which surface is on which output. A surface that no output has room for is parked: on an off-screen output of
-/// its own, until there is room.
+/// Decides which surface is on which output. A surface without a free output is parked on its own off-screen output
+/// until one is free.
 final class Placement {
-  /// One per real output.
+  /// One presenter per real output.
   private(set) var presenters: [Presenter] = []
   private let loop: EventLoop
   private let clock: PresentClock
   private let makeParkedOutput: (String) throws -> any Output
   private let log: (String) -> Void
-  /// Called after a surface has come onto an output, or was parked.
+  /// Called after a surface was placed or parked.
   var onMove: () -> Void = {}
-  /// Parked surfaces, in the order in which their clients came.
+  /// Parked surfaces, in the order in which their clients connected.
   private var waiting: [Surface] = []
   private var parkedCount: UInt64 = 0
   private var lastArrival: UInt64 = 0
-  /// Whether waiting surfaces are to be placed at the end of the round.
+  /// Whether waiting surfaces will be placed at the end of the iteration.
   private(set) var isDue = false
 
   init(
@@ -30,7 +30,7 @@ final class Placement {
     self.log = log
   }
 
-  /// Takes over an output; waiting surfaces may come onto it.
+  /// Adds an output; waiting surfaces may be placed on it.
   @discardableResult
   func add(_ output: NamedOutput) throws(SystemError) -> Presenter {
     let presenter = try Presenter(
@@ -41,7 +41,7 @@ final class Placement {
     return presenter
   }
 
-  /// Gives the outputs back.
+  /// Closes the outputs.
   func stop() { for presenter in presenters { presenter.close() } }
 
   private func watch(_ presenter: Presenter) {
@@ -68,7 +68,7 @@ final class Placement {
 
   // MARK: - Surfaces
 
-  /// Gives every surface an output, or parks it.
+  /// Places every surface on an output, or parks it.
   func place(_ surfaces: [Surface]) {
     for surface in surfaces {
       if surface.arrival == 0 {
@@ -83,7 +83,7 @@ final class Placement {
     }
   }
 
-  /// A client's surfaces leave; others may come onto their outputs.
+  /// Removes a client's surfaces; others may be placed on their outputs.
   func vacate(_ surfaces: [Surface]) {
     var hasParked = false
     for surface in surfaces {
@@ -97,7 +97,7 @@ final class Placement {
     willPlaceWaiting()
   }
 
-  /// Puts a surface onto an output, and its off-screen one away.
+  /// Places a surface on an output, and closes its off-screen one.
   func assign(_ surface: Surface, _ presenter: Presenter) {
     let former = surface.parking == nil ? nil : surface.presenter
     if former != nil { waiting.removeAll { $0 === surface } }
@@ -118,17 +118,17 @@ final class Placement {
       let place = waiting.lastIndex { $0.arrival < surface.arrival }.map { $0 + 1 } ?? 0
       waiting.insert(surface, at: place)
       switch parking {
-      case .noneFree: surface.log("scanout \(surface.index) waits for a free output")
-      case .unplugged(let name): surface.log("scanout \(surface.index) waits for \(name) to be plugged in")
+      case .noneFree: surface.log("scanout \(surface.index) is parked until an output is free")
+      case .unplugged(let name): surface.log("scanout \(surface.index) is parked until \(name) is plugged in")
       }
     } catch {
-      surface.owner.drop("no off-screen output can be made: \(error)")
+      surface.owner.drop("cannot create an off-screen output: \(error)")
     }
   }
 
-  /// Moves a surface to the output that it wishes.
+  /// Moves a surface to its requested output.
   ///
-  /// - Returns: a surface that was displaced, and is on no output now; `place` it.
+  /// - Returns: the displaced surface, if any, which must be passed to `place`.
   func moveToWish(_ surface: Surface) -> (displaced: Surface, from: Presenter)? {
     guard let target = presenters.first(where: { $0.name == surface.wish }), surface.presenter !== target,
       target.output.info.connected
@@ -137,7 +137,7 @@ final class Placement {
       assign(surface, target)
       return nil
     }
-    // A layout that has no place for the VM has none without others either.
+    // Displacing another VM does not make room in a layout without a place for this VM.
     if case .places = target.sharing.layout { return nil }
     guard let displaced = target.tiles.first?.head else { return nil }
     displaced.leave()
@@ -147,16 +147,16 @@ final class Placement {
 
   // MARK: - Waiting surfaces
 
-  /// Has waiting surfaces placed at the end of this round.
+  /// Schedules `endRound` to place waiting surfaces.
   func willPlaceWaiting() { isDue = true }
 
-  /// Places the waiting surfaces that an output has room for now.
+  /// Places the waiting surfaces for which an output is free.
   func endRound() {
     guard isDue else { return }
     isDue = false
     guard presenters.contains(where: { $0.output.info.connected && !$0.isFull }) else { return }
     for surface in waiting { if let presenter = freePresenter(for: surface) { assign(surface, presenter) } }
-    // Those that waited came first: a stand-in is better than nothing.
+    // Parked surfaces were placed first: a stand-in is better than nothing.
     for presenter in presenters where presenter.isFallback {
       for surface in presenter.tiles.map(\.head) where surface.wish.isEmpty {
         if let other = freePresenter(for: surface), !other.isFallback { assign(surface, other) }

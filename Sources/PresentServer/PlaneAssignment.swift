@@ -4,22 +4,22 @@ import GraphicsMemory
 import Outputs
 import Scanout
 
-/// Which views of an output are shown by overlay planes: an auction gives each plane to the view whose copies it saves
-/// the most of.
+/// Assigns overlay planes to views of an output: an auction gives each plane to the view for which it saves the most
+/// copying.
 struct PlaneAssignment {
   /// A view's part in the auction.
   struct Bidder {
-    /// The plane that shows the view's frames; `nil`: they are copied.
+    /// The plane that shows the view's frames; nil: they are copied.
     var index: Int?
-    /// What the plane was tested with.
+    /// The signature of the frame that the plane was tested with.
     fileprivate(set) var signature: UInt64 = 0
-    /// Since the last auction: frames that came, frames that were committed, bytes that copies of them take.
+    /// Since the last auction: presented frames, committed frames, and bytes that copying them takes.
     fileprivate var announcedCount: Int64 = 0
     fileprivate var grantedCount: Int64 = 0
     fileprivate var announcedBytes: Int64 = 0
   }
 
-  /// When an auction may be held.
+  /// A flip, after which an auction may be held.
   struct Flip {
     /// The vblank of the flip.
     let sequence: UInt64
@@ -28,19 +28,19 @@ struct PlaneAssignment {
   }
 
   private(set) var auction = PlaneAuction()
-  /// Views were added, removed or moved, or one has left its plane.
+  /// Whether views were added, removed or moved, or one has left its plane.
   var isChanged = true
-  /// A test was made, and the next vblank may bring another.
+  /// Whether another test may be made at the next vblank.
   private var isPending = false
-  /// The vblank of the last auction that counted the frames since the one before.
+  /// The vblank of the last auction by frame counts.
   private var lastSequence: UInt64 = 0
-  /// Flips up to now, and at that auction: idle times do not say which view is worth a plane.
+  /// Flips since the start, and at that auction: idle times do not count.
   private var flipCount: Int64 = 0
   private var lastFlipCount: Int64 = 0
   private var bids: [PlaneBid] = []
 
-  /// Counts a frame for the next auction; true where the view must leave its plane, because the frame is of another kind
-  /// than the plane was tested with.
+  /// Counts a frame for the next auction. Returns true if the view must leave its plane, because the frame's kind
+  /// differs from the tested one.
   mutating func frameArrived(
     _ frame: Presenter.Frame, _ byteCount: Int64, of view: Tile, on output: any Output
   ) -> Bool {
@@ -50,10 +50,10 @@ struct PlaneAssignment {
     return planes(for: frame, of: view, on: output) == 0 || signature(of: frame, view) != view.plane.signature
   }
 
-  /// Counts a frame that was committed.
+  /// Counts a committed frame.
   func frameCommitted(of view: Tile) { view.plane.grantedCount += 1 }
 
-  /// Holds an auction if one is due; false otherwise. `auction` has the result.
+  /// Holds an auction if one is due; else returns false. The result is in `auction`.
   mutating func holdAuction(_ views: [Tile], _ flip: Flip, on output: any Output, over canvas: TileCanvas) -> Bool {
     flipCount += 1
     let isDue = flipCount - lastFlipCount >= PlaneAuction.intervalVblanks
@@ -79,13 +79,13 @@ struct PlaneAssignment {
     return true
   }
 
-  /// The view's plane is that one.
+  /// Assigns the plane to the view.
   func give(_ plane: Int, to view: Tile) {
     view.plane.index = plane
     if let frame = view.latched { view.plane.signature = signature(of: frame, view) }
   }
 
-  /// The output has refused a commit with the view on its plane.
+  /// Records that the output refused a commit with the view on its plane.
   mutating func commitFailed(_ view: Tile, at now: Nanoseconds) {
     if view.plane.index != nil { auction.commitFailed(view.id, at: now) }
   }
@@ -101,8 +101,8 @@ struct PlaneAssignment {
     return OverlayFrame(buffer: buffer, source: source, x: view.rect.x, y: view.rect.y)
   }
 
-  /// The planes that could show a frame, one bit each: it must cover its view's rectangle, and there must be no cursor,
-  /// which would lie below.
+  /// The planes that could show a frame, one bit each. The frame must cover its view's rectangle, and there must be no
+  /// cursor, which would be below it.
   private func planes(for frame: Presenter.Frame, of view: Tile, on output: any Output) -> UInt64 {
     guard view.cursor == nil, frame.source.width >= view.rect.width, frame.source.height >= view.rect.height,
       !view.rect.isEmpty, let buffer = frame.buffer.planeBuffer
@@ -121,7 +121,7 @@ struct PlaneAssignment {
       planes: mask, signature: signature(of: frame, view))
   }
 
-  /// Everything that a TEST_ONLY commit's answer depends on.
+  /// A hash of everything that the result of a TEST_ONLY commit depends on.
   private func signature(of frame: Presenter.Frame, _ view: Tile) -> UInt64 {
     let layout = frame.buffer.buffer.layout
     var hash: UInt64 = 0xcbf2_9ce4_8422_2325

@@ -4,34 +4,34 @@ import LinuxIO
 import Outputs
 import Scanout
 
-/// Whether one output is on: by the host's command and by its idle timers, and what was committed of that.
+/// The power state of one output: by command, by idle timeouts, and as committed.
 struct PowerControl {
-  /// By command.
+  /// The state set by command.
   private(set) var commanded = OutputPower.on { didSet { effective = max(commanded, idle) } }
-  /// By the idle timers.
+  /// The state set by idle timeouts.
   private(set) var idle = OutputPower.on { didSet { effective = max(commanded, idle) } }
-  /// What the output is to be.
+  /// The resulting state.
   private(set) var effective = OutputPower.on
   private(set) var limits = IdleLimits()
-  /// Whether an idle timer runs, so that changes of the picture count.
+  /// Whether an idle timer runs, so that changes must be recorded.
   private(set) var watchesIdle = false
-  /// When the picture changed last.
+  /// The time of the last change.
   private var lastChange: Nanoseconds = 0
-  /// What the last commit made of the output.
+  /// The last committed state.
   private(set) var committed = OutputPower.on
-  /// The picture of an output that is blank.
+  /// The buffer of a blank output.
   private var black: (any ScanoutBuffer)?
-  /// Fires when the output may have been idle for long enough: not once for every change.
+  /// Fires when the output may have been idle for long enough; not re-armed at every change.
   private var timer: PresentTimer?
 
-  /// Takes the host's command; the idle time starts again.
+  /// Applies a command; restarts the idle time.
   mutating func command(_ wanted: OutputPower, at now: Nanoseconds) {
     commanded = wanted
     pictureChanged(at: now)
     updateIdle(at: now)
   }
 
-  /// Takes limits; the idle time starts again.
+  /// Sets the idle timeouts; restarts the idle time.
   ///
   /// - Parameter fired: called when the timer has fired, for `updateIdle`.
   mutating func setLimits(
@@ -49,26 +49,26 @@ struct PowerControl {
     }
   }
 
-  /// The picture has changed, or a cursor was moved; an output that went dark for want of that is to be on again.
+  /// Records a change of the picture or a cursor movement, which turns on an output that was idle.
   mutating func pictureChanged(at now: Nanoseconds) {
     lastChange = now
     idle = .on
   }
 
-  /// Looks how long the picture has not changed, and sets the timer to the next step.
+  /// Updates the state from the idle time, and sets the timer to the next step.
   mutating func updateIdle(at now: Nanoseconds) {
     if !watchesIdle { return }
     idle = limits.power(afterIdle: now - lastChange)
     if let next = limits.nextStep(afterIdle: now - lastChange) { timer?.arm(UInt64(clamping: lastChange + next)) }
   }
 
-  /// Commits black or turns the output off; false where it is that way already.
+  /// Commits black or turns the output off; false if nothing needs to be done.
   ///
   /// - Parameter hasPicture: whether anything is on screen.
   mutating func commitDarkness(on output: any Output, hasPicture: Bool) throws(OutputError) -> Bool {
     let wanted = effective
     if wanted == committed { return false }
-    // Black would light up a monitor that sleeps because no VM shows anything.
+    // Black would wake a monitor that sleeps because no VM shows anything.
     if wanted == .blank, committed == .on, !hasPicture { return false }
     let mode = output.info.mode
     var frame = OutputFrame(buffer: nil, source: .empty, damage: DamageRegion(), cursor: nil)
@@ -84,13 +84,13 @@ struct PowerControl {
     return true
   }
 
-  /// A picture was committed: the output is on.
+  /// Records that a picture was committed.
   mutating func pictureCommitted() {
     committed = .on
     black = nil
   }
 
-  /// Lets go of the timer and the black picture.
+  /// Releases the timer and the black buffer.
   mutating func close() {
     timer = nil
     black = nil

@@ -1,6 +1,6 @@
 extension String {
-  /// The text on one line without characters that steer a terminal or reorder what is read: controls, format characters
-  /// and line separators stand as `\u{1B}`.
+  /// The text on one line, with characters that control a terminal or reorder text (controls, format characters and
+  /// line separators) replaced by escapes such as `\u{1B}`.
   var printable: String {
     if utf8.allSatisfy({ (0x20..<0x7f).contains($0) }) { return self }
     var text = ""

@@ -1,6 +1,6 @@
 import LinuxIO
 
-/// Clients that present too much, and are not read from for a while.
+/// Clients that exceed a rate limit, and are not read from for a while.
 final class ReadPauses {
   private let clock: PresentClock
   private var timer: PresentTimer?
@@ -16,13 +16,13 @@ final class ReadPauses {
     paused = []
   }
 
-  /// Has `ClientSession.resume` called at its `pausedUntilNanoseconds`.
+  /// Schedules `ClientSession.resume` at `time`.
   func add(_ session: ClientSession, until time: UInt64) {
     if !paused.contains(where: { $0 === session }) { paused.append(session) }
     timer?.arm(time)
   }
 
-  /// The client has gone.
+  /// Removes a disconnected client.
   func remove(_ session: ClientSession) { paused.removeAll { $0 === session } }
 
   private func resume() {

@@ -1,8 +1,8 @@
 import LinuxIO
 
-/// The clients whose HELLO was refused last, so that one that tries again for ever is logged once for each reason.
+/// Recently refused clients, so that a client that keeps retrying is logged once per reason.
 ///
-/// Bounded: the longest known is forgotten for a new one.
+/// Bounded: a new entry replaces the oldest.
 struct RefusalMemory {
   private static let capacity = 64
 
@@ -14,7 +14,7 @@ struct RefusalMemory {
 
   private var entries: [Entry] = []
 
-  /// Notes a refusal; false where this process was refused under this name for the same reason before.
+  /// Records a refusal; false if this process was refused under this name for the same reason before.
   mutating func note(pid: Int32, name: String, reason: String) -> Bool {
     if let known = entries.firstIndex(where: { $0.pid == pid && $0.name == name }) {
       if entries[known].reason == reason { return false }

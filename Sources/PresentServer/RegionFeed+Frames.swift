@@ -7,12 +7,12 @@ import PresentProtocol
 import Scanout
 
 extension RegionFeed {
-  /// How many frames the presenter is given at once: one on its way to the screen, one behind it. A third would take
-  /// the second's place.
+  /// The limit for frames in the presenter: one pending, and one waiting for the next commit. A third would supersede
+  /// the second.
   private static let underWayLimit = 2
 
-  /// Presents as many frames as there is room for: whoever takes slots in turn is paced, and loses none. One that no
-  /// commit has taken yet, as in a tile or with a cap, is not overtaken.
+  /// Presents as many frames as there is room for, so that a client that uses slots in turn is paced and loses no
+  /// frames. A frame that is not latched yet, as in a tile or with a cap, is not superseded.
   func presentWaiting() {
     while !service.isHeld, underWayCount < RegionFeed.underWayLimit, !waiting.isEmpty {
       if surface.tile?.hasWaitingFrame == true { return }
@@ -49,7 +49,7 @@ extension RegionFeed {
   private func imported(_ frame: RegionFrame) throws(SlotRefusal) -> ClientBuffer {
     if let buffer = slots[frame.slot].buffer, slots[frame.slot].layout == frame.layout { return buffer }
     forgetBuffer(frame.slot)
-    // Whole pages of the slot, no more than the picture needs.
+    // As many whole pages of the slot as the picture needs.
     var range = host.memory(of: frame.slot)
     range.byteCount = min(roundedUpToPages(frame.layout.byteCount) ?? range.byteCount, range.byteCount)
     let buffer = try connection.slotBuffer(
@@ -68,20 +68,20 @@ extension RegionFeed {
     service.noteRefusal(why.reason, detail: why.text)
     service.forgetNewest(slot)
     guard why.reason == .noMemory else { return giveUp(slot, .rejected(why.reason)) }
-    // Its guest would take the very slot again, and had better go on with those that have memory.
+    // The guest would reuse the same slot; make it continue with those that have memory.
     service.answer(slot, .rejected(.noMemory))
     refusedSlots |= 1 << UInt64(slot)
   }
 
-  /// Gives slots back for which there was no memory: there may be some by now.
+  /// Releases slots that were refused for lack of memory; it may be available now.
   func giveBackRefused() {
     for slot in slots.indices where refusedSlots >> UInt64(slot) & 1 == 1 { giveBack(slot) }
   }
 
-  /// Slots that the output knows as buffers.
+  /// The number of slots that are buffers of the output.
   var bufferCount: Int { slots.count { $0.buffer != nil } }
 
-  /// The surface leaves its output, and no release will follow.
+  /// Discards the slots' buffers when the surface leaves its output; no release follows.
   func forgetBuffers() { for slot in slots.indices { forgetBuffer(slot) } }
 
   /// Writes the output into the region's header.
@@ -93,7 +93,7 @@ extension RegionFeed {
       .presenting)
   }
 
-  /// The surface is on another output: the newest frame is shown again, all others are lost.
+  /// Restarts on another output: the newest frame is shown again, all others are lost.
   func beginAgain() {
     for slot in slots.indices where host.heldSlots >> UInt64(slot) & 1 == 1 && service.newest != slot {
       giveUp(slot, .lost)
@@ -105,7 +105,7 @@ extension RegionFeed {
     mark()
   }
 
-  /// Gives back what a client has left in the queue.
+  /// Releases the queued frames of the former client.
   func dropWaiting() {
     for slot in waiting { giveUp(slot, .lost) }
     waiting.removeAll(keepingCapacity: true)

@@ -1,8 +1,7 @@
 import HybridRegion
 import PresentProtocol
 
-/// Frames end and buffers are released in the region's ring; the rest goes to the connection that the region came
-/// through.
+/// Reports ends of frames and releases in the region's ring, and forwards the rest to the region's connection.
 extension RegionFeed: SurfaceOwner {
   func log(_ text: String) { connection.log(text) }
 
@@ -28,7 +27,7 @@ extension RegionFeed: SurfaceOwner {
     mark()
   }
 
-  /// There is room for the next frame.
+  /// A frame was latched, so there is room for the next one.
   func frameLatched(of surface: Surface) { if !waiting.isEmpty { mark() } }
 
   func frameDone(

@@ -6,27 +6,27 @@ import Outputs
 import PresentProtocol
 import Scanout
 
-/// The connection through which a region came. It gets all that a region has no words for, and outlives its regions.
+/// The connection that sent a region. It gets the events that a ring cannot express, and outlives its regions.
 protocol RegionConnection: SurfaceOwner {
-  /// Whether others wait while one client is served.
+  /// Whether there are other clients.
   var isShared: Bool { get }
 
-  /// Has `RegionFeed.endRound` called at the end of this round of the loop.
+  /// Schedules `RegionFeed.endRound` at the end of this iteration of the loop.
   func willEndRound(_ region: RegionFeed)
 
-  /// Wakes the client of a region that has no doorbell.
+  /// Wakes the client of a region without a guest doorbell.
   func sendRegionNews(of surface: Surface)
 
   /// A slot as a buffer of the surface's output.
   ///
-  /// Where the host counts imported memory, the slot's pages count from its first frame on, until its buffer has left
-  /// the screen. A frame does not wait for memory: it is refused, and a later one in that slot asks again.
+  /// If the host counts imported memory, the slot's pages count from its first frame until its buffer has left the
+  /// screen. A frame does not wait for memory: it is refused, and a later one in the slot tries again.
   func slotBuffer(
     _ range: MemoryRange, of memory: SharedFD, id: BufferID, layout: FrameLayout, surface: Surface
   ) throws(SlotRefusal) -> ClientBuffer
 }
 
-/// An eventfd that the daemon raises. It must be of a trusted process: its holder can make a write wait.
+/// An eventfd that the daemon signals. Its holder must be trusted, because it can make a write block.
 final class GuestDoorbell {
   let event: EventFD
 
@@ -35,24 +35,24 @@ final class GuestDoorbell {
 
 /// A region whose frames a surface shows: the host's side, in the daemon itself.
 ///
-/// Frames come out of the region's ring, not from messages; flips and releases go back the same way. A slot is imported
-/// once per layout; its pages are what the output reads. Whatever the guest writes costs its own frames only.
+/// Frames are read from the region's ring instead of messages, and flips and releases are reported in a ring. A slot is
+/// imported once per layout, and the output reads its pages. Invalid entries affect only the guest's own frames.
 final class RegionFeed {
   unowned let surface: Surface
   unowned let connection: any RegionConnection
   let service: RegionService
   var host: RegionHost { service.host }
   var slots: [SlotState]
-  /// Slots whose frames wait for room on the output, the oldest first.
+  /// Slots whose frames wait for room in the presenter, the oldest first.
   var waiting: [Int] = []
-  /// Frames that the presenter has and has not answered.
+  /// The number of unanswered frames in the presenter.
   var underWayCount = 0
   var lastFrame: UInt64 = 0
-  /// Whether the last slot that was to become a buffer could not; the surface's path says why.
+  /// Whether the last import of a slot failed; the surface's path has the reason.
   var hasRefused = false
-  /// Bit k: slot k was refused for want of memory, and is kept for a second at most.
+  /// Bit k: slot k was refused for lack of memory, and is held for at most a second.
   var refusedSlots: UInt64 = 0
-  /// The surface's generation that frames were last presented in.
+  /// The surface's generation of the last presented frame.
   var generation = Generation.none
   private let sharesClock: Bool
   private let hostDoorbell: OwnedFD
@@ -63,18 +63,18 @@ final class RegionFeed {
   /// Whether `endRound` will be called.
   private var isMarked = false
 
-  /// What is known of a slot.
+  /// The state of a slot.
   struct SlotState {
-    /// What the guest has handed over in it; read while the slot is the host's only.
+    /// The presented frame; read only while the host holds the slot.
     var handedOver: RegionFrame?
     var buffer: ClientBuffer?
     var layout: FrameLayout?
-    /// The feed's number for the frame while the slot is the host's; 0: none.
+    /// The feed's number for the frame while the host holds the slot; 0: none.
     var frame: UInt64 = 0
   }
 
   /// - Parameters:
-  ///   - hostDoorbell: an eventfd, never read: its owner could make that wait.
+  ///   - hostDoorbell: an eventfd, never read, because its owner could make a read block.
   ///   - guestDoorbell: nil: the client is woken by messages.
   init(
     _ host: RegionHost, surface: Surface, connection: any RegionConnection, sharesClock: Bool,
@@ -93,7 +93,7 @@ final class RegionFeed {
 
   deinit { stop() }
 
-  /// Takes over what a former host has left, and looks.
+  /// Takes over the state of a former host, and checks the ring.
   func start() {
     if let frame = service.takeOver() { slots[frame.slot].handedOver = frame }
     generation = surface.generation
@@ -102,7 +102,7 @@ final class RegionFeed {
     service.look()
   }
 
-  /// Ends; another host may take the region over.
+  /// Ends; another host may take over the region.
   func stop() {
     if isStopped { return }
     isStopped = true
@@ -110,23 +110,23 @@ final class RegionFeed {
     service.stop()
   }
 
-  /// The output has refused a frame. Its slot is back in the guest's hands at once, and could come again at once, for
-  /// ever: after some of these, the next frame waits.
+  /// Records that the output refused a frame. The guest could present its slot again at once, for ever; after some
+  /// refusals the next frame is delayed.
   func holdBack() {
     guard !service.isHeld, let until = refusalPace.pause(at: monotonicNanoseconds()) else { return }
     service.hold(until: until)
   }
 
-  /// The guest's own time where it is of this machine's clock, and can be true.
+  /// The guest's timestamp if it is on this machine's clock and plausible.
   func readyNanoseconds(_ frame: RegionFrame) -> UInt64 {
     let now = monotonicNanoseconds()
     guard sharesClock, frame.readyNanoseconds <= now, now - frame.readyNanoseconds < 1_000_000_000 else { return now }
     return frame.readyNanoseconds
   }
 
-  // MARK: - The end of a round
+  // MARK: - The end of an iteration
 
-  /// Has `endRound` called, as frames must not be presented from within the presenter's calls.
+  /// Schedules `endRound`, because frames must not be presented within calls from the presenter.
   func mark() {
     if !isMarked { connection.willEndRound(self) }
     isMarked = true
@@ -134,7 +134,8 @@ final class RegionFeed {
 
   /// Presents the frames that there is room for, and rings.
   func endRound() {
-    // Frames that came without a doorbell. Where none is under way it is wanted again, and one look serves both.
+    // Checks for frames presented without a doorbell. If none is pending, the doorbell is requested again before, so
+    // that one check serves both.
     let wasQuiet = host.isDoorbellQuiet
     if wasQuiet, !isStopped {
       if underWayCount == 0 { host.wantDoorbell() }
@@ -152,10 +153,10 @@ final class RegionFeed {
     }
   }
 
-  /// A guest that draws ahead need not ring while the end of a commit will wake the daemon before it could make another
-  /// one anyway.
+  /// Whether the end of a pending commit wakes the daemon before the next commit, so that a guest that draws ahead need
+  /// not ring.
   ///
-  /// On an output with others their frames may be copied, or may fall due, before that.
+  /// False on a shared output, where frames may be copied or become due earlier.
   private var looksByItself: Bool {
     guard underWayCount > 0, let presenter = surface.presenter else { return false }
     return presenter.tiles.count == 1 && presenter.output.isCommitPending
@@ -163,13 +164,13 @@ final class RegionFeed {
 
   private func adjustDoorbell(drewAhead: Bool) {
     if looksByItself {
-      // One that waits for each flip presents while none is under way: it would only cost both sides one more look.
+      // A guest that waits for each flip presents while none is pending; a quiet doorbell would only add checks.
       if drewAhead || underWayCount > 1 || !waiting.isEmpty { host.silenceDoorbell() }
       return
     }
     if !host.isDoorbellQuiet { return }
     host.wantDoorbell()
-    // For frames that came before the guest could know; it marks the region again where it finds some.
+    // Checks for frames presented before the guest could see the request; marks the region again if there are any.
     service.look()
   }
 }

@@ -2,25 +2,25 @@ import LinuxIO
 import PresentProtocol
 import StatusModel
 
-/// Answers STATUS and TRACE, each client's requests one after the other.
+/// Answers STATUS and TRACE, each client's requests in order.
 ///
-/// A report is written in slices of `sliceNanoseconds` between the rounds of the loop, so that a long one delays no
-/// frame; a short one is answered at once. Clients take turns. A report ends with its client's connection.
+/// A report is written in slices of `sliceNanoseconds` between iterations of the loop, so that a long one does not
+/// delay frames; a short one is answered at once. Clients take turns. A report ends with its client's connection.
 final class ReportWriter {
-  /// Which report is asked for.
+  /// The kinds of reports.
   enum Kind {
     case status, trace
   }
 
-  /// How long a slice holds the loop, beside its last piece: a VM or a frame.
+  /// The length of a slice; it may be exceeded by one piece: a VM or a frame.
   private static let sliceNanoseconds: UInt64 = 250_000
-  /// Requests of one client that wait behind the one under way.
+  /// The limit for requests of one client that wait behind the current one.
   static let waitingLimit = 8
 
   /// A client's requests.
   private struct Turn {
     unowned let session: ClientSession
-    /// The first one is under way.
+    /// The first one is being written.
     var requests: [(kind: Kind, request: RequestID)]
     var report: Report?
   }
@@ -33,11 +33,11 @@ final class ReportWriter {
   init(_ loop: EventLoop) throws(SystemError) {
     self.loop = loop
     wake = try EventFD()
-    // By its edge: the count need not be read.
+    // Edge-triggered, so that the count need not be read.
     source = try loop.add(wake.fd.raw, [.readable, .edge]) { [unowned self] _ in writeSlice() }
   }
 
-  /// Takes a request; too many at once are refused.
+  /// Queues a request; refuses it if too many are waiting.
   func begin(_ kind: Kind, for session: ClientSession, _ request: RequestID) {
     if let index = turns.firstIndex(where: { $0.session === session }) {
       guard turns[index].requests.count <= ReportWriter.waitingLimit else {
@@ -50,10 +50,10 @@ final class ReportWriter {
     if turns.count == 1 { writeSlice() } else { wake.signal() }
   }
 
-  /// The client's connection has ended.
+  /// Discards the requests of a disconnected client.
   func end(for session: ClientSession) { turns.removeAll { $0.session === session } }
 
-  /// No further report is written.
+  /// Stops writing reports.
   func close() {
     turns = []
     if let source = source.take() { loop.remove(source) }
@@ -82,12 +82,12 @@ final class ReportWriter {
   }
 }
 
-/// One report under way: a memfd that grows piece by piece.
+/// A report being written: a memfd that grows piece by piece.
 private final class Report {
   let file: SharedFD
   private(set) var byteCount = 0
   private let pieces: JSONPieces
-  /// Pieces that are not in the file yet.
+  /// Bytes that are not in the file yet.
   private var buffer: [UInt8] = []
   private static let bufferByteCount = 16 << 10
 
@@ -100,7 +100,7 @@ private final class Report {
       }
   }
 
-  /// Writes pieces until that time of CLOCK_MONOTONIC; whether the report is complete.
+  /// Writes pieces until `deadline` on CLOCK_MONOTONIC; returns whether the report is complete.
   func write(until deadline: UInt64) throws -> Bool {
     repeat {
       guard let piece = try pieces.next() else {
@@ -127,7 +127,7 @@ private final class Report {
     return try JSONPieces(status) { try vms.next().map { try JSONPieces($0) } }
   }
 
-  /// Each scanout as it is when its turn comes; those of clients that have gone by then are left out.
+  /// Reads each scanout when its turn comes; scanouts of clients that have disconnected by then are left out.
   private static func trace(_ server: Server) throws -> JSONPieces {
     var heads = server.sessions.flatMap { session in session.heads.map { (session, $0) } }.makeIterator()
     return try JSONPieces(DaemonTrace(nowNanoseconds: monotonicNanoseconds(), scanouts: [])) {

@@ -1,8 +1,8 @@
-/// Collects the work that is done once at the end of a round of the loop, however many events of the round ask for it.
+/// Collects work to be done once at the end of an iteration of the loop, however many events request it.
 final class RoundEnd {
-  /// Clients with messages to send: all of a round go out in one packet.
+  /// Clients with messages to send; those of an iteration are sent in one packet.
   private var senders: [ClientSession] = []
-  /// Regions with frames to present or a client to ring.
+  /// Regions with frames to present or a client to wake.
   private var regions: [RegionFeed] = []
 
   init() {
@@ -10,16 +10,16 @@ final class RoundEnd {
     regions.reserveCapacity(64)
   }
 
-  /// Has `ClientSession.sendBatch` called.
+  /// Schedules `ClientSession.sendBatch`.
   func willSend(_ session: ClientSession) { senders.append(session) }
 
-  /// Has `RegionFeed.endRound` called.
+  /// Schedules `RegionFeed.endRound`.
   func willEndRound(_ region: RegionFeed) { regions.append(region) }
 
-  /// Ends the round for the regions.
+  /// Calls `RegionFeed.endRound` for the scheduled regions.
   func endRegions() {
     if regions.isEmpty { return }
-    // A frame that is presented may end at once, and mark its region again: bounded by the size of a ring.
+    // A presented frame may end at once and mark its region again; this is bounded by the ring's size.
     var index = 0
     while index < regions.count {
       regions[index].endRound()
@@ -28,7 +28,7 @@ final class RoundEnd {
     regions.removeAll(keepingCapacity: true)
   }
 
-  /// Sends the messages.
+  /// Sends the scheduled messages.
   func sendBatches() {
     if senders.isEmpty { return }
     for session in senders { session.sendBatch() }

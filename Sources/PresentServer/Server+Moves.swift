@@ -2,9 +2,9 @@ import DaemonSettings
 import Outputs
 import PresentProtocol
 
-/// Which output a VM is on, by the host's command.
+/// Moves VMs between outputs by the host's settings.
 extension Server {
-  /// Every output that a VM is to be on must be there.
+  /// Checks that the outputs of all VMs in the plan exist.
   func checkOutputs(_ plan: SettingsPlan) throws(SettingsError) {
     let names = presenters.map(\.name)
     for (name, settings) in plan.vms {
@@ -15,8 +15,8 @@ extension Server {
     }
   }
 
-  /// Puts a VM's scanouts onto the outputs that its settings name. Who was there and has no room beside it goes to
-  /// another output that is free, or waits; everybody runs on.
+  /// Moves a VM's scanouts to the outputs in its settings. VMs displaced by the move get another free output or are
+  /// parked; no guest is paused.
   func moveHeads(ofVM name: String) {
     for session in sessions where session.hello?.name == name && !session.isClosed {
       for head in session.heads { head.wish(for: session.wish(of: head.index)) }
@@ -29,7 +29,8 @@ extension Server {
     placement.willPlaceWaiting()
   }
 
-  /// What the host said of that output before holds no more: another output is as good. A VM's own wish stays.
+  /// Drops the host's earlier setting of this output for a displaced VM, which may then take any output. A request by the
+  /// VM itself is kept.
   private func giveUpWord(for displaced: Surface, on output: String) {
     var settings = displaced.settings
     let index = displaced.index

@@ -3,7 +3,7 @@ import FrameScheduler
 import Scanout
 
 extension Server {
-  /// Tries the promises of all VMs on copies of the schedulers, as outputs will be shared once the plan is in force.
+  /// Checks the promises of all VMs on copies of the schedulers, with outputs shared as in the plan.
   func checkPromises(_ plan: SettingsPlan) throws(SettingsError) {
     for presenter in presenters {
       let settings = plan.settings(ofOutput: presenter.name)
@@ -16,7 +16,7 @@ extension Server {
     for (name, settings) in plan.vms where focusable(name) == nil { try checkAbsent(name, settings, plan) }
   }
 
-  /// The output stays as it is: only what the plan names changes.
+  /// Checks an output whose sharing does not change; only the VMs in the plan change.
   private func check(_ plan: SettingsPlan, on presenter: Presenter) throws(SettingsError) {
     var trial = presenter.scheduler
     for (name, settings) in plan.vmsInOrder {
@@ -30,7 +30,7 @@ extension Server {
     }
   }
 
-  /// Every VM on the output gets another place, and so frames of another size.
+  /// Checks an output whose layout changes, so that all its VMs get other places and frame sizes.
   private func check(
     _ plan: SettingsPlan, on presenter: Presenter, as wanted: OutputSettings
   ) throws(SettingsError) {
@@ -53,7 +53,7 @@ extension Server {
     }
   }
 
-  /// A VM that is not here must fit on some output, if it were alone there.
+  /// Checks that the promise of a VM that is not connected fits on some output without other VMs.
   private func checkAbsent(_ name: String, _ settings: VMSettings, _ plan: SettingsPlan) throws(SettingsError) {
     var refused: SettingsError?
     for presenter in presenters {
@@ -76,17 +76,17 @@ extension Server {
     if let promised = settings.promisedHertz, let cap = settings.cappedHertz, cap < promised {
       return SettingsError(
         line,
-        "\(promised) frames a second cannot be promised to \(vm) with a cap of \(cap); the most is \(largest / 1000)")
+        "cannot promise \(promised) frames a second to \(vm) with a cap of \(cap); the maximum is \(largest / 1000)")
     }
     return SettingsError(
       line,
-      "\(settings.promisedHertz ?? 0) frames a second cannot be promised to \(vm) beside the others; "
-        + "the most is \(largest / 1000)")
+      "cannot promise \(settings.promisedHertz ?? 0) frames a second to \(vm) beside the others; "
+        + "the maximum is \(largest / 1000)")
   }
 }
 
 extension SettingsPlan {
-  /// The VMs' settings in such an order that promises which end make room for those that begin.
+  /// The VMs' settings, ordered so that removed promises make room for new ones.
   var vmsInOrder: [(name: String, settings: VMSettings)] {
     var ended = vms
     for index in ended.indices { ended[index].settings.promisedHertz = nil }
@@ -95,7 +95,7 @@ extension SettingsPlan {
 }
 
 extension OutputLayout {
-  /// Which of these scanouts' VMs stay, in their order.
+  /// The VMs of these scanouts that remain, in order.
   fileprivate func vms(of names: [String]) -> [String] {
     guard case .places(let places) = self else { return Array(names.prefix(capacity)) }
     var kept: [String] = []

@@ -5,9 +5,9 @@ import PresentProtocol
 import Scanout
 
 extension Server {
-  /// Puts settings in force, all or none: those of a configuration file or of a command. Others stay as they are.
+  /// Applies settings of a configuration file or a command, all or none. Other settings are unchanged.
   ///
-  /// - Throws: the change that is refused, and why; nothing has changed then.
+  /// - Throws: the refused change with the reason; nothing has changed then.
   public func change(_ changes: [SettingChange]) throws(SettingsError) {
     let plan = try SettingsPlan(
       changes, allOutputs: allOutputs, outputs: presenters.map { ($0.name, $0.settings) }, memory: memory.settings
@@ -61,9 +61,9 @@ extension Server {
 
   // MARK: - Focus
 
-  /// Shows a VM on the output that it shares in layout focus or policy exclusive; a lease of the output ends.
+  /// Shows a VM on the output that it shares with layout focus or policy exclusive; a lease of the output ends.
   ///
-  /// - Throws: where there is no such VM on an output, or its output shows it beside others.
+  /// - Throws: if the VM is not on an output, or if its output shows several VMs.
   public func focus(onVM vm: String) throws(SettingsError) {
     guard let tile = focusable(vm) else {
       let names = presenters.flatMap { $0.tiles.map(\.head.vmName) }.joined(separator: ", ")
@@ -71,28 +71,28 @@ extension Server {
     }
     guard tile.presenter.canBeRevoked else {
       throw SettingsError(
-        "\(tile.presenter.name) shows \(vm) beside others; focus needs its layout focus, or its policy exclusive")
+        "\(tile.presenter.name) shows \(vm) beside others; set its layout to focus or its policy to exclusive")
     }
     tile.presenter.focus(tile)
   }
 
-  /// Takes an output from the VM or lessee that has it to itself.
+  /// Takes an output from the VM or lessee that holds it.
   ///
-  /// - Throws: where there is no such output, or it is shared.
+  /// - Throws: if there is no such output, or if it has no single holder.
   public func revoke(output name: String) throws(SettingsError) {
     let presenter = try presenter(name)
     guard presenter.canBeRevoked else {
-      throw SettingsError("no VM has \(name) to itself: its layout is not focus, its policy not exclusive")
+      throw SettingsError("no VM holds \(name): its layout is not focus and its policy is not exclusive")
     }
     presenter.revoke()
   }
 
   /// Takes an output from its lessee.
   ///
-  /// - Throws: where there is no such output, or it is not leased.
+  /// - Throws: if there is no such output, or if it is not leased.
   public func revokeLease(output name: String) throws(SettingsError) {
     let presenter = try presenter(name)
-    guard presenter.leasing.current != nil else { throw SettingsError("no client has \(name) as a lease") }
+    guard presenter.leasing.current != nil else { throw SettingsError("\(name) is not leased") }
     presenter.revokeLease()
   }
 
@@ -125,7 +125,7 @@ extension Server {
 
   // MARK: - Memory
 
-  /// What every client may hold once the plan is in force.
+  /// Every client's memory limit under the plan.
   private func memoryLimits(_ plan: SettingsPlan) throws(SettingsError) -> [MemoryBroker.Limit] {
     let limits = sessions.filter { !$0.heads.isEmpty }.map { session in
       let name = session.hello?.name ?? ""
@@ -137,7 +137,7 @@ extension Server {
     if let change = plan.changes.first(where: { $0.target == .memory }) {
       throw SettingsError(
         change.line,
-        "what the VMs hold and may still ask for cannot be promised out of so little; the least is \(least) bytes")
+        "the capacity is too small for what the VMs hold and may still request; the minimum is \(least) bytes")
     }
     for (name, _) in plan.vms.reversed() {
       guard let change = plan.change(ofVM: name, "max-memory"),
@@ -145,7 +145,7 @@ extension Server {
       else { continue }
       throw SettingsError(
         change.line,
-        "so much cannot be promised to \(name) beside what the others hold; the most is "
+        "the limit is too large for \(name) beside the memory of the others; the maximum is "
           + "\(memory.largestLimit(of: session.account)) bytes")
     }
     return limits
@@ -153,7 +153,7 @@ extension Server {
 
   // MARK: - Layouts
 
-  /// Everybody on the output starts a new generation: their buffers are of another kind.
+  /// Changes a layout. All surfaces on the output start a new generation, because their buffers have another kind.
   private func setLayout(_ layout: OutputLayout, _ presenter: Presenter) {
     let heads = presenter.tiles.map(\.head)
     for head in heads { head.leave() }

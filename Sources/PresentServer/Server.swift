@@ -4,16 +4,16 @@ public import LinuxIO
 public import Outputs
 import PresentProtocol
 
-/// An output, and what clients call it.
+/// An output with its name for clients.
 public struct NamedOutput {
-  /// Unique among the outputs of a server; at most 31 bytes.
+  /// The name: unique among the outputs of a server, at most 31 bytes.
   public var name: String
   /// The output.
   public var output: any Output
-  /// Whether it only stands in for a monitor: scanouts without a wish leave it as soon as there is another.
+  /// Whether it is a stand-in: scanouts that did not request it leave it as soon as there is another output.
   public var isFallback: Bool
 
-  /// An output of that name.
+  /// An output with this name.
   public init(name: String, output: any Output, isFallback: Bool = false) {
     self.name = name
     self.output = output
@@ -25,7 +25,7 @@ public struct NamedOutput {
 ///
 /// Everything runs on the loop's thread. Without frames and messages it sleeps.
 public final class Server {
-  /// Where it listens.
+  /// The path of its socket.
   public var path: String { listener.path }
 
   let loop: EventLoop
@@ -36,17 +36,17 @@ public final class Server {
   let pauses: ReadPauses
   /// The memory for buffers of all clients.
   let memory: MemoryBroker
-  /// Clients that subscribed to changes.
+  /// The subscriptions to changes.
   let changes = ChangeFeed()
   private let listener: ClientListener
   /// Answers to STATUS and TRACE that are being written.
   let reports: ReportWriter
-  /// CLOCK_REALTIME.
+  /// CLOCK_REALTIME of the start.
   let startedUnixNanoseconds = realtimeNanoseconds()
   private let write: (String) -> Void
   /// The host's settings of VMs, by name.
   private var vmSettings: [String: VMSettings] = [:]
-  /// Clients that were refused, for the log.
+  /// Recently refused clients, for the log.
   var refusals = RefusalMemory()
   /// The settings of outputs that are added later.
   var allOutputs = OutputSettings()
@@ -60,16 +60,16 @@ public final class Server {
   /// Listens, and takes over the outputs.
   ///
   /// - Parameters:
-  ///   - socket: where clients connect.
-  ///   - makeParkedOutput: makes an off-screen output of that name, for a scanout that no real one is free for.
-  ///   - log: takes one line per event; never called for a frame.
+  ///   - socket: the listening socket.
+  ///   - makeParkedOutput: creates an off-screen output of this name, for a scanout without a free output.
+  ///   - log: writes one line per event; never called per frame.
   public init(
     loop: EventLoop, outputs: [NamedOutput], socket: consuming ServerSocket, options: ServerOptions = ServerOptions(),
     makeParkedOutput: @escaping (String) throws -> any Output, log: @escaping (String) -> Void
   ) throws(ServerError) {
     self.loop = loop
     self.options = options
-    // Lines hold names and texts of clients.
+    // Lines contain names and texts from clients.
     let write: (String) -> Void = { log($0.printable) }
     self.write = write
     memory = MemoryBroker(limitBytes: options.memoryLimitBytes, clock: options.clock)
@@ -84,12 +84,12 @@ public final class Server {
     } catch {
       throw .system(error)
     }
-    // Unowned here and in all the loop calls: a weak reference would send each retain of its object through a table.
+    // Unowned here and in all handlers of the loop: a weak reference would make every retain of its object slower.
     placement.onMove = { [unowned self] in changes.note(.vms) }
     loop.beforeWait = { [unowned self] in endRound() }
   }
 
-  /// The same with outputs that keep their own names, which must differ.
+  /// A server whose outputs keep their own names, which must be unique.
   public convenience init(
     loop: EventLoop, outputs: [any Output], socket: consuming ServerSocket, options: ServerOptions = ServerOptions(),
     makeParkedOutput: @escaping (String) throws -> any Output, log: @escaping (String) -> Void
@@ -99,8 +99,8 @@ public final class Server {
       options: options, makeParkedOutput: makeParkedOutput, log: log)
   }
 
-  /// Ends all clients and gives the outputs back; must come before the server is let go. The socket file goes with the
-  /// server itself.
+  /// Ends all clients and closes the outputs. Must be called before the server is released, which removes the socket
+  /// file.
   public func close() {
     if isClosed { return }
     isClosed = true
@@ -114,11 +114,11 @@ public final class Server {
 
   func log(_ text: String) { write(text) }
 
-  // MARK: - Rounds
+  // MARK: - Iterations
 
   private func endRound() {
-    // What a round's end shows or places may free memory that a client waits for. Moves come first: they end requests of
-    // the old generation, which would take memory for nothing.
+    // Placing and presenting may free memory that a client waits for. Moves come first: they end requests of the old
+    // generation, which would take memory in vain.
     repeat {
       placement.endRound()
       memory.settle { decision in
@@ -144,7 +144,7 @@ public final class Server {
       })
   }
 
-  /// Why a client is refused; nil where it is not.
+  /// Why a client is refused; nil if it is accepted.
   func objection(to hello: Hello) -> (PresentErrorCode, String)? {
     if hello.kind == .tool && hello.scanoutCount == 0 { return nil }
     if let other = clients.living(hello.name) {
@@ -157,7 +157,7 @@ public final class Server {
     return nil
   }
 
-  /// A client's connection has ended.
+  /// Releases everything of a client whose connection has ended.
   func ended(_ session: ClientSession) {
     clients.remove(session)
     pauses.remove(session)
@@ -176,14 +176,14 @@ public final class Server {
 
   // MARK: - Devices
 
-  /// Takes over an output that came after the start; a scanout that waits, or is on a stand-in, gets it.
+  /// Adds an output at run time; a scanout that is parked or on a stand-in may get it.
   public func add(_ output: NamedOutput) throws(SystemError) {
     settle(try placement.add(output))
     syncDeviceSearch = nil
   }
 
-  /// Where clients' timelines are waited for and signalled; nil where no driver of this host can. Looked for when it is
-  /// first needed, and again after an output has come.
+  /// The device for clients' timelines; nil if no driver of this host supports them. Searched for when first needed,
+  /// and again after an output was added.
   func syncDevice() -> SyncDevice? {
     if let found = syncDeviceSearch { return found }
     let found = SyncDevice.first()

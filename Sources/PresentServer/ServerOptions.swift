@@ -1,20 +1,20 @@
 import DaemonSettings
 public import LinuxIO
 
-/// What a server allows its clients, and the clock that it goes by.
+/// Limits of a server's clients, and its clock.
 public struct ServerOptions {
-  /// Bytes of host buffers that one client may hold.
+  /// Limit for host buffers of one client, bytes.
   public var memoryLimitBytes = 512 << 20
-  /// Buffers that one client may hold, its own memory included.
+  /// Limit for buffers of one client, including imported ones.
   public var bufferLimit = 256
-  /// Connections at once.
+  /// Limit for connections.
   public var connectionLimit = 512
-  /// Messages that are kept for a client which does not read; then it is dropped.
+  /// Limit for messages queued for a client that does not read; beyond it the client is dropped.
   public var waitingMessageLimit = 1024
   /// The clock of deadlines and settings in seconds.
   public var clock = PresentClock()
 
-  /// The limits of a daemon without other settings, and CLOCK_MONOTONIC.
+  /// The default limits, and CLOCK_MONOTONIC.
   public init() {}
 }
 
@@ -24,16 +24,16 @@ public enum ServerError: Error, Equatable, Sendable, CustomStringConvertible {
   case system(SystemError)
   /// Another daemon serves the socket.
   case socketTaken(path: String, pid: Int32?)
-  /// Something that is no socket stands at the path.
+  /// The path exists and is not a socket.
   case notASocket(path: String)
 
-  /// The error for a person.
+  /// A message for the user.
   public var description: String {
     switch self {
     case .system(let error): error.description
     case .socketTaken(let path, let pid):
       "another framepathd\(pid.map { " (process \($0))" } ?? "") serves \(path); stop it or choose another --socket"
-    case .notASocket(let path): "\(path) exists and is no socket; remove it or choose another --socket"
+    case .notASocket(let path): "\(path) exists and is not a socket; remove it or choose another --socket"
     }
   }
 }

@@ -1,11 +1,11 @@
 import LinuxIO
 
-/// The daemon's socket in the file system: its directory, its lock, the socket itself. The file goes with this value.
+/// The daemon's socket in the file system: its directory, lock and file, which is removed with this value.
 public struct ServerSocket: ~Copyable {
   /// Its path.
   public let path: String
   let listener: UnixSocket
-  /// Held as long as the daemon lives; a socket file without a lock belongs to a dead one.
+  /// Held as long as the daemon runs; a socket file without a held lock was left by a dead one.
   private let lock: FileLock
 
   private init(path: String, listener: consuming UnixSocket, lock: consuming FileLock) {
@@ -16,14 +16,14 @@ public struct ServerSocket: ~Copyable {
 
   deinit { removeFile(path) }
 
-  /// Makes the directory, takes the lock and listens. Clients that connect wait until a server runs.
+  /// Creates the directory, takes the lock and listens. Connecting clients wait until a server runs.
   ///
-  /// - Throws: `.socketTaken` where another daemon lives there.
+  /// - Throws: `.socketTaken` if another daemon uses the path.
   public static func open(_ path: String) throws(ServerError) -> ServerSocket {
     let lock = try acquire(path)
     if let status = LinuxFile.status(path) {
       guard status.kind == .socket else { throw .notASocket(path: path) }
-      // Its daemon is dead: the lock was free.
+      // The lock was free, so the daemon that left the file is dead.
       removeFile(path)
     }
     do throws(SystemError) {

@@ -6,16 +6,16 @@ import Outputs
 import PresentProtocol
 import Scanout
 
-/// Why there is no picture.
+/// A failed snapshot.
 enum SnapshotError: Error {
   /// There is no such VM, scanout or output.
   case unknown(String)
-  /// Something refused.
+  /// The picture could not be read or composed.
   case failed(String)
 }
 
 extension Server {
-  /// A picture of what is on screen, and whether the hardware made it.
+  /// The picture on screen, and whether it was read back from the hardware.
   func snapshot(_ subject: SnapshotSubject) throws(SnapshotError) -> (MappedBuffer, Bool) {
     do {
       switch subject {
@@ -28,7 +28,7 @@ extension Server {
         if let picture = try presenter.output.capture() { return (picture, true) }
         if let lessee = presenter.leasing.current {
           throw SnapshotError.failed(
-            "\(name) is leased to \(lessee.holder.name), and is dark or cannot be read back")
+            "\(name) is leased to \(lessee.holder.name), and is off or cannot be read back")
         }
         return (try presenter.pictureOfOutput(), false)
       }
@@ -46,15 +46,15 @@ extension Server {
       throw .unknown("there is no VM \(name); \(names.isEmpty ? "none is connected" : "there are: \(names)")")
     }
     guard scanout < UInt32(session.heads.count), let tile = session.heads[Int(scanout)].tile else {
-      throw .unknown("\(name) has \(session.heads.count) scanouts, and none with index \(scanout)")
+      throw .unknown("\(name) has \(session.heads.count) scanouts, but not scanout \(scanout)")
     }
     return tile
   }
 }
 
 extension Tile {
-  /// The client's picture with its cursor, in the picture's size; black in the mode's size where there is none. What
-  /// nobody sees is the newest frame.
+  /// The client's frame with its cursor, in the frame's size; black in the mode's size without a frame. For a surface
+  /// that is not visible, the newest frame.
   func pictureOfFrame() throws -> MappedBuffer {
     let shown = presenter.leasing.current == nil ? presenter.onScreen.entry(of: id) : nil
     let isUnseen = shown == nil && (held.last?.isReported == true || !presenter.scheduler.isVisible)
@@ -82,8 +82,8 @@ extension Presenter {
   }
 }
 
-/// Paints a picture and its cursor into a part of a snapshot, black around. A snapshot is no frame: its copies are
-/// nobody's.
+/// Draws a picture and its cursor into a part of a snapshot, surrounded by black. Copies made for snapshots are not
+/// counted.
 private func draw(
   _ frame: Presenter.Frame, _ cursor: Presenter.Cursor?, _ clip: Rect, originX: Int, originY: Int,
   into target: MappedBuffer
@@ -103,7 +103,7 @@ private func newPicture(_ screen: Rect) throws -> MappedBuffer {
     let layout = FrameLayout(
       width: screen.width, height: screen.height, strideBytes: screen.width * PixelFormat.bytesPerPixel,
       format: .xrgb8888)
-  else { throw SnapshotError.failed("a picture of \(screen.width)x\(screen.height) cannot be made") }
+  else { throw SnapshotError.failed("cannot allocate a picture of \(screen.width)x\(screen.height)") }
   let fd = SharedFD(try MemFD.create(name: "framepath-snapshot", byteCount: layout.byteCount))
   return try MappedBuffer(fd: fd, kind: .memfd, layout: layout, byteCount: layout.byteCount)
 }

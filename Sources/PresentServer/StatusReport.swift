@@ -8,7 +8,7 @@ import Scanout
 import StatusModel
 
 extension Server {
-  /// The state of the daemon now.
+  /// The current state of the daemon.
   func status() -> DaemonStatus {
     let settings = memory.settings
     return DaemonStatus(
@@ -110,7 +110,7 @@ extension DaemonStatus.Scanout {
 }
 
 extension Surface.Parking {
-  /// As the status gives the reason.
+  /// The reason in the status.
   fileprivate var reason: String {
     switch self {
     case .noneFree: "no output is free"

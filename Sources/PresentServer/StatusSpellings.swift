@@ -4,7 +4,7 @@ import Outputs
 import PresentProtocol
 import StatusModel
 
-// The daemon's own enumerations as the status spells them.
+// Converts the daemon's enumerations to those of the status.
 
 extension DaemonStatus.MemorySelection {
   init(_ selection: MemorySelection) {

@@ -240,7 +240,7 @@ struct LeaseOnCardTests {
     let refused = try asNobody()
     #expect(refused.exit == .status(1))
     #expect(
-      refused.error.contains("user 65534 may not lease \(first); to let it, framepathd's configuration says"),
+      refused.error.contains("user 65534 may not lease \(first); to permit it, set in framepathd's configuration"),
       "\(refused.error)")
     #expect(refused.error.contains("[output.\(first)] lease = \"uid 65534\""), "\(refused.error)")
     try host.framepath(["lease", "--output", first, "--allow", "uid 65534"])

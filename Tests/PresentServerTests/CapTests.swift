@@ -91,9 +91,9 @@ struct CapTests {
     do { try bench.server?.apply("[vm.later]\nsla = 20\ncap = 10") } catch { told.append("\(error)") }
     #expect(
       told == [
-        "line 2: 30 frames a second cannot be promised to web with a cap of 24; the most is 24",
-        "line 3: 50 frames a second cannot be promised to web with a cap of 40; the most is 40",
-        "line 3: 20 frames a second cannot be promised to later with a cap of 10; the most is 10",
+        "line 2: cannot promise 30 frames a second to web with a cap of 24; the maximum is 24",
+        "line 3: cannot promise 50 frames a second to web with a cap of 40; the maximum is 40",
+        "line 3: cannot promise 20 frames a second to later with a cap of 10; the maximum is 10",
       ])
     try bench.server?.apply("[vm.web]\ncap = 30")
   }

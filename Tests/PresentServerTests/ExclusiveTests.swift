@@ -82,7 +82,7 @@ struct ExclusiveTests {
     }
     #expect(
       told == [
-        "no VM has fake-0 to itself: its layout is not focus, its policy not exclusive",
+        "no VM holds fake-0: its layout is not focus and its policy is not exclusive",
         "there is no output DP-9; there are: fake-0",
       ])
   }

@@ -208,7 +208,7 @@ struct LeaseTests {
       ({ try server.focus(onVM: "web") }, "fake-0 goes to web"),
       (
         { try server.apply("[output.fake-0]\nlease = \"off\"") },
-        "fake-0 is leased to no client: [output.fake-0] has lease = \"off\""
+        "fake-0 cannot be leased: [output.fake-0] has lease = \"off\""
       ),
     ][way]
     try command()
@@ -282,7 +282,7 @@ struct LeaseTests {
     #expect(try lease(player) == [])
     #expect(try refusal("fake-0") == "this client has fake-0 as a lease already, or waits for it")
     try bench.server?.apply("[output.fake-1]\nlease = \"off\"")
-    #expect(try refusal("fake-1") == "fake-1 is leased to no client: [output.fake-1] has lease = \"off\"")
+    #expect(try refusal("fake-1") == "fake-1 cannot be leased: [output.fake-1] has lease = \"off\"")
     var told: [String] = []
     do { try bench.server?.revokeLease(output: "fake-1") } catch { told.append("\(error)") }
     for text in ["[outputs]\nlease = \"1000\"", "[outputs]\nlease = \"uid -1\""] {
@@ -290,7 +290,7 @@ struct LeaseTests {
     }
     #expect(
       told == [
-        "no client has fake-1 as a lease",
+        "fake-1 is not leased",
         "line 2: lease is off, own, or users and groups such as \"uid 1000, gid 44\", not 1000",
         "line 2: lease is off, own, or users and groups such as \"uid 1000, gid 44\", not uid -1",
       ])
@@ -305,7 +305,7 @@ struct LeaseTests {
     #expect(try refusal("own", uid: currentUserID()) == nil)
     #expect(
       try refusal("own", uid: 4242)
-        == "user 4242 may not lease DP-1; to let it, framepathd's configuration says "
+        == "user 4242 may not lease DP-1; to permit it, set in framepathd's configuration "
         + "[output.DP-1] lease = \"uid 4242\"")
     #expect(try refusal("uid 4242", uid: 4242) == nil)
     #expect(try refusal("uid 4242, gid 44", uid: 4243) != nil)

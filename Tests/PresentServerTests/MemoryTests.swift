@@ -179,12 +179,12 @@ struct MemoryTests {
     }
     #expect(
       refusal("[memory]\ncapacity = \(2 * picture)")
-        == "line 2: what the VMs hold and may still ask for cannot be promised out of so little; the least is 36864 bytes"
+        == "line 2: the capacity is too small for what the VMs hold and may still request; the minimum is 36864 bytes"
     )
     // The other two end with what they have, and so the third could have all.
     #expect(refusal("[vm.vm0]\nmax-memory = \(3 * picture)") == "none")
-    #expect(refusal("[vm.vm1]\nmax-memory = \(3 * picture)").contains("line 2: so much cannot be promised to vm1"))
-    #expect(refusal("[vm.vm1]\nmax-memory = \(3 * picture)").contains("the most is 24576 bytes") == true)
+    #expect(refusal("[vm.vm1]\nmax-memory = \(3 * picture)").contains("line 2: the limit is too large for vm1"))
+    #expect(refusal("[vm.vm1]\nmax-memory = \(3 * picture)").contains("the maximum is 24576 bytes") == true)
     #expect(refusal("[memory]\nselection = \"luck\"").contains("there is no selection luck; there are: fifo, best-fit"))
   }
 

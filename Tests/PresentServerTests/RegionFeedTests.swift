@@ -475,7 +475,8 @@ struct RegionFeedTests {
     let early = try second.present()
     #expect(first.newEvents() == [flipped(shown, 101)])
     #expect(second.newEvents() == [lost(early, .rejected(.noMemory))])
-    #expect(try pathReasons(second.client).contains { $0.contains("all hold 12288 of the daemon's 12288 bytes") })
+    #expect(
+      try pathReasons(second.client).contains { $0.contains("all clients hold 12288 of the daemon's 12288 bytes") })
     first.client.leave()
     try bench.settle()
     // The blank that takes its picture off the screen.

@@ -255,7 +255,7 @@ struct SharedOutputTests {
       "line 2: the place of a is not inside the output's 64x48 pixels"
     ),
     ("[output.DP-9]\nlayout = \"tile\"", "line 2: there is no output DP-9; there are: fake-0"),
-    ("[vm.web]\nsla = 61", "line 2: 61 frames a second cannot be promised to web beside the others; the most is 60"),
+    ("[vm.web]\nsla = 61", "line 2: cannot promise 61 frames a second to web beside the others; the maximum is 60"),
     (
       "[outputs]\nlayout = \"tile\"\nlayout = \"focus\"",
       "line 3: Error while parsing key-value pair: cannot redefine existing string 'layout'"
@@ -304,7 +304,7 @@ struct SharedOutputTests {
     try tool.send(.revoke(output: "fake-0", ofLease: true, request: 6))
     try tool.send(.revoke(output: "DP-9", ofLease: false, request: 7))
     let texts = [
-      "there is no VM three on an output; there are: two, one", "no client has fake-0 as a lease",
+      "there is no VM three on an output; there are: two, one", "fake-0 is not leased",
       "there is no output DP-9; there are: fake-0",
     ]
     #expect(

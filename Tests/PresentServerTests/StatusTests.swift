@@ -102,7 +102,7 @@ struct StatusTests {
     let client = try bench.client("web")
     for (subject, text) in [
       (SnapshotSubject.vm(name: "db", scanout: 0), "there is no VM db; there are: web"),
-      (.vm(name: "web", scanout: 1), "web has 1 scanouts, and none with index 1"),
+      (.vm(name: "web", scanout: 1), "web has 1 scanouts, but not scanout 1"),
       (.output(name: "DP-9"), "there is no output DP-9; there are: fake-0"),
     ] {
       try client.send(.snapshot(subject, request: 3))
