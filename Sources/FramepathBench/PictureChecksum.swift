@@ -1,17 +1,19 @@
+import Scanout
+
 /// A checksum of a picture's colours: FNV-1a over its pixels, row by row, without their unused byte.
 struct PictureChecksum: Equatable {
-  private(set) var value: UInt64 = 0xCBF2_9CE4_8422_2325
+  private var hash = FNV1a()
 
   /// Adds pixels of 4 bytes; the fourth byte of each is ignored.
   ///
   /// - Parameter bytes: whole pixels.
   mutating func add(_ bytes: UnsafeRawBufferPointer) {
-    var sum = value
+    var sum = hash
     for offset in stride(from: 0, to: bytes.count - 3, by: 4) {
       let pixel = unsafe UInt32(littleEndian: bytes.loadUnaligned(fromByteOffset: offset, as: UInt32.self))
-      sum = (sum ^ UInt64(pixel & 0xFFFFFF)) &* 0x100_0000_01B3
+      sum.add(UInt64(pixel & 0xFFFFFF))
     }
-    value = sum
+    hash = sum
   }
 
   /// Adds the pixels of rows that lie `strideBytes` apart.
@@ -23,7 +25,7 @@ struct PictureChecksum: Equatable {
 
   /// 16 hexadecimal digits.
   var text: String {
-    let digits = String(value, radix: 16)
+    let digits = String(hash.value, radix: 16)
     return String(repeating: "0", count: 16 - digits.count) + digits
   }
 }

@@ -124,14 +124,16 @@ struct PlaneAssignment {
   /// A hash of everything that the result of a TEST_ONLY commit depends on.
   private func signature(of frame: Presenter.Frame, _ view: Tile) -> UInt64 {
     let layout = frame.buffer.buffer.layout
-    var hash: UInt64 = 0xcbf2_9ce4_8422_2325
-    func mix(_ value: Int) { hash = (hash ^ UInt64(truncatingIfNeeded: value)) &* 0x0100_0000_01b3 }
-    for value in [frame.source.x, frame.source.y, frame.source.width, frame.source.height] { mix(value) }
-    for value in [layout.width, layout.height, layout.strideBytes, layout.offset] { mix(value) }
-    for value in [view.rect.x, view.rect.y, view.rect.width, view.rect.height] { mix(value) }
-    mix(Int(layout.format.fourcc))
-    mix(frame.buffer.isImported ? 1 : 0)
-    return hash
+    var hash = FNV1a()
+    hash.add(frame.source)
+    hash.add(layout.width)
+    hash.add(layout.height)
+    hash.add(layout.strideBytes)
+    hash.add(layout.offset)
+    hash.add(view.rect)
+    hash.add(UInt64(layout.format.fourcc))
+    hash.add(frame.buffer.isImported ? 1 : 0)
+    return hash.value
   }
 
   private func accepts(

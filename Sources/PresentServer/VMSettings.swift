@@ -1,5 +1,6 @@
 import DaemonSettings
 import FrameScheduler
+import Scanout
 
 extension VMSettings {
   /// Linux waits 50 ms for a flip and then continues; with a lower cap it would draw into pages that are on screen.
@@ -9,11 +10,7 @@ extension VMSettings {
   var outlastsGuest: Bool { cappedHertz.map { $0 < VMSettings.slowestPacedHertz } ?? false }
 
   /// The name's FNV-1a hash, so that a VM that reconnects is the same owner and keeps its debt.
-  static func owner(_ name: String) -> UInt64 {
-    var hash: UInt64 = 0xcbf2_9ce4_8422_2325
-    for byte in name.utf8 { hash = (hash ^ UInt64(byte)) &* 0x0100_0000_01b3 }
-    return hash
-  }
+  static func owner(_ name: String) -> UInt64 { FNV1a(name).value }
 
   /// The configuration for a scheduler; copying a whole frame takes `frameNanoseconds`, or 0 if it is not copied.
   func configuration(vm: String, frameNanoseconds: Nanoseconds) -> VMConfiguration {
