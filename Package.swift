@@ -241,7 +241,7 @@ let package = Package(
       name: "IvshmemTests",
       dependencies: [
         "Ivshmem", "HybridRegion", "LinuxIO", "Scanout", "GraphicsMemory", "PresentProtocol", "PresentClient",
-        "PresentServer", "Headless",
+        "PresentServer", "Headless", "TestSupport",
       ],
       swiftSettings: strict),
     .testTarget(

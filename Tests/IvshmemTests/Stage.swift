@@ -9,6 +9,7 @@ import PresentProtocol
 import PresentServer
 import Scanout
 import Synchronization
+import TestSupport
 import Testing
 
 /// A daemon with one headless output, on its own thread and loop, because imports wait for its answer.
@@ -118,14 +119,7 @@ final class Stage {
 
   /// Runs the loop until `condition` holds, at most 10 s.
   func run(until condition: () throws -> Bool, _ what: Comment) throws {
-    let end = monotonicNanoseconds() + 10_000_000_000
-    while try !condition() {
-      try loop.runOnce(timeoutMilliseconds: 5)
-      if monotonicNanoseconds() > end {
-        Issue.record(what)
-        return
-      }
-    }
+    #expect(try loop.wait(until: condition), what)
   }
 
   /// Connects a client as a container would, and attaches it.

@@ -3,6 +3,7 @@ import KMS
 import LinuxIO
 import Outputs
 import Scanout
+import TestSupport
 
 /// An output under test with its loop and its events so far.
 final class OutputBench {
@@ -44,17 +45,14 @@ final class OutputBench {
 
   /// Runs the loop until `condition` holds.
   func wait(for what: String, milliseconds: UInt64 = 10_000, until condition: () -> Bool) throws {
-    let deadline = monotonicNanoseconds() + milliseconds * 1_000_000
-    while !condition() {
-      guard monotonicNanoseconds() < deadline else { throw TimedOut(description: "waited too long for \(what)") }
-      try loop.runOnce(timeoutMilliseconds: 10)
+    guard try loop.wait(milliseconds: milliseconds, until: condition) else {
+      throw TimedOut(description: "waited too long for \(what)")
     }
   }
 
   /// Runs the loop for that long.
   func idle(milliseconds: UInt64) throws {
-    let deadline = monotonicNanoseconds() + milliseconds * 1_000_000
-    while monotonicNanoseconds() < deadline { try loop.runOnce(timeoutMilliseconds: 5) }
+    try loop.idle(milliseconds: milliseconds)
   }
 
   /// Commits and waits for the flip.

@@ -7,6 +7,7 @@ import PresentProtocol
 import PresentServer
 import Scanout
 import StatusModel
+import TestSupport
 import Testing
 
 /// A server with fake outputs and clients, all on one thread: nothing happens but when a test says so.
@@ -81,12 +82,7 @@ final class Bench {
       }
       return false
     }
-    let deadline = monotonicNanoseconds() + 10_000_000_000
-    while monotonicNanoseconds() < deadline {
-      if try isSo() { return true }
-      try loop.runOnce(timeoutMilliseconds: 5)
-    }
-    return false
+    return try loop.wait(until: isSo)
   }
 
   deinit {

@@ -4,6 +4,7 @@ import PresentClient
 import PresentProtocol
 import Scanout
 import StatusModel
+import TestSupport
 import Testing
 
 /// A client on a loop, and what it was told.
@@ -22,12 +23,7 @@ private final class Listener {
 
   /// Runs the loop until the condition holds, 10 s at most.
   func wait(_ condition: ([PresentEvent]) -> Bool) throws -> Bool {
-    let deadline = monotonicNanoseconds() + 10_000_000_000
-    while !condition(events) {
-      if monotonicNanoseconds() > deadline { return false }
-      try loop.runOnce(timeoutMilliseconds: 20)
-    }
-    return true
+    try loop.wait { condition(events) }
   }
 
   /// Waits for a scanout's output.
@@ -147,8 +143,7 @@ struct PresentClientTests {
     try waiting.client.start()
     #expect(try waiting.wait { !$0.isEmpty })
     // Four more attempts.
-    let end = monotonicNanoseconds() + 1_600_000_000
-    while monotonicNanoseconds() < end { try waiting.loop.runOnce(timeoutMilliseconds: 20) }
+    try waiting.loop.idle(milliseconds: 1_600)
     guard waiting.events.count == 1, case .refused(let refusal)? = waiting.events.first else {
       Issue.record("\(waiting.events)")
       return
