@@ -39,25 +39,20 @@ struct CommandTests {
     defer { client.end() }
     _ = try client.run(.every(0), .wholePicture, nanoseconds: 200_000_000)
     let folder = try TemporaryFolder(prefix: "framepath-top")
-    // script(1) gives it a terminal.
-    let words =
-      "cd '\(folder.path)'; stty rows 24 cols 200; '\(try program)' top --socket '\(daemon.socket)' --interval 0.2"
-    var command = ChildCommand("script", ["-qfec", words, "/dev/null"])
-    command.input = .pipe
-    command.addedEnvironment = ["TERM": "xterm", "LC_ALL": "C.UTF-8"]
-    let top = try ChildProcess(command)
-    #expect(top.waitForLine(containing: "sorted by rate", from: .output) != nil)
+    let top = try TestProgram.inTerminal(
+      "cd '\(folder.path)'; '\(try program)' top --socket '\(daemon.socket)' --interval 0.2")
+    try top.line(containing: "sorted by rate", from: .output)
     for (key, title) in [("s", "share"), ("c", "copies"), ("l", "latency"), ("n", "name"), ("r", "rate")] {
-      try top.write(key)
-      #expect(top.waitForLine(containing: "sorted by \(title)", from: .output) != nil, "key \(key)")
+      try top.type(key)
+      try top.line(containing: "sorted by \(title)", from: .output)
     }
-    try top.write("t")
-    #expect(top.waitForLine(containing: "wrote framepath-trace-", from: .output) != nil)
+    try top.type("t")
+    try top.line(containing: "wrote framepath-trace-", from: .output)
     let trace = try #require(try LinuxFile.list(folder.path).first { $0.hasPrefix("framepath-trace-") })
     #expect(LinuxFile.text("\(folder.path)/\(trace)")?.contains("\"VM bench\"") == true)
     #expect(top.text(.output).contains("SHARE"))
-    try top.write("q")
-    #expect(top.waitForExit(timeoutMilliseconds: 5000)?.isSuccess == true)
+    try top.type("q")
+    #expect(try top.exit().isSuccess)
     removeFile("\(folder.path)/\(trace)")
   }
 }

@@ -58,11 +58,10 @@ struct BenchProgramTests {
     let program = try install(folder)
     try script(
       "\(folder.path)/bin/framepath-bench", "trap 'echo ended; exit 7' TERM; echo $$; while :; do sleep 0.05; done")
-    let bench = try ChildProcess(ChildCommand(program, ["bench"]))
-    #expect(bench.readLine(from: .output) == "\(bench.pid)")
-    bench.terminate()
-    #expect(bench.readLine(from: .output) == "ended")
-    #expect(bench.waitForExit(timeoutMilliseconds: 10_000) == .status(7))
+    let bench = try TestProgram(ChildCommand(program, ["bench"]))
+    #expect(try bench.nextLine() == "\(bench.pid)")
+    #expect(try bench.end() == .status(7))
+    #expect(try bench.nextLine() == "ended")
   }
 
   @Test func `the tool itself links nothing of the benchmark`() throws {

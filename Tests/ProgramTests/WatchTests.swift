@@ -1,4 +1,3 @@
-import Foundation
 import LinuxIO
 import TestSupport
 import Testing
@@ -7,91 +6,70 @@ import Testing
 /// they show because the daemon has reported it.
 @Suite(.timeLimit(.minutes(1)))
 struct WatchTests {
-  private let folder: TemporaryFolder
-  private let daemon: ChildProcess
-  private var socket: String { "\(folder.path)/daemon.sock" }
+  private let daemon: TestDaemon
 
-  init() throws {
-    folder = try TemporaryFolder()
-    daemon = try Programs.start(
-      "framepathd", ["--output", "headless:320x200@60", "--socket", "\(folder.path)/daemon.sock"])
-    try #require(daemon.waitForLine(containing: "ready") != nil)
-  }
+  init() throws { daemon = try TestDaemon() }
 
   private func run(_ words: String...) throws {
-    let result = try Programs.run("framepath", words + ["--socket", socket])
+    let result = try Programs.run("framepath", words + ["--socket", daemon.socket])
     #expect(result.exit.isSuccess, "\(result.error)")
   }
 
   /// A VM without a guest.
-  private func vm(_ name: String) throws -> ChildProcess {
-    try Programs.start(
+  private func vm(_ name: String) throws -> TestProgram {
+    try TestProgram(
       "framepath-vhost-user-gpu",
-      ["--vm", name, "--socket-path", "\(folder.path)/\(name).sock", "--daemon", socket])
+      ["--vm", name, "--socket-path", "\(daemon.folder.path)/\(name).sock", "--daemon", daemon.socket])
   }
 
-  /// A screen's last line has no end.
-  private func waitForText(_ text: String, _ count: Int = 1, from process: ChildProcess) throws {
-    let deadline = monotonicNanoseconds() + 20_000_000_000
-    while process.text(.output).components(separatedBy: text).count <= count {
-      try #require(monotonicNanoseconds() < deadline, "\(text) did not come")
-      _ = process.readLine(from: .output, timeoutMilliseconds: 50)
-    }
+  private func watch(_ words: String..., interval: String = "60") throws -> TestProgram {
+    try TestProgram("framepath", ["status", "--watch", "--interval", interval, "--socket", daemon.socket] + words)
   }
 
   @Test func `status draws again after each change that the daemon reports`() throws {
-    let status = try Programs.start("framepath", ["status", "--watch", "--interval", "60", "--socket", socket])
-    try #require(status.waitForLine(containing: "320x200@60.00", from: .output) != nil)
+    let status = try watch()
+    try status.line(containing: "320x200@60.00", from: .output)
     try run("power", "blank")
-    #expect(status.waitForLine(containing: "320x200@60.00 blank", from: .output) != nil)
+    try status.line(containing: "320x200@60.00 blank", from: .output)
     try run("power", "off")
-    #expect(status.waitForLine(containing: "320x200@60.00 off", from: .output) != nil)
+    try status.line(containing: "320x200@60.00 off", from: .output)
     let web = try vm("web")
-    #expect(status.waitForLine(containing: "\(web.pid)", from: .output)?.hasPrefix("web") == true)
+    #expect(try status.line(containing: "\(web.pid)", from: .output).hasPrefix("web"))
     web.kill()
-    #expect(status.waitForLine(containing: "No VMs.", from: .output) != nil)
+    try status.line(containing: "No VMs.", from: .output)
   }
 
   @Test func `status as JSON is one line for each change`() throws {
-    let status = try Programs.start(
-      "framepath", ["status", "--watch", "--json", "--interval", "60", "--socket", socket])
-    try #require(status.readLine(from: .output)?.contains("\"power\":\"on\"") == true)
+    let status = try watch("--json")
+    #expect(try status.nextLine().contains("\"power\":\"on\""))
     try run("power", "off")
-    #expect(status.readLine(from: .output)?.contains("\"power\":\"off\"") == true)
+    #expect(try status.nextLine().contains("\"power\":\"off\""))
   }
 
   @Test func `counters are read once in the interval, without a change`() throws {
-    let status = try Programs.start("framepath", ["status", "--watch", "--interval", "0.1", "--socket", socket])
-    for _ in 0..<3 { #expect(status.waitForLine(containing: "320x200@60.00", from: .output) != nil) }
+    let status = try watch(interval: "0.1")
+    for _ in 0..<3 { try status.line(containing: "320x200@60.00", from: .output) }
   }
 
   @Test func `status ends with the remedy when the daemon has ended`() throws {
-    let status = try Programs.start("framepath", ["status", "--watch", "--interval", "60", "--socket", socket])
-    try #require(status.waitForLine(containing: "320x200@60.00", from: .output) != nil)
-    daemon.stop()
-    #expect(status.waitForExit(timeoutMilliseconds: 20_000) == .status(1))
-    #expect(status.text(.error).hasPrefix("Error: framepathd is not running at \(socket). Start it: "))
+    let status = try watch()
+    try status.line(containing: "320x200@60.00", from: .output)
+    try daemon.program.end()
+    #expect(try status.exit() == .status(1))
+    #expect(status.text(.error).hasPrefix("Error: framepathd is not running at \(daemon.socket). Start it: "))
   }
 
   @Test func `top in a terminal shows a VM as soon as it has come, and outlives the daemon`() throws {
-    // script(1) provides the terminal.
-    var command = ChildCommand(
-      "script",
-      [
-        "-qfec",
-        "stty rows 24 cols 200; '\(Programs.path("framepath"))' top --socket '\(socket)' --interval 60", "/dev/null",
-      ])
-    command.input = .pipe
-    command.addedEnvironment = ["TERM": "xterm", "LC_ALL": "C.UTF-8"]
-    let top = try ChildProcess(command)
-    try waitForText("No VMs.", from: top)
+    let top = try TestProgram.inTerminal(
+      "'\(Programs.path("framepath"))' top --socket '\(daemon.socket)' --interval 60")
+    try top.output(contains: "No VMs.")
     let web = try vm("web")
-    try waitForText("\r\nweb ", from: top)
+    try top.output(contains: "\r\nweb ")
     web.kill()
-    try waitForText("No VMs.", 2, from: top)
-    daemon.stop()
-    try waitForText("framepathd is not running", from: top)
-    try top.write("q")
-    #expect(top.waitForExit(timeoutMilliseconds: 20_000)?.isSuccess == true)
+    try top.output(contains: "No VMs.", times: 2)
+    try daemon.program.end()
+    try top.output(contains: "framepathd is not running")
+    try top.type("q")
+    #expect(try top.exit().isSuccess)
   }
 }

@@ -12,11 +12,6 @@ public enum Programs {
   /// A program's path.
   public static func path(_ name: String) -> String { "\(folder)/\(name)" }
 
-  /// Starts a program; it is killed with the last reference to it.
-  public static func start(_ name: String, _ arguments: [String]) throws(SystemError) -> ChildProcess {
-    try ChildProcess(ChildCommand(path(name), arguments))
-  }
-
   /// Runs a program to its end, 30 s at most.
   public static func run(
     _ name: String, _ arguments: [String], environment: [String: String] = [:]
