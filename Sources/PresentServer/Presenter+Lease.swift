@@ -4,37 +4,6 @@ import LinuxIO
 import Outputs
 import PresentProtocol
 
-/// A client that has an output as a DRM lease, or waits for it. To the scheduler it is a VM without frames.
-final class Lessee {
-  let id: VMID
-  unowned let holder: any LeaseHolder
-  /// That of its LEASE message.
-  let request: RequestID
-  /// The kernel's number of it; 0 before it has the lease.
-  var lesseeID: UInt32 = 0
-  /// The server's time when it got the lease; 0 before.
-  var sinceNanoseconds: UInt64 = 0
-
-  init(id: VMID, holder: any LeaseHolder, request: RequestID) {
-    self.id = id
-    self.holder = holder
-    self.request = request
-  }
-}
-
-/// Who has an output as a lease, and who waits for it.
-struct Leasing {
-  /// In the order in which they asked.
-  var lessees: [Lessee] = []
-  var policy = LeasePolicy.own
-  /// Who has it.
-  var current: Lessee?
-  /// The output was cleared for a lessee, and must be put back.
-  var isCleared = false
-  /// Why the lease is being taken back; nil: its longest hold is over.
-  var reason: String?
-}
-
 extension Presenter {
   /// The output goes to the client before all VMs, which wait, and after lessees that asked before.
   func requestLease(_ holder: any LeaseHolder, _ request: RequestID) throws(OutputError) {
@@ -45,7 +14,7 @@ extension Presenter {
     } catch {
       throw .rejected("\(name) has no room for a lessee: \(error)")
     }
-    leasing.lessees.append(lessee)
+    leasing.add(lessee)
     // From now on one has the output to itself.
     share(sharing.with(lessees: true))
     if scheduler.grant.isLeased {
@@ -69,11 +38,11 @@ extension Presenter {
       switch scheduler.grant.state {
       case .free: return
       case .revoking(let id):
-        guard let lessee = leasing.lessees.first(where: { $0.id == id }) else { return }
+        guard let lessee = leasing.lessee(id) else { return }
         let hold = limits.maximumHoldSeconds.map { "its \($0) s are over, and others wait" } ?? "others wait"
         end(lessee, leasing.reason ?? hold)
       case .granted(let id):
-        guard let lessee = leasing.lessees.first(where: { $0.id == id }), lessee !== leasing.current else { return }
+        guard let lessee = leasing.lessee(id), lessee !== leasing.current else { return }
         // The flip of a commit that is under way comes first, and then this.
         if inFlight != nil || output.isCommitPending { return }
         do throws(OutputError) {
@@ -91,10 +60,7 @@ extension Presenter {
   }
 
   private func handOver(_ lease: OutputLease, to lessee: Lessee) {
-    leasing.current = lessee
-    leasing.reason = nil
-    lessee.lesseeID = lease.lesseeID
-    lessee.sinceNanoseconds = clock.nowNanoseconds
+    leasing.begin(lease, of: lessee, atNanoseconds: clock.nowNanoseconds)
     lessee.holder.leaseGranted(lease, request: lessee.request)
     lessee.holder.log("has \(name) as a lease")
   }
@@ -103,14 +69,9 @@ extension Presenter {
   ///
   /// - Parameter why: for the client; nil where it is gone.
   private func end(_ lessee: Lessee, _ why: String?) {
-    leasing.lessees.removeAll { $0 === lessee }
+    let hadLease = leasing.remove(lessee)
     onRoom()
-    let hadLease = lessee === leasing.current
-    if hadLease {
-      leasing.current = nil
-      lessee.holder.log("gives \(name) back\(why.map { ": \($0)" } ?? "")")
-    }
-    leasing.reason = nil
+    if hadLease { lessee.holder.log("gives \(name) back\(why.map { ": \($0)" } ?? "")") }
     if let why {
       if hadLease {
         lessee.holder.leaseEnded(why, request: lessee.request)
@@ -142,7 +103,7 @@ extension Presenter {
 
   /// The client's connection has ended.
   func endLeases(of holder: any LeaseHolder) {
-    while let lessee = leasing.lessees.first(where: { $0.holder === holder }) {
+    while let lessee = leasing.lessee(of: holder) {
       end(lessee, nil)
       run()
     }
