@@ -10,7 +10,7 @@ extension Presenter {
     settings.lease = leasing.policy
     settings.power = power.commanded
     settings.idle = power.limits
-    settings.variableRefresh = variableRefresh
+    settings.variableRefresh = variableRate.rule
     return settings
   }
 
@@ -21,7 +21,7 @@ extension Presenter {
     if wanted.policy != sharing.requestedPolicy { setPolicy(wanted.policy) }
     if wanted.exclusive != limits { setLimits(wanted.exclusive) }
     if wanted.lease != leasing.policy { setLeasePolicy(wanted.lease) }
-    if wanted.variableRefresh != variableRefresh { setVariableRefresh(wanted.variableRefresh) }
+    if wanted.variableRefresh != variableRate.rule { setVariableRefresh(wanted.variableRefresh) }
     if wanted.idle != power.limits { setIdleLimits(wanted.idle) }
     if setsPower || wanted.power != power.commanded { setPower(wanted.power) }
   }

@@ -5,15 +5,14 @@ import Outputs
 extension Presenter {
   /// Takes another rule; it holds from the next commit on.
   func setVariableRefresh(_ rule: VariableRefresh) {
-    variableRefresh = rule
+    variableRate.rule = rule
     updateVariableRefresh()
     run()
   }
 
   /// Has the display follow the commits where it can and one VM has it to itself; commits carry it to the hardware.
   func updateVariableRefresh() {
-    let isWanted =
-      variableRefresh == .single && isVariableCapable && scheduler.isVisible && !isTiled && focusedTile != nil
-    scheduler.setVariableRefresh(isWanted, at: now)
+    let isSole = scheduler.isVisible && !isTiled && focusedTile != nil
+    scheduler.setVariableRefresh(variableRate.isWanted(isSole: isSole), at: now)
   }
 }

@@ -61,9 +61,7 @@ final class Presenter {
   var lastSequence: UInt64 = 0
 
   var composition: Composition
-  /// When its rate follows its frames, and whether it can.
-  var variableRefresh = VariableRefresh.off
-  var isVariableCapable: Bool
+  var variableRate: VariableRate
 
   var power = PowerControl()
   var answers = DeferredAnswers()
@@ -93,7 +91,7 @@ final class Presenter {
     self.clock = clock
     let info = output.info
     homeMode = info.mode
-    isVariableCapable = info.variableMillihertz != nil
+    variableRate = VariableRate(info)
     composition = .direct(DirectComposition(output, name: name))
     scheduler = Presenter.makeScheduler(info.mode)
     timer = try clock.timer(on: loop) { [unowned self] in run() }
@@ -174,7 +172,7 @@ final class Presenter {
     if isRunning { return }
     isRunning = true
     defer { isRunning = false }
-    if variableRefresh != .off { updateVariableRefresh() }
+    if variableRate.rule != .off { updateVariableRefresh() }
     // A bounded number of decisions, so that the loop's other events get their turn.
     for _ in 0..<64 {
       if !leasing.lessees.isEmpty { settleLease() }
@@ -206,7 +204,7 @@ final class Presenter {
   func outputChanged() {
     composition.outputChanged()
     let info = output.info
-    isVariableCapable = info.variableMillihertz != nil
+    variableRate.take(info)
     if !info.modes.contains(homeMode) { homeMode = info.modes.first ?? info.mode }
     scheduler.setTiming(Presenter.timing(of: info.mode), at: now)
     // A commit that went down with the monitor is never told of.

@@ -45,7 +45,7 @@ extension DaemonStatus.Output {
       maximumHoldSeconds: presenter.limits.maximumHoldSeconds, watchdogSeconds: presenter.limits.watchdogSeconds,
       overlayPlanes: presenter.output.overlayCount, leasePolicy: presenter.leasing.policy.text,
       leasesWaiting: presenter.leasing.lessees.count { $0 !== lessee }, lessee: lessee.map(Lessee.init),
-      vrr: VariableRefresh(presenter.variableRefresh), variableSlowestMillihertz: slowest == 0 ? nil : slowest,
+      vrr: VariableRefresh(presenter.variableRate.rule), variableSlowestMillihertz: slowest == 0 ? nil : slowest,
       variableFastestMillihertz: info.variableMillihertz?.upperBound, isVariable: presenter.scheduler.followsCommits,
       power: Power(presenter.power.effective), powerReason: PowerReason(presenter.power),
       idleBlankSeconds: presenter.power.limits.blankSeconds, idleOffSeconds: presenter.power.limits.offSeconds,
