@@ -1,6 +1,6 @@
-/* The part of framepath_guest.h that speaks to the daemon's socket: a client that brings a region of its own, for
- * containers and processes of the host. Docs/Protocol.md has the messages. Errors are negative errno values; nothing here
- * waits beyond its deadline. */
+/* The part of framepath_guest.h for the daemon's socket: a client with its own region, for containers and processes of
+ * the host. Docs/Protocol.md describes the messages. Errors are negative errno values. No function waits beyond its
+ * deadline. */
 #ifndef FRAMEPATH_DAEMON_H
 #define FRAMEPATH_DAEMON_H
 
@@ -24,7 +24,7 @@
 struct framepath_daemon {
   int socket;      /* -1: not connected */
   int host_event;  /* wakes the daemon; -1 without a connection */
-  int guest_event; /* the daemon raises it for a client of its own user or root; others get REGION_NEWS */
+  int guest_event; /* signalled by the daemon for clients of its own user or root; others get REGION_NEWS */
   uint32_t width, height; /* of the output's mode; 0 before OUTPUT */
   char path[sizeof ((struct sockaddr_un *)0)->sun_path];
   char name[FRAMEPATH_NAME_BYTES];
@@ -54,7 +54,7 @@ static inline void framepath_daemon_reset(struct framepath_daemon *daemon) {
   daemon->socket = daemon->host_event = daemon->guest_event = -1;
 }
 
-/* Closes the connection; the daemon frees everything of this client. */
+/* Closes the connection; the daemon frees all resources of this client. */
 static inline void framepath_daemon_close(struct framepath_daemon *daemon) {
   framepath_close_file(&daemon->socket);
   framepath_close_file(&daemon->host_event);
@@ -100,7 +100,7 @@ static inline int framepath_daemon_send(const struct framepath_daemon *daemon, v
   return sendmsg(daemon->socket, &packet, MSG_NOSIGNAL | MSG_DONTWAIT) == (ssize_t)size ? 0 : -errno;
 }
 
-/* Stores an ERROR's text; 0 if the client can go on, as after a frame that the output could not show. */
+/* Stores an ERROR's text; returns 0 if the client can continue, as after a frame that the output could not show. */
 static inline int framepath_daemon_error(struct framepath_daemon *daemon, const struct framepath_error *error) {
   memcpy(daemon->reason, error->text, sizeof daemon->reason);
   daemon->reason[sizeof daemon->reason - 1] = 0;
@@ -115,7 +115,7 @@ static inline int framepath_daemon_error(struct framepath_daemon *daemon, const 
 
 /* Reads all received messages without waiting. An error closes the connection. */
 static inline int framepath_daemon_read(struct framepath_daemon *daemon) {
-  /* The daemon's packets have 2048 bytes at most, and hold whole messages. */
+  /* The daemon's packets have at most 2048 bytes and contain whole messages. */
   uint64_t space[256];
   while (daemon->socket >= 0) {
     ssize_t count = recv(daemon->socket, space, sizeof space, MSG_DONTWAIT);
@@ -150,7 +150,7 @@ static inline int framepath_daemon_read(struct framepath_daemon *daemon) {
   return -ENOTCONN;
 }
 
-/* Waits for messages, for a millisecond at least, and reads them. */
+/* Waits for messages, for at least a millisecond, and reads them. */
 static inline int framepath_daemon_wait(struct framepath_daemon *daemon, uint64_t deadline, int most_ms) {
   struct pollfd files[2];
   uint64_t now = framepath_now_ns(), count;
@@ -200,8 +200,8 @@ static inline int framepath_daemon_connect(struct framepath_daemon *daemon, uint
   return error;
 }
 
-/* After a failed attempt to reconnect: a daemon that is not there is tried every 100 ms; one that refuses the client, as
- * its name is in use, ever later, up to 5 s. */
+/* Schedules the next attempt to reconnect: after 100 ms if no daemon is running; after growing delays of up to 5 s if
+ * it refuses the client, for example because its name is in use. */
 static inline void framepath_daemon_retry_later(struct framepath_daemon *daemon, int error) {
   uint32_t pause = 100;
   if (error == -EADDRINUSE || error == -ECONNREFUSED || error == -ENOMEM || error == -EPROTONOSUPPORT) {
@@ -211,7 +211,7 @@ static inline void framepath_daemon_retry_later(struct framepath_daemon *daemon,
   daemon->retry_at = framepath_now_ns() + pause * 1000000ull;
 }
 
-/* Gives the daemon a region, new or served by another daemon before; a refusal is read later. */
+/* Sends the daemon a region, which is new or was served by another daemon before; a refusal is read later. */
 static inline int framepath_daemon_give(struct framepath_daemon *daemon, int memory, uint64_t bytes, uint32_t slots) {
   struct framepath_region_message message;
   int files[3] = {memory, daemon->host_event, daemon->guest_event};
@@ -230,7 +230,7 @@ static inline uint64_t framepath_picture_bytes(uint32_t width, uint32_t height) 
   return ((uint64_t)width * 4 + 255) / 256 * 256 * height;
 }
 
-/* The smallest region whose slots hold pictures of that many bytes; 0 if there is none. */
+/* The size of the smallest region whose slots hold pictures of this many bytes; 0 if there is none. */
 static inline uint64_t framepath_region_size(uint64_t picture_bytes, uint32_t slots) {
   uint64_t unit = FRAMEPATH_REGION_ALIGNMENT;
   if (slots < 1 || slots > FRAMEPATH_REGION_MAX_SLOTS || picture_bytes == 0) return 0;
@@ -240,9 +240,9 @@ static inline uint64_t framepath_region_size(uint64_t picture_bytes, uint32_t sl
   return 0;
 }
 
-/* A sealed memfd of that many bytes, or a negative errno value. */
+/* A sealed memfd of this many bytes, or a negative errno value. */
 static inline int framepath_region_memory(uint64_t bytes) {
-  /* By numbers: glibc declares the names for _GNU_SOURCE only. MFD_CLOEXEC | MFD_ALLOW_SEALING; F_ADD_SEALS of
+  /* Numbers, because glibc declares the names for _GNU_SOURCE only. MFD_CLOEXEC | MFD_ALLOW_SEALING; F_ADD_SEALS of
    * F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW. */
   int memory = (int)syscall(SYS_memfd_create, "framepath-region", 3u);
   if (memory < 0) return -errno;

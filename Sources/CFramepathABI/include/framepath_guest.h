@@ -10,8 +10,8 @@
  *   framepath_screen_close(&screen);
  *
  * Compile with POSIX and BSD declarations (-std=gnu11). One thread per screen. Errors are negative errno values.
- * Docs/RegionABI.md has the rules. Nothing that the host writes can lead an access out of the mapped region, or make a
- * function loop for ever. */
+  * Docs/RegionABI.md has the rules. No input from the host can cause an access outside the mapped region, or an endless
+  * loop. */
 #ifndef FRAMEPATH_GUEST_H
 #define FRAMEPATH_GUEST_H
 
@@ -44,7 +44,7 @@ struct framepath_screen {
   uint32_t present_tail;
   uint32_t release_head;
   uint64_t frame;                                       /* the last one presented */
-  uint64_t holds[FRAMEPATH_REGION_MAX_SLOTS];           /* frame + 1 while the slot is the host's; 0: free */
+  uint64_t holds[FRAMEPATH_REGION_MAX_SLOTS];           /* frame + 1 while the host holds the slot; 0: free */
   uint32_t drawing;                                     /* bit k: slot k is acquired */
   uint64_t flipped, superseded, failed, last_flip_ns;   /* counters and the host's clock */
 };
@@ -53,18 +53,18 @@ static inline const char *framepath_strerror(int error) {
   switch (-error) {
   case ENODEV: return "no ivshmem device (PCI 1af4:1110) on this machine";
   case ENXIO: return "the memory is not a Framepath region";
-  case EPROTONOSUPPORT: return "the host has another version than this program";
+  case EPROTONOSUPPORT: return "the host and this program have different versions";
   case EBADMSG: return "the region's header is invalid";
-  case EBUSY: return "another client of this machine has the region";
+  case EBUSY: return "another client on this machine uses the region";
   case ECONNREFUSED: return "the host refused this client";
   case EHOSTDOWN: return "the host does not answer";
   case ESTALE: return "another client has taken the region";
   case ETIMEDOUT: return "no frame slot became free in time";
   case EHOSTUNREACH: return "no framepathd listens on the socket";
   case EADDRINUSE: return "another client of the daemon has that name";
-  case ECONNRESET: return "the daemon has closed the connection";
+  case ECONNRESET: return "the daemon closed the connection";
   case ENAMETOOLONG: return "the socket's path or the client's name is too long";
-  case E2BIG: return "no region has so many slots of that size";
+  case E2BIG: return "no region can hold this many slots of this size";
   case EPIPE: return "the host's side of the region has ended or is invalid";
   case EINVAL: return "the picture does not fit the slot, or the slot was not acquired";
   default: return strerror(-error);
@@ -92,7 +92,7 @@ static inline struct framepath_region_guest *framepath_guest_words(const struct 
 static inline void framepath_ring(struct framepath_screen *screen) {
   uint64_t one = 1;
   if (screen->doorbell) *screen->doorbell = screen->header.doorbell_peer << 16 | (screen->header.doorbell_vector & 0xffff);
-  /* A full counter is not an error: the daemon is awake. */
+  /* A full counter is not an error: the daemon is already awake. */
   if (screen->daemon.host_event >= 0 && write(screen->daemon.host_event, &one, sizeof one) < 0) return;
 }
 
@@ -126,7 +126,7 @@ static inline int framepath_check_header(const struct framepath_region_header *h
   return 0;
 }
 
-/* Detaches and releases everything. Harmless on a screen that could not be opened. */
+/* Detaches and releases all resources. Safe on a screen that could not be opened. */
 static inline void framepath_screen_close(struct framepath_screen *screen) {
   if (screen->base) {
     if (screen->epoch && framepath_load(&framepath_guest_words(screen)->attach) == screen->attach) {
@@ -143,7 +143,7 @@ static inline void framepath_screen_close(struct framepath_screen *screen) {
 }
 
 /* Waits for the host's doorbell, or without one for a growing time of 50 µs to 2 ms. After a restart of the daemon it
- * gives the daemon the region again. */
+ * sends the region again. */
 static inline void framepath_wait(struct framepath_screen *screen, uint64_t *pause, uint64_t deadline) {
   struct framepath_daemon *daemon = &screen->daemon;
   if (daemon->host_event < 0) {
@@ -251,15 +251,15 @@ static inline int framepath_join(struct framepath_screen *screen, uint32_t width
     error = framepath_now_ns() < deadline ? framepath_daemon_wait(daemon, deadline, 1) : -EHOSTDOWN;
   }
   if (error == 0) error = framepath_begin(screen, timeout_ms);
-  /* A daemon that refuses answers before the time is over. */
+  /* A daemon that refuses the region answers before the time is over. */
   if (error == -EHOSTDOWN && daemon->socket < 0) error = -ECONNRESET;
   return error;
 }
 
-/* Connects to the daemon as a client of that name, and gives it a new region with that many slots (3 is good), each for a
- * picture of width x height pixels; 0 takes the output's mode. For containers and processes of the host: access to the
- * socket is the only privilege needed. path: NULL for $FRAMEPATH_SOCKET, else the default path.
- * If the daemon restarts while framepath_screen_acquire waits, it gets the region again. */
+/* Connects to the daemon as a client of this name, and sends it a new region with this many slots (3 is a good
+ * number), each for a picture of width x height pixels; 0: the output's mode. For containers and processes of the host:
+ * access to the socket is the only privilege needed. path: NULL for $FRAMEPATH_SOCKET, else the default path.
+ * If the daemon restarts while framepath_screen_acquire waits, the region is sent again. */
 static inline int framepath_screen_open_daemon(struct framepath_screen *screen, const char *path, const char *name,
                                                uint32_t width, uint32_t height, uint32_t slots, int timeout_ms) {
   framepath_screen_reset(screen);
@@ -356,7 +356,7 @@ static inline int framepath_screen_displaced(const struct framepath_screen *scre
   return framepath_load(&framepath_guest_words(screen)->attach) != screen->attach;
 }
 
-/* The output's mode; a width of 0 means that there is no monitor now. */
+/* The output's mode; a width of 0: no monitor at the moment. */
 static inline void framepath_screen_mode(const struct framepath_screen *screen, uint32_t *width, uint32_t *height,
                                          uint32_t *refresh_mhz) {
   uint64_t word = framepath_load(&framepath_host(screen)->output);
@@ -426,7 +426,7 @@ static inline void framepath_screen_abandon(struct framepath_screen *screen, int
   if (slot >= 0 && (uint32_t)slot < screen->header.slot_count) screen->drawing &= ~(1u << slot);
 }
 
-/* Presents an acquired slot. More rectangles than an entry holds become none, which means everything. */
+/* Presents an acquired slot. If there are more rectangles than an entry holds, the whole picture is damaged. */
 static inline int framepath_screen_present(struct framepath_screen *screen, int slot, uint32_t width, uint32_t height,
                                            uint32_t stride, uint32_t fourcc,
                                            const struct framepath_region_rect *damage, uint32_t damage_count) {
@@ -465,7 +465,7 @@ static inline int framepath_screen_present(struct framepath_screen *screen, int 
   framepath_region_publish();
   screen->holds[slot] = screen->frame + 1;
   screen->drawing &= ~(1u << slot);
-  /* The host needs no doorbell while it looks by itself. This is read after the entry is in the ring. */
+  /* While the host checks the ring by itself, it needs no doorbell. Read after the entry is in the ring. */
   framepath_region_consume();
   if (framepath_load(&framepath_host(screen)->doorbell) !=
       ((uint64_t)screen->epoch << 32 | FRAMEPATH_REGION_DOORBELL_QUIET))

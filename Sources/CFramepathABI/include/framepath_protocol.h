@@ -1,10 +1,10 @@
 /* The Framepath client protocol: fixed-size little-endian messages over a SOCK_SEQPACKET Unix socket.
  *
  * Every message starts with struct framepath_header and is sent whole, in one packet. Descriptors are passed with a
- * message by SCM_RIGHTS, where its comment says so. Reserved fields are 0. Docs/Protocol.md has the rules.
+ * message by SCM_RIGHTS, if its comment says so. Reserved fields are 0. Docs/Protocol.md has the rules.
  *
- * A scanout has a *generation*. It rises when the scanout moves to another output: all its buffers are gone then, and
- * messages with the former generation are answered as stale and have no effect. */
+  * A scanout has a *generation*. It rises when the scanout moves to another output: all its buffers are destroyed then,
+  * and messages with the former generation are answered as stale and have no effect. */
 #ifndef FRAMEPATH_PROTOCOL_H
 #define FRAMEPATH_PROTOCOL_H
 
@@ -81,8 +81,8 @@ enum framepath_present_flag {
 
 enum framepath_outcome {
   FRAMEPATH_FLIPPED = 1,    /* on screen since time_ns */
-  FRAMEPATH_SUPERSEDED = 2, /* a newer frame replaced it; the buffer is no longer read for this frame */
-  FRAMEPATH_REJECTED = 3,   /* the output refused it; an ERROR says why */
+  FRAMEPATH_SUPERSEDED = 2, /* replaced by a newer frame; the buffer is no longer read for this frame */
+  FRAMEPATH_REJECTED = 3,   /* the output refused it; an ERROR has the reason */
 };
 
 enum framepath_buffer_usage {
@@ -98,12 +98,12 @@ enum framepath_memory_kind {
 enum framepath_error_code {
   FRAMEPATH_ERROR_VERSION = 1,        /* the daemon has another version; the connection ends */
   FRAMEPATH_ERROR_MALFORMED = 2,      /* a message breaks the rules; the connection ends */
-  FRAMEPATH_ERROR_NAME_TAKEN = 3,     /* a live client has that name; the connection ends */
+  FRAMEPATH_ERROR_NAME_TAKEN = 3,     /* a connected client has that name; the connection ends */
   FRAMEPATH_ERROR_NO_SUCH_OUTPUT = 4, /* HELLO names an unknown output; the connection ends */
   FRAMEPATH_ERROR_NO_SUCH_VM = 5,     /* SNAPSHOT of an unknown VM, scanout or output */
   FRAMEPATH_ERROR_NO_SUCH_BUFFER = 6, /* an unknown buffer; the connection ends */
   FRAMEPATH_ERROR_NO_MEMORY = 7,      /* a limit is reached, or the system is out of memory */
-  FRAMEPATH_ERROR_REFUSED = 8,        /* the output cannot do that; the text says why */
+  FRAMEPATH_ERROR_REFUSED = 8,        /* the request cannot be fulfilled; the text has the reason */
   FRAMEPATH_ERROR_OUTPUT = 9,         /* a commit failed; its frame is REJECTED */
   FRAMEPATH_ERROR_STALE = 10,         /* a buffer for a former generation */
 };
@@ -131,7 +131,7 @@ struct framepath_hello {
   char outputs[FRAMEPATH_MAX_SCANOUTS][FRAMEPATH_OUTPUT_NAME_BYTES]; /* the output of each scanout; empty for any free one */
 };
 
-/* With this flag a request that cannot be granted now is answered by NO_MEMORY at once; without it, it waits. */
+/* A request that cannot be granted now is answered by NO_MEMORY at once; without this flag it waits. */
 #define FRAMEPATH_BUFFER_AT_ONCE 1u
 
 /* A host buffer, allocated by the daemon for the scanout's output. Answered by BUFFER or ERROR.
@@ -191,15 +191,15 @@ struct framepath_present {
   struct framepath_rect source;
   uint16_t path;         /* enum framepath_path_kind: how the bytes reached the buffer */
   uint16_t flags;        /* enum framepath_present_flag */
-  uint32_t copies;       /* how often a CPU has copied this frame (or its damage) so far */
-  uint64_t copied_bytes; /* bytes copied by a CPU for this frame */
-  uint64_t ready_ns;     /* CLOCK_MONOTONIC when the guest handed the frame over */
+  uint32_t copies;       /* CPU copies of this frame (or its damage) so far */
+  uint64_t copied_bytes; /* bytes of these copies */
+  uint64_t ready_ns;     /* CLOCK_MONOTONIC when the guest presented the frame */
   uint32_t damage_count; /* 0: everything; a single empty rectangle: nothing */
   uint32_t generation;
   struct framepath_rect damage[FRAMEPATH_MAX_DAMAGE];
 };
 
-/* Blanks a scanout. A frame that waits is SUPERSEDED. */
+/* Blanks a scanout. A waiting frame is SUPERSEDED. */
 struct framepath_disable {
   struct framepath_header header;
   uint32_t scanout;
@@ -217,7 +217,7 @@ struct framepath_cursor {
   uint32_t reserved;
 };
 
-/* The path that a scanout takes from now on, and why a better one is unavailable. */
+/* A scanout's path from now on, and why a better one is unavailable. */
 struct framepath_path {
   struct framepath_header header;
   uint32_t scanout;
@@ -243,33 +243,33 @@ struct framepath_snapshot {
   char name[FRAMEPATH_NAME_BYTES];
 };
 
-/* SETTINGS, FOCUS and REVOKE are commands, of the daemon's own user and root only. Each is answered by DONE, or by
- * ERROR(REFUSED): then nothing has changed. */
+/* SETTINGS, FOCUS and REVOKE are commands, accepted from the daemon's user and root only. Each is answered by DONE, or
+ * by ERROR(REFUSED), and then nothing has changed. */
 
 enum framepath_setting_form {
-  FRAMEPATH_SETTING_NONE = 0,   /* nothing: never, no limit, or the default; an empty list */
+  FRAMEPATH_SETTING_NONE = 0,   /* no value: never, no limit, or the default; an empty list */
   FRAMEPATH_SETTING_NUMBER = 1, /* number: seconds, hertz, bytes or a share */
-  FRAMEPATH_SETTING_CHOICE = 2, /* number: the place among the setting's choices, from 0 */
+  FRAMEPATH_SETTING_CHOICE = 2, /* number: the index of the setting's choice, from 0 */
   FRAMEPATH_SETTING_NAME = 3,   /* text: an output, one of a list */
   FRAMEPATH_SETTING_GRID = 4,   /* rect: width columns, height rows */
-  FRAMEPATH_SETTING_PLACE = 5,  /* rect: where the VM of that text is shown; one of a list */
-  FRAMEPATH_SETTING_USER = 6,   /* number: a user's; one of a list */
-  FRAMEPATH_SETTING_GROUP = 7,  /* number: a group's; one of a list */
+  FRAMEPATH_SETTING_PLACE = 5,  /* text: a VM, rect: where it is shown; one of a list */
+  FRAMEPATH_SETTING_USER = 6,   /* number: a user id; one of a list */
+  FRAMEPATH_SETTING_GROUP = 7,  /* number: a group id; one of a list */
 };
 
-/* A setting and its new value. A list is as many records as it has items, one behind the other. */
+/* A setting and its new value. A list has one record per item, in sequence. */
 struct framepath_setting {
   uint32_t setting; /* its number: Docs/Settings.md */
   uint32_t form;    /* enum framepath_setting_form */
   uint32_t more;    /* 1: the next record has the list's next item */
-  uint32_t line;    /* of the configuration file that it comes from, from 1; else 0 */
+  uint32_t line;    /* of the configuration file, from 1; else 0 */
   int64_t number;
   struct framepath_rect rect;
   char target[FRAMEPATH_NAME_BYTES]; /* the VM or the output; empty: all outputs, or the memory */
   char text[FRAMEPATH_NAME_BYTES];
 };
 
-/* Changes settings, all or none. The one descriptor is a memfd sealed against shrinking, with `count` records of struct
+/* Changes settings, all or none. One descriptor: a memfd sealed against shrinking, with `count` records of struct
  * framepath_setting. */
 struct framepath_settings {
   struct framepath_header header;
@@ -283,23 +283,23 @@ struct framepath_focus {
   char vm[FRAMEPATH_NAME_BYTES];
 };
 
-/* Takes an output from the client that has it to itself. */
+/* Takes an output from the client that holds it alone. */
 struct framepath_revoke {
   struct framepath_header header;
-  uint32_t of_lease; /* 1: from a lessee only */
+  uint32_t of_lease; /* 1: only from a lessee */
   uint32_t reserved;
   char output[FRAMEPATH_OUTPUT_NAME_BYTES];
 };
 
 enum framepath_region_message_flag {
   FRAMEPATH_REGION_MESSAGE_SHARED_CLOCK = 1,   /* the guest reads this machine's CLOCK_MONOTONIC */
-  FRAMEPATH_REGION_MESSAGE_GUEST_DOORBELL = 2, /* a third descriptor: an eventfd that the daemon raises where the client
-                                                  is of its own user or root; else REGION_NEWS tells */
+  FRAMEPATH_REGION_MESSAGE_GUEST_DOORBELL = 2, /* a third descriptor: an eventfd that the daemon signals for clients of
+                                                 its own user or root; others get REGION_NEWS */
 };
 
-/* A scanout's frames come through the rings of a region from now on (framepath_region.h). Descriptors: the memory, a
- * memfd sealed against shrinking; the eventfd that rings the daemon; with GUEST_DOORBELL, the one that the daemon
- * rings. Answered by ERROR(REFUSED) or by nothing. */
+/* From now on a scanout's frames are presented through the rings of a region (framepath_region.h). Descriptors: the
+ * memory, a memfd sealed against shrinking; the eventfd that wakes the daemon; with GUEST_DOORBELL, the one that the
+ * daemon signals. Answered by ERROR(REFUSED) or not at all. */
 struct framepath_region_message {
   struct framepath_header header;
   uint32_t scanout;
@@ -309,15 +309,15 @@ struct framepath_region_message {
   uint32_t reserved;
 };
 
-/* The daemon has accepted a region whose guest doorbell it does not raise, or has written into its rings. */
+/* The daemon has accepted a region whose guest doorbell it does not signal, or has written into its rings. */
 struct framepath_region_news {
   struct framepath_header header;
   uint32_t scanout;
   uint32_t reserved;
 };
 
-/* Asks for an output as a DRM lease. Answered by LEASED, perhaps after another lessee, or by ERROR(REFUSED). It ends with
- * the connection, or when all copies of the descriptor are closed. */
+/* Requests a DRM lease of an output. Answered by LEASED, possibly after another lessee, or by ERROR(REFUSED). The lease
+ * ends with the connection, or when all copies of the descriptor are closed. */
 struct framepath_lease {
   struct framepath_header header;
   char output[FRAMEPATH_OUTPUT_NAME_BYTES];
@@ -326,13 +326,13 @@ struct framepath_lease {
 /* The client has the output: one descriptor, a DRM master of these objects and the CRTC's other planes. */
 struct framepath_leased {
   struct framepath_header header;
-  uint32_t lessee_id; /* the kernel's number */
+  uint32_t lessee_id; /* the kernel's lessee id */
   uint32_t connector_id;
   uint32_t crtc_id;
   uint32_t plane_id; /* the primary one */
 };
 
-/* The lease of that request has ended: the descriptor finds no object any more. */
+/* The lease of that request has ended; the descriptor's objects are gone. */
 struct framepath_lease_ended {
   struct framepath_header header;
   char text[FRAMEPATH_TEXT_BYTES]; /* why */
@@ -343,8 +343,8 @@ enum framepath_sync_flag {
   FRAMEPATH_SYNC_RELEASE = 2, /* a further descriptor: the object of release_point */
 };
 
-/* For the scanout's next PRESENT: its buffer is read once acquire_point is signalled, and release_point is signalled when
- * it is no longer read for that frame. Answered by ERROR(REFUSED), and that PRESENT is REJECTED, or by nothing. */
+/* For the scanout's next PRESENT: its buffer is read once acquire_point is signalled, and release_point is signalled
+ * when it is no longer read for that frame. Answered by ERROR(REFUSED), and that PRESENT is REJECTED, or not at all. */
 struct framepath_sync_points {
   struct framepath_header header;
   uint32_t scanout;
@@ -355,13 +355,13 @@ struct framepath_sync_points {
 
 enum framepath_change_kind {
   FRAMEPATH_CHANGE_OUTPUTS = 1,  /* an output was added, plugged, unplugged, leased, or has another mode or power state */
-  FRAMEPATH_CHANGE_VMS = 2,      /* a client connected or left; a scanout has another output or path */
+  FRAMEPATH_CHANGE_VMS = 2,      /* a client connected or disconnected; a scanout has another output or path */
   FRAMEPATH_CHANGE_FOCUS = 4,    /* another VM is shown alone on an output */
   FRAMEPATH_CHANGE_SETTINGS = 8, /* settings were changed */
 };
 
-/* Asks for CHANGED whenever the state that STATUS reports has changed in one of these ways. A further SUBSCRIBE takes its
- * place; with no kinds it ends. Not answered. */
+/* Requests CHANGED whenever the state that STATUS reports changes in one of these ways. Another SUBSCRIBE replaces it;
+ * without kinds it ends the subscription. Not answered. */
 struct framepath_subscribe {
   struct framepath_header header;
   uint32_t kinds; /* bits of enum framepath_change_kind */
@@ -372,7 +372,7 @@ struct framepath_welcome {
   struct framepath_header header;
   uint32_t version;
   uint32_t scanout_count; /* the granted number */
-  uint64_t memory_limit;  /* bytes of host buffers that this client may hold */
+  uint64_t memory_limit;  /* limit for host buffers of this client, bytes */
 };
 
 /* A scanout's output: sent after WELCOME and at every change. A new generation requires new buffers. */
@@ -389,7 +389,7 @@ struct framepath_output {
   uint32_t edid_size;   /* 0 without an EDID */
   uint32_t memory_kind; /* of buffers made for it */
   uint32_t generation;  /* at least 1 */
-  uint32_t parked;      /* 1: no output is free; frames are paced at the refresh rate and seen by snapshots only */
+  uint32_t parked;      /* 1: no output is free; frames are paced at the refresh rate, but only snapshots show them */
   char name[FRAMEPATH_NAME_BYTES];
   uint8_t edid[FRAMEPATH_MAX_EDID_BYTES];
 };
@@ -415,7 +415,7 @@ struct framepath_frame_done {
   uint64_t sequence; /* vblank counter of the output at the flip */
 };
 
-/* The daemon and the hardware are done with a buffer: it may be drawn into, unless it was presented again since. */
+/* The daemon and the hardware no longer read a buffer: it may be drawn into, unless it was presented again since. */
 struct framepath_released {
   struct framepath_header header;
   uint32_t buffer_id;
