@@ -7,8 +7,8 @@ import Scanout
 /// The daemon's socket, through which it serves a region of this process: an eventfd wakes the daemon, a message wakes
 /// this side.
 ///
-/// A daemon that comes back takes the region over where the last one left it. One that refuses this client, as its name
-/// is in use meanwhile, is asked again with growing pauses; one that never will accept it ends the screen.
+/// A restarted daemon continues with the region where the last one stopped. If it refuses this client, for example
+/// because the name is in use, the client retries with growing pauses; a final refusal ends the screen.
 final class DaemonDoorbells: Doorbells {
   /// The region.
   let memory: SharedFD
@@ -134,7 +134,7 @@ final class DaemonDoorbells: Doorbells {
     }
   }
 
-  /// The next message, or nil if none comes in time. A refusal is thrown.
+  /// The next message, or nil if there is none in time. A refusal is thrown.
   private static func receive(
     _ connection: PresentConnection, _ timeoutMilliseconds: Int32
   ) throws(GuestError) -> ServerMessage? {
@@ -163,7 +163,7 @@ final class DaemonDoorbells: Doorbells {
 public struct DaemonRegion {
   private let doorbells: DaemonDoorbells
 
-  /// Connects to the daemon at `path` as a client of that name, and gives it a new region with three slots.
+  /// Connects to the daemon at `path` as a client of this name, and sends it a new region with three slots.
   public init(_ path: String, name: String, timeoutMilliseconds: Int = 5000) throws(GuestError) {
     doorbells = try DaemonDoorbells(path: path, name: name, slotCount: 3, timeoutMilliseconds: timeoutMilliseconds)
   }

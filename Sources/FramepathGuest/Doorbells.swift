@@ -3,7 +3,7 @@ import Ivshmem
 import LinuxIO
 import Synchronization
 
-/// How a guest wakes its host, and is woken. This base class does neither: both sides poll.
+/// The doorbells between a guest and its host. This base class has none: both sides poll.
 class Doorbells {
   /// Whether the guest rings the host.
   var rings: Bool { false }
@@ -13,7 +13,7 @@ class Doorbells {
   /// Wakes the host.
   func ring(_ value: UInt32) {}
 
-  /// Why the host is gone, where more is known of it than that.
+  /// Why the host is gone, if a reason is known.
   var failure: GuestError? { nil }
 
   /// Waits for the host's doorbell, or for a growing time without one.
@@ -85,7 +85,7 @@ final class ClientDoorbells: Doorbells {
   }
 }
 
-/// Growing sleeps while nothing comes: from 50 µs to 2 ms.
+/// Growing sleeps while there are no events: from 50 µs to 2 ms.
 struct Backoff {
   private var nanoseconds: UInt64 = 50_000
 

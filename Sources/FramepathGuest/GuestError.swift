@@ -5,15 +5,15 @@ public import PresentProtocol
 
 /// Why a guest cannot draw or present.
 public enum GuestError: Error, Equatable, Sendable, CustomStringConvertible {
-  /// There is no ivshmem device; the text says where it was searched.
+  /// There is no ivshmem device; the text names the searched place.
   case noDevice(String)
-  /// Another client of this machine has the region.
+  /// Another client on this machine uses the region.
   case busy(String)
   /// The memory is not a region that this program can use.
   case region(RegionError)
   /// The host refused the attach.
   case refused(RegionReason)
-  /// The host did not answer in time: it does not run, or hangs.
+  /// The host did not answer in time: it is not running, or hangs.
   case hostSilent
   /// No slot became free in time.
   case timedOut
@@ -36,7 +36,7 @@ public enum GuestError: Error, Equatable, Sendable, CustomStringConvertible {
   public var description: String {
     switch self {
     case .noDevice(let what): "no region: \(what)"
-    case .busy(let path): "another client of this machine has the region \(path)"
+    case .busy(let path): "another client on this machine uses the region \(path)"
     case .region(let error): error.description
     case .refused(let reason): "the host refused the client: \(reason)"
     case .hostSilent: "the host does not answer: is framepath-ivshmem running for this machine?"

@@ -39,16 +39,16 @@ public final class GuestScreen {
   public var onEvent: ((RegionEvent) -> Void)?
   /// The time of the last flip in nanoseconds of the host's CLOCK_MONOTONIC.
   public private(set) var lastFlipNanoseconds: UInt64 = 0
-  /// The number of frames that were flipped.
+  /// The number of flipped frames.
   public private(set) var flippedCount: UInt64 = 0
-  /// The number of frames that a newer one replaced.
+  /// The number of superseded frames.
   public private(set) var supersededCount: UInt64 = 0
   /// The number of frames that the host refused or lost.
   public private(set) var failedCount: UInt64 = 0
 
-  /// Opens the region, locks out other clients of this machine, and attaches.
+  /// Opens the region, locks out other clients on this machine, and attaches.
   ///
-  /// - Parameter timeoutMilliseconds: for the host's answer. A polling host looks once a second.
+  /// - Parameter timeoutMilliseconds: for the host's answer. A polling host checks once a second.
   public init(_ place: RegionPlace = .device(0), timeoutMilliseconds: Int = 5000) throws(GuestError) {
     switch place {
     case .device(let number):
@@ -187,7 +187,7 @@ public final class GuestScreen {
   /// The VM's name.
   public var name: String { region.name }
 
-  /// The output's mode, or nil if there is no monitor now.
+  /// The output's mode; nil without a monitor.
   public var output: RegionOutput? { region.output }
 
   /// The state of the host side.
@@ -253,7 +253,7 @@ public final class GuestScreen {
 
   /// Reads the host's events without waiting.
   public func readEvents() {
-    // The limit keeps a host that writes without end from blocking this side.
+    // Bounded, so that a host that writes endlessly does not block this side.
     for _ in 0..<256 {
       guard let event = region.nextEvent() else { return }
       if case .done(_, _, let outcome, let time, _) = event {

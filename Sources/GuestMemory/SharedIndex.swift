@@ -33,5 +33,5 @@ public import Synchronization
 
 /// Orders every store before it before every load after it.
 ///
-/// Both sides of a ring need one between publishing their own index and looking at the other side's wish to be woken.
+/// Both sides of a ring need one between publishing their own index and reading whether the other side must be woken.
 @inlinable public func fullMemoryFence() { atomicMemoryFence(ordering: .sequentiallyConsistent) }

@@ -2,7 +2,7 @@ public import ArgumentParser
 public import FramepathGuest
 import LinuxIO
 
-/// The options by which the guest programs find their region.
+/// The guest programs' options for their region.
 public struct GuestOptions: ParsableArguments {
   @Option(name: .long, help: "The ivshmem device of this machine; 0 is the first.")
   var device: Int?
@@ -11,10 +11,10 @@ public struct GuestOptions: ParsableArguments {
   var socket: String?
 
   @Option(
-    name: .long, help: "framepathd's socket, for a region of this program's own. Default: $FRAMEPATH_SOCKET, if set.")
+    name: .long, help: "framepathd's socket, for this program's own region. Default: $FRAMEPATH_SOCKET, if set.")
   var daemon: String?
 
-  @Option(name: .long, help: "This program's name at framepathd. Default: guest-PID.")
+  @Option(name: .long, help: "This program's client name. Default: guest-PID.")
   var name: String?
 
   @Option(name: .long, help: "A file with the region's memory; it is polled.")
@@ -26,11 +26,11 @@ public struct GuestOptions: ParsableArguments {
   /// Checks the combination of options.
   public func validate() throws {
     guard [device != nil, socket != nil, daemon != nil, file != nil].count(where: { $0 }) <= 1 else {
-      throw ValidationError("give at most one of --device, --socket, --daemon and --file")
+      throw ValidationError("Give at most one of --device, --socket, --daemon and --file.")
     }
   }
 
-  /// Where the region is.
+  /// The location of the region.
   public var place: RegionPlace {
     if let socket { return .socket(socket) }
     if let file { return .file(file) }

@@ -5,15 +5,13 @@ import HybridRegion
 import LinuxIO
 import Scanout
 
-/// Mirrors this machine's own screen into the region: any desktop is shown with one copy in the guest and none in the
-/// host.
+/// Mirrors this machine's screen into the region: any desktop is shown with one copy in the guest and none in the host.
 struct MirrorProgram: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "mirror",
-    abstract: "Mirrors the screen of this machine's own display device.",
+    abstract: "Mirrors the screen of this machine's display device.",
     discussion: """
-      Follows page flips and drawing into the visible buffer. Needs root, as everything that looks at another program's \
-      screen does.
+      Follows page flips and drawing into the visible buffer. Needs root, because it reads another program's screen.
       """)
 
   @OptionGroup var options: GuestOptions
@@ -21,10 +19,10 @@ struct MirrorProgram: ParsableCommand {
   @Option(name: .long, help: "The card to mirror.")
   var card = "/dev/dri/card0"
 
-  @Option(name: .long, help: "Captures per second at most; by default the output's refresh rate.")
+  @Option(name: .long, help: "The highest number of captures per second. Default: the output's refresh rate.")
   var rate: Double?
 
-  @Option(name: .long, help: "End after this many frames; 0 never.")
+  @Option(name: .long, help: "End after this many frames; 0: never.")
   var frames = 0
 
   func run() throws {
@@ -103,7 +101,7 @@ struct Mirror {
   ) {
     guard let destination = unsafe slot.pixels.baseAddress else { return }
     for index in 0..<damage.count {
-      // SAFETY: the rectangle lies in both pictures: tiles lie in the framebuffer, and both have the same size.
+      // SAFETY: the rectangle is inside both pictures: tiles are inside the framebuffer, and both have the same size.
       unsafe ledger.copyRect(
         damage[index], from: framebuffer.pixels, sourceStrideBytes: framebuffer.strideBytes, to: destination,
         destinationStrideBytes: layout.strideBytes)

@@ -20,7 +20,7 @@ enum Pattern {
     (UInt32(truncatingIfNeeded: y) &* 0x9E37_79B1 ^ frame &* 0x85EB_CA6B) >> 8 & 0x00FF_FFFF
   }
 
-  /// Draws those rows of the picture.
+  /// Draws these rows of the picture.
   static func draw(
     _ pixels: UnsafeMutableRawBufferPointer, width: Int, rows: Range<Int>, strideBytes: Int, frame: UInt32
   ) {
@@ -28,7 +28,7 @@ enum Pattern {
       guard let base = pixels.baseAddress, (y + 1) * strideBytes <= pixels.count, width * 4 <= strideBytes else {
         return
       }
-      // SAFETY: the row lies in the buffer, as checked just above.
+      // SAFETY: the row is inside the buffer, as checked above.
       let line = unsafe (base + y * strideBytes).assumingMemoryBound(to: UInt32.self)
       if y < numberRows {
         for x in 0..<width { unsafe line[x] = pixel(x: x, y: y, width: width, frame: frame).littleEndian }

@@ -13,13 +13,13 @@ struct PatternProgram: ParsableCommand {
 
   @OptionGroup var options: GuestOptions
 
-  @Option(name: .long, help: "The number of frames; 0 for no end.")
+  @Option(name: .long, help: "The number of frames; 0: endless.")
   var frames = 600
 
-  @Option(name: .long, help: "The picture's size, such as 1920x1080; by default the output's mode.")
+  @Option(name: .long, help: "The picture's size, such as 1920x1080. Default: the output's mode.")
   var size: PictureSize?
 
-  @Option(name: .long, help: "Frames per second at most; by default as fast as the output shows them.")
+  @Option(name: .long, help: "The highest number of frames per second. Default: as fast as the output shows them.")
   var rate: Double?
 
   @Option(name: .long, help: "Redraw and report only this many rows at a time, for damage.")
@@ -28,7 +28,7 @@ struct PatternProgram: ParsableCommand {
   @Option(name: .long, help: "Keep the last picture for this many seconds.")
   var hold = 0.0
 
-  @Flag(name: .long, help: "Draw each slot only once, then present it repeatedly, to measure the hand-over alone.")
+  @Flag(name: .long, help: "Draw each slot only once, then present it repeatedly, to measure only presents.")
   var still = false
 
   func run() throws {
@@ -36,11 +36,11 @@ struct PatternProgram: ParsableCommand {
     var width = size?.width ?? 0
     var height = size?.height ?? 0
     if size == nil {
-      guard let output = screen.output else { throw ValidationError("there is no output now; give --size") }
+      guard let output = screen.output else { throw ValidationError("There is no output at the moment; give --size.") }
       (width, height) = (output.width, output.height)
     }
     guard let layout = screen.layout(width: width, height: height), layout.byteCount <= screen.slotByteCount else {
-      throw ValidationError("a slot of \(screen.slotByteCount) bytes is too small for \(width)x\(height)")
+      throw ValidationError("A slot of \(screen.slotByteCount) bytes is too small for \(width)x\(height).")
     }
     let run = PatternRun(screen: screen, layout: layout, program: self)
     try run.run()
@@ -90,7 +90,7 @@ final class PatternRun {
     endedAt = monotonicNanoseconds()
   }
 
-  /// Draws a frame, or the part that the options ask for; returns the damage.
+  /// Draws a frame, or the part that the options request; returns the damage.
   private func draw(_ slot: FrameSlot, frame: UInt32) -> Damage {
     var number = frame
     if program.still {

@@ -11,7 +11,7 @@ struct TileHashes {
   private var rows = 0
   private var seed: UInt64 = 1
 
-  /// Forgets all hashes: the next call finds everything changed.
+  /// Discards all hashes: the next call reports everything as changed.
   mutating func reset(width: Int, height: Int) {
     columns = (width + TileHashes.edge - 1) / TileHashes.edge
     rows = (height + TileHashes.edge - 1) / TileHashes.edge
@@ -32,7 +32,7 @@ struct TileHashes {
       for column in 0..<columns {
         let left = column * TileHashes.edge
         let wide = min(TileHashes.edge, width - left)
-        // SAFETY: the tile lies in the picture.
+        // SAFETY: the tile is inside the picture.
         let hash = unsafe TileHashes.hash(
           pixels + top * strideBytes + left * 4, rowBytes: wide * 4, rows: tall, strideBytes: strideBytes, seed: seed)
         let index = row * columns + column

@@ -50,7 +50,7 @@ public final class HeadlessOutput: Output {
   ) throws(OutputError) {
     guard HeadlessOutput.accepts(mode) else { throw .rejected("a headless output cannot have the mode \(mode)") }
     if let slowestMillihertz, !(1...mode.refreshMillihertz).contains(slowestMillihertz) {
-      throw .rejected("there is no rate between \(slowestMillihertz) and \(mode.refreshMillihertz) mHz")
+      throw .rejected("\(slowestMillihertz) to \(mode.refreshMillihertz) mHz is not a range of refresh rates")
     }
     self.slowestMillihertz = slowestMillihertz
     self.name = name
@@ -119,7 +119,7 @@ public final class HeadlessOutput: Output {
     if isCommitPending { throw .busy }
     if let buffer = frame.buffer {
       guard buffer.layout.bounds.contains(frame.source), !frame.source.isEmpty else {
-        throw .rejected("the source lies outside the buffer")
+        throw .rejected("the source is outside the buffer")
       }
       guard case .mode(let wanted) = fit, wanted.width == frame.source.width, wanted.height == frame.source.height,
         HeadlessOutput.accepts(wanted)

@@ -2,11 +2,11 @@ import CFramepathABI
 
 /// `framepath_region_header.doorbell`: a quiet doorbell exempts the guest of its epoch from ringing after a present.
 ///
-/// The host makes it quiet only while it will look at the ring anyway. Before it may sleep without looking, it asks for
-/// the doorbell again and looks once more. The guest reads the word after its entry is in the ring. With a full barrier
-/// on both sides at least one of them sees the other, as with virtio's EVENT_IDX.
+/// The host makes it quiet only while it will check the ring anyway. Before it sleeps without checking, it requests the
+/// doorbell again and checks once more. The guest reads the word after its entry is in the ring. With a full barrier on
+/// both sides at least one of them sees the other, as with virtio's EVENT_IDX.
 enum DoorbellHint {
-  /// The word as the host stores it.
+  /// The word to be stored by the host.
   static func word(epoch: UInt32, isQuiet: Bool) -> UInt64 {
     let value = isQuiet ? FRAMEPATH_REGION_DOORBELL_QUIET : FRAMEPATH_REGION_DOORBELL_WANTED
     return UInt64(epoch) << 32 | UInt64(value.rawValue)
@@ -28,7 +28,7 @@ struct DoorbellQuestion: Hashable {
   }
 }
 
-/// The host's request to be woken, as a state machine with one memory access per step. Afterwards it must look at the
+/// The host's request to be woken, as a state machine with one memory access per step. Afterwards it must check the
 /// ring.
 struct DoorbellRequest: Hashable {
   private var isStored = false

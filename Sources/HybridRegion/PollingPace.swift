@@ -1,7 +1,7 @@
 /// The interval at which a region is polled while its guest does not ring.
 ///
-/// Short after a frame, then growing: a guest that draws is served within 2 ms, an idle one costs 30 looks per second,
-/// and a region without a guest, or with one that rings, costs one.
+/// Short after a frame, then growing: a guest that draws is served within 2 ms. An idle one costs 30 checks per second;
+/// a region without a guest, or with one that rings, costs one.
 public struct PollingPace: Sendable {
   private static let shortest: UInt64 = 250_000
   private static let longest: UInt64 = 2_000_000
@@ -12,14 +12,14 @@ public struct PollingPace: Sendable {
   private var interval = PollingPace.slow
   private var lastFrame: UInt64 = 0
 
-  /// A pace that has seen no frame.
+  /// A pace before the first frame.
   public init() {}
 
-  /// Nanoseconds until the next look.
+  /// Nanoseconds until the next check.
   ///
   /// - Parameters:
   ///   - polls: whether a guest is attached that does not ring.
-  ///   - found: whether the last look found a frame.
+  ///   - found: whether the last check found a frame.
   ///   - now: CLOCK_MONOTONIC.
   public mutating func next(polls: Bool, found: Bool, now: UInt64) -> UInt64 {
     guard polls else {

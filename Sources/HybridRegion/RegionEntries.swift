@@ -48,7 +48,7 @@ struct PresentEntry: RingPayload {
     set { setHigh(4, newValue) }
   }
 
-  /// The damage of a picture with these bounds. No rectangles mean everything; `damageCount` was checked.
+  /// The damage of a picture with these bounds. No rectangles: everything; `damageCount` was checked.
   func damage(within bounds: Rect) -> Damage {
     if damageCount == 0 { return .full }
     var region = DamageRegion()
@@ -56,7 +56,7 @@ struct PresentEntry: RingPayload {
     return .region(region)
   }
 
-  /// Stores damage of a picture with these bounds. An empty rectangle means that nothing has changed.
+  /// Stores damage of a picture with these bounds. A single empty rectangle: nothing has changed.
   mutating func setDamage(_ damage: Damage, within bounds: Rect) {
     damageCount = 0
     guard case .region = damage else { return }

@@ -62,7 +62,7 @@ public enum RegionReason: UInt32, Error, Sendable, CustomStringConvertible {
   case overrun = 8
   /// The output cannot show the picture.
   case output = 9
-  /// Imported memory is counted, and none is left for the slot now.
+  /// Imported memory is counted, and there is not enough left for the slot now.
   case noMemory = 10
 
   /// A message for the user.
@@ -77,7 +77,7 @@ public enum RegionReason: UInt32, Error, Sendable, CustomStringConvertible {
     case .torn: "the entry is stale or torn"
     case .overrun: "more entries are announced than the ring has"
     case .output: "the output cannot show the picture"
-    case .noMemory: "no memory is left for the slot"
+    case .noMemory: "there is not enough memory for the slot"
     }
   }
 }

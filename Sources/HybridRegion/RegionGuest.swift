@@ -97,7 +97,7 @@ public enum RegionPresentError: Error, Equatable, Sendable {
   /// Whether another client has attached.
   public var isDisplaced: Bool { words.attach.load() != AttachWord(epoch: epoch, flags: flags).rawValue }
 
-  /// The output's mode, or nil if there is none now.
+  /// The output's mode; nil without a monitor.
   public var output: RegionOutput? { RegionOutput(word: words.output.load()) }
 
   /// The state of the host side.
@@ -160,7 +160,7 @@ public enum RegionPresentError: Error, Equatable, Sendable {
     return frame
   }
 
-  /// Whether to ring for the last present; false while the host looks at the ring anyway.
+  /// Whether to ring for the last present; false while the host checks the ring anyway.
   public func wantsDoorbell() -> Bool {
     var ring = words.present
     var question = DoorbellQuestion()

@@ -4,15 +4,15 @@ public struct RegionHeldFrame {
   public var slot: Int
   /// The guest's frame in it; nil if the slot was held since before the attach, or its entry is invalid.
   public var frame: RegionFrame?
-  /// Whether the guest has the frame's DONE.
+  /// Whether DONE was sent for the frame.
   public var isTold: Bool
 }
 
 extension RegionHost {
   /// Continues where another host has stopped, at any instruction; the rings show how far it got.
   ///
-  /// A slot is held if its last present has no RELEASED after it. A guest that overwrites the ring loses its own slots
-  /// by it, and ignores the release of a slot that it has.
+  /// A slot is held if its last present has no RELEASED after it. A guest that overwrites the ring loses its own slots,
+  /// and ignores the release of a slot that it owns.
   func takeOver() {
     let attach = AttachWord(rawValue: words.attach.load())
     let head = EpochWord(rawValue: words.presentHead.load())

@@ -50,8 +50,8 @@ import Scanout
 
   /// A host for existing memory: a client's, or a region that another host has served.
   ///
-  /// Only one host may serve a region at a time. An attached guest notices nothing: `takeHeldFrames` returns what the
-  /// former host held.
+  /// Only one host may serve a region at a time. An attached guest sees no change: `takeHeldFrames` returns the slots
+  /// that the former host held.
   ///
   /// - Parameters:
   ///   - memory: `layout.regionByteCount` bytes, sealed against shrinking. Its content is not trusted.
@@ -62,7 +62,7 @@ import Scanout
       throw SystemError(call: "region", code: EINVAL, subject: "its memory is not sealed against shrinking")
     }
     guard try memory.byteCount() == layout.regionByteCount else {
-      throw SystemError(call: "region", code: EINVAL, subject: "its memory has not \(layout.regionByteCount) bytes")
+      throw SystemError(call: "region", code: EINVAL, subject: "its size is not \(layout.regionByteCount) bytes")
     }
     // The pixels belong to the guest; only the part before them is mapped.
     mapping = try Mapping(fd: memory.raw, byteCount: layout.slotsOffset)
@@ -79,13 +79,13 @@ import Scanout
     framepath_region_publish()
   }
 
-  /// The frames that a former host held of the attached guest, oldest first; returned once.
+  /// The attached guest's frames held by the former host, oldest first; returned once.
   public func takeHeldFrames() -> [RegionHeldFrame] {
     defer { heldFrames = [] }
     return heldFrames
   }
 
-  /// Publishes the output's mode to guests; nil if there is none now.
+  /// Publishes the output's mode to guests; nil without a monitor.
   public func setOutput(_ output: RegionOutput?) { header.setOutput(output) }
 
   /// Publishes the host's state to guests.
@@ -97,14 +97,14 @@ import Scanout
     header.leave()
   }
 
-  /// Makes the doorbell quiet. Only for a host that will look at the ring by itself.
+  /// Makes the doorbell quiet. Only for a host that will check the ring by itself.
   public func silenceDoorbell() {
     if isDoorbellQuiet || epoch == 0 { return }
     isDoorbellQuiet = true
     words.doorbell.store(DoorbellHint.word(epoch: epoch, isQuiet: true))
   }
 
-  /// Requests the doorbell again. Afterwards look at the ring once more, for frames presented meanwhile.
+  /// Requests the doorbell again. Afterwards check the ring again, for frames presented meanwhile.
   public func wantDoorbell() {
     isDoorbellQuiet = false
     var ring = words.present
@@ -114,7 +114,7 @@ import Scanout
 
   /// Restores a header that the guest has overwritten; returns whether it was.
   ///
-  /// The words of the rings are left alone: an attach writes them.
+  /// The rings' words are not restored: an attach writes them.
   @discardableResult
   public func repair() -> Bool { header.repair() }
 

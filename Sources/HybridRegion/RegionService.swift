@@ -1,62 +1,62 @@
 public import LinuxIO
 
-/// Decides about the frames of a region that a `RegionService` serves. All calls come on the loop's thread.
+/// Handles the frames of a region served by a `RegionService`. All calls are made on the loop's thread.
 public protocol RegionServiceDelegate: AnyObject {
-  /// A line about the region for the log.
+  /// Logs a line about the region.
   func logRegion(_ text: String)
 
-  /// A client has attached; what the previous one left is gone.
+  /// A client has attached; the frames of the previous one are void.
   func regionAttached()
 
   /// The client has detached.
   func regionDetached()
 
-  /// A frame has come, and its slot is the host's until `RegionService.release`.
+  /// A frame was presented; the host holds its slot until `RegionService.release`.
   ///
-  /// - Parameter former: the slot of the frame before it, where the host still holds that.
+  /// - Parameter former: the slot of the frame before it, if the host still holds that.
   func regionPresented(_ frame: RegionFrame, former: Int?)
 
-  /// The client is to be rung: call `RegionService.takeRing` before the loop waits.
+  /// The client must be woken: call `RegionService.takeRing` before the loop waits.
   func ringIsDue()
 
-  /// The time of CLOCK_MONOTONIC until which the region is not read, for a client that presents too much; nil: read on.
+  /// The CLOCK_MONOTONIC time until which the region is not read, for a client that presents too fast; nil: continue.
   func pauseBeforeLook(at now: UInt64) -> UInt64?
 
-  /// As above, after a look that met entries which made no sense.
+  /// The same after a check that found invalid entries.
   func pauseAfterRefusal(at now: UInt64) -> UInt64?
 
-  /// The time given to `hold` has come.
+  /// The time passed to `hold` has been reached.
   func holdEnded()
 
   /// About a second has passed since the last call.
   func secondPassed()
 
-  /// The doorbell cannot be watched any more.
+  /// The doorbell can no longer be watched.
   func regionFailed(_ error: SystemError)
 }
 
 extension RegionServiceDelegate {
-  /// Reads on.
+  /// Never pauses.
   public func pauseBeforeLook(at now: UInt64) -> UInt64? { nil }
 
-  /// Reads on.
+  /// Never pauses.
   public func pauseAfterRefusal(at now: UInt64) -> UInt64? { nil }
 
-  /// For a delegate that does not call `RegionService.hold`.
+  /// Does nothing, for a delegate that does not call `RegionService.hold`.
   public func holdEnded() {}
 
-  /// For a delegate without work of its own then.
+  /// Does nothing.
   public func secondPassed() {}
 }
 
-/// The host's work on one region, the same for the daemon and for a server without one: looks for clients and frames
-/// when the doorbell rings or a timer is due, repairs the header once a second, and answers each frame once.
+/// The host's work on one region, for the daemon and for a server without a daemon: checks for clients and frames when
+/// the doorbell rings or a timer expires, repairs the header once a second, and answers each frame once.
 ///
-/// Owned by the loop's thread. Costs no allocation per frame.
+/// Owned by the loop's thread. Does not allocate per frame.
 public final class RegionService {
   /// The region.
   public let host: RegionHost
-  /// The slot of the frame that was presented last, while the host holds it.
+  /// The slot of the last presented frame, while the host holds it.
   public private(set) var newest: Int?
 
   private unowned var delegate: (any RegionServiceDelegate)?
@@ -64,7 +64,7 @@ public final class RegionService {
   private let pollTimer: TimerFD
   private var doorbellSource: EventLoop.Source?
   private var timerSource: EventLoop.Source?
-  /// Bit k: the client has its answer to the frame in slot k.
+  /// Bit k: the frame in slot k has been answered.
   private var answeredSlots: UInt64 = 0
   private var polling = PollingPace()
   private var refusals = RefusalLog()
@@ -72,23 +72,23 @@ public final class RegionService {
   /// See `hold`.
   private var heldUntil: UInt64?
   private var isPaused = false
-  /// Whether the poll timer stands at its longest interval.
+  /// Whether the poll timer has its longest interval.
   private var isTimerSlow = false
   private var isRingDue = false
 
-  /// A service that does not look yet.
+  /// A service that is not started yet.
   public init(_ host: RegionHost, loop: EventLoop) throws(SystemError) {
     self.host = host
     self.loop = loop
     pollTimer = try TimerFD()
   }
 
-  /// Begins to watch the doorbell; call `look` for what is there already.
+  /// Starts to watch the doorbell; call `look` for frames that were presented before.
   ///
   /// - Parameters:
-  ///   - doorbell: an eventfd that the client raises. It is never read, as its owner could make that wait; it must stay
-  ///     open until `stop`.
-  ///   - delegate: must outlive this service, or its `stop`.
+  ///   - doorbell: an eventfd that the client signals. It is never read, because its owner could make a read block. It
+  ///     must stay open until `stop`.
+  ///   - delegate: must exist until `stop`, or until this service is released.
   public func start(doorbell: Int32, delegate: any RegionServiceDelegate) throws(SystemError) {
     self.delegate = delegate
     doorbellSource = try loop.add(doorbell, [.readable, .edge]) { [unowned self] _ in look() }
@@ -97,18 +97,18 @@ public final class RegionService {
 
   deinit { stop() }
 
-  /// Stops looking. What guests read of the host stays as it is; see `RegionHost.leave`.
+  /// Stops serving. The host's words in the region are unchanged; see `RegionHost.leave`.
   public func stop() {
     if let source = doorbellSource.take() { loop.remove(source) }
     if let source = timerSource.take() { loop.remove(source) }
   }
 
-  /// Whether the region is still looked at.
+  /// Whether the region is served.
   public var isRunning: Bool { timerSource != nil }
 
-  /// Takes over the slots that a former host has left: all but the newest frame's go back to the client.
+  /// Takes over the slots held by a former host: all except the newest frame's are released.
   ///
-  /// - Returns: that frame.
+  /// - Returns: the newest frame.
   public func takeOver() -> RegionFrame? {
     var last: RegionFrame?
     for held in host.takeHeldFrames() {
@@ -126,7 +126,7 @@ public final class RegionService {
 
   // MARK: - The client's side
 
-  /// Looks for a client and its frames.
+  /// Checks for a client and its frames.
   public func look() {
     let now = monotonicNanoseconds()
     if let until = delegate?.pauseBeforeLook(at: now) { return pause(until) }
@@ -154,8 +154,8 @@ public final class RegionService {
     if hasRefused, let until = delegate?.pauseAfterRefusal(at: now) { return pause(until) }
     let polls = host.isAttached && !host.guestFlags.contains(.rings)
     let interval = hasMore ? 0 : polling.next(polls: polls, found: found, now: now)
-    // For a client that rings, the look of once a second is not put off by every frame. One that announces more than it
-    // may waits its turn behind the loop's other descriptors.
+    // For a client that rings, frames do not postpone the check once a second. A client that announces more than
+    // allowed waits for the loop's other descriptors.
     if polls || !isTimerSlow || hasMore { arm(now + interval) }
     isTimerSlow = !polls && !hasMore && heldUntil == nil
   }
@@ -183,34 +183,34 @@ public final class RegionService {
       heldUntil = nil
       delegate?.holdEnded()
     }
-    // A guest may have written over the header, and its next client needs it.
+    // A guest may have overwritten the header, and its next client needs it.
     if now &- lastRepair >= 900_000_000 {
       lastRepair = now
       delegate?.secondPassed()
       if host.repair() {
-        refusals.add(.torn, now: now) { delegate?.logRegion("the region was written over: \($0)") }
+        refusals.add(.torn, now: now) { delegate?.logRegion("the region was overwritten: \($0)") }
       }
     }
     look()
   }
 
-  /// Does not look before that time: the client waits, as its ring fills.
+  /// Does not check before this time; the client waits because its ring fills.
   private func pause(_ until: UInt64) {
     listen(false)
     arm(until)
   }
 
-  /// Has `holdEnded` called at that time of CLOCK_MONOTONIC.
+  /// Schedules `holdEnded` at this time of CLOCK_MONOTONIC.
   public func hold(until time: UInt64) {
     heldUntil = time
     isTimerSlow = false
     arm(time)
   }
 
-  /// Whether the time given to `hold` has not come yet.
+  /// Whether the time passed to `hold` has not been reached yet.
   public var isHeld: Bool { heldUntil != nil }
 
-  /// Has `timerFired` called at that time, or when a hold ends.
+  /// Schedules `timerFired` at this time, or when a hold ends.
   private func arm(_ nanoseconds: UInt64) {
     pollTimer.arm(deadlineNanoseconds: min(nanoseconds, heldUntil ?? .max))
   }
@@ -227,9 +227,9 @@ public final class RegionService {
 
   // MARK: - The host's answers
 
-  /// Logs that a frame was refused, within the log's pace.
+  /// Logs that a frame was refused, rate-limited.
   ///
-  /// - Parameter detail: more than the reason says; empty for nothing.
+  /// - Parameter detail: an addition to the reason; may be empty.
   public func noteRefusal(_ reason: RegionReason, detail: String = "") {
     refusals.add(reason, now: monotonicNanoseconds()) { delegate?.logRegion(detail.isEmpty ? $0 : "\($0) (\(detail))") }
   }
@@ -246,37 +246,37 @@ public final class RegionService {
     ring()
   }
 
-  /// Gives a slot back to the client.
+  /// Releases a slot to the client.
   public func release(_ slot: Int) {
     if newest == slot { newest = nil }
     host.release(slot)
     ring()
   }
 
-  /// Answers a frame and gives its slot back.
+  /// Answers a frame and releases its slot.
   public func giveUp(_ slot: Int, _ outcome: RegionOutcome) {
     answer(slot, outcome)
     release(slot)
   }
 
-  /// The frame in that slot is not to be shown again; the slot stays the host's.
+  /// Marks the frame in the slot as not to be shown again; the host keeps the slot.
   public func forgetNewest(_ slot: Int) { if newest == slot { newest = nil } }
 
-  /// Writes the output into the region's header; nil: there is none.
+  /// Writes the output into the region's header; nil: none.
   public func setOutput(_ output: RegionOutput?, _ state: RegionHostState) {
     host.setOutput(output)
     host.setState(state)
     ring()
   }
 
-  /// Rings once for all that happens in this round of the loop, where the client listens.
+  /// Schedules one ring for all events of this iteration of the loop, if the client listens.
   public func ring() {
     guard host.guestFlags.contains(.listens) else { return }
     isRingDue = true
     delegate?.ringIsDue()
   }
 
-  /// Whether the client is to be rung for what has happened since the last call.
+  /// Whether to ring the client for events since the last call.
   public func takeRing() -> Bool {
     defer { isRingDue = false }
     return isRingDue

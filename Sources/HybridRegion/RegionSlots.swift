@@ -11,7 +11,7 @@ struct HostSlots: Hashable {
 
   init(count: Int) { holds = Array(repeating: nil, count: count) }
 
-  /// The record that another host has left.
+  /// The record of a former host.
   init(holds: [Hold?], lastFrame: UInt64) {
     self.holds = holds
     self.lastFrame = lastFrame

@@ -14,7 +14,7 @@ enum PopResult: Equatable {
 
 /// The consumer of a ring, as a state machine with one memory access per step.
 ///
-/// An entry is copied once, and is valid only if its generation was right before and after the copy.
+/// An entry is copied once, and is valid only if its generation matched before and after the copy.
 struct RingConsumer<Payload: RingPayload> {
   private enum Phase: Hashable {
     case checkTail

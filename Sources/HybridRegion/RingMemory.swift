@@ -12,7 +12,7 @@ enum RingWord: Hashable {
   case payload(entry: Int, word: Int)
 }
 
-/// The memory of a ring: 8-byte words that are read and written whole.
+/// The memory of a ring: 8-byte words that are read and written atomically.
 ///
 /// The ring's state machines make one access per step, so that a test can interleave two of them in every way over a
 /// memory model of its own.

@@ -7,7 +7,7 @@ public enum IvshmemError: Error, Equatable, Sendable, CustomStringConvertible {
   case system(SystemError)
   /// The server has closed the connection.
   case closed
-  /// No message came in time.
+  /// There was no message in time.
   case timedOut
   /// The server has another protocol version.
   case version(Int64)
@@ -18,7 +18,7 @@ public enum IvshmemError: Error, Equatable, Sendable, CustomStringConvertible {
   public var description: String {
     switch self {
     case .system(let error): error.description
-    case .closed: "the ivshmem server has closed the connection"
+    case .closed: "the ivshmem server closed the connection"
     case .timedOut: "the ivshmem server did not answer in time"
     case .version(let number): "the ivshmem server has version \(number), not 0"
     case .unexpected(let what): "the ivshmem server sent \(what)"
@@ -26,15 +26,15 @@ public enum IvshmemError: Error, Equatable, Sendable, CustomStringConvertible {
   }
 }
 
-/// What a server sends to a client that is not a VM: the memory and two doorbells.
+/// A client that is not a VM: the memory and two doorbells that the server sends.
 ///
-/// The connection must stay open as long as the memory is used: its end means that the client is gone.
+/// The connection must stay open as long as the memory is used, because its end disconnects the client.
 public struct IvshmemClient: ~Copyable {
   /// The shared memory.
   public let memory: OwnedFD
-  /// The client raises it to wake the host.
+  /// Signalled by the client to wake the host.
   public let hostDoorbell: EventFD
-  /// The host raises it.
+  /// Signalled by the host.
   public let guestDoorbell: EventFD
   private let socket: UnixSocket
 
@@ -87,7 +87,7 @@ public struct IvshmemClient: ~Copyable {
       memory: memory, hostDoorbell: EventFD(taking: host), guestDoorbell: EventFD(taking: own), socket: socket)
   }
 
-  /// The first doorbell of `peer`, or nil if one of `end` comes first; doorbells of other peers are closed.
+  /// The first doorbell of `peer`, or nil if one of `end` is received first; doorbells of other peers are closed.
   private static func doorbell(
     _ peer: Int64, before end: Int64?, _ socket: borrowing UnixSocket, _ timeoutMilliseconds: Int32
   ) throws(IvshmemError) -> OwnedFD? {

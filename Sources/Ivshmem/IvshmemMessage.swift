@@ -6,7 +6,7 @@ public import LinuxIO
 public enum IvshmemProtocol {
   /// The first number.
   public static let version: Int64 = 0
-  /// The number that comes with the shared memory.
+  /// The number sent with the shared memory.
   public static let memory: Int64 = -1
   /// The largest peer id.
   public static let maxPeerID: Int64 = 65_535

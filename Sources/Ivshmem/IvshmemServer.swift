@@ -15,9 +15,9 @@ public struct IvshmemServerOptions: Sendable {
   public var sharesClock = false
   /// Whether only this user's processes can connect.
   public var isPrivate = true
-  /// The most guests at once.
+  /// The limit for guests.
   public var guestLimit = mostGuests
-  /// The most guests that a server takes.
+  /// The largest limit for guests.
   public static let mostGuests = 16
 
   /// A server's options.
@@ -39,7 +39,7 @@ public final class IvshmemServer {
   private var listener: UnixSocket?
   private var source: EventLoop.Source?
   private let linkPath: String?
-  /// Called when the only client of a server without a listener has left.
+  /// Called when the only client of a server without a listener has disconnected.
   public var onLastDisconnect: (() -> Void)?
   /// Called when the daemon refuses a region for a reason that waiting does not mend, and no client is connected that
   /// would lose its memory if this process ended.
@@ -160,7 +160,7 @@ public final class IvshmemServer {
     log("\(guest.session.name): connected")
   }
 
-  /// A client sends nothing: received bytes are dropped, only the end matters.
+  /// A client does not send messages: received bytes are dropped, only the end of the connection matters.
   private func read(_ guest: Guest) {
     var fds = ReceivedFDs()
     var bytes = [UInt8](repeating: 0, count: 256)

@@ -23,7 +23,7 @@ public final class RegionSession {
   /// The VM's name.
   public let name: String
 
-  /// Called when the daemon refuses this VM for a reason that waiting does not mend; the session goes on.
+  /// Called when the daemon refuses this VM for good; the session continues.
   public var onHopelessRefusal: (() -> Void)?
 
   private let loop: EventLoop
@@ -34,7 +34,7 @@ public final class RegionSession {
   private var service: RegionService?
   /// The output's mode, from the daemon's OUTPUT.
   private var output: RegionOutput?
-  /// Bit k: slot k holds a superseded frame, and is given back when the timer is due: nothing else paces the guest.
+  /// Bit k: slot k has a superseded frame and is released by the timer, which paces the guest.
   private var waitingReleases: UInt64 = 0
   /// For releases, and for the next attempt to serve.
   private let timer: TimerFD
@@ -75,7 +75,7 @@ public final class RegionSession {
     try client.start()
   }
 
-  /// Ends: the daemon frees everything, and the guest reads that no daemon is running.
+  /// Ends the session: the daemon frees its resources, and the region's state says that no daemon is running.
   public func stop() {
     client.stop()
     // The daemon may not have noticed yet; its only later write is the same state.
@@ -150,7 +150,7 @@ public final class RegionSession {
     timer.disarm()
   }
 
-  // MARK: - While there is no daemon
+  // MARK: - Without a daemon
 
   private func timerFired() {
     guard let service else { return serveAgain() }

@@ -80,7 +80,7 @@ struct Pipeline {
 
   /// The overlay planes for a CRTC: its own, and its part of those that several CRTCs can use.
   ///
-  /// Planes that are, or may be, below the primary plane are left out: they would be hidden.
+  /// Planes that are, or may be, below the primary plane are omitted: they would be hidden.
   static func overlays(
     for crtc: CRTC, of crtcCount: Int, above primary: Plane, among planes: [Plane], taken: Set<UInt32>
   ) -> [Plane] {

@@ -20,7 +20,7 @@ import LinuxIO
     return Int(name.dropFirst(4))
   }
 
-  /// A driver capability (`DRM_CAP_*`); 0 if the kernel does not know it.
+  /// A driver capability (`DRM_CAP_*`); 0 if the kernel does not support it.
   func capability(_ name: Int32) -> UInt64 {
     var value: UInt64 = 0
     // SAFETY: the call writes one 64-bit value.

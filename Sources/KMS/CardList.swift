@@ -1,7 +1,7 @@
 import CDRM
 import LinuxIO
 
-/// A card as seen without driving its screens.
+/// A card's description, without driving its outputs.
 public struct CardSummary: Equatable, Sendable {
   /// The state of the card's DRM mastership.
   public enum Master: Equatable, Sendable {

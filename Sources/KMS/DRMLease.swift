@@ -2,7 +2,7 @@ import CDRM
 import Glibc
 import LinuxIO
 
-/// A DRM lease: its descriptor is master of the leased objects, and sees no other connector, CRTC or plane.
+/// A DRM lease: its descriptor is master of the leased objects, and has no other connectors, CRTCs or planes.
 ///
 /// The lease ends when the last copy of the descriptor is closed, or by `CardDevice.revokeLease`.
 struct DRMLease: ~Copyable {
@@ -50,7 +50,7 @@ extension CardDevice {
     return unsafe idsBehindCount(list)
   }
 
-  /// Revokes a lease; the lessee's later calls find no object.
+  /// Revokes a lease; later calls of the lessee fail with ENOENT.
   ///
   /// The corresponding C function is `drmModeRevokeLease` (DRM_IOCTL_MODE_REVOKE_LEASE).
   func revokeLease(_ lesseeID: UInt32) throws(DRMLeaseError) {

@@ -109,8 +109,8 @@ final class Importer {
       throw .rejected("\(capabilities.driverName) cannot import this memory: \(error)")
     }
     defer { _ = drmCloseBufferHandle(raw, handle) }
-    // udmabuf memory is linear whatever the driver assumes, and a driver without modifiers accepts nothing else. A
-    // driver may know a dma-buf by another layout: there the client's modifier is passed on.
+    // udmabuf memory is always linear, and a driver without modifiers accepts only linear. A dma-buf may have another
+    // layout; the client's modifier is passed to the driver.
     var isPlain = modifier == CDRM_FORMAT_MOD_LINEAR || modifier == CDRM_FORMAT_MOD_INVALID
     if case .dmaBuf = memory, capabilities.hasModifiers { isPlain = modifier == CDRM_FORMAT_MOD_INVALID }
     if !isPlain && !capabilities.hasModifiers {

@@ -59,7 +59,7 @@ extension KMSOutput {
       request.set(target.properties.outFencePointer, UInt64(UInt(bitPattern: pointer)))
       request.begin(pipeline.crtc.id)
       request.set(pipeline.crtcProperties.active, 1)
-      // Without NONBLOCK the call waits for a pending commit, and no event comes.
+      // Without NONBLOCK the call waits for a pending commit, and there is no event.
       return request.submit(device, flags: attached == nil ? UInt32(DRM_MODE_ATOMIC_ALLOW_MODESET) : 0)
     }
     // Linux 6.12.y checks which connectors may share a CRTC, and its vkms does not allow these two to.

@@ -14,7 +14,7 @@ extension KMSOutput {
       return .compose("the buffer belongs to another output")
     }
     guard !source.isEmpty, buffer.layout.bounds.contains(source) else {
-      return .compose("the source lies outside the buffer")
+      return .compose("the source is outside the buffer")
     }
     var why = "no mode of \(source.width)x\(source.height)"
     let candidates = KMSMode.candidates(
@@ -40,7 +40,7 @@ extension KMSOutput {
       throw .rejected("the buffer belongs to another output")
     }
     guard !source.isEmpty, buffer.layout.bounds.contains(source) else {
-      throw .rejected("the source lies outside the buffer")
+      throw .rejected("the source is outside the buffer")
     }
     var plane = PlaneScene(framebufferID: buffer.framebufferID, source: source, x: 0, y: 0)
     switch fit {

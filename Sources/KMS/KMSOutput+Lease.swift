@@ -34,7 +34,7 @@ extension KMSOutput {
     return nil
   }
 
-  /// Takes frame, cursor and overlays off the screen: a lessee that knows only the primary plane has it to itself, and
+  /// Clears frame, cursor and overlays: a lessee that uses only the primary plane sees nothing else on screen, and
   /// must not see a VM's last picture. A commit like any other: `.flipped` follows unless the output is off already.
   public func clearForLease() throws(OutputError) {
     if let leaseObjection { throw .rejected(leaseObjection) }

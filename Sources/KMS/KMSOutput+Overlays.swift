@@ -19,7 +19,7 @@ extension KMSOutput {
     return planes
   }
 
-  /// Asks the driver by a TEST_ONLY commit.
+  /// Asks the driver with a TEST_ONLY commit.
   public func accepts(_ frame: OutputFrame) -> Bool {
     guard let picture = frame.buffer, scene != nil else { return false }
     do throws(OutputError) {
@@ -45,7 +45,7 @@ extension KMSOutput {
         throw .rejected("overlay plane \(plane) or its buffer belongs to another output")
       }
       guard !overlay.source.isEmpty, buffer.layout.bounds.contains(overlay.source) else {
-        throw .rejected("the source lies outside the buffer")
+        throw .rejected("the source is outside the buffer")
       }
       scenes[plane] = PlaneScene(
         framebufferID: buffer.framebufferID, source: overlay.source, x: overlay.x, y: overlay.y)

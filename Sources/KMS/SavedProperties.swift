@@ -2,7 +2,7 @@ import CDRM
 import LinuxIO
 
 /// The properties of a pipeline's objects before a lessee could set them: gamma, alpha, rotation, VRR, …
-/// Properties that every mode set writes are left out.
+/// Properties that every mode set writes are omitted.
 struct SavedProperties {
   private struct Entry {
     let object: UInt32

@@ -32,7 +32,7 @@ struct SavedState {
       }
       var planes: [PlaneState] = []
       for (plane, table) in zip(allPlanes, tables) where table.value("CRTC_ID") == UInt64(pipeline.crtc.id) {
-        // A plane without the properties of every atomic driver is left alone.
+        // Planes that lack the properties of every atomic driver are skipped.
         guard let properties = try? PlaneProperties(table) else { continue }
         planes.append(PlaneState(id: plane.id, properties: properties, values: table))
       }

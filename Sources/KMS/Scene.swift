@@ -52,7 +52,7 @@ struct Scene: Equatable {
     appendCursor(to: &request, pipeline)
   }
 
-  /// Adds the changes since the last scene. The CRTC is always included, so that a flip event comes in any case.
+  /// Adds the changes since the last scene. The CRTC is always included, so that there is always a flip event.
   ///
   /// - Parameters:
   ///   - redraws: the picture changed, even if the framebuffer is the same.

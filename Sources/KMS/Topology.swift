@@ -34,7 +34,7 @@ struct Plane {
   }
 }
 
-/// The objects of a card. CRTCs and planes do not change while it is open; connectors may come and go.
+/// The objects of a card. CRTCs and planes do not change while it is open; connectors may be added and removed.
 struct Topology {
   let crtcs: [CRTC]
   let planes: [Plane]
@@ -82,7 +82,7 @@ struct Topology {
   static func connectors(_ device: CardDevice, probe: Bool) throws(SystemError) -> [Connector] {
     var result: [Connector] = []
     for id in try objectIDs(device).connectors {
-      // A connector that vanished since the list was read (DisplayPort MST) is left out.
+      // A connector that has disappeared since the list was read (DisplayPort MST) is skipped.
       if let connector = try? Connector(device, id: id, probe: probe) { result.append(connector) }
     }
     return result

@@ -12,7 +12,7 @@ public final class ErrorLog {
   private let fd: Int32
   private var lostCount = 0
 
-  /// A log whose lines begin with `prefix`.
+  /// A log with `prefix` in front of each line.
   ///
   /// - Parameter fd: standard error (STDERR_FILENO) by default; the caller keeps it.
   public init(_ prefix: String, fd: Int32 = 2) {

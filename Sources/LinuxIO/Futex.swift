@@ -1,7 +1,7 @@
 import CLinux
 import Synchronization
 
-/// A 32-bit word that threads of this process can sleep on, in a cache line of its own.
+/// A 32-bit word that threads of this process can sleep on, in its own cache line.
 ///
 /// Reads acquire, writes release, and changes do both.
 @safe public struct Futex: ~Copyable, @unchecked Sendable {
@@ -27,36 +27,36 @@ import Synchronization
   /// Sets the word.
   public func store(_ value: UInt32) { unsafe cell.pointee.store(value, ordering: .releasing) }
 
-  /// Sets the word where it holds `expected`; the value before.
+  /// Sets the word if it holds `expected`; returns the value before.
   public func exchange(_ expected: UInt32, for value: UInt32) -> UInt32 {
     unsafe cell.pointee.compareExchange(expected: expected, desired: value, ordering: .acquiringAndReleasing).original
   }
 
-  /// Adds to the word, and wraps around; the new value.
+  /// Adds to the word, wrapping around; returns the new value.
   @discardableResult
   public func add(_ value: UInt32) -> UInt32 {
     unsafe cell.pointee.wrappingAdd(value, ordering: .acquiringAndReleasing).newValue
   }
 
-  /// Subtracts from the word, and wraps around; the new value.
+  /// Subtracts from the word, wrapping around; returns the new value.
   @discardableResult
   public func subtract(_ value: UInt32) -> UInt32 {
     unsafe cell.pointee.wrappingSubtract(value, ordering: .acquiringAndReleasing).newValue
   }
 
-  /// Sets bits of the word; the new value.
+  /// Sets bits of the word; returns the new value.
   @discardableResult
   public func insert(_ bits: UInt32) -> UInt32 {
     unsafe cell.pointee.bitwiseOr(bits, ordering: .acquiringAndReleasing).newValue
   }
 
-  /// Clears bits of the word; the new value.
+  /// Clears bits of the word; returns the new value.
   @discardableResult
   public func remove(_ bits: UInt32) -> UInt32 {
     unsafe cell.pointee.bitwiseAnd(~bits, ordering: .acquiringAndReleasing).newValue
   }
 
-  /// Sleeps while the word holds `value`. May also return for no reason.
+  /// Sleeps while the word holds `value`. May also return spuriously.
   ///
   /// The corresponding system call is `futex(FUTEX_WAIT_PRIVATE)`.
   public func wait(while value: UInt32) { _ = unsafe clinux_futex_wait(cell, value) }

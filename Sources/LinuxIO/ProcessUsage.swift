@@ -5,11 +5,11 @@ import Glibc
 public struct ProcessUsage: Equatable, Sendable {
   /// CPU time of all threads, user and system.
   public var cpuNanoseconds: UInt64
-  /// Resident memory, shared pages included; nil where /proc cannot be read.
+  /// Resident memory, including shared pages; nil if /proc cannot be read.
   public var residentBytes: Int?
-  /// Open descriptors; nil where /proc cannot be read, and before Linux 6.2.
+  /// Open descriptors; nil if /proc cannot be read, and before Linux 6.2.
   public var openDescriptors: Int?
-  /// The soft limit of open descriptors; nil where there is none.
+  /// The soft limit of open descriptors; nil if there is none.
   public var descriptorLimit: Int?
 
   /// The usage now.
@@ -25,7 +25,7 @@ public struct ProcessUsage: Equatable, Sendable {
     {
       usage.residentBytes = Int(clamping: pages.multipliedFullWidth(by: sysconf(Int32(_SC_PAGESIZE))).low)
     }
-    // The size of this folder is the number of descriptors; older kernels say 0.
+    // The size of this directory is the number of descriptors; 0 in older kernels.
     var info = stat()
     if unsafe stat("/proc/self/fd", &info) == 0, info.st_size > 0 { usage.openDescriptors = Int(info.st_size) }
     var limit = rlimit()

@@ -212,8 +212,8 @@ public struct UnixSocket: ~Copyable {
   ///
   /// The corresponding C function is `recvmsg`.
   /// - Parameters:
-  ///   - buffer: where the bytes go.
-  ///   - fds: where the descriptors go, close-on-exec; its former content is closed.
+  ///   - buffer: receives the bytes.
+  ///   - fds: receives the descriptors, close-on-exec; its former content is closed.
   ///   - wait: false returns `.wouldBlock` even on a blocking socket.
   public borrowing func receive(
     into buffer: UnsafeMutableRawBufferPointer, fds: inout ReceivedFDs, wait: Bool = true

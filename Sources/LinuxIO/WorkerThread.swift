@@ -1,6 +1,6 @@
 import CLinux
 
-/// A thread beside the event loop's, for work that touches nothing but the memory handed to it.
+/// A thread besides the event loop's, for work that touches only the memory passed to it.
 ///
 /// All signals are blocked in it, so that they reach the thread that waits for them. The owner has its function return
 /// before it lets go of the thread.

@@ -93,7 +93,7 @@ public enum FitMethod: Equatable, Sendable {
   case mode(DisplayMode)
   /// The plane shows it at (x, y) of the current mode, surrounded by black.
   case centered(x: Int, y: Int)
-  /// The driver can do neither: it must be composed into a buffer of the current mode. The text says why.
+  /// The driver supports neither: it must be composed into a buffer of the current mode. The text has the reason.
   case compose(String)
 }
 
@@ -147,7 +147,7 @@ public struct OutputInfo: Equatable, Sendable {
   /// is 0 if the monitor does not report it.
   public var variableMillihertz: ClosedRange<Int>?
 
-  /// All fields but `variableMillihertz`, which is nil.
+  /// All fields except `variableMillihertz`, which is nil.
   public init(
     name: String, kind: OutputKind, connected: Bool, mode: DisplayMode, modes: [DisplayMode], widthMillimetres: Int,
     heightMillimetres: Int, edid: [UInt8], cursorSize: Int, memoryKind: MemoryKind
@@ -179,7 +179,7 @@ public struct OutputCounters: Equatable, Sendable {
 /// An output: a CRTC with its connector, or a timer in their place.
 ///
 /// Used from the daemon's thread only. At most one commit is pending; `.flipped` ends it. An output without commits
-/// costs nothing: no timer runs and no event comes.
+/// costs nothing: there are no timers and no events.
 public protocol Output: AnyObject {
   /// The current description.
   var info: OutputInfo { get }
@@ -199,7 +199,7 @@ public protocol Output: AnyObject {
   /// Imports a client's memory (memfd ranges or a dma-buf) as a buffer of this output, without copying.
   func importBuffer(_ memory: ImportedMemory, layout: FrameLayout, modifier: UInt64) throws(OutputError)
     -> any ScanoutBuffer
-  /// How a picture of that size and format would be shown. Asks the driver (TEST_ONLY) where necessary.
+  /// How a picture of this size and format would be shown. Asks the driver (TEST_ONLY) if necessary.
   ///
   /// - Parameter keeping: the only mode that the output may switch to, if it is shared; nil if it may take any of its
   ///   modes.
@@ -218,7 +218,7 @@ public protocol Output: AnyObject {
   func close()
   /// The reason why the output cannot be leased now; nil if it can.
   var leaseObjection: String? { get }
-  /// Takes everything off the screen for a lessee. This is a commit, unless the output is off.
+  /// Clears all planes for a lessee. This is a commit, unless the output is off.
   func clearForLease() throws(OutputError)
   /// Leases a cleared output.
   func makeLease() throws(OutputError) -> OutputLease

@@ -6,9 +6,9 @@ struct ConnectAttempts: ~Copyable {
   /// Readable when the next attempt is due.
   let timer: TimerFD
   private var pace = ReconnectPace()
-  /// Why the daemon has refused this client since it last welcomed it.
+  /// The daemon's refusals of this client since the last WELCOME.
   private var refusal: ErrorMessage?
-  /// Whether the daemon has ended the last connection by an error.
+  /// Whether the daemon ended the last connection with an error.
   private var isRefused = false
 
   init() throws(SystemError) { timer = try TimerFD() }
@@ -19,7 +19,7 @@ struct ConnectAttempts: ~Copyable {
     refusal = nil
   }
 
-  /// The daemon ends the connection by an error: the next pause is one after a refusal.
+  /// The daemon ended the connection with an error: the next pause is that after a refusal.
   mutating func endedByError() { isRefused = true }
 
   /// The event of a refused HELLO; nil if the last one was refused for the same reason.

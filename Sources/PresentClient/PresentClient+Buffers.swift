@@ -31,7 +31,7 @@ extension PresentClient {
     guard
       let layout = FrameLayout(
         width: Int(reply.width), height: Int(reply.height), strideBytes: Int(reply.strideBytes), format: format)
-    else { throw .failed("framepathd made a buffer of \(reply.width)x\(reply.height), stride \(reply.strideBytes)") }
+    else { throw .failed("framepathd sent a buffer of \(reply.width)x\(reply.height), stride \(reply.strideBytes)") }
     do throws(SystemError) {
       guard try fd.byteCount() >= Int(clamping: reply.byteCount) else {
         throw SystemError(
@@ -126,7 +126,7 @@ extension PresentClient {
       isShortOfMemory = true
       enqueue(.destroyBuffer(id))
       throw .timedOut
-    case .lost: throw .notConnected("framepathd has closed the connection")
+    case .lost: throw .notConnected("framepathd closed the connection")
     }
   }
 

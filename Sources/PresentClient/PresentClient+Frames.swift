@@ -65,7 +65,7 @@ extension PresentClient {
   /// Shows a buffer at the scanout's next vblank. One `frameDone` follows, and `released` after another buffer has
   /// replaced it.
   ///
-  /// - Returns: false if the buffer or the daemon is gone: no event will come.
+  /// - Returns: false if the buffer or the daemon is gone; then no event follows.
   @discardableResult
   public func present(_ frame: PresentFrame) -> Bool {
     guard let head = output(frame.scanout), let known = buffers[frame.bufferID], known.scanout == frame.scanout else {

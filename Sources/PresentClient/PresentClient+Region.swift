@@ -1,15 +1,15 @@
 import PresentProtocol
 
 extension PresentClient {
-  /// Makes the daemon take a scanout's frames from a region until the connection ends. Does not wait; a refusal comes
-  /// as an error event (`.refused`).
+  /// Sends a region, whose frames the daemon shows on a scanout until the connection ends. Does not wait; a refusal is
+  /// delivered as an error event (`.refused`).
   ///
   /// - Parameters:
   ///   - memory: the region: a memfd sealed against shrinking, without another host.
   ///   - regionByteCount: its size.
   ///   - sharesClock: whether the guest reads this machine's CLOCK_MONOTONIC.
   ///   - hostDoorbell: the eventfd that wakes the daemon.
-  ///   - guestDoorbell: an eventfd for a daemon of the same user to raise; nil for REGION_NEWS.
+  ///   - guestDoorbell: an eventfd that a daemon of the same user signals; nil for REGION_NEWS.
   /// - Returns: false without a daemon, or if its socket is full; then the connection is lost.
   public func attachRegion(
     scanout: Int, memory: Int32, regionByteCount: Int, slotCount: Int, sharesClock: Bool, hostDoorbell: Int32,

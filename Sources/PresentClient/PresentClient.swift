@@ -3,10 +3,10 @@ public import PresentProtocol
 
 /// A client of framepathd on the caller's event loop: a VM's backend, a container.
 ///
-/// Owned by the loop's thread. Without a daemon it tries to connect ten times a second, later twice; refused by the
-/// daemon, with growing pauses of up to 5 s. Connected and without traffic it costs nothing. No call blocks but
-/// `createBuffer` and `importBuffer`, which wait 250 ms at most, and `deliverEvents`. Events reach `onEvent` from the
-/// loop and from `deliverEvents`, never from inside another call.
+/// Owned by the loop's thread. Without a daemon it tries to connect ten times a second, later twice; after a refusal,
+/// with growing pauses of up to 5 s. Connected and without traffic it costs nothing. Only `createBuffer` and
+/// `importBuffer`, which wait at most 250 ms, and `deliverEvents` block. Events reach `onEvent` from the loop and from
+/// `deliverEvents`, never from inside another call.
 public final class PresentClient {
   /// The event handler, called on the loop's thread.
   public var onEvent: ((PresentEvent) -> Void)?
@@ -49,7 +49,7 @@ public final class PresentClient {
 
   /// Connects now or, without a daemon, as soon as there is one.
   ///
-  /// - Throws: what the loop could not register.
+  /// - Throws: if a descriptor cannot be added to the loop.
   public func start() throws(SystemError) {
     guard !isRunning else { return }
     isRunning = true
@@ -64,7 +64,7 @@ public final class PresentClient {
     tryConnect()
   }
 
-  /// Disconnects for good; the daemon frees everything. No event follows.
+  /// Disconnects for good; the daemon frees all resources of the client. No event follows.
   public func stop() {
     isRunning = false
     attempts.timer.disarm()
@@ -77,19 +77,19 @@ public final class PresentClient {
   /// Whether there is a connection, with or without WELCOME.
   public var hasConnection: Bool { connection != nil }
 
-  /// Whether WELCOME has come.
+  /// Whether WELCOME was received.
   public var isConnected: Bool { isWelcomed }
 
   /// Whether the daemon has been sent a HELLO that it has neither accepted nor refused yet.
   public var isUnanswered: Bool { connection != nil && !isWelcomed }
 
-  /// Why the last attempt to connect failed; nil where it did not, or where nothing listens at `path`.
+  /// Why the last attempt to connect failed; nil if it succeeded, or if nothing listens at `path`.
   public private(set) var connectError: SystemError?
 
   /// The output of a scanout; nil before its first OUTPUT.
   public func output(_ scanout: Int) -> OutputDescription? { heads.indices.contains(scanout) ? heads[scanout] : nil }
 
-  /// A name for a new buffer.
+  /// An id for a new buffer.
   func nextBufferID() -> UInt32 {
     repeat { lastBufferID &+= 1 } while lastBufferID == 0 || buffers[lastBufferID] != nil
     return lastBufferID
@@ -128,7 +128,7 @@ public final class PresentClient {
   /// Ends the connection; the loop delivers the event after those that wait.
   func lose(_ why: String) {
     guard connection != nil else { return }
-    // A client that was never welcomed has nothing to lose.
+    // A client without a WELCOME has no state to lose.
     if isWelcomed { post(.lost(why)) }
     disconnect()
     scheduleRetry()
@@ -163,7 +163,7 @@ public final class PresentClient {
     deliverDeferred()
   }
 
-  /// A daemon that does not speak this protocol refuses the client in its own way.
+  /// A daemon with another protocol version has refused the client.
   private func noteBreach(_ error: PresentProtocolError) {
     let code: PresentErrorCode
     switch error {
@@ -208,9 +208,9 @@ public final class PresentClient {
 
   // MARK: - Delivering
 
-  /// Delivers events now until `isDone`, for a caller that must not go on before the daemon has answered.
+  /// Delivers events until `isDone`, for a caller that must wait for the daemon's answer.
   ///
-  /// Not from inside `onEvent`.
+  /// Must not be called from inside `onEvent`.
   /// - Parameter milliseconds: the longest wait.
   public func deliverEvents(milliseconds: Int, until isDone: () -> Bool) {
     let deadline = monotonicNanoseconds() + UInt64(max(milliseconds, 0)) * 1_000_000

@@ -14,8 +14,8 @@ public enum PresentEvent: Sendable {
   case released(bufferID: UInt32, scanout: Int)
   /// The daemon has written into the rings of a scanout's region that has no guest doorbell.
   case regionNews(scanout: Int)
-  /// The daemon does not accept this client. Comes once for each reason: not again while attempts fail for the same
-  /// one. The client tries again with growing pauses of up to 5 s, until `stop`.
+  /// The daemon does not accept this client. Delivered once per reason, not for further attempts refused for the same
+  /// one. The client retries with growing pauses of up to 5 s, until `stop`.
   case refused(PresentRefusal)
   /// The daemon refuses a request of a welcomed client; after a fatal error, `lost` follows.
   case error(ErrorMessage)
@@ -28,14 +28,14 @@ public enum PresentEvent: Sendable {
 public struct PresentRefusal: Equatable, Sendable {
   /// The daemon's answer to HELLO.
   public let message: ErrorMessage
-  /// Whether a later attempt may succeed: the name is in use, or an output is not there. Where not, the client is wrong
-  /// for this daemon: its name is invalid, or it speaks another version.
+  /// Whether a later attempt may succeed, because the name is in use or an output does not exist. If false, the
+  /// client's name is invalid, or its version differs.
   public var mayHeal: Bool { message.code.mayHeal }
 }
 
 /// Why a client's request failed.
 public enum PresentClientError: Error, Equatable, Sendable, CustomStringConvertible {
-  /// There is no daemon, or it has not announced that scanout yet.
+  /// There is no daemon, or it has not announced the scanout yet.
   case notConnected(String)
   /// No answer in time; a late one is undone.
   case timedOut
@@ -57,7 +57,7 @@ public enum PresentClientError: Error, Equatable, Sendable, CustomStringConverti
 
 /// A host buffer of the daemon, mapped for the CPU's writes.
 public struct PresentBuffer {
-  /// The buffer's name for `present` and other calls.
+  /// The buffer's id for `present` and other calls.
   public let id: UInt32
   /// The buffer's memory.
   public let mapped: MappedBuffer

@@ -30,7 +30,7 @@ public final class PresentLease {
 
   /// Waits for the lease.
   ///
-  /// - Returns: whether it came in time; others may keep the output longer.
+  /// - Returns: whether it was granted in time; others may keep the output longer.
   /// - Throws: `.refused` with the remedy.
   public func wait(milliseconds: UInt64) throws(PresentClientError) -> Bool {
     if leased != nil { return true }
@@ -47,7 +47,7 @@ public final class PresentLease {
   /// Takes the DRM device of the lease. The lease also ends when all copies of it are closed.
   public func takeDevice() -> SharedFD? { device.take() }
 
-  /// Why the lease has ended; nil if LEASE_ENDED has not come.
+  /// Why the lease has ended; nil while it has not.
   public func ending() -> String? {
     var fds = ReceivedFDs()
     do throws(PresentClientError) {

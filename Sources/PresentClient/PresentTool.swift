@@ -18,7 +18,7 @@ public enum PresentCommand: Sendable {
   case settings([SettingRecord])
   /// Shows a VM on the output that it shares.
   case focus(vm: String)
-  /// Takes an output from the client that has it to itself, or from its lessee only.
+  /// Takes an output from the client that holds it alone, or only from its lessee.
   case revoke(output: String, ofLease: Bool)
 }
 
@@ -34,7 +34,7 @@ public enum PresentTool {
     do throws(ReportError) { return try DaemonStatus(json: json) } catch { throw .failed(error.description) }
   }
 
-  /// The daemon's status as it was sent: JSON, as in Docs/Protocol.md.
+  /// The daemon's status as JSON, unchanged (Docs/Protocol.md).
   ///
   /// - Throws: `.notConnected` without a daemon at `path`.
   public static func statusJSON(path: String = PresentSocket.defaultPath()) throws(PresentClientError) -> [UInt8] {
@@ -76,7 +76,7 @@ public enum PresentTool {
     }
   }
 
-  /// Gives the daemon a command.
+  /// Sends the daemon a command.
   ///
   /// - Throws: `.refused` with the reason; nothing has changed then.
   public static func perform(
@@ -87,7 +87,7 @@ public enum PresentTool {
     switch command {
     case .settings(let records):
       guard (1...PresentLimits.settingCount).contains(records.count) else {
-        throw .failed("\(records.count) records of settings; 1 to \(PresentLimits.settingCount) can be sent")
+        throw .failed("\(records.count) settings records; a message has 1 to \(PresentLimits.settingCount)")
       }
       let file: SharedFD
       do throws(SystemError) { file = SharedFD(try SettingRecords.file(records)) } catch {
@@ -98,7 +98,7 @@ public enum PresentTool {
     case .revoke(let output, let ofLease):
       answer = try ask(.revoke(output: output, ofLease: ofLease, request: 1), path, &answerFDs)
     }
-    guard case .done = answer else { throw .failed("framepathd answered something else than that it is done") }
+    guard case .done = answer else { throw .failed("framepathd sent an unexpected answer to a command") }
   }
 
   private static func ask(
@@ -109,7 +109,7 @@ public enum PresentTool {
     return answer
   }
 
-  /// Connects as a tool of that name, and sends a message.
+  /// Connects as a tool with this name, and sends a message.
   static func connect(
     _ path: String, name: String, asking message: ClientMessage, sending file: SharedFD? = nil
   ) throws(PresentClientError) -> PresentConnection {
@@ -119,7 +119,7 @@ public enum PresentTool {
     } catch {
       if error.isBusy { throw .timedOut }
       throw .notConnected(
-        error.isNobodyListening ? "framepathd is not running at \(path)" : "cannot reach framepathd: \(error)")
+        error.isNobodyListening ? "framepathd is not running at \(path)" : "cannot connect to framepathd: \(error)")
     }
     do {
       guard try connection.send(.hello(Hello(kind: .tool, name: name, scanoutCount: 0))),
@@ -133,7 +133,7 @@ public enum PresentTool {
     return connection
   }
 
-  /// The daemon's next message after WELCOME; nil if none comes in time.
+  /// The daemon's next message after WELCOME; nil if there is none in time.
   static func answer(
     _ connection: PresentConnection, _ fds: inout ReceivedFDs, within nanoseconds: UInt64
   ) throws(PresentClientError) -> ServerMessage? {

@@ -2,10 +2,10 @@ import LinuxIO
 public import PresentProtocol
 public import StatusModel
 
-/// A tool's lasting connection on which the daemon tells of changes, so that the tool need not poll.
+/// A tool's connection on which the daemon reports changes, so that the tool need not poll.
 ///
-/// `next` says that something has changed, `status` fetches the state. A kind of change is told once and then again only
-/// after `status`.
+/// `next` reports changes, `status` reads the state. A kind of change is reported once, and again only after
+/// `status`.
 public final class PresentWatch {
   private let connection: PresentConnection
   private var pending: ChangeKinds = []
@@ -13,7 +13,7 @@ public final class PresentWatch {
 
   /// Subscribes to changes of these kinds.
   ///
-  /// - Throws: `.notConnected` where no daemon listens at `path`.
+  /// - Throws: `.notConnected` without a daemon at `path`.
   public init(_ kinds: ChangeKinds = .all, path: String = PresentSocket.defaultPath()) throws(PresentClientError) {
     connection = try PresentTool.connect(path, name: "tool", asking: .subscribe(kinds, request: 1))
   }
@@ -23,9 +23,9 @@ public final class PresentWatch {
 
   /// Waits for a change.
   ///
-  /// - Parameter milliseconds: how long; 0 only looks.
-  /// - Returns: the kinds of change since the last call; nil where there was none in time.
-  /// - Throws: where the daemon is gone, or refuses.
+  /// - Parameter milliseconds: the longest wait; 0 not to wait.
+  /// - Returns: the kinds of change since the last call; nil if there was none in time.
+  /// - Throws: if the daemon is gone or refuses.
   public func next(withinMilliseconds milliseconds: UInt64) throws(PresentClientError) -> ChangeKinds? {
     let deadline = monotonicNanoseconds() + milliseconds * 1_000_000
     while pending.isEmpty {
@@ -40,13 +40,13 @@ public final class PresentWatch {
     return pending
   }
 
-  /// The daemon's status. Changes after it are told again.
+  /// The daemon's status. Changes after it are reported again.
   public func status() throws(PresentClientError) -> DaemonStatus {
     let json = try statusJSON()
     do throws(ReportError) { return try DaemonStatus(json: json) } catch { throw .failed(error.description) }
   }
 
-  /// The daemon's status as it was sent: JSON, as Docs/Protocol.md describes it. Changes after it are told again.
+  /// The daemon's status as JSON, unchanged (Docs/Protocol.md). Changes after it are reported again.
   public func statusJSON() throws(PresentClientError) -> [UInt8] {
     lastRequest += 1
     let request = lastRequest
@@ -64,10 +64,10 @@ public final class PresentWatch {
         throw .timedOut
       }
       switch message {
-      // A long status is made before it is sent: the change may be missing in it.
+      // A long status is made some time before it is sent, and may lack the change.
       case .changed(let kinds, request: _): later.formUnion(kinds)
       case .statusReply(let byteCount, request: request):
-        guard let fd = fds.take(0) else { throw .failed("framepathd sent a status without its text") }
+        guard let fd = fds.take(0) else { throw .failed("framepathd sent a status without a descriptor") }
         pending = later
         return try PresentTool.read(fd, byteCount: byteCount)
       default: continue

@@ -12,7 +12,7 @@ public enum BufferUsage: UInt32, Sendable {
 
 /// CREATE_BUFFER: requests a host buffer.
 public struct CreateBuffer: Equatable, Sendable {
-  /// The buffer's name, chosen by the client; not 0, and not in use.
+  /// The buffer's id, chosen by the client; not 0, and not in use.
   public var bufferID: UInt32
   /// The scanout that will show it.
   public var scanout: UInt32
@@ -26,7 +26,7 @@ public struct CreateBuffer: Equatable, Sendable {
   public var format: PixelFormat
   /// The use of the buffer.
   public var usage: BufferUsage
-  /// Whether the request may wait for memory; otherwise NO_MEMORY comes at once.
+  /// Whether the request may wait for memory; otherwise it is answered by NO_MEMORY at once.
   public var waits: Bool
 
   /// A request for a host buffer.
@@ -47,7 +47,7 @@ public struct CreateBuffer: Equatable, Sendable {
 
 /// IMPORT_BUFFER: imports the client's memory as a framebuffer. Descriptors: see `ImportRanges`.
 public struct ImportBuffer: Equatable, Sendable {
-  /// The buffer's name, chosen by the client; not 0, and not in use.
+  /// The buffer's id, chosen by the client; not 0, and not in use.
   public var bufferID: UInt32
   /// The scanout that will show it.
   public var scanout: UInt32

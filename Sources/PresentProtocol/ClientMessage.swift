@@ -16,14 +16,13 @@ public enum ClientMessage: Sendable {
   case disable(scanout: UInt32)
   /// CURSOR (7).
   case cursor(SetCursor)
-  /// PATH (8): the path that a scanout takes, and why a better one is unavailable; up to 255 bytes of text.
+  /// PATH (8): a scanout's path, and why a better one is unavailable; up to 255 bytes of text.
   case path(scanout: UInt32, PresentPath, reason: String)
   /// STATUS (9); the answer repeats `request`.
   case status(request: UInt64)
   /// SNAPSHOT (10); the answer repeats `request`.
   case snapshot(SnapshotSubject, request: UInt64)
-  /// SETTINGS (11): so many records in the memfd beside it (`SettingRecords`); the answer repeats
-  /// `request`.
+  /// SETTINGS (11): the number of records in the message's memfd (`SettingRecords`); the answer repeats `request`.
   case settings(count: Int, request: UInt64)
   /// TRACE (12): the times of the last frames; the answer repeats `request`.
   case trace(request: UInt64)
@@ -33,12 +32,11 @@ public enum ClientMessage: Sendable {
   case lease(output: String, request: UInt64)
   /// SYNC_POINTS (15); a refusal repeats `request`.
   case syncPoints(SyncPoints, request: UInt64)
-  /// SUBSCRIBE (16) to changes of these kinds, instead of those before; `request` is repeated by each CHANGED.
+  /// SUBSCRIBE (16) to changes of these kinds, replacing the former ones; each CHANGED repeats `request`.
   case subscribe(ChangeKinds, request: UInt64)
-  /// FOCUS (17) on the VM of that name; `request` is repeated by the answer.
+  /// FOCUS (17) on the VM of this name; the answer repeats `request`.
   case focus(vm: String, request: UInt64)
-  /// REVOKE (18) of the output of that name, of a lessee's only where `ofLease` is set; `request` is repeated by the
-  /// answer.
+  /// REVOKE (18) of the output of this name, only from a lessee if `ofLease` is set; the answer repeats `request`.
   case revoke(output: String, ofLease: Bool, request: UInt64)
 }
 

@@ -27,13 +27,13 @@ public struct Present: Sendable {
   public var damage: Damage
   /// How the bytes reached the buffer.
   public var path: PresentPath
-  /// How often a CPU has copied this frame so far.
+  /// The number of CPU copies of this frame so far.
   public var copies: UInt32
   /// The bytes that a CPU copied for it.
   public var copiedBytes: UInt64
   /// CLOCK_MONOTONIC nanoseconds at which the guest presented the frame.
   public var readyNanoseconds: UInt64
-  /// Whether a descriptor with an acquire fence comes with the message.
+  /// Whether the message has a descriptor with an acquire fence.
   public var hasAcquireFence: Bool
 
   /// A present of that frame.
@@ -56,7 +56,7 @@ public struct Present: Sendable {
   }
 }
 
-/// SYNC_POINTS: timeline points (`drm_syncobj`) for the scanout's next PRESENT. Their syncobjs come with the message.
+/// SYNC_POINTS: timeline points for the scanout's next PRESENT. Descriptors: their `drm_syncobj`s.
 public struct SyncPoints: Equatable, Sendable {
   /// The scanout.
   public var scanout: UInt32
@@ -92,7 +92,7 @@ extension framepath_present {
     store(present.damage)
   }
 
-  /// No rectangles mean everything, an empty one means that nothing has changed.
+  /// No rectangles: everything. A single empty rectangle: nothing.
   private mutating func store(_ new: Damage) {
     guard case .region(let region) = new else { return }
     damage_count = UInt32(max(region.count, 1))

@@ -1,12 +1,12 @@
 public import LinuxIO
 
-/// Why a connection cannot be used any longer.
+/// A connection that can no longer be used.
 public enum PresentProtocolError: Error, Equatable, Sendable, CustomStringConvertible {
   /// A system call failed.
   case system(SystemError)
   /// The other end has closed.
   case closed
-  /// The other end broke the protocol; the text says how.
+  /// The other end broke the protocol; the text describes the fault.
   case malformed(String)
   /// The other end has that protocol version.
   case otherVersion(UInt32)
@@ -15,7 +15,7 @@ public enum PresentProtocolError: Error, Equatable, Sendable, CustomStringConver
   public var description: String {
     switch self {
     case .system(let error): error.description
-    case .closed: "the other end has closed the connection"
+    case .closed: "the other end closed the connection"
     case .malformed(let how): how
     case .otherVersion(let version):
       "the client has protocol version \(version), this framepathd has version \(PresentProtocolVersion.current)"

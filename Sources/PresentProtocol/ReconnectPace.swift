@@ -1,11 +1,11 @@
 /// The pauses between a client's attempts to reach the daemon.
 ///
-/// A daemon that restarts is found within 100 ms. A daemon that refuses the client is asked less and less often.
+/// A restarted daemon is found within 100 ms. After refusals the attempts become less frequent.
 public struct ReconnectPace: Equatable, Sendable {
   /// The longest pause after refusals, in nanoseconds.
   public static let longestNanoseconds: UInt64 = 5_000_000_000
   private static let shortestNanoseconds: UInt64 = 100_000_000
-  /// A connection that lasted so long, in nanoseconds, worked: the next refusal is the first again.
+  /// A connection that lasted this long, in nanoseconds, resets the pause after refusals.
   private static let workingNanoseconds: UInt64 = 10_000_000_000
 
   private var absences = 0

@@ -140,7 +140,7 @@ extension framepath_output {
     generation = output.generation
     parked = output.parked ? 1 : 0
     storeText(output.name, in: &name)
-    // An EDID that does not fit is left out: a part of it would have a wrong checksum.
+    // An EDID that does not fit is omitted; a truncated one would have a wrong checksum.
     if output.edid.count <= Int(FRAMEPATH_MAX_EDID_BYTES) {
       edid_size = UInt32(output.edid.count)
       unsafe withUnsafeMutableBytes(of: &edid) { space in unsafe space.copyBytes(from: output.edid) }

@@ -91,9 +91,9 @@ public struct BufferReply: Equatable, Sendable {
 public enum PresentOutcome: UInt32, Sendable {
   /// The frame is on screen.
   case flipped = 1
-  /// A newer frame replaced it before it was shown.
+  /// Replaced by a newer frame before it was shown.
   case superseded = 2
-  /// The output refused it; an ERROR says why.
+  /// The output refused it; an ERROR has the reason.
   case rejected = 3
 }
 
@@ -175,7 +175,7 @@ public enum PresentErrorCode: UInt32, Sendable {
   case noSuchBuffer = 6
   /// The client's limit is reached, or the system is out of memory.
   case noMemory = 7
-  /// The request cannot be done; the text says why.
+  /// The request cannot be fulfilled; the text has the reason.
   case refused = 8
   /// A commit failed; its frame is `rejected`.
   case output = 9

@@ -6,7 +6,7 @@ extension EDID {
   /// (`virtio_gpu_conn_mode_valid`).
   public static let preferredModeTolerance = 16
 
-  /// Whether the bytes are whole blocks with valid checksums, as many as the base block says.
+  /// Whether the bytes are whole blocks with valid checksums, as many as the base block announces.
   public static func isValid(_ bytes: [UInt8]) -> Bool {
     guard bytes.count >= blockByteCount, bytes.count % blockByteCount == 0,
       bytes.starts(with: [0x00, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0x00]),

@@ -8,7 +8,7 @@ public struct RefreshRate: Equatable, Hashable, Sendable, CustomStringConvertibl
 
   /// Reads a rate in hertz with or without its unit, rounded to a millihertz.
   ///
-  /// - Returns: nil where the text is not a decimal number, or is more than a million hertz.
+  /// - Returns: nil if the text is not a decimal number, or is more than a million hertz.
   public init?(_ text: some StringProtocol) {
     let digits = text.hasSuffix("Hz") ? text.dropLast(2) : text[...]
     let parts = digits.split(separator: ".", maxSplits: 1, omittingEmptySubsequences: false)

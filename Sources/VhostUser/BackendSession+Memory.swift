@@ -3,7 +3,7 @@ import LinuxIO
 import Virtio
 
 extension BackendSession {
-  /// How long the rings pause after an ADD_MEM_REG or REM_MEM_REG for more of them.
+  /// How long the rings pause after an ADD_MEM_REG or REM_MEM_REG, waiting for further ones.
   private var settleNanoseconds: UInt64 { 5_000_000 }
 
   /// QEMU sends this at the start, and at any time while the rings run.
@@ -45,7 +45,7 @@ extension BackendSession {
     waitForMore()
   }
 
-  /// The table is complete again: resolves everything again.
+  /// Resolves all addresses again, after the table has become complete.
   func settleMemory() throws(VhostUserError) {
     isMemoryChanging = false
     settleTimer.disarm()

@@ -1,6 +1,6 @@
 import Virtio
 
-/// A VM that cannot be served: its rings stop, and the connection stays for the frontend's sake.
+/// A VM that cannot be served: its rings stop, but the connection stays open for the frontend.
 extension BackendSession {
   /// VIRTIO_F_RING_PACKED (34).
   static var ringPackedFeature: UInt64 { 1 << 34 }
@@ -16,14 +16,14 @@ extension BackendSession {
     device.refused(description(of: error))
   }
 
-  /// The frontend starts the device once more: it may be another driver, or have other memory.
+  /// Clears the refusal when the frontend restarts the device, whose driver or memory may have changed.
   func forgetRefusal() {
     guard refusal != nil else { return }
     refusal = nil
     device.refused(nil)
   }
 
-  /// Kicks that never brought a request: the guest writes into memory that is not ours.
+  /// Detects kicks without requests: the guest's memory is not shared with this process.
   func noteKick(_ queue: VhostUserQueue) {
     guard queue.isRunning, !isMemoryChanging, let virtqueue = queue.virtqueue else { return }
     guard virtqueue.nextAvail == queue.base else {

@@ -9,9 +9,9 @@ public import LinuxIO
 /// - Unknown requests are acknowledged with a failure if the frontend asks for it, else logged and ignored, for future
 ///   frontends.
 /// - Malformed messages end the session with one error. Nothing traps.
-/// - Memory that cannot be shared, features that are not served and rings that break the rules stop the rings with one
-///   error (`refusal`), and the connection stays: QEMU aborts where a backend goes. The rings run again when the frontend
-///   starts the device again.
+/// - Memory that cannot be shared, features that are not supported and invalid rings stop the rings with one error
+///   (`refusal`), but the connection stays open, because QEMU aborts when a backend disconnects. The rings run again
+///   when the frontend restarts the device.
 ///
 /// Owned by the event loop's thread.
 @safe public final class BackendSession<Device: VhostUserDevice> {
@@ -26,9 +26,9 @@ public import LinuxIO
   /// How the session ended; nil while it runs.
   public private(set) var end: SessionEnd?
 
-  /// Why the rings are stopped though the frontend started them; nil where they are not.
+  /// Why the rings are stopped although the frontend started them; nil if they are not.
   public internal(set) var refusal: VhostUserError?
-  /// Whether it was said that kicks bring no requests.
+  /// Whether kicks without requests have been logged.
   var hasHinted = false
 
   let loop: EventLoop
@@ -92,7 +92,7 @@ public import LinuxIO
     }
   }
 
-  /// Stops the rings where the VM is at fault, or else ends the session.
+  /// Stops the rings if the VM is at fault, else ends the session.
   public func fail(_ error: VhostUserError) {
     if error.isOfTheVM { refuse(error) } else { finish(.failed(error)) }
   }
@@ -118,7 +118,7 @@ public import LinuxIO
   }
 
   private func readable() {
-    // A limit, so that other descriptors get their turn.
+    // Bounded, so that other descriptors get their turn.
     for _ in 0..<64 where end == nil {
       do throws(VhostUserError) {
         switch try connection.receive() {

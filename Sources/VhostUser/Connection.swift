@@ -59,7 +59,7 @@ import LinuxIO
     return received
   }
 
-  /// Receives until `target` bytes are there.
+  /// Receives until there are `target` bytes.
   private func fill(to target: Int) throws(VhostUserError) -> Received {
     while filled < target {
       // SAFETY: `target` is at most the buffer's length: `validate` has seen the header.

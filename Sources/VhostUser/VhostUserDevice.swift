@@ -2,8 +2,8 @@ public import Virtio
 
 /// A virtio device that a frontend drives through a `BackendSession`.
 ///
-/// Every call comes on the thread of the session's event loop. A device keeps its queues and resources during a pause:
-/// only `reset` means that the guest restarted.
+/// All calls are made on the thread of the session's event loop. A device keeps its queues and resources during a
+/// pause: only `reset` means that the guest restarted.
 public protocol VhostUserDevice: AnyObject {
   /// The offered virtio features: the device's own and the ring's (not VHOST_USER_F_PROTOCOL_FEATURES).
   var features: UInt64 { get }

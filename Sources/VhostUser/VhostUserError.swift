@@ -2,10 +2,10 @@ public import GuestMemory
 public import LinuxIO
 public import Virtio
 
-/// What is wrong with a frontend's messages, or with the VM behind it.
+/// Faults of a frontend's messages, or of its VM.
 ///
-/// Messages that break the protocol end the session. Where the VM's settings or its driver are at fault, the rings stop
-/// and the connection stays (`isOfTheVM`).
+/// Messages that break the protocol end the session. Faults of the VM's settings or driver (`isOfTheVM`) stop the rings
+/// and keep the connection.
 public enum VhostUserError: Error, Equatable, Sendable, CustomStringConvertible {
   /// The header's version is not 1, or it is marked as a reply.
   case badFlags(request: UInt32, flags: UInt32)
@@ -29,7 +29,7 @@ public enum VhostUserError: Error, Equatable, Sendable, CustomStringConvertible 
   case packedRings
   /// SET_VRING_BASE above 65535.
   case badVringBase(index: Int, base: UInt32)
-  /// SET_VRING_ENABLE with another number than 0 or 1.
+  /// SET_VRING_ENABLE with a number other than 0 or 1.
   case badVringEnable(index: Int, number: UInt32)
   /// SET_VRING_NUM or SET_VRING_BASE on a started ring.
   case queueRunning(request: Request, index: Int)
@@ -44,7 +44,7 @@ public enum VhostUserError: Error, Equatable, Sendable, CustomStringConvertible 
   /// A system call failed.
   case system(SystemError)
 
-  /// Whether the VM's settings or its driver are at fault, and not the frontend's protocol.
+  /// Whether the VM's settings or driver are at fault, not the frontend's messages.
   ///
   /// QEMU aborts, or fills its log without end, when a backend closes the connection over such a fault.
   public var isOfTheVM: Bool {

@@ -19,10 +19,10 @@ public import Virtio
   var address: VringAddress?
   var isEnabled = false
   var virtqueue: Virtqueue?
-  /// A kick that came while the memory table was changing, or the queue was disabled.
+  /// Whether there was a kick while the memory table was changing, or the queue was disabled.
   var hasMissedKick = false
 
-  /// Kicks since the start while there was no request yet.
+  /// The number of kicks since the start, before the first request.
   var emptyKickCount = 0
 
   private var kick: EventFD?

@@ -7,7 +7,7 @@ public import Virtio
 public enum FrontendError: Error, Equatable {
   /// The backend closed the connection.
   case closed
-  /// No answer came in time.
+  /// There was no answer in time.
   case timedOut(String)
   /// A reply that the protocol does not allow.
   case badReply(request: UInt32, flags: UInt32, byteCount: Int)
@@ -44,7 +44,7 @@ public final class Frontend {
   public private(set) var bases: [UInt32]
   /// The timeout of every call in milliseconds.
   public var timeoutMilliseconds: Int32 = 5000
-  /// The protocol features that this frontend knows; QEMU accepts all that it knows.
+  /// The supported protocol features; like QEMU, all that the backend offers of them are accepted.
   public var knownProtocolFeatures: ProtocolFeatures = .offered
   /// The number of queues that the guest's driver uses: firmware has no cursor queue.
   public var usedQueueCount = Int.max

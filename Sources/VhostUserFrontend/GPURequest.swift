@@ -6,7 +6,7 @@ public enum GPURequest {
   public static let success: UInt32 = 0x1100
   /// VIRTIO_GPU_RESP_OK_DISPLAY_INFO.
   public static let displayInfo: UInt32 = 0x1101
-  /// Bytes of a header, and of an answer that is nothing else.
+  /// Bytes of a header, and of an answer that is only a header.
   public static let headerByteCount = 24
   /// VIRTIO_GPU_FORMAT_B8G8R8X8_UNORM: what Linux chooses for XR24.
   private static let format: UInt32 = 2
@@ -27,7 +27,7 @@ public enum GPURequest {
     header(0x0106) + words([resource, UInt32(pieces.count)]) + entries(pieces)
   }
 
-  /// VIRTIO_GPU_CMD_RESOURCE_CREATE_BLOB of guest memory, USE_SHAREABLE as Linux has it for dumb buffers.
+  /// VIRTIO_GPU_CMD_RESOURCE_CREATE_BLOB of guest memory, USE_SHAREABLE as in Linux for dumb buffers.
   public static func createBlob(_ resource: UInt32, _ pieces: [(address: UInt64, byteCount: Int)]) -> [UInt8] {
     let size = UInt64(pieces.reduce(0) { $0 + $1.byteCount })
     return header(0x010C) + words([resource, 1, 2, UInt32(pieces.count)]) + long(0) + long(size) + entries(pieces)
@@ -40,7 +40,7 @@ public enum GPURequest {
 
   /// VIRTIO_GPU_CMD_SET_SCANOUT_BLOB of the picture's upper left corner on scanout 0.
   ///
-  /// - Parameter picture: the whole picture's size; nil where all of it is shown.
+  /// - Parameter picture: the whole picture's size; nil if all of it is shown.
   public static func setScanoutBlob(
     _ resource: UInt32, width: Int, height: Int, of picture: (width: Int, height: Int)? = nil
   ) -> [UInt8] {

@@ -4,7 +4,7 @@ import VhostUser
 /// QEMU's end of vhost-user-gpu's GPU socket (docs/interop/vhost-user-gpu.rst): answers a backend's requests, and takes
 /// its pictures.
 ///
-/// Like QEMU it reads pictures whole into memory, but then ignores them: QEMU copies them once more.
+/// Like QEMU it reads whole pictures into memory, but then drops them; QEMU copies them again.
 @safe public final class GPUScreen {
   /// The monitor that the backend is shown.
   public struct Monitor: Sendable {

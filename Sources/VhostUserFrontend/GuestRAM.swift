@@ -2,9 +2,9 @@ import Glibc
 public import GuestMemory
 public import LinuxIO
 
-/// A guest's memory in a frontend: one memfd, mapped as the guest sees it, and split into regions for a backend.
+/// A guest's memory in a frontend: one memfd, mapped in the guest's layout, and split into regions for a backend.
 ///
-/// Guest address 0 is the first byte; there is no hole.
+/// Guest address 0 is the first byte; there are no holes.
 public final class GuestRAM {
   /// The memfd.
   public let fd: SharedFD
@@ -25,7 +25,7 @@ public final class GuestRAM {
     mapping = try Mapping(fd: fd.raw, byteCount: byteCount)
   }
 
-  /// All bytes as the guest sees them.
+  /// All bytes in the guest's layout.
   public var bytes: UnsafeMutableRawBufferPointer { unsafe mapping.bytes }
 
   /// The frontend's address of guest address 0.

@@ -18,9 +18,9 @@ enum GPUError: UInt32, Error {
 
 /// The answer to a command of the control queue.
 public enum ControlResponse: Equatable, Sendable {
-  /// At once, with that many bytes of `Device.response`.
+  /// At once, with this many bytes of `Device.response`.
   case respond(byteCount: Int)
-  /// Also that many bytes of `Device.response`, but to be sent only after `Device.onCompletion` with this token.
+  /// Also with this many bytes of `Device.response`, but to be sent only after `Device.onCompletion` with this token.
   case deferred(token: UInt64, byteCount: Int)
 }
 
@@ -83,7 +83,7 @@ public enum ControlResponse: Equatable, Sendable {
   }
 
   private func store<T: FixedWidthInteger & BitwiseCopyable>(_ value: T, at offset: Int) {
-    // SAFETY: all callers' offsets are below `capacity` by construction; the buffer's own check says so in debug.
+    // SAFETY: all callers' offsets are below `capacity` by construction; the buffer checks them in debug builds.
     unsafe storage.storeBytes(of: value.littleEndian, toByteOffset: offset, as: T.self)
   }
 }

@@ -23,7 +23,7 @@ extension Device {
     retryFrames()
   }
 
-  /// The display has disconnected, and all buffers are gone. The guest goes on: its flushes are answered at once.
+  /// The display has disconnected, and all buffers are gone. The guest keeps running: its flushes are answered at once.
   public func displayLost() {
     isDisplayAway = true
     for scanout in scanouts { dropBuffers(scanout) }

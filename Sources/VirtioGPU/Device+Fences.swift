@@ -26,10 +26,10 @@ extension Device {
     return .deferred(token: token, byteCount: byteCount)
   }
 
-  /// The deadline for the answer of a command that comes now.
+  /// The deadline for the answer of a command received now.
   var flushDeadline: UInt64 { clockNanoseconds &+ configuration.flushDeadlineNanoseconds }
 
-  /// Sends all answers in the guest's order: a guest with that many fences is not paced by them.
+  /// Sends all answers in the guest's order: a guest with this many fences is not paced by them.
   func answerAll() {
     while let token = pendingAnswers.takeFirst() { onCompletion?(token) }
   }

@@ -1,6 +1,6 @@
-/// What the guest's resources cost this process, against the limit.
+/// The memory of this process used by the guest's resources, and its limit.
 extension Device {
-  /// What any resource costs beside its pixels and its list of pages.
+  /// The cost of a resource in addition to its pixels and its list of pages.
   static let resourceCost = 1024
 
   /// Refuses what would pass the limit.
@@ -10,7 +10,7 @@ extension Device {
     throw .outOfMemory
   }
 
-  /// Whether so many bytes more are allowed.
+  /// Whether this many more bytes are allowed.
   func isWithinLimit(_ bytes: Int) -> Bool { bytes <= configuration.memoryLimitBytes - chargedBytes }
 
   /// Moves the pixels of an image into memory of this process.

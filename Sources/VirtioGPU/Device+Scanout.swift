@@ -13,7 +13,7 @@ extension Device {
       return
     }
     let resource = try find(id)
-    // A blob has no layout of its own: SET_SCANOUT_BLOB gives it.
+    // A blob does not have a layout; SET_SCANOUT_BLOB provides it.
     guard !resource.isBlob, let picture = resource.picture, isShowable(source, in: picture) else {
       throw .invalidParameter
     }

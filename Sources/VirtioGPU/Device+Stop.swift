@@ -1,20 +1,20 @@
 import GraphicsMemory
 import Scanout
 
-/// What happens when the guest's control queue stops.
+/// Handles a stop of the guest's control queue.
 ///
-/// A pause, a reset, a driver that is unbound and a kernel that is replaced look alike, and after all but the first the
-/// guest's pages get other content. So nothing of the guest's is read from then on: a private copy takes the place of
-/// what was on screen, and frames show the guest's pages again only after a restart.
+/// A pause, a reset, an unbound driver and a replaced kernel cannot be distinguished, and after all except the first
+/// the guest's pages get other content. So the guest's pages are no longer read: a private copy replaces the picture
+/// on screen, and the pages are shown again only after a restart.
 extension Device {
   /// The reason in status.
   static let stoppedReason = "stopped: the guest's device does not run (paused, reset, or without a driver)"
 
   /// The control queue stops: replaces frames that show the guest's pages.
   ///
-  /// Where no copy can be had at once, the scanout goes black. The display may go on reading the pages until it has shown
-  /// the replacement: wait for `isReadingGuestPages` to become false, then call `forgetGuestPages`, and only then let the
-  /// guest go on.
+  /// If no copy can be made at once, the scanout becomes black. The display may read the pages until it has shown
+  /// the replacement: wait for `isReadingGuestPages` to become false, then call `forgetGuestPages`, and only then let
+  /// the guest continue.
   /// - Parameter nowNanoseconds: CLOCK_MONOTONIC.
   public func stop(nowNanoseconds: UInt64) {
     guard !isStopped else { return }
@@ -59,7 +59,7 @@ extension Device {
     for scanout in scanouts { reportPath(scanout) }
   }
 
-  /// Blanks stopped scanouts once the time for that has come.
+  /// Blanks stopped scanouts when their time is due.
   func blankStoppedScanouts() {
     guard let deadline = blankDeadlineNanoseconds, clockNanoseconds >= deadline else { return }
     blankDeadlineNanoseconds = nil
@@ -83,7 +83,7 @@ extension Device {
       scanout.damage = .full
       presentCopy(scanout, still)
     }
-    // Frames that have no buffer yet come later; until then the screen must not show the pages.
+    // Frames without a buffer are presented later; until then the screen must not show the pages.
     if scanout.isShowingGuestPages { blank(scanout) }
   }
 
@@ -94,14 +94,14 @@ extension Device {
     if scanout.binding != nil { reportPath(scanout) }
   }
 
-  /// A private copy of what a binding shows now; nil where its pixels cannot be read, or there is no memory for them.
+  /// A private copy of a binding's current picture; nil if its pixels cannot be read, or if there is no memory.
   private func makeStill(of binding: Binding) -> Binding? {
     let (width, height) = (binding.source.width, binding.source.height)
     let byteCount = width * height * PixelFormat.bytesPerPixel
     guard binding.resource.isReadable, isWithinLimit(byteCount),
       let copy = PrivatePicture(width: width, height: height)
     else { return nil }
-    // SAFETY: the copy has the size of the source, which was checked to lie in the picture.
+    // SAFETY: the copy has the size of the source, which was checked to be inside the picture.
     unsafe binding.resource.copy(
       binding.source, of: binding.picture, to: copy.base, destinationStrideBytes: copy.strideBytes, ledger: &ledger,
       workers: workers)

@@ -31,7 +31,7 @@ extension Device {
 
   /// Determines where the pixels of an image are: at one offset of the backing, or else in private memory.
   private func place(_ resource: Resource, _ picture: Picture, rect: Rect, offset: Int) throws(GPUError) {
-    // Where pixel (0, 0) would be.
+    // The position of pixel (0, 0).
     let origin = offset - rect.y * picture.strideBytes - rect.x * PixelFormat.bytesPerPixel
     let isCursor = picture.width <= Device.cursorDimension && picture.height <= Device.cursorDimension
     if isCursor { return }

@@ -57,7 +57,7 @@ import Scanout
   var refusal: String?
   /// How the memory limit was hit; nil: it was not.
   var memoryRefusal: String?
-  /// Called once, when the guest first asks for more memory than the limit, with the numbers.
+  /// Called once with the numbers, when the guest first exceeds the memory limit.
   public var onMemoryRefusal: ((_ reason: String) -> Void)?
   /// The time of the caller's last call.
   var clockNanoseconds: UInt64 = 0

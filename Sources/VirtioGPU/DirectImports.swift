@@ -29,7 +29,7 @@ struct DirectImports {
   let capacity: Int
   /// The most recently requested last.
   private var entries: [Entry] = []
-  /// The display did not answer; not asked again before this time.
+  /// The display did not answer; the next request is not sent before this time.
   private(set) var unavailableUntilNanoseconds: UInt64 = 0
   private var unavailableCount: UInt64 = 0
 

@@ -45,7 +45,7 @@ final class FramePool {
   private(set) var buffers: [PooledBuffer] = []
   /// The damage that each buffer lacks of its resource, in the buffer's pixels.
   private var ring = DamageRing(bufferCount: 0, bounds: .empty)
-  /// The display had no buffer; not asked again before this time.
+  /// The display had no buffer; the next request is not sent before this time.
   var refusedUntilNanoseconds: UInt64 = 0
 
   init(width: Int, height: Int, format: PixelFormat) {

@@ -1,7 +1,7 @@
 public import GraphicsMemory
 public import Scanout
 
-/// The monitor of a scanout as the guest sees it.
+/// The monitor of a scanout as reported to the guest.
 public struct HeadDescription: Equatable, Sendable {
   /// Whether a monitor is plugged in.
   public var connected: Bool
@@ -50,7 +50,7 @@ public enum BufferImport: Equatable, Sendable {
   case imported(id: UInt32)
   /// The display cannot show the memory. Asking again would give the same answer.
   case refused(reason: String)
-  /// No answer now; ask again later.
+  /// No answer at the moment; retry later.
   case unavailable(reason: String)
 }
 

@@ -55,9 +55,9 @@ final class Resource {
   var backing: Backing?
   /// The pixels, if they are not in the backing.
   var privatePicture: PrivatePicture?
-  /// What its list of pages costs this process, for the memory limit.
+  /// The memory of its list of pages, for the memory limit.
   var listBytes = 0
-  /// Whether a TRANSFER_TO_HOST_2D has come, whose offset gives the picture's position in the backing.
+  /// Whether there was a TRANSFER_TO_HOST_2D, whose offset gives the picture's position in the backing.
   var hasTransferred = false
   /// A part of an image changed while no scanout showed it. Guests that report damage relative to the frame before, not
   /// to the buffer (Linux before 6.8), have changed more than they reported.
@@ -76,7 +76,7 @@ final class Resource {
 
   var isBlob: Bool { kind != .image }
 
-  /// What its private picture costs this process, for the memory limit.
+  /// The memory of its private picture, for the memory limit.
   var privateBytes: Int { privatePicture.map { $0.strideBytes * $0.height } ?? 0 }
 
   /// Whether its pixels can be read now.

@@ -43,7 +43,7 @@ final class ScanoutState {
   var damage = Damage.nothing
   /// Bytes copied for this scanout since its last frame.
   var copiedBytes: UInt64 = 0
-  /// A frame is due for which there was no buffer.
+  /// Whether a frame is due for which there was no buffer.
   var wantsPresent = false
   /// Whether the guest has flushed the bound resource.
   var wasFlushed = false
@@ -52,7 +52,7 @@ final class ScanoutState {
   /// The last path reported to the display; nil if none.
   var reportedPath: (path: FramePath, reason: String)?
   var cursor = CursorState()
-  /// What the last frame showed.
+  /// The content of the last frame.
   var presented: Binding?
   /// Whether the last frame is the guest's own pages.
   var isShowingGuestPages = false
@@ -71,7 +71,7 @@ final class ScanoutState {
   /// The number of the next frame.
   var nextFrame: UInt64 { lastFrame + 1 }
 
-  /// The pool for pictures of that size; created if there is none.
+  /// The pool for pictures of this size; created if there is none.
   ///
   /// - Parameter dropped: called with each buffer of an evicted pool.
   func pool(width: Int, height: Int, format: PixelFormat, dropped: (PooledBuffer) -> Void) -> FramePool {
@@ -98,7 +98,7 @@ final class ScanoutState {
     isShowingGuestPages = false
   }
 
-  /// Resets everything but the frame numbers, which always rise.
+  /// Resets everything except the frame numbers, which always rise.
   func reset() {
     removeBuffers()
     pools.removeAll()

@@ -228,7 +228,7 @@ import Testing
   }
 
   @Test(arguments: TestScreen.all)
-  func `an output goes dark and comes back`(screen: TestScreen) throws {
+  func `an output is disabled and shown again`(screen: TestScreen) throws {
     let bench = try screen.open()
     defer { bench.close() }
     let buffer = try bench.output.makeBuffer(
@@ -284,7 +284,7 @@ import Testing
       try bench.output.commit(
         OutputFrame(buffer: buffer, source: source, damage: DamageRegion(), cursor: nil), fit: fit)
     }
-    #expect(throws: OutputError.rejected("the source lies outside the buffer")) {
+    #expect(throws: OutputError.rejected("the source is outside the buffer")) {
       try commit(Rect(x: 1, y: 0, width: mode.width, height: mode.height), .mode(mode))
     }
     #expect(throws: OutputError.self) { try commit(.empty, .mode(mode)) }

@@ -44,7 +44,7 @@ import Testing
       name: "headless-0", mode: try #require(DisplayMode("64x64@100")), slowestMillihertz: 40_000, loop: loop)
   }
 
-  @Test func `flips follow the commits, or the grid, as each frame says, and numbers rise`() throws {
+  @Test func `flips follow the commits or the grid, as each frame requests, and sequence numbers rise`() throws {
     let loop = try EventLoop()
     let output = try output(loop)
     #expect(output.info.variableMillihertz == 40_000...100_000)
@@ -77,7 +77,7 @@ import Testing
 
   @Test func `a slowest rate above the mode's is refused`() throws {
     let loop = try EventLoop()
-    #expect(throws: OutputError.rejected("there is no rate between 101000 and 100000 mHz")) {
+    #expect(throws: OutputError.rejected("101000 to 100000 mHz is not a range of refresh rates")) {
       try HeadlessOutput(
         name: "x", mode: try #require(DisplayMode("64x64@100")), slowestMillihertz: 101_000, loop: loop)
     }

@@ -441,7 +441,7 @@ struct RegionFeedTests {
       vm.scanouts[0].pathReason?.contains("12288 bytes more than the 24576 held would exceed the limit of 24576 bytes")
         == true)
     #expect(vm.bufferBytes == 24576)
-    #expect(bench.lines.contains { $0.contains("no memory is left for the slot (12288 bytes more than the 24576 ") })
+    #expect(bench.lines.contains { $0.contains("there is not enough memory for the slot (12288 bytes more than ") })
     bench.output.vblank()
     try bench.settle()
     #expect(box.newEvents() == [flipped(second, 102), released(first)])
@@ -494,7 +494,7 @@ struct RegionFeedTests {
     #expect((status.bufferBytes, status.bufferCapacityBytes) == (0, 12288))
   }
 
-  @Test func `a region costs no memory where imports are free`() throws {
+  @Test func `a region is not charged if imports are free`() throws {
     let bench = try Bench()
     try bench.server?.apply("[memory]\nmax-per-vm = 4096")
     let box = try RegionClient(bench)
