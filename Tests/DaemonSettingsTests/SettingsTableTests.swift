@@ -44,7 +44,7 @@ struct SettingsTableTests {
     #expect(settings == OutputSettings())
   }
 
-  @Test func `Docs/Settings.md has the table as it is`() throws {
+  @Test func `Docs/Settings.md has the current table`() throws {
     let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
       .deletingLastPathComponent()
     let text = try String(contentsOf: root.appending(path: "Docs/Settings.md"), encoding: .utf8)

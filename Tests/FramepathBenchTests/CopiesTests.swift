@@ -29,7 +29,7 @@ struct CopiesTests {
   }
 
   @Test(arguments: [(250, 1), (320, 200)])
-  func `memcpy itself saw what the ledger says`(width: Int, height: Int) throws {
+  func `the interposed memcpy agrees with the ledger`(width: Int, height: Int) throws {
     let paths = try paths {
       $0.sizes = [(width, height)]
       $0.paths = [.hybrid, .direct]

@@ -13,7 +13,7 @@ struct GuestBenchTests {
     #expect(error?.description.contains("make lab") == true)
   }
 
-  @Test func `a setup that does not start says why, and the others go on`() throws {
+  @Test func `a setup that does not start reports the reason, and the others continue`() throws {
     let folder = try TemporaryFolder(prefix: "framepath-nolab")
     try LinuxFile.replace("\(folder.path)/guest", with: Array("#!/bin/sh\necho no such kernel >&2\nexit 125\n".utf8))
     _ = try ChildProcess.run(ChildCommand("/bin/chmod", ["755", "\(folder.path)/guest"]))

@@ -26,7 +26,7 @@ struct SoakTests {
     #expect(report.samples.allSatisfy { $0.anonymousBytes > 0 })
   }
 
-  @Test func `what grows is found, what comes and goes is not`() {
+  @Test func `growth is detected, and fluctuation is not`() {
     let growth = { (figures: [Double]) in SoakReport.Growth("figure", figures, allowed: 0) }
     #expect(growth([1, 2, 3, 4, 5, 6]).isTooMuch)
     #expect(growth([7, 7, 7, 7, 8, 8]).growth == 0)
@@ -37,7 +37,7 @@ struct SoakTests {
   }
 
   /// A pipe holds 64 KiB; each of these clients is worth three lines.
-  @Test func `a daemon whose log nobody reads goes on`() throws {
+  @Test func `a daemon with an unread log keeps running`() throws {
     let daemon = try BenchDaemon(programs, outputs: ["headless:64x48@60"])
     for number in 0..<1500 {
       let connection = try PresentConnection.connect(daemon.socket)

@@ -69,7 +69,7 @@ import Testing
     _ = try GuestScreen(.file(host.path))
   }
 
-  @Test func `a displaced client gets an error that says so`() throws {
+  @Test func `a displaced client gets an error`() throws {
     let host = try EchoHost()
     host.start()
     defer { host.stop() }

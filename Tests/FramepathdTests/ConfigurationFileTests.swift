@@ -24,7 +24,7 @@ struct ConfigurationFileTests {
     return try ConfigurationFile(path, reader: reader, loop: loop)
   }
 
-  @Test func `the settings of a file are read by the program beside the daemon`() throws {
+  @Test func `the settings of a file are read by framepathd-config`() throws {
     let file = try file("[vm.web]\nweight = 200\noutputs = [\"a\", \"b\"]\n", EventLoop())
     #expect(
       try file.read() == [
@@ -35,7 +35,7 @@ struct ConfigurationFileTests {
     #expect(try file.read().isEmpty)
   }
 
-  @Test func `what is wrong is reported with the file and the line`() throws {
+  @Test func `faults are reported with the file and the line`() throws {
     let file = try file("[vm.web]\nweight = 0\n", EventLoop())
     let error = #expect(throws: ConfigurationError.self) { try file.read() }
     #expect(error?.description == "\(path):2: weight is a whole number from 1 to 10000, not 0")

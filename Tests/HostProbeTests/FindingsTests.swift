@@ -108,7 +108,7 @@ struct CardFindingsTests {
     #expect(CardFacts.findings([facts], user: "ann")[0].seen.hasSuffix("but Framepath cannot use it: no atomic"))
   }
 
-  @Test func `the finding says which group may open the node`() {
+  @Test func `the finding names the group that may open the node`() {
     var locked = card
     locked.mayOpen = false
     let finding = CardFacts.findings([locked], user: "ann")[0]
@@ -144,7 +144,7 @@ struct SystemFindingsTests {
     #expect(facts.findings(user: "ann")[0].seen.hasPrefix("missing") == true)
   }
 
-  @Test func `the finding says why KVM does not work`() {
+  @Test func `the finding gives the reason why KVM does not work`() {
     #expect(SystemFindings.kvm(nil, user: "ann").severity == .ok)
     let denied = SystemFindings.kvm(SystemError(call: "open", code: 13, subject: "/dev/kvm"), user: "ann")
     #expect(denied.advice == "sudo usermod -aG kvm ann, then log in again.")
@@ -181,7 +181,7 @@ struct SystemFindingsTests {
     #expect(absent.severity == .problem)
   }
 
-  @Test func `a stale socket is told apart from a missing one`() {
+  @Test func `a stale socket is distinguished from a missing one`() {
     #expect(SystemFindings.daemon(.running(outputs: 2, vms: 1), socket: "/s").seen == "runs at /s: outputs 2, VMs 1")
     #expect(SystemFindings.daemon(.absent, socket: "/s").severity == .note)
     #expect(SystemFindings.daemon(.stale, socket: "/s").seen == "is not running, but left /s behind")

@@ -52,7 +52,7 @@ struct QEMUCapabilitiesTests {
     #expect(QEMUVersion(10, 2, 1).description == "10.2.1")
   }
 
-  @Test func `the complete device is found where users may create it`() {
+  @Test func `the complete device is found if users may create it`() {
     let found = QEMUCapabilities(version: QEMUVersion(11, 1, 3), deviceHelp: Printed.devices11) { name in
       name == "vhost-user-test-device-pci" ? Printed.genericProperties : ""
     }
@@ -66,7 +66,7 @@ struct QEMUCapabilitiesTests {
     #expect(found.genericDevice == "vhost-user-device-pci")
   }
 
-  @Test func `the complete device is missing where only its help answers`() {
+  @Test func `the complete device is missing if only its help exists`() {
     let found = QEMUCapabilities(version: QEMUVersion(10, 0, 13), deviceHelp: Printed.devices10) { _ in
       Printed.genericProperties
     }
@@ -74,7 +74,7 @@ struct QEMUCapabilitiesTests {
     #expect(found.bestShape == .vhostUserGPU)
   }
 
-  @Test func `the complete device is missing where a property is missing`() {
+  @Test func `the complete device is missing if a property is missing`() {
     let found = QEMUCapabilities(version: QEMUVersion(11, 1), deviceHelp: Printed.devices11) { _ in
       Printed.genericProperties.split(separator: "\n").filter { !$0.contains("virtio-id") }.joined(separator: "\n")
     }
@@ -175,7 +175,7 @@ struct QEMUArgumentsTests {
 
 @Suite("QEMU programs")
 struct QEMUBinaryTests {
-  @Test func `a missing QEMU is an error that says what to install`() {
+  @Test func `a missing QEMU is an error that names the package to install`() {
     let error = #expect(throws: HostProbeError.self) { try QEMUBinary.capabilities("qemu-system-nowhere") }
     #expect(error?.description.hasPrefix("There is no qemu-system-nowhere. Install QEMU (Debian") == true)
   }

@@ -34,7 +34,7 @@ struct StatusTablesTests {
       ])
   }
 
-  @Test func `an output that is off or leased says so`() {
+  @Test func `an output that is off or leased is marked`() {
     let lessee = DaemonStatus.Output.Lessee(
       name: "player", pid: 9, uid: 0, lesseeID: 1, sinceNanoseconds: 2_000_000_000)
     var status = DaemonStatus.sample(at: 65, outputs: [.sample("A", power: .off, lessee: lessee)])
@@ -44,7 +44,7 @@ struct StatusTablesTests {
     #expect(StatusTables(status).lines[2].hasSuffix(" for 0 s"))
   }
 
-  @Test func `a status without outputs and VMs says so`() {
+  @Test func `a status without outputs and VMs is stated`() {
     #expect(StatusTables(.sample()).lines == ["No outputs.", "", "No VMs."])
   }
 

@@ -63,7 +63,7 @@ struct TopTests {
     #expect(model.rows.map(\.rate) == [0])
   }
 
-  @Test func `rows are sorted by what the key says`() throws {
+  @Test func `rows are sorted by the key's column`() throws {
     var model = TopModel()
     model.take(status([0, 0], at: 1))
     model.take(status([10, 60], at: 2))
@@ -86,7 +86,7 @@ struct TopTests {
     return .sample(at: seconds, outputs: [.sample("A")], vms: vms)
   }
 
-  @Test func `a share is of what the output's scheduler gave: blit time where pictures are composed, else frames`() {
+  @Test func `a share is of the blit time if frames are composed, else of the frames shown`() {
     var model = TopModel()
     model.take(shared([100, 100], at: 1, blitNanoseconds: [5000, 5000]))
     #expect(model.rows.map(\.share) == [0, 0])

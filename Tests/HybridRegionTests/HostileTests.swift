@@ -28,7 +28,7 @@ import Testing
     (32, UInt32(0)), (32, 16385), (36, 0), (36, .max), (40, 255), (40, .max), (44, 0x3231_564E),
     (36, 300),
   ])
-  func `a layout that no slot holds is refused and the slot given back`(offset: Int, value: UInt32) throws {
+  func `a layout that exceeds a slot is refused and the slot released`(offset: Int, value: UInt32) throws {
     let pair = try Pair()
     try pair.attach()
     let (slot, frame) = try pair.present()

@@ -153,7 +153,7 @@ import Testing
     #expect(!second.isDisplaced)
   }
 
-  @Test func `detaching lets the host know, and the state and mode reach the guest`() throws {
+  @Test func `detaching notifies the host, and the state and mode reach the guest`() throws {
     let pair = try Pair()
     pair.host.setOutput(RegionOutput(width: 1920, height: 1080, refreshMillihertz: 59_940))
     pair.host.setState(.presenting)

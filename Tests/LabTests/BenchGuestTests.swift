@@ -5,8 +5,7 @@ import Testing
 /// `framepath bench guest` with one real guest for each kind of display.
 @Suite("Bench with guests", .serialized)
 struct BenchGuestTests {
-  @Test func `the bench counts a real guest's flips on our screen, and measures QEMU's own displays beside it`() throws
-  {
+  @Test func `the benchmark counts a real guest's flips on our output, and measures QEMU's own displays`() throws {
     let command = ChildCommand(
       Lab.program("framepath"),
       [

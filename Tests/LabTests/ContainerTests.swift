@@ -139,9 +139,9 @@ struct ContainerTests {
       try error(program, name: "first").contains(
         "another client of the daemon has that name: process \(first.pid) is connected as first"))
     let newer = try CExample.compile(into: host.folder, changing: "FRAMEPATH_PROTOCOL_VERSION 2u", to: "3u")
-    #expect(try error(newer).contains("the host has another version than this program: "))
+    #expect(try error(newer).contains("the host and this program have different versions: "))
     let newerRegion = try CExample.compile(into: host.folder, changing: "FRAMEPATH_REGION_MAJOR 1u", to: "2u")
-    #expect(try error(newerRegion).contains("the host has another version than this program"))
+    #expect(try error(newerRegion).contains("the host and this program have different versions"))
     // Nobody was harmed.
     #expect(try host.framepath(["status", "--json"]).contains(#""name":"first""#))
   }

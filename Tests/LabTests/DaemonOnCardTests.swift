@@ -79,7 +79,7 @@ struct DaemonOnCardTests {
 
   /// vkms has an overlay plane for each of its heads.
   @Test(.enabled(if: environmentVariable("FRAMEPATH_LAB_CARD") == "vkms"))
-  func `a tile on an overlay plane is copied no more, beside tiles that are, and all are on screen to the pixel`()
+  func `a tile on an overlay plane is no longer copied, other tiles are, and all are on screen exactly`()
     throws
   {
     let host = try LabHost(outputs: ["kms:\(try #require(Lab.card))"])

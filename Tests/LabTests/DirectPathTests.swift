@@ -39,7 +39,7 @@ struct DirectPathTests {
   }
 
   @Test(arguments: [24, 60, 144])
-  func `the output sets the pace of the guest, whatever its rate is`(hertz: Int) throws {
+  func `the output paces the guest at any refresh rate`(hertz: Int) throws {
     // Small pictures: an emulated guest takes long to draw large ones.
     let host = try LabHost(outputs: ["headless:160x120@\(hertz)"])
     let backend = try host.backend(vm: "web")
@@ -103,7 +103,7 @@ struct DirectPathTests {
     #expect(backend.waitForExit(timeoutMilliseconds: 0) == nil)
   }
 
-  @Test func `a guest without blobs is shown without copies where that is asked for`() throws {
+  @Test func `a guest without blobs is shown without copies if requested`() throws {
     let host = try LabHost(outputs: ["headless:800x600@60"])
     let backend = try host.backend(vm: "web", arguments: ["--path", "direct"])
     let guest = try LabGuest(host: host, vm: "web", shape: .vhostUserGPU)

@@ -52,7 +52,7 @@ struct GuestOnHeadlessTests {
   }
 
   @Test(arguments: LabGuest.Shape.allCases)
-  func `where frames are copied, a full-frame flip costs one copy of its bytes and no more`(shape: LabGuest.Shape)
+  func `a full-frame flip costs exactly one copy of its bytes if frames are copied`(shape: LabGuest.Shape)
     throws
   {
     let host = try LabHost(outputs: ["headless:800x600@60"])

@@ -13,7 +13,7 @@ struct KMSHostTests {
   }
 
   @Test
-  func `a card shows what VMs, tiles, clients' own pages, regions and dma-bufs bring, waits for fences, and goes dark`()
+  func `a card shows VMs, tiles, imported pages, regions and dma-bufs, waits for fences, and turns off`()
     throws
   {
     let suites =

@@ -30,7 +30,7 @@ struct LadderOnCardTests {
     guest.end()
   }
 
-  @Test func `rows of 5464 bytes, which are no multiple of 64, are shown or copied`() throws {
+  @Test func `rows of 5464 bytes, not a multiple of 64, are shown or copied`() throws {
     // bochs and virtio-gpu have no such mode: there a part of such rows is shown.
     let modes = try ChildProcess.run(ChildCommand("cat", ["/sys/class/drm/card0-Virtual-1/modes"])).output
     let (width, height) = modes.split(separator: "\n").contains("1366x768") ? (1366, 768) : (640, 480)

@@ -66,7 +66,7 @@ struct LeaseOnCardTests {
     #expect(host.stop() == .status(0))
   }
 
-  @Test func `the VM's picture is the next one on screen, whatever ends the lease, as the kernel sees it`() throws {
+  @Test func `after any end of a lease the VM's picture is the next one on screen, by the kernel's CRC`() throws {
     let (host, web, db) = try stage()
     let vms = FrameCRC.ofUniformFrame(grey: 0x21, width: 640, height: 480)
     let lessees = FrameCRC.ofUniformFrame(grey: 0x99, width: 640, height: 480)

@@ -115,7 +115,7 @@ struct RegionTests {
   }
 
   @Test
-  func `a client that dies in mid-frame, a second one beside it, and a truncated region give a clear error or nothing`()
+  func `a client that dies in mid-frame, a second client, and a truncated region cause a clear error or none`()
     throws
   {
     let host = try LabHost(outputs: ["headless:1920x1080@60"])
@@ -131,7 +131,7 @@ struct RegionTests {
     let before = try host.status().scanout(vm: "web").framesFlipped
     try LabHost.wait("the first client") { try host.status().scanout(vm: "web").framesFlipped > before }
     let answer = try guest.run("framepath-guest pattern --frames 1 2>&1; kill $(cat /run/first)")
-    #expect(answer.contains("another client of this machine has the region"))
+    #expect(answer.contains("another client on this machine uses the region"))
     // The seals hold for root as well.
     let cut = try ChildProcess.run(ChildCommand("truncate", ["-s", "0", socket + ".region"]))
     #expect(cut.error.contains("Operation not permitted"))

@@ -28,7 +28,7 @@ struct SharedOutputTests {
     #expect(try host.status().scanout(vm: "vm0").path == .blit)
   }
 
-  @Test func `beside a VM that floods and one that never finishes, no frame that is in time misses its commit`()
+  @Test func `frames that are in time do not miss their commit beside a VM that floods and one that never finishes`()
     throws
   {
     let host = try LabHost(outputs: ["headless:640x480@60"])

@@ -6,7 +6,7 @@ import Testing
 /// The programs as their callers see them: exit statuses, messages and conventions.
 @Suite("Programs", .serialized)
 struct ToolTests {
-  @Test func `a full disk leaves no half picture, and says so`() throws {
+  @Test func `a full disk leaves no incomplete picture, and is reported`() throws {
     let host = try LabHost(outputs: ["headless:640x480@60"])
     let folder = "\(host.folder)/full"
     let script = """

@@ -265,7 +265,7 @@ private func planeProperties(damageClips: Bool) throws -> PlaneProperties {
 }
 
 @Suite struct MasterHolderTests {
-  @Test func `the master is found in debugfs's table whatever its name`() {
+  @Test func `the master is found in debugfs's table with any name`() {
     let text = """
                    command  tgid dev master a   uid      magic                     name                   id
             systemd-logind   410   0   y    y     0          0
@@ -297,7 +297,7 @@ private func planeProperties(damageClips: Bool) throws -> PlaneProperties {
       limits.refusal(ranges: 1, byteCount: (64 << 20) + 1) == "67108865 bytes exceed udmabuf's size_limit_mb of 64")
   }
 
-  @Test func `a missing udmabuf says what the kernel lacks`() {
+  @Test func `a missing udmabuf is explained by what the kernel lacks`() {
     let missing = SystemError(call: "open", code: 2, subject: "/dev/udmabuf")
     #expect(
       Importer.openRefusal(missing)

@@ -242,7 +242,7 @@ struct CommandMessageTests {
     #expect(throws: PresentProtocolError.self) { try SettingRecords.decode(words(fields, byteCount: 168)) }
   }
 
-  @Test func `records come as a whole, in a sealed memfd that holds as many as the message says`() throws {
+  @Test func `records are sent in a sealed memfd that holds exactly as many as the message announces`() throws {
     let records = [SettingRecord(201, of: "web", .number(5)), SettingRecord(202, of: "web", .none)]
     #expect(throws: PresentProtocolError.self) { try SettingRecords.decode([UInt8](repeating: 0, count: 167)) }
     var none = ReceivedFDs()
@@ -373,7 +373,7 @@ struct MalformedTests {
     #expect(throws: PresentProtocolError.self) { try decodeClient(bytes) }
   }
 
-  @Test func `a HELLO of another version is reported with its number, whatever its size`() {
+  @Test func `a HELLO of another version and any size is reported with its version`() {
     #expect(throws: PresentProtocolError.otherVersion(1)) {
       try decodeClient(words([1, 32, 0, 0, 0x4854_5046, 1, 0, 0]))
     }

@@ -193,7 +193,7 @@ struct AssignmentTests {
     #expect(first.outputs[0]?.name == "monitor")
   }
 
-  @Test func `an output that comes later is as all outputs were told to be last, where it can be`() throws {
+  @Test func `an output added at run time gets the last settings for all outputs, if they fit`() throws {
     let bench = try Bench()
     let tool = try bench.client("tool", scanouts: 0)
     try bench.server?.apply(

@@ -16,7 +16,7 @@ struct ChangeFeedTests {
     return tool
   }
 
-  @Test func `a client that connects, moves and leaves is told of as VMS`() throws {
+  @Test func `a client that connects, moves and disconnects is reported as VMS`() throws {
     let bench = try Bench([FakeOutput("a"), FakeOutput("b")])
     let tool = try subscriber(bench, .vms)
     let vm = try bench.client("web")
@@ -29,7 +29,7 @@ struct ChangeFeedTests {
     #expect(try tool.messages() == [.changed(.vms, request: 5)])
   }
 
-  @Test func `settings, a dark output and another VM in focus are told by their kinds`() throws {
+  @Test func `settings, a power state and another VM in focus are reported by their kinds`() throws {
     let bench = try Bench()
     try bench.server?.apply("[outputs]\nlayout = \"focus\"")
     let one = try bench.client("one")
@@ -46,7 +46,7 @@ struct ChangeFeedTests {
     #expect(!one.isEnded && !two.isEnded)
   }
 
-  @Test func `a kind is told once until the client has asked for the status, however often it changes`() throws {
+  @Test func `a kind is reported once until the next status request, however often it changes`() throws {
     let bench = try Bench()
     let tool = try subscriber(bench)
     for weight in 1...200 {
@@ -60,7 +60,7 @@ struct ChangeFeedTests {
     #expect(try tool.messages() == [.changed(.settings, request: 5)])
   }
 
-  @Test func `only the kinds that were asked for last are told, and none after an empty SUBSCRIBE`() throws {
+  @Test func `only the kinds of the last SUBSCRIBE are reported, and none after an empty one`() throws {
     let bench = try Bench()
     let tool = try subscriber(bench, .focus)
     try bench.server?.apply("[vm.web]\nweight = 5")

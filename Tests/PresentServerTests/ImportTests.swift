@@ -83,7 +83,7 @@ struct ImportTests {
   }
 
   @Test
-  func `a file that is not a dma-buf is refused without being asked for its size`()
+  func `a file that is not a dma-buf is refused without reading its size`()
     throws
   {
     let bench = try Bench()
@@ -102,7 +102,7 @@ struct ImportTests {
     #expect(error.code == .refused && error.text == "the descriptor is no dma-buf")
   }
 
-  @Test func `memory is taken where a host buffer would also be composed`() throws {
+  @Test func `memory is imported if a host buffer would also be composed`() throws {
     let bench = try Bench([FakeOutput(fit: .compose("no mode of 64x48"))])
     let client = try bench.client()
     guard case .buffer? = try importPages(client).last else {

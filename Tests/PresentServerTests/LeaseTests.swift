@@ -217,7 +217,7 @@ struct LeaseTests {
     #expect(!player.isEnded)
   }
 
-  @Test func `a lessee that closes its device gets LEASE_ENDED, and may ask again`() throws {
+  @Test func `a lessee that closes its device gets LEASE_ENDED, and may request another lease`() throws {
     let (bench, _) = try stage(["web"])
     let player = try tool(bench)
     for _ in 0..<2 {

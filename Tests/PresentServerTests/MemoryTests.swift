@@ -48,7 +48,7 @@ struct MemoryTests {
     #expect(try clients[1].ask(1, request: 10, waits: false).buffers == [1])
   }
 
-  @Test func `more than a client's own maximum is refused at once, whatever is free`() throws {
+  @Test func `more than a client's own limit is refused at once, even if memory is free`() throws {
     let bench = try bench(pictures: 10, each: 10, "[vm.small]\nmax-memory = \"8K\"")
     let small = try bench.client("small")
     let text = "12288 bytes more than the 0 held would exceed the limit of 8192 bytes"
@@ -56,7 +56,7 @@ struct MemoryTests {
       try small.ask(1, request: 9) == [.error(ErrorMessage(code: .noMemory, text: text), request: 9)])
   }
 
-  @Test func `two clients that both want two pictures get them one after the other, never one each`() throws {
+  @Test func `two clients that both need two pictures get them one after the other, never one each`() throws {
     let bench = try bench(pictures: 2, each: 2)
     let clients = try (0..<2).map { try bench.client("vm\($0)") }
     try clients[0].makeBuffer(1)
@@ -148,7 +148,7 @@ struct MemoryTests {
     #expect(try clients[1].ask(1, request: 10).buffers == [1])
   }
 
-  @Test func `imported memory waits too where it is counted`() throws {
+  @Test func `imports wait for memory too if they are counted`() throws {
     let bench = try bench(pictures: 1, each: 1, "imports = \"counted\"")
     let clients = try (0..<2).map { try bench.client("vm\($0)") }
     let list = try ImportRanges.list([ImportRanges.Entry(descriptor: 0, offset: 0, byteCount: 3 * pageByteCount)])

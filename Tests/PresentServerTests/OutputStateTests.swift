@@ -18,7 +18,7 @@ import Testing
     #expect(!OutputSharing(layout: .focus).isTiled)
   }
 
-  @Test func `layout focus and lessees put the exclusive policy in force and keep the one that was asked for`() {
+  @Test func `layout focus and lessees activate the exclusive policy and keep the requested one`() {
     let asked = OutputSharing(layout: .tile, policy: .weightedFair)
     #expect(asked.policy == .weightedFair && !asked.isExclusive)
     let leased = asked.with(lessees: true)
@@ -62,7 +62,7 @@ import Testing
     #expect(!power.watchesIdle && power.effective == .on)
   }
 
-  @Test func `a command holds whatever changes, and the darker of command and idle counts`() throws {
+  @Test func `a command is kept through changes, and the lower of the commanded and the idle power counts`() throws {
     let (loop, clock) = (try EventLoop(), PresentClock())
     var power = PowerControl()
     try power.setLimits(limits(blank: nil, off: 5), at: begin, on: loop, clock) {}

@@ -69,7 +69,7 @@ struct PlaneTests {
     #expect(zip(before, after).count { $0 < $1 } == 1)
   }
 
-  @Test func `a plane that TEST_ONLY refuses is not asked for again at once, and the tile is copied`()
+  @Test func `a plane refused by TEST_ONLY is not tested again at once, and the tile is copied`()
     throws
   {
     let (bench, clients) = try stage(1)

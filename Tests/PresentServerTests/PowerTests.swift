@@ -152,7 +152,7 @@ struct PowerTests {
   }
 
   @Test
-  func `an output turned off by command stays off whatever its VMs show, and an idle one is not lit by a command`()
+  func `an output turned off by command stays off despite new frames, and a command does not turn on an idle one`()
     throws
   {
     let bench = try Bench(clock: HandClock())

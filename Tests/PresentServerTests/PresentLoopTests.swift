@@ -132,7 +132,7 @@ struct PresentLoopTests {
     #expect(bench.output.commits.count == 3)
   }
 
-  @Test func `the fit of a size is asked once, and again when the output has changed`() throws {
+  @Test func `the fit of a size is tested once, and again when the output has changed`() throws {
     let bench = try Bench()
     let client = try bench.client()
     try client.makeBuffer(1)

@@ -30,7 +30,7 @@ struct BenchProgramTests {
     return try ChildProcess.run(command, timeoutMilliseconds: 30_000)
   }
 
-  @Test func `the benchmark is found beside the program, in libexec, then in PATH`() throws {
+  @Test func `the benchmark is searched for beside the program, in libexec, then in PATH`() throws {
     let folder = try TemporaryFolder()
     defer { _ = try? ChildProcess.run(ChildCommand("rm", ["-r", folder.path])) }
     let program = try install(folder)

@@ -16,7 +16,7 @@ struct DamageTests {
     #expect(Damage(Rect(width: 12, height: 12)).clipped(to: picture).bounds == Rect(x: 10, y: 10, width: 2, height: 2))
   }
 
-  @Test func `full damage stays full, whatever is added to it or it is added to`() {
+  @Test func `full damage stays full when merged with any damage`() {
     for other in [Damage.nothing, Damage(corner), .full] {
       var damage = Damage.full
       damage.add(other)

@@ -57,12 +57,12 @@ import Testing
     }
   }
 
-  @Test func `the monitor's own EDID is used where it agrees with the mode`() {
+  @Test func `the monitor's own EDID is used if it agrees with the mode`() {
     let own = EDID.generate(description(1360, 768))
     #expect(EDID.forGuest(monitor: own, description: description(1366, 768)) == own)
   }
 
-  @Test func `the first timing is rewritten where it differs`() {
+  @Test func `the first timing is rewritten if it differs`() {
     let own = EDID.generate(description(3840, 2160))
     let given = EDID.forGuest(monitor: own, description: description(1920, 1080))
     #expect(given.count == own.count)
@@ -72,7 +72,7 @@ import Testing
     #expect(Array(given[66..<69]) == Array(own[66..<69]), "the picture's millimetres are the monitor's")
   }
 
-  @Test func `an EDID is generated where the monitor's is broken`() {
+  @Test func `an EDID is generated if the monitor's is invalid`() {
     var broken = EDID.generate(description(1920, 1080))
     broken[20] ^= 1
     let wanted = description(1280, 1024)

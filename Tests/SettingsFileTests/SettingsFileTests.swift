@@ -38,7 +38,7 @@ struct SettingsFileTests {
       ])
   }
 
-  @Test func `one output's settings go before those of all outputs, in whatever order they stand`() throws {
+  @Test func `one output's settings take precedence over those of all outputs, in any order`() throws {
     let changes = try SettingsFile.changes("[output.DP-1]\npolicy = \"sla\"\n[outputs]\npolicy = \"fifo\"")
     #expect(changes.map(\.target) == [.allOutputs, .output("DP-1")])
   }

@@ -136,7 +136,7 @@ struct JSONTests {
     #expect(throws: ReportError.self) { try DaemonTrace(json: Array(json.utf8)) }
   }
 
-  @Test func `what is not JSON is an error`() {
+  @Test func `text that is not JSON is an error`() {
     for json in ["", "{", "[]", "null", "{}", "\u{0}", FullStatus.json + "}"] {
       #expect(throws: ReportError.self) { try DaemonStatus(json: Array(json.utf8)) }
     }

@@ -69,7 +69,7 @@ struct OpenMetricsTests {
     #expect(families.first { $0.name == "framepath_latch_seconds" }?.samples.isEmpty == true)
   }
 
-  @Test func `every family has the labels that it says`() throws {
+  @Test func `every family has the labels that it declares`() throws {
     let families = try OpenMetricsGrammar.parse(OpenMetrics.text(of: FullStatus.value()))
     for (parsed, family) in zip(families, OpenMetrics.families) {
       #expect(parsed.name == family.name)

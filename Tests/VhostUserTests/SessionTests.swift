@@ -78,7 +78,7 @@ struct SessionTests {
     _ = harness.close()
   }
 
-  @Test func `what is in flight is answered before the queue stops`() throws {
+  @Test func `requests in flight are answered before the queue stops`() throws {
     let harness = try Harness()
     try harness.frontend.realize()
     try harness.frontend.start()

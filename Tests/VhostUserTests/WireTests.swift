@@ -177,7 +177,7 @@ struct WireTests {
     #expect(wire.events.last == "reset")
   }
 
-  @Test func `an unknown request is refused if the frontend asks for an answer, else ignored`() throws {
+  @Test func `an unknown request is refused if the frontend requests an answer, else ignored`() throws {
     #expect(try wire.send([41, 0, 0, 0, 9, 0, 0, 0, 2, 0, 0, 0] + [1, 2]) == [])
     try wire.negotiate()
     #expect(

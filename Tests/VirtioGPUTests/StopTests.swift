@@ -64,7 +64,7 @@ import VirtioGPU
     #expect(!guest.device.isReadingGuestPages)
   }
 
-  @Test func `the scanout goes black where the display has no buffer for a copy, and shows it once there is one`()
+  @Test func `the scanout is black while the display has no buffer for a copy, and then shows the copy`()
     throws
   {
     let guest = try makeGuest()

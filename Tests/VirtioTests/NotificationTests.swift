@@ -71,7 +71,7 @@ struct NotificationTests {
     #expect(!queue.needsNotification())
   }
 
-  @Test func `an emptied queue notifies where NOTIFY_ON_EMPTY was accepted`() throws {
+  @Test func `an emptied queue notifies if NOTIFY_ON_EMPTY was accepted`() throws {
     let driver = MockDriver(ram, size: 8, features: [.notifyOnEmpty])
     let queue = try driver.config().activate(ram.table())
     driver.setInterrupts(false)
