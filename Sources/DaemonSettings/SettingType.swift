@@ -20,7 +20,7 @@ public enum SettingType: Equatable, Sendable {
   case bytes(ClosedRange<Int>, none: String?)
   /// How VMs share an output.
   case layout
-  /// Who may lease an output.
+  /// The users that may lease an output.
   case leasePolicy
   /// Names of outputs, in order.
   case outputNames

@@ -34,7 +34,7 @@ public struct Percentiles: Codable, Equatable, Sendable {
   /// The longest.
   public var max: UInt64
 
-  /// Of these nanoseconds; all zero where there are none.
+  /// The percentiles of these nanoseconds; all zero if there are none.
   public init(_ nanoseconds: [UInt64]) {
     let sorted = nanoseconds.sorted()
     count = sorted.count

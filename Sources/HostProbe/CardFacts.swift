@@ -75,7 +75,7 @@ public struct CardFacts: Equatable, Sendable {
     }
   }
 
-  /// What is known about a card's DRM master.
+  /// A card's DRM master.
   public enum Master: Equatable, Sendable {
     /// This process.
     case process(ProcessName)

@@ -59,7 +59,7 @@ public struct QEMUCapabilities: Equatable, Sendable {
   /// Whether vhost-user-gpu works under KVM only ("vhost initialization failed: requires kvm").
   public var vhostUserGPUNeedsKVM: Bool { version < QEMUVersion(8, 0) }
 
-  /// What a guest gets, in a few words: copies, tearing, features.
+  /// A summary for users: copies, tearing, features.
   public var summary: String {
     switch bestShape {
     case .complete: "complete device (\(genericDevice ?? "")): guest blobs, paced by the monitor, live mode changes"

@@ -3,8 +3,8 @@ import Glibc
 
 /// The host's part of a region's header: its constants, the output and the state.
 ///
-/// A guest may overwrite what it reads there, so the host keeps a copy. The words of the rings and of the attach are
-/// not part of it.
+/// A guest may overwrite the header, so the host keeps a copy. The words of the rings and of the attach are not part
+/// of it.
 @safe struct HostHeader {
   private var content = framepath_region_header()
   private let base: UnsafeMutableRawPointer
@@ -40,12 +40,12 @@ import Glibc
     unsafe withUnsafeMutableBytes(of: &content.name) { space in unsafe space.copyBytes(from: nameBytes) }
   }
 
-  /// Writes the constants, unless a former host has left the same ones.
+  /// Writes the constants, unless a former host has written the same ones.
   mutating func publish() {
     if !isWhole { writeConstants() }
   }
 
-  /// Publishes the output's mode; nil if there is none now.
+  /// Publishes the output's mode; nil without a monitor.
   mutating func setOutput(_ new: RegionOutput?) {
     content.output = new?.word ?? 0
     output.store(content.output)
@@ -60,7 +60,7 @@ import Glibc
   /// The state becomes `waiting`, unless another host has changed it.
   func leave() { state.replace(content.state, by: UInt64(RegionHostState.waiting.rawValue)) }
 
-  /// Restores what the guest has overwritten; returns whether it had.
+  /// Restores the parts that the guest has overwritten; returns whether there were any.
   mutating func repair() -> Bool {
     if isWhole, output.load() == content.output, state.load() == content.state { return false }
     writeConstants()
@@ -74,7 +74,7 @@ import Glibc
     mutating get {
       unsafe withUnsafeBytes(of: &content) { wanted in
         guard let first = wanted.baseAddress else { return false }
-        // SAFETY: the mapping is longer than a header. The bytes are compared once, whatever they are.
+        // SAFETY: the mapping is longer than a header. The bytes are only compared, once.
         return unsafe memcmp(first, base, HostHeader.constantByteCount) == 0
       }
     }

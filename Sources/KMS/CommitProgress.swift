@@ -2,10 +2,10 @@ import LinuxIO
 import Outputs
 import Scanout
 
-/// The commit of an output that is not on screen yet, if there is one.
+/// An output's pending commit, if there is one.
 ///
-/// The kernel's event ends it, at the vblank that the event names. A timer ends it where the driver has no vblank, and
-/// where no event may come.
+/// The kernel's event ends it, at the vblank in the event. A timer ends it if the driver has no vblanks, or if there
+/// may be no event.
 struct CommitProgress: ~Copyable {
   /// The end of a commit.
   struct End {
@@ -13,13 +13,13 @@ struct CommitProgress: ~Copyable {
     /// CLOCK_MONOTONIC of the vblank.
     var timeNanoseconds: UInt64
     var sequence: UInt64
-    /// Whether the vblank is a later one than the commit should have reached.
+    /// Whether the vblank is later than the commit's target.
     var isLate: Bool
   }
 
   private struct Pending {
     var frame: OutputFrame
-    /// The vblank that it should reach; nil for a mode set.
+    /// The target vblank; nil for a mode set.
     var target: UInt64?
     /// Whether the kernel's event is still to come; else the timer ends the commit.
     var waitsForKernel: Bool
@@ -41,10 +41,10 @@ struct CommitProgress: ~Copyable {
     timer = try TimerFD()
   }
 
-  /// Whether a commit is under way.
+  /// Whether a commit is pending.
   var isUnderWay: Bool { pending != nil }
 
-  /// Finds out once, while the CRTC is on, whether the driver has vblanks.
+  /// Determines once, while the CRTC is on, whether the driver has vblanks.
   mutating func start(_ device: CardDevice, _ crtcID: UInt32, _ mode: DisplayMode) {
     vblanks = VblankSource(device, crtcID, mode)
   }
@@ -52,7 +52,7 @@ struct CommitProgress: ~Copyable {
   /// Switches to the rate of another mode.
   mutating func changeMode(_ mode: DisplayMode) { vblanks.changeMode(mode) }
 
-  /// The vblank that a commit made now should reach.
+  /// The target vblank of a commit made now.
   mutating func nextVblank(_ device: CardDevice, _ crtcID: UInt32) -> UInt64 { vblanks.next(device, crtcID) }
 
   /// A number for a commit that is about to be submitted.
@@ -64,16 +64,16 @@ struct CommitProgress: ~Copyable {
   /// A commit was submitted.
   ///
   /// - Parameters:
-  ///   - target: the vblank that it should reach; nil for a mode set.
+  ///   - target: the target vblank; nil for a mode set.
   ///   - waitsForKernel: whether the kernel's event will come; else arm the timer.
   mutating func begin(_ frame: OutputFrame, target: UInt64? = nil, waitsForKernel: Bool = true) {
     pending = Pending(frame: frame, target: target, waitsForKernel: waitsForKernel)
   }
 
-  /// The commit under way is submitted in another form, with an event or without.
+  /// The pending commit is submitted in another form, with or without an event.
   mutating func resubmitted(waitsForKernel: Bool) { pending?.waitsForKernel = waitsForKernel }
 
-  /// Drops the commit under way; nothing will end it.
+  /// Drops the pending commit, which will not end.
   mutating func cancel() {
     timer.disarm()
     pending = nil
@@ -95,7 +95,7 @@ struct CommitProgress: ~Copyable {
     }
   }
 
-  /// The timer has expired; returns the end of the commit under way.
+  /// The timer has expired; returns the end of the pending commit.
   mutating func timerExpired() -> End? {
     guard let commit = pending.take() else { return nil }
     let end = vblanks.timerEnd(at: monotonicNanoseconds(), target: commit.target)

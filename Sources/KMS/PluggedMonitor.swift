@@ -1,6 +1,6 @@
-/// The monitor of an output: its connector as it was last read, and whether it is plugged in.
+/// The monitor of an output: the last reading of its connector, and whether it is plugged in.
 struct PluggedMonitor {
-  /// What a reading of the connector has changed.
+  /// The change found by a reading of the connector.
   enum Change {
     case none
     case unplugged
@@ -8,10 +8,10 @@ struct PluggedMonitor {
     case other
   }
 
-  /// As it was read when a monitor was last plugged in.
+  /// The last reading with a monitor plugged in.
   private(set) var connector: Connector
   private(set) var isConnected = true
-  /// Of the last reading, with a monitor or without; nil if the connector did not exist.
+  /// The last reading, with or without a monitor; nil if the connector did not exist.
   private var lastDescription: ConnectorDescription?
 
   init(_ connector: Connector) {

@@ -2,21 +2,21 @@ import CFramepathABI
 public import LinuxIO
 public import Scanout
 
-/// A setting and its new value, or one item of it where it is a list.
+/// A setting and its new value, or one item of a list.
 public struct SettingRecord: Equatable, Sendable {
   /// A value, or an item of a list.
   public enum Item: Equatable, Sendable {
-    /// Nothing: never, no limit, or the default; an empty list.
+    /// No value: never, no limit, or the default; an empty list.
     case none
     /// Seconds, hertz, bytes or a share.
     case number(Int64)
-    /// The place among the setting's choices, from 0.
+    /// The index of the setting's choice, from 0.
     case choice(Int)
     /// An output of a list.
     case name(String)
     /// A grid of tiles.
     case grid(columns: Int, rows: Int)
-    /// Where a VM is shown.
+    /// The rectangle of a VM.
     case place(vm: String, Rect)
     /// A user, by number.
     case user(UInt32)
@@ -32,7 +32,7 @@ public struct SettingRecord: Equatable, Sendable {
   public var item: Item
   /// Whether the next record has the list's next item.
   public var hasMore: Bool
-  /// The line of the configuration file that it comes from, from 1.
+  /// The line of the configuration file, from 1; nil if it does not come from one.
   public var line: Int?
 
   /// A record.
@@ -45,12 +45,12 @@ public struct SettingRecord: Equatable, Sendable {
   }
 }
 
-/// Records of settings as bytes: beside SETTINGS, and between the daemon and the reader of its configuration file.
+/// Records of settings as bytes, for SETTINGS and for the reader of the daemon's configuration file.
 public enum SettingRecords {
   /// Bytes of one record.
   public static let byteCount = MemoryLayout<framepath_setting>.size
 
-  /// The records as `struct framepath_setting`, one behind the other.
+  /// The records as a sequence of `struct framepath_setting`.
   public static func encode(_ records: [SettingRecord]) -> [UInt8] {
     var bytes: [UInt8] = []
     bytes.reserveCapacity(records.count * byteCount)
@@ -61,7 +61,7 @@ public enum SettingRecords {
     return bytes
   }
 
-  /// A sealed memfd that holds the records, to be sent beside SETTINGS.
+  /// A sealed memfd with the records, to be sent with SETTINGS.
   public static func file(_ records: [SettingRecord]) throws(SystemError) -> OwnedFD {
     try MemFD.create(name: "framepath-settings", containing: encode(records))
   }
@@ -83,9 +83,9 @@ public enum SettingRecords {
     return records
   }
 
-  /// Reads the records beside a SETTINGS message.
+  /// Reads the records of a SETTINGS message.
   ///
-  /// - Throws: `.malformed` where no sealed memfd of `count` records came; `.system` where a call failed.
+  /// - Throws: `.malformed` without a sealed memfd of `count` records; `.system` if a call failed.
   public static func read(count: Int, fds: inout ReceivedFDs) throws(PresentProtocolError) -> [SettingRecord] {
     guard let file = fds.take(0), let seals = MemFD.seals(of: file.raw), seals.contains(.shrink) else {
       throw .malformed("SETTINGS without a sealed memfd")
@@ -93,7 +93,7 @@ public enum SettingRecords {
     guard try size(of: file) >= count * byteCount else {
       throw .malformed("SETTINGS's memfd holds less than \(count) records")
     }
-    // The client can still write the file: everything is copied before it is looked at.
+    // The client can still write the file: it is copied before it is checked.
     return try decode(copy(of: file, byteCount: count * byteCount))
   }
 }
@@ -163,7 +163,7 @@ extension SettingRecord {
       line: wire.line == 0 ? nil : Int(wire.line))
   }
 
-  /// 2³² - 1 is the kernel's word for nobody.
+  /// 2³² - 1 means "no user" to the kernel.
   private static func id(_ number: Int64) throws(PresentProtocolError) -> UInt32 {
     guard let id = UInt32(exactly: number), id != .max else { throw .malformed("a setting with id \(number)") }
     return id

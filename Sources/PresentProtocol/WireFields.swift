@@ -21,12 +21,12 @@ public enum PresentLimits {
   public static let rangeCount = Int(FRAMEPATH_MAX_RANGES)
   /// The most records of one SETTINGS.
   public static let settingCount = Int(FRAMEPATH_MAX_SETTINGS)
-  /// The most bytes that CPUs can have copied for one frame: days of copying.
+  /// The limit for bytes copied for one frame: days of copying.
   public static let copiedByteCount: UInt64 = 1 << 50
   /// The most descriptors of one message.
   public static let descriptorCount = 64
 
-  /// The rule of `isValidName` for a person, such as the end of "invalid VM name "a/b": use …".
+  /// The rule of `isValidName` for messages, such as the end of "invalid VM name "a/b": use …".
   public static let nameRule = "1 to \(nameByteCount) bytes without \"/\" and control characters"
 
   /// Whether a name is valid for a client: 1 to 63 bytes, no control characters, no `/`.
@@ -34,7 +34,7 @@ public enum PresentLimits {
     !name.isEmpty && name.utf8.count <= nameByteCount && name.utf8.allSatisfy { $0 >= 0x20 && $0 != 0x7f && $0 != 0x2f }
   }
 
-  /// Whether HELLO can ask for an output of this name: 1 to 31 bytes. Which outputs there are, the daemon knows.
+  /// Whether HELLO can name an output of this name: 1 to 31 bytes. Whether it exists is checked by the daemon.
   public static func isValidOutputName(_ name: String) -> Bool {
     !name.isEmpty && name.utf8.count <= outputNameByteCount && !name.utf8.contains(0)
   }

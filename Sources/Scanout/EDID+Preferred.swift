@@ -52,7 +52,7 @@ extension EDID {
     return result
   }
 
-  /// The EDID for a guest whose display has that mode: the monitor's own where it agrees with the mode, else rewritten,
+  /// The EDID for a guest whose display has this mode: the monitor's own if it agrees with the mode, else rewritten,
   /// else generated.
   public static func forGuest(monitor: [UInt8], description: Description) -> [UInt8] {
     if monitor.count <= maxByteCount {

@@ -103,7 +103,7 @@ import GuestMemory
     return nil
   }
 
-  /// Adds the file ranges of a guest address; page by page where it crosses into another region.
+  /// Adds the file ranges of a guest address; page by page if it crosses into another region.
   private func add(_ address: UInt64, _ count: Int, _ memory: GuestMemory, to ranges: inout [MemoryRange]) -> Bool {
     if let range = memory.fileRange(address, count) {
       guard range.isWholePages else { return false }

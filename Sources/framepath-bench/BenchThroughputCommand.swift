@@ -155,7 +155,7 @@ struct BenchThroughputCommand: ParsableCommand {
         figure(1) { $0.pacedCPURatio($1) },
       ])
     }
-    table.add(note: "OUR FPS and ITS CPU / OURS: presented frames, of which some are superseded")
+    table.add(note: "OUR FPS and ITS CPU / OURS: presented frames, including superseded ones")
     table.add(note: "COPIED and PER PICTURE: pictures that we copied or showed; the peer sends every one")
     return [""] + table.lines
   }

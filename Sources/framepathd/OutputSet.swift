@@ -17,7 +17,7 @@ final class OutputSet {
   private let log: (String) -> Void
   /// Requested connectors without a monitor, by their card's path.
   private var waiting: [(card: String, connector: String, mode: DisplayMode?)] = []
-  /// The paths of cards of which all connectors are requested.
+  /// The paths of cards with all their connectors requested.
   private var wholeCards: Set<String> = []
 
   /// Opens all of them, or none.

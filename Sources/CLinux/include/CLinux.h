@@ -67,7 +67,7 @@ int clinux_syncobj_eventfd(int node, uint32_t handle, uint64_t point, int eventf
 /* SO_PEERCRED. */
 int clinux_peer_credentials(int socket, int *pid, unsigned int *uid, unsigned int *gid);
 
-/* SO_PEERGROUPS: the supplementary groups of whoever connected, at most `count`; how many there are, or -1. */
+/* SO_PEERGROUPS: the supplementary groups of the peer, at most `count`; returns their number, or -1. */
 int clinux_peer_groups(int socket, unsigned int *groups, int count);
 
 /* SO_PASSCRED: what is sent while it is on carries the sender's credentials. */
