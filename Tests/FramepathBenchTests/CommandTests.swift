@@ -57,7 +57,7 @@ struct CommandTests {
   }
 }
 
-/// What is told where a process of ours dies or hangs in the middle of a measurement: its name.
+/// A process that dies or hangs in the middle of a measurement is named in the error.
 @Suite(.serialized, .timeLimit(.minutes(1)))
 struct DeathTests {
   private let programs = BenchPrograms(folder: Programs.folder)

@@ -39,7 +39,7 @@ struct FigureTests {
     #expect((stages.released.count, stages.released.max) == (1, 200))
     #expect((stages.medianPeriods, stages.p99Periods) == (1, 2))
     #expect(stages.isFromKick)
-    // Nobody knows which kick was which frame's.
+    // Kicks cannot be matched to frames.
     let unpaired = FrameStages(frames[...], kicks: [], periodNanoseconds: 100)
     #expect(!unpaired.isFromKick && unpaired.interval.count == 2)
     #expect((unpaired.taken.max, unpaired.flipped.count, unpaired.flipped.max) == (0, 3, 195))

@@ -3,7 +3,7 @@ import LinuxIO
 import TestSupport
 import Testing
 
-/// What an interrupted measurement leaves behind: nothing.
+/// An interrupted measurement leaves nothing behind.
 @Suite(.serialized, .timeLimit(.minutes(1)))
 struct InterruptionTests {
   /// Processes that have `text` in their arguments.

@@ -1,5 +1,5 @@
 // swift-tools-version: 6.3
-// A package of somebody else's that draws through the guest libraries: what it needs must be in the products.
+// An external package that draws through the guest libraries, which must export everything it needs.
 //   swift build --package-path Tests/GuestPackage
 import PackageDescription
 

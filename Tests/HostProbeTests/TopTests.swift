@@ -97,7 +97,7 @@ struct TopTests {
     #expect(model.rows(by: .share).map(\.vm) == ["db", "web"])
     model.take(shared([190, 140], at: 3, blitNanoseconds: [6000, 8000]))
     #expect(model.rows.map(\.share) == [0.75, 0.25])
-    // Another output's scheduler counts anew.
+    // Another output's scheduler starts at 0.
     model.take(shared([200, 10], at: 4, blitNanoseconds: [6000, 0], outputs: ["A", "B"]))
     #expect(model.rows.map(\.share) == [1, 0])
   }
@@ -134,7 +134,7 @@ struct TopTests {
     let first = spans.filter { $0["name"] as? String == "frame 1" }
     #expect(first.map { $0["tid"] as? Int } == [9, 10, 11, 12])
     #expect(first.map { $0["ts"] as? Double } == [1000, 1500, 1600, 3000])
-    // It left the screen when frame 3 came, not when its buffer was told to be free.
+    // It left the screen at the flip of frame 3, not when its release was reported.
     #expect(first.map { $0["dur"] as? Double } == [500, 100, 1400, 2000])
     #expect(spans.filter { $0["name"] as? String == "frame 2" }.count == 1)
     #expect(events.contains { $0["name"] as? String == "frame 2 superseded" && $0["ph"] as? String == "i" })

@@ -2,8 +2,8 @@ import Testing
 
 @testable import HybridRegion
 
-/// A guest that rings only when requested, and a host that sleeps: all interleavings, over memory that delays and reorders
-/// stores. No entry may be left in the ring while the host sleeps and no doorbell was rung.
+/// A guest that rings only when requested, and a host that sleeps: all interleavings, on memory that delays and
+/// reorders stores. No entry may be left in the ring while the host sleeps and no doorbell was rung.
 @Suite struct DoorbellModelTests {
   private struct Broken: Error, CustomStringConvertible {
     var description: String
@@ -19,7 +19,7 @@ import Testing
     case looking
     /// Sets its timer, and makes the doorbell quiet.
     case silencing
-    /// Requests the doorbell, and looks once more afterwards.
+    /// Requests the doorbell, and checks again afterwards.
     case wanting(DoorbellRequest)
     /// Asleep; woken by the doorbell, or by its timer if it is set.
     case asleep(hasTimer: Bool)

@@ -2,8 +2,8 @@ import Testing
 
 @testable import HybridRegion
 
-/// The whole protocol with two slots: attach, acquire, present, release; the guest dies at any instruction and begins
-/// again. All interleavings of both sides' memory accesses.
+/// The whole protocol with two slots: attach, acquire, present, release; the guest dies at any instruction and
+/// restarts. All interleavings of both sides' memory accesses.
 @Suite struct SlotModelTests {
   private struct Broken: Error, CustomStringConvertible {
     var description: String
@@ -220,7 +220,7 @@ import Testing
     return next
   }
 
-  /// The host is dead, and another one finds what it left.
+  /// Replaces a dead host by another one.
   private func takenOver(_ state: State) -> State {
     var next = state
     next.hostLife += 1
@@ -245,7 +245,7 @@ import Testing
     return next
   }
 
-  /// Once both sides have read all that the other has said, they agree on who holds what.
+  /// Once both sides have read all entries of the other, they agree on the holder of each slot.
   private func checkAgreement(_ state: State) throws {
     guard state.guestPhase == .ready, state.hostPhase == .look, state.hostEpoch == state.life,
       state.presents.words[0] == state.presents.words[1], state.releases.words[0] == state.releases.words[1]

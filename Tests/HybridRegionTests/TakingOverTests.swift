@@ -3,7 +3,7 @@ import HybridRegion
 import LinuxIO
 import Testing
 
-/// Another host continues where one has stopped, without notice to the guest.
+/// Another host continues where one has stopped, without notifying the guest.
 @Suite struct TakingOverTests {
   private func another(_ pair: Pair) throws -> RegionHost {
     try RegionHost(memory: pair.host.fd, name: "web", layout: pair.host.layout)

@@ -26,7 +26,7 @@ struct BenchGuestTests {
       #expect(runs.count == 2)
       for run in runs {
         #expect(run["framesPerSecond"] as? Double ?? 0 > 0)
-        // QEMU looks for changes at most every 30 ms, so a viewer may see none of a few frames.
+        // QEMU checks for changes at most every 30 ms, so a viewer may miss a few frames.
         #expect(run["displayed"] is Int)
         #expect(run["qemuMicroseconds"] as? Double ?? 0 > 0)
       }

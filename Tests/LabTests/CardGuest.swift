@@ -4,7 +4,7 @@ import VhostUserFrontend
 /// A guest without a kernel on a real backend: blobs of its own memory and flips that wait for their fence, as Linux
 /// does.
 final class CardGuest {
-  /// A head as GET_DISPLAY_INFO tells it.
+  /// A head from GET_DISPLAY_INFO.
   struct Display: Equatable {
     var isConnected: Bool
     var width: UInt32
@@ -17,11 +17,11 @@ final class CardGuest {
   private var height: Int
   private let framebuffer: (width: Int, height: Int)
   private let pieceBytes: Int
-  /// Where the pieces of each picture's memory lie, in the picture's order.
+  /// The pieces of each picture's memory, in the picture's order.
   private var pictures: [[(address: UInt64, byteCount: Int)]] = []
   /// The pictures' blobs.
   private var resources: [UInt32] = []
-  /// Blobs that are not shown any more after the next flip.
+  /// Blobs that are no longer shown after the next flip.
   private var retired: [UInt32] = []
   private var lastResource: UInt32 = 0
   private var shown = 0
@@ -32,9 +32,9 @@ final class CardGuest {
   /// Starts the device and makes two pictures.
   ///
   /// - Parameters:
-  ///   - width: of what is shown, as `height`.
-  ///   - framebuffer: the size of each picture, whose upper left part is shown; nil is that part's own.
-  ///   - pieceBytes: pictures lie in pieces of so many bytes, whole pages, no two of which follow each other in memory.
+  ///   - width: of the shown part, like `height`.
+  ///   - framebuffer: the size of each picture, whose upper left part is shown; nil: that part's size.
+  ///   - pieceBytes: pictures consist of pieces of this size, whole pages, which are not adjacent in memory.
   init(
     host: LabHost, vm: String, width: Int, height: Int, framebuffer: (width: Int, height: Int)? = nil,
     pieceBytes: Int = .max
@@ -63,7 +63,7 @@ final class CardGuest {
 
   /// Draws the next picture in one colour, 0xRRGGBB, and shows it.
   ///
-  /// - Parameter waits: whether for its fence, as Linux does; else the guest asks for none and draws on at once.
+  /// - Parameter waits: whether to wait for its fence, as Linux does; else the guest does not request one.
   func flip(colour: UInt32, waits: Bool = true) throws {
     for piece in pictures[shown % 2] { frontend.ram.fill(piece.address, piece.byteCount / 4, pixels: colour) }
     try beginFlip(isFenced: waits)
@@ -131,7 +131,7 @@ final class CardGuest {
   /// Turns the head off, as a guest's DPMS does.
   func turnOff() throws { try request(GPURequest.setScanout(0, width: 0, height: 0)) }
 
-  /// Takes new blobs of the same memory for the old ones, as a guest does that makes its frame buffers anew.
+  /// Replaces the blobs by new ones of the same memory, as a guest that recreates its framebuffers does.
   func renewBlobs() throws {
     retired += resources
     resources = []
@@ -142,7 +142,7 @@ final class CardGuest {
     }
   }
 
-  /// Which heads GET_DISPLAY_INFO says have a monitor, and their sizes.
+  /// The heads with a monitor and their sizes, from GET_DISPLAY_INFO.
   func displays() throws -> [Display] {
     let words = try request(
       GPURequest.getDisplayInfo(), answer: GPURequest.displayInfo, byteCount: GPURequest.headerByteCount + 16 * 24)

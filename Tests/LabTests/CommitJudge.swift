@@ -1,12 +1,12 @@
 import StatusModel
 
-/// What the daemon did with frames that it had in time, by its own record of them: no matter how late a busy machine lets
-/// a client draw or the daemon run.
+/// Checks from the daemon's record that frames received in time were committed in time, no matter how late a busy
+/// machine lets a client draw or the daemon run.
 struct CommitJudge {
-  /// How long before a commit a frame must have come to count as in time: longer than all tiles take to paint.
+  /// How long before a commit a frame must be received to be in time: longer than composing all tiles takes.
   private static let marginNanoseconds: UInt64 = 5_000_000
 
-  /// The times of a frame that came on screen, CLOCK_MONOTONIC.
+  /// The times of a flipped frame, CLOCK_MONOTONIC.
   private struct ShownFrame {
     var presentedNanoseconds: UInt64
     var latchedNanoseconds: UInt64
@@ -22,10 +22,10 @@ struct CommitJudge {
 
   /// Frames that were judged.
   private(set) var frameCount = 0
-  /// Frames that were in time for a commit of their output and came with a later one.
+  /// Frames that were in time for a commit of their output but were in a later one.
   private(set) var missedCount = 0
 
-  /// Looks at the last frames of these VMs, which share an output.
+  /// Checks the last frames of these VMs, which share an output.
   init(_ host: LabHost, vms: [String], last count: Int) throws {
     let frames = try host.trace().scanouts.filter { vms.contains($0.vm) }
       .flatMap { $0.frames.compactMap(ShownFrame.init).suffix(count) }

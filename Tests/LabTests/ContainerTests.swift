@@ -5,7 +5,7 @@ import Testing
 /// Containers that bring their own region over the daemon's socket.
 @Suite("Region of a container", .serialized)
 struct ContainerTests {
-  /// Words that run the pattern client as another user, in a user and a mount namespace of its own, without privileges.
+  /// A command that runs the pattern client as another user, in its own user and mount namespace, without privileges.
   private func container(
     _ host: LabHost, program name: String = "framepath-guest", _ arguments: [String]
   ) throws -> ChildCommand {
@@ -142,12 +142,12 @@ struct ContainerTests {
     #expect(try error(newer).contains("the host and this program have different versions: "))
     let newerRegion = try CExample.compile(into: host.folder, changing: "FRAMEPATH_REGION_MAJOR 1u", to: "2u")
     #expect(try error(newerRegion).contains("the host and this program have different versions"))
-    // Nobody was harmed.
+    // Other clients were not affected.
     #expect(try host.framepath(["status", "--json"]).contains(#""name":"first""#))
   }
 }
 
-/// The C example of the documentation, made by a compiler that warns of everything.
+/// The C example of the documentation, compiled with all warnings.
 enum CExample {
   /// - Parameters:
   ///   - definition: a name and its value in the headers, which gets another value.

@@ -87,7 +87,7 @@ struct DaemonOnCardTests {
     try host.framepath(["layout", "tile", "2x2"])
     let painters = try (0..<3).map { try Painter(host: host, name: "vm\($0)") }
     let (width, height) = (output.width / 2, output.height / 2)
-    // With the greatest weight, its frames are worth the plane whatever the others do.
+    // With the greatest weight, its frames always win the plane.
     try host.framepath(["vm", "set", "vm1", "--weight", "10000"])
     func planes() throws -> [Bool] {
       try (0..<3).map { try host.status().scanout(vm: "vm\($0)").pathReason?.hasPrefix("overlay plane") == true }

@@ -22,7 +22,7 @@ struct DirectOnCardTests {
       }
       try client.show(picture)
     } catch let error as PresentClientError {
-      // Drivers with video memory of their own show nobody else's.
+      // Drivers with their own video memory do not show other memory.
       print("lab: refused: \(error)")
       #expect(!error.description.isEmpty)
       return
@@ -55,7 +55,7 @@ struct DirectOnCardTests {
   }
 }
 
-/// A client that draws into two pictures of its own, whose pages take turns in one memfd, and shows them in turn.
+/// A client that draws into two pictures of its own memory, whose pages alternate in one memfd, and shows them in turn.
 private final class DirectClient {
   private let loop: EventLoop
   private let client: PresentClient

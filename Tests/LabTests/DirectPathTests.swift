@@ -2,7 +2,7 @@ import LinuxIO
 import StatusModel
 import Testing
 
-/// Guests whose own pages are on the screen: nothing is copied, and the screen sets their pace.
+/// Guests whose own pages are on screen: nothing is copied, and the output paces them.
 @Suite("The direct path", .serialized)
 struct DirectPathTests {
   @Test func `pictures, partial updates, cursors and odd sizes arrive byte for byte without one copy`() throws {
@@ -27,7 +27,7 @@ struct DirectPathTests {
     try guest.draw("cursor --off")
     try host.expect(vm: "web", shows: picture)
 
-    // Rows of 5464 bytes are no multiple of 64.
+    // Rows of 5464 bytes are not a multiple of 64.
     for (width, height) in [(1366, 768), (800, 600), (1280, 720)] {
       try guest.draw("pattern noise --size \(width)x\(height) --seed 5")
       try host.expect(vm: "web", shows: .noise(width: width, height: height, seed: 5))
@@ -116,7 +116,7 @@ struct DirectPathTests {
     try guest.draw("flip --count 30 --interval-ms 20 --size 800x600")
     try host.expect(vm: "web", shows: .solid(Picture.frameColour(29), width: 800, height: 600))
     try expectNoCopy(host)
-    // The pages on screen go back to the guest: the screen gets a black picture, nobody an error.
+    // The pages on screen return to the guest: the screen becomes black, without an error.
     try guest.draw("off")
     try guest.draw("pattern gradient --size 800x600")
     try host.expect(vm: "web", shows: .gradient(width: 800, height: 600))
@@ -132,7 +132,7 @@ struct DirectPathTests {
     #expect(scanout.copiedBytes == 0, sourceLocation: location)
   }
 
-  /// The time that `fpdraw flip` says it took.
+  /// The duration reported by `fpdraw flip`.
   private func elapsed(_ reply: String) throws -> Int {
     let words = reply.split(whereSeparator: \.isWhitespace)
     guard let index = words.lastIndex(of: "elapsed_us"), words.indices.contains(index + 1),

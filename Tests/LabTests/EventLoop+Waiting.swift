@@ -12,7 +12,7 @@ extension EventLoop {
   }
 }
 
-/// Asks again if the answer takes longer than a client waits, as with an emulated daemon.
+/// Retries if the answer takes longer than a client waits, as with an emulated daemon.
 func patiently<Result>(_ ask: () throws(PresentClientError) -> Result) throws -> Result {
   for _ in 0..<20 {
     do throws(PresentClientError) {

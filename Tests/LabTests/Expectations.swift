@@ -16,7 +16,7 @@ extension LabHost {
     // Tests of timing measure it themselves: a busy machine's seconds are long.
     let deadline = ContinuousClock.now + .seconds(15)
     while true {
-      // Judging a picture can take long: one taken after the deadline has the last word.
+      // Checking a picture can take long: one taken after the deadline decides.
       let isLast = ContinuousClock.now >= deadline
       let verdict: String?
       do {

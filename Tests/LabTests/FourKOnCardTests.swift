@@ -35,8 +35,8 @@ struct FourKOnCardTests {
       #expect(DiagonalRows(seed: UInt32(number)).wrongRows(in: seen.mapped) == 0)
       isJudged = seen.fromWriteback
     }
-    // What the hardware writes back is a judge. Linux 6.12's vkms does not let it stand beside the monitor's connector;
-    // the kernel's CRC of what it puts out is another one.
+    // The picture is judged by writeback. Linux 6.12's vkms does not support it beside the monitor's connector; there
+    // the kernel's CRC judges.
     if !isJudged {
       for grey: UInt8 in [0x37, 0xC5] {
         try guests[0].flip(grey: grey)
@@ -68,7 +68,7 @@ struct FourKOnCardTests {
 
     init(seed: UInt32) {
       let width = FourKOnCardTests.width + FourKOnCardTests.height * DiagonalRows.step
-      // 0xFF where no colour is, as a writeback has it.
+      // The unused byte is 0xFF, as in a writeback.
       noise = Picture.noise(width: width, height: 1, seed: seed).pixels.map { $0 | 0xFF00_0000 }
     }
 

@@ -3,10 +3,10 @@ import TestSupport
 
 /// The kernel's CRC of the first CRTC's picture, as vkms computes it: an independent judge.
 enum FrameCRC {
-  /// Whether the kernel eventually reports that CRC, and then no other one.
+  /// Whether the kernel eventually reports this CRC, and then no other one.
   ///
-  /// A composer that is slow, as with large pictures in an emulator, is some frames behind, and says the CRC of one it
-  /// composed for all that passed meanwhile.
+  /// A slow composer, as with large pictures in an emulator, is some frames behind, and reports one frame's CRC for all
+  /// frames that passed meanwhile.
   static func settles(on wanted: UInt32) throws -> Bool {
     let crcs = try FrameCRCs()
     let deadline = monotonicNanoseconds() + 60_000_000_000
@@ -20,7 +20,7 @@ enum FrameCRC {
     return false
   }
 
-  /// What vkms says of a frame of one grey: CRC-32 without its two inversions over 16-bit alpha, red, green and blue.
+  /// The CRC by vkms of a frame of one grey: CRC-32 without its two inversions over 16-bit alpha, red, green and blue.
   static func ofUniformFrame(grey: UInt8, width: Int, height: Int) -> UInt32 {
     let low = grey
     var pixel = Step.identity

@@ -5,7 +5,7 @@ import Testing
 /// A guest that draws as fast as its fences let it, with a cap, on a real daemon and backend.
 @Suite("Frame caps of a guest", .serialized)
 struct FrameCapTests {
-  /// By the output's own clock: how many vblanks of 60 Hz lie between the frames that were shown.
+  /// Measured by the output's clock: the number of vblanks at 60 Hz between flips.
   private func intervals(_ host: LabHost, after frame: UInt64) throws -> [Int] {
     let times = try host.trace().scanouts.flatMap(\.frames).filter { $0.outcome == .flipped && $0.frame > frame }
       .compactMap(\.flippedNanoseconds).sorted()
@@ -48,7 +48,7 @@ struct FrameCapTests {
     #expect(uneven <= 8)
     #expect(abs(middle - 1000 / Double(cap)) < 5)
     let scanout = try host.status().scanout(vm: "web")
-    // Where the machine stalled for over 50 ms, Linux drew on.
+    // If the machine stalled for over 50 ms, Linux continued drawing.
     #expect(scanout.framesSuperseded <= 10)
     #expect(scanout.path == .direct)
     #expect(scanout.copiedBytes == 0)

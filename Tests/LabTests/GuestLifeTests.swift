@@ -2,7 +2,7 @@ import LinuxIO
 import StatusModel
 import Testing
 
-/// What happens to a VM meanwhile: pauses, reboots, ends, neighbours, and a daemon that dies.
+/// Events in a VM's life: pauses, reboots, ends, neighbours, and a daemon that dies.
 @Suite("A guest's life", .serialized)
 struct GuestLifeTests {
   @Test(arguments: LabGuest.Shape.allCases)
@@ -19,7 +19,7 @@ struct GuestLifeTests {
       try host.expect(vm: "web", shows: .noise(width: 640, height: 480, seed: seed))
     }
 
-    // A pause in the middle of flips loses no answer: the guest would wait for it for ever.
+    // A pause in the middle of flips must not lose an answer: the guest would wait for ever.
     try guest.run("fpdraw flip --count 200 --interval-ms 5 --size 640x480 >/tmp/flips 2>&1 &")
     for _ in 0..<4 {
       try LabHost.pause(milliseconds: 150)
@@ -94,7 +94,7 @@ struct GuestLifeTests {
     let host = try LabHost(outputs: ["headless:1024x768@60"])
     let backend = try host.backend(vm: "firmware")
     let guest = try LabGuest(host: host, vm: "firmware", shape: .vhostUserGPU, arguments: ["--ovmf"])
-    // Its text comes within some seconds: ground, letters and what is emphasised. A blank screen has one colour.
+    // Its text appears within seconds: background, letters and highlights. A blank screen has one colour.
     var colours = Set<UInt32>()
     for _ in 0..<120 where colours.count < 3 {
       try LabHost.pause(milliseconds: 500)

@@ -27,12 +27,12 @@ struct GuestOnCardTests {
     #expect(backend.waitForExit(timeoutMilliseconds: 0) == nil)
   }
 
-  /// The card's monitor goes and comes back, and the guest's own modetest sees it.
+  /// The card's monitor is unplugged and plugged in again, and the guest's modetest shows it.
   private func unplugAndPlug(_ guest: LabGuest) throws {
     let status = "/sys/kernel/config/vkms/lab/connectors/connector0/status"
     guard LinuxFile.status(status) != nil else { return }
-    // The kernel looks at its connectors again for the DRM master, or for the console where there is none: not for
-    // modetest while the drawing server is it.
+    // The kernel probes its connectors again for the DRM master, or for the console without one: not for modetest while
+    // the drawing server is master.
     try guest.run("kill $(pidof fpdraw); while pidof fpdraw; do sleep 0.2; done", seconds: 120)
     try expectConnector("connected", guest)
     _ = try ChildProcess.run(ChildCommand("sh", ["-c", "echo 2 >\(status)"]))
@@ -42,7 +42,7 @@ struct GuestOnCardTests {
     try guest.startDrawing()
   }
 
-  /// Expects the guest's modetest to say so of its connector, soon.
+  /// Expects the guest's modetest to report this state of its connector soon.
   private func expectConnector(_ wanted: String, _ guest: LabGuest) throws {
     let read = "modetest -M virtio_gpu -c | awk '$4 ~ /^Virtual-/ {print $3; exit}'"
     let deadline = monotonicNanoseconds() + 120_000_000_000

@@ -43,7 +43,7 @@ struct GuestOnHeadlessTests {
     #expect(scanout.path == (shape == .complete ? .direct : .copy))
     #expect(scanout.framesPresented == scanout.framesFlipped + scanout.framesSuperseded)
 
-    // Another resolution, and one whose rows are no multiple of 64 bytes.
+    // Another mode, and one whose rows are not a multiple of 64 bytes.
     for (width, height) in [(800, 600), (1366, 768), (1280, 720)] {
       try guest.draw("pattern noise --size \(width)x\(height) --seed 5")
       try host.expect(vm: "web", shows: .noise(width: width, height: height, seed: 5))
@@ -88,7 +88,7 @@ struct GuestOnHeadlessTests {
     }
   }
 
-  /// What a guest draws on QEMU's in-process device, photographed by QEMU: a judge that is no part of this project.
+  /// A guest's picture on QEMU's in-process device, captured by QEMU: a reference independent of this project.
   private func referencePicture(
     _ host: LabHost, arguments: [String], draw: (LabGuest) throws -> Void
   ) throws -> Picture {

@@ -3,7 +3,7 @@ import PresentProtocol
 import StatusModel
 import Testing
 
-/// Monitors that come and go, by vkms's configfs. Runs inside the lab's KMS VM with two heads.
+/// Hotplug through vkms's configfs. Runs inside the lab's KMS VM with two heads.
 @Suite("Hotplug on a card", .serialized, .enabled(if: Lab.card != nil))
 struct HotplugOnCardTests {
   @Test(arguments: [true, false])
@@ -14,7 +14,7 @@ struct HotplugOnCardTests {
     let host = try LabHost(outputs: byName ? ["kms:\(card):Virtual-2:640x480"] : ["auto"])
     #expect(try host.status().outputs.map(\.name) == (byName ? [] : ["Virtual-1"]))
     try host.framepath(["power", "--idle-off", "900"])
-    // Whoever waits for a monitor gets the new one.
+    // A parked scanout gets the new monitor.
     let guest = try CardGuest(host: host, vm: "second", width: 640, height: 480)
 
     try plug(1, true)
@@ -47,9 +47,9 @@ struct HotplugOnCardTests {
 
     try guest.waitForConfigChange()
     #expect(try host.status().scanout(vm: "web").output == "Virtual-2")
-    // vkms's preferred mode, whatever the guest's picture has set.
+    // vkms's preferred mode, not the one set by the guest's picture.
     #expect(try guest.displays()[0] == CardGuest.Display(isConnected: true, width: 1024, height: 768))
-    // The picture came along: the daemon shows it before the guest draws again.
+    // The picture was moved too: the daemon shows it before the guest draws again.
     try LabHost.wait("the picture") { try host.status().scanout(vm: "web").framesFlipped >= 2 }
     for grey in UInt8(0x30)..<0x34 { try guest.flip(grey: grey) }
     try host.expect(output: "Virtual-2", shows: .solid(0x33_3333, width: 640, height: 480))
@@ -67,7 +67,7 @@ struct HotplugOnCardTests {
     defer { try? plug(0, true) }
     try guest.waitForConfigChange()
     #expect(try !guest.displays()[0].isConnected)
-    // It may draw on: nobody sees it, and no fence is lost.
+    // It may continue drawing while not visible, and no fence is lost.
     try guest.flip(grey: 0x20)
 
     try plug(0, true)

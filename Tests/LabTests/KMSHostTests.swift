@@ -37,7 +37,7 @@ struct KMSHostTests {
 
   @Test(arguments: [("vkms:2:writeback", "new"), ("vkms:1", "stock")])
   func `guests show 3840x2160 on every connector without a copy`(card: String, kernel: String) throws {
-    // vkms has no such mode of its own; a console of that size would take the emulator long.
+    // vkms does not list such a mode; a console of this size would be slow in the emulator.
     let words = "video=Virtual-1:3840x2160@60 video=Virtual-2:3840x2160@60 drm_kms_helper.fbdev_emulation=0"
     let vm = try KMSVM(card: card, kernel: kernel, suites: "FourKOnCardTests", kernelWords: words)
     vm.expectSuccess()
@@ -127,7 +127,7 @@ private final class KMSVM {
 
   private let seconds: Int
 
-  /// Waits until a test in the VM has drawn for the next photograph; nil where the VM ended before.
+  /// Waits until a test in the VM has drawn for the next capture; nil if the VM ended before.
   func nextDrawn() throws -> (width: Int, height: Int)? {
     let deadline = monotonicNanoseconds() + UInt64(seconds) * 1_000_000_000
     while monotonicNanoseconds() < deadline {

@@ -4,19 +4,19 @@ import PresentProtocol
 import StatusModel
 import Testing
 
-/// Where things are: the checkout, the programs under test and the lab's scripts.
+/// The paths of the checkout, the programs under test and the lab's scripts.
 enum Lab {
   /// The checkout's top folder.
   static let root: String = {
     let parts = #filePath.split(separator: "/", omittingEmptySubsequences: false)
     return parts.dropLast(3).joined(separator: "/")
   }()
-  /// Where the built programs are: `FRAMEPATH_BIN`, else the release build.
+  /// The directory of the built programs: `FRAMEPATH_BIN`, else the release build.
   static let programs = environmentVariable("FRAMEPATH_BIN") ?? "\(root)/.build/release"
 
   /// The card to test on: only inside the lab's KMS VM.
   static let card = environmentVariable("FRAMEPATH_TEST_CARD")
-  /// A folder that the VM's host sees too.
+  /// A directory shared with the VM's host.
   static let sharedFolder = environmentVariable("FRAMEPATH_TEST_SHARED")
 
   static func program(_ name: String) -> String { "\(programs)/\(name)" }
@@ -30,7 +30,7 @@ enum Lab {
 }
 
 extension Lab {
-  /// Lets the KMS VM's host photograph the card from outside, where it wants to: `KMSHostTests` compare the photograph
+  /// Lets the KMS VM's host capture the card's picture from outside, if it does so: `KMSHostTests` compare the capture
   /// with the noise of seed 11.
   static func waitForPhotograph(width: Int, height: Int) throws {
     guard let shared = Lab.sharedFolder else { return }
@@ -42,8 +42,8 @@ extension Lab {
 }
 
 extension Lab {
-  /// Lets processes go before the machine's other work, or not any more; without the right to do so they stay as they
-  /// are. One that waits a whole period for a processor loses a vblank.
+  /// Raises the priority of processes above the machine's other work, or resets it; does nothing without the privilege.
+  /// A process that waits for a processor for a whole period misses a vblank.
   static func prefer(_ processes: [Int32], _ isPreferred: Bool = true) {
     let words = isPreferred ? ["--fifo", "--pid", "1"] : ["--other", "--pid", "0"]
     for process in processes {
@@ -52,7 +52,7 @@ extension Lab {
   }
 }
 
-/// An error that a test reports as it stands.
+/// An error with the text that a test reports.
 struct LabError: Error, CustomStringConvertible {
   let description: String
   init(_ description: String) { self.description = description }
@@ -65,7 +65,7 @@ final class LabHost {
   private(set) var daemon: ChildProcess
   private let arguments: [String]
 
-  /// Starts a daemon with these `--output` values, and settings where there are any, and waits until it is ready.
+  /// Starts a daemon with these `--output` values and settings, and waits until it is ready.
   init(outputs: [String], config: String? = nil) throws {
     folder = try Lab.temporaryFolder()
     socket = "\(folder)/framepathd.sock"
@@ -123,7 +123,7 @@ final class LabHost {
 
   func backendSocket(vm: String) -> String { "\(folder)/\(vm).sock" }
 
-  /// What a backend has said.
+  /// The log of a backend.
   func log(vm: String) -> String {
     (try? ChildProcess.run(ChildCommand("cat", ["\(folder)/\(vm).log"])).output) ?? ""
   }
@@ -134,8 +134,8 @@ final class LabHost {
   /// The picture of an output.
   func snapshot(output: String) throws -> Picture { try snapshot(.output(name: output), ["--output", output]) }
 
-  /// What an output puts out, with how that is known. A writeback that an emulated card has not ended in time is begun
-  /// again.
+  /// The picture of an output, and whether it is from a writeback. Retries a writeback that an emulated card does not
+  /// end in time.
   func wholeSnapshot(output: String) throws -> PresentSnapshot {
     var found: PresentSnapshot?
     try LabHost.wait("a picture of \(output)", seconds: 120) {

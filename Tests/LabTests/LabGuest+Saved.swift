@@ -1,7 +1,7 @@
 import LinuxIO
 
-/// A stock guest that boots where that is quick, and goes on in a machine in a machine, where it would take minutes. Its
-/// graphics device is plugged in there, and its own driver finds it as it would at a boot.
+/// A stock guest that boots outside the KMS VM, where that is fast, and is resumed inside it, where booting would take
+/// minutes. Its graphics device is plugged in there, and its driver probes it as at boot.
 extension LabGuest {
   /// The same machine at both ends, with a place for the device.
   private static let machine = ["--append", "fp.modules=0", "--", "-device", "pcie-root-port,id=plug0,chassis=1"]
@@ -16,7 +16,7 @@ extension LabGuest {
     try LabHost.wait("the guest's state") { try guest.qmp("query-migrate").contains(#""status": "completed""#) }
   }
 
-  /// Goes on with a saved guest and gives it the complete device of `host`'s backend for `vm`.
+  /// Resumes a saved guest and gives it the complete device of `host`'s backend for `vm`.
   convenience init(host: LabHost, vm: String, saved file: String) throws {
     let socket = ["-chardev", "socket,id=gpu,path=\(host.backendSocket(vm: vm))"]
     try self.init(
@@ -37,7 +37,7 @@ extension LabGuest {
     try qmp.execute("cont")
   }
 
-  /// Starts the drawing server where it does not run.
+  /// Starts the drawing server if it is not running.
   func startDrawing() throws {
     try run(
       "rm -f /run/fpdraw.sock; fpdraw serve 2>/run/fpdraw.log & while [ ! -S /run/fpdraw.sock ]; do sleep 0.2; done",

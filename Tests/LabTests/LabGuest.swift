@@ -2,7 +2,7 @@ import LinuxIO
 
 /// A stock Linux guest in QEMU, driven by shell commands and QMP.
 final class LabGuest {
-  /// Which graphics device QEMU gives it.
+  /// The guest's graphics device.
   enum Shape: String, CaseIterable {
     case complete
     case vhostUserGPU = "vhost-user-gpu"
@@ -23,7 +23,7 @@ final class LabGuest {
   ///
   /// - Parameters:
   ///   - folder: for its sockets.
-  ///   - saved: goes on with this saved state instead of booting.
+  ///   - saved: resumes this saved state instead of booting.
   ///   - environment: for the script, `NAME=VALUE`.
   init(
     folder: String, vm: String, device: String, qemu: Int = 11, arguments: [String], saved: String? = nil,
@@ -131,7 +131,7 @@ final class LineChannel {
   /// Drops what has been received.
   func forget() { received = [] }
 
-  /// Sends a line and returns everything received until `isWhole` says so.
+  /// Sends a line and returns everything received until `isWhole` returns true.
   func ask(
     _ line: String, seconds: Int = Lab.card == nil ? 60 : 300, until isWhole: (String) -> Bool
   ) throws -> String {

@@ -2,15 +2,15 @@ import LinuxIO
 import StatusModel
 import Testing
 
-/// Each rung of the import ladder, forced on a real DRM driver: how a guest's frames reach the screen, why no better
-/// way, and that every pixel is right either way. Runs inside the lab's KMS VM, where `KMSHostTests` start it.
+/// Each path of a guest's frames, forced on a real DRM driver: the path, the reason why a better one is unavailable,
+/// and every pixel. Runs inside the lab's KMS VM, started by `KMSHostTests`.
 @Suite("Import ladder on a card", .serialized, .enabled(if: Lab.card != nil))
 struct LadderOnCardTests {
   private static let driver = environmentVariable("FRAMEPATH_LAB_CARD") ?? ""
   private static let kernel = LinuxFile.text("/proc/sys/kernel/osrelease") ?? ""
-  /// virtio-gpu takes nobody else's memory; bochs does not in Linux 6.12, and draws from it into its own in 7.2.
+  /// virtio-gpu does not import memory; bochs does not in Linux 6.12, and copies from it into its own in 7.2.
   private static let takesPages = driver == "vkms" || driver == "bochs" && !kernel.hasPrefix("6.12.")
-  /// What a driver that takes no pages is blamed for.
+  /// The reason for a driver that does not import pages.
   private static let refusal = driver == "virtio" ? "virtio_gpu cannot import" : "bochs-drm cannot import"
 
   @Test func `a driver shows the guest's pages, or they are copied once and the reason names the driver`() throws {
@@ -89,7 +89,7 @@ struct LadderOnCardTests {
       try? set("list_limit", "1024")
       try? set("size_limit_mb", "64")
     }
-    // It finds problems in a VM without QEMU: only its words count here.
+    // It finds problems in a VM without QEMU: only its output matters here.
     let result = try ChildProcess.run(
       ChildCommand(Lab.program("framepath"), ["doctor", "--json"]), timeoutMilliseconds: 60_000)
     let words = result.output
@@ -98,7 +98,7 @@ struct LadderOnCardTests {
     #expect(words.contains("saves a copy of 8 MB"))
   }
 
-  /// Shows frames that fall one rung, changes what made them fall, and expects that only new buffers are asked about.
+  /// Shows frames whose import is refused, removes the cause, and expects that only new buffers are imported.
   private func expectFall(_ host: LabHost, _ guest: CardGuest, _ reason: String, mend: () throws -> Void) throws {
     for grey in UInt8(1)...4 { try guest.flip(grey: grey) }
     let picture = Picture.noise(width: 640, height: 480, seed: 8)

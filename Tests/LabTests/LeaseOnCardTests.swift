@@ -31,7 +31,7 @@ struct LeaseOnCardTests {
     let (host, web, db) = try stage()
     try web.flip(.noise(width: 640, height: 480, seed: 3))
     let lessee = try TestLessee(host, first)
-    // What a VM showed is no lessee's.
+    // A lessee must not see the VM's picture.
     try host.expect(output: first, shows: .solid(0, width: 640, height: 480))
     #expect(try lessee.ask("objects") == "1 connectors, 1 crtcs, 3 planes")
     #expect(try lessee.ask("hidden") == "0 hidden")
@@ -87,7 +87,7 @@ struct LeaseOnCardTests {
       }
       let said = try crcs.wait(for: vms)
       print("lab: lease ended by \(ending): \((monotonicNanoseconds() - begun) / 1_000_000) ms to the VM's picture")
-      // Without its frame buffers the screen may be black, or off, until the daemon knows; a second by its own clock.
+      // Without its framebuffers the screen may be black or off until the daemon notices; a second by its own clock.
       #expect(said.last == vms)
       #expect(said.count { $0 != lessees && $0 != vms } < 60)
 
@@ -100,10 +100,10 @@ struct LeaseOnCardTests {
         #expect(try lessee.end("exit 3") == .status(3))
       case .revoke:
         #expect(lessee.process.waitForLine(containing: "the host took \(first) back") != nil)
-        // It holds on: its calls find nothing any more, ENOENT.
+        // It keeps the device open: its calls fail with ENOENT.
         #expect(try lessee.ask("again") == "failed SETCRTC 2")
         #expect(try lessee.ask("objects") == "0 connectors, 0 crtcs, 0 planes")
-        // Docs/Scheduler.md says so under Limits; a kernel that keeps them from it makes that wrong.
+        // See Limits in Docs/Scheduler.md; a kernel that prevents this makes that statement wrong.
         #expect(try lessee.ask("readable") != "0 readable")
         #expect(try lessee.end("exit 0") == .status(0))
       case .maxHold:
@@ -156,7 +156,7 @@ struct LeaseOnCardTests {
     try host.expect(output: first, shows: .solid(0x24_2424, width: 640, height: 480))
     try host.expect(output: second, shows: .solid(0x55_5555, width: 640, height: 480))
 
-    // Its last word comes while nothing is plugged in.
+    // The lease ends while nothing is plugged in.
     let late = try TestLessee(host, first)
     try VKMS.plug(0, false)
     try web.waitForConfigChange()
@@ -271,7 +271,7 @@ final class TestLessee {
     pid = number
   }
 
-  /// Says a line without waiting for what it answers.
+  /// Sends a line without waiting for the answer.
   func tell(_ words: String) throws { try process.write("\(words)\n") }
 
   func ask(_ words: String) throws -> String {
@@ -279,7 +279,7 @@ final class TestLessee {
     return process.readLine(from: .output, timeoutMilliseconds: 20_000) ?? "no answer: \(process.text(.error))"
   }
 
-  /// Says the last line; how the tool ended.
+  /// Sends the last line; returns how the tool ended.
   func end(_ words: String) throws -> ChildExit? {
     try tell(words)
     return process.waitForExit(timeoutMilliseconds: 20_000)
@@ -290,7 +290,7 @@ final class TestLessee {
 }
 
 extension FrameCRCs {
-  /// All that are said until the last one is `wanted`, or for ten seconds.
+  /// All lines until the last one is `wanted`, or for ten seconds.
   fileprivate func wait(for wanted: UInt32) throws -> [UInt32] {
     let deadline = monotonicNanoseconds() + 10_000_000_000
     var said = drain().map(\.crc)

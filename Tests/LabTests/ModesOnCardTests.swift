@@ -19,7 +19,7 @@ struct ModesOnCardTests {
       try guest.flip(picture)
       let output = try #require(try host.status().outputs.first)
       #expect([output.width, output.height] == [width, height])
-      // A guest says no rate: the nearest to the monitor's first one is taken.
+      // A guest does not request a rate: the nearest to the monitor's first one is chosen.
       #expect(abs(output.refreshMillihertz - 60_000) < 1000, "\(output.refreshMillihertz)")
       try host.expect(output: "Virtual-1", shows: picture)
     }
@@ -43,7 +43,7 @@ struct ModesOnCardTests {
       try expectMonitor("On")
       try guest.turnOff()
       try expectMonitor("Off")
-      // The guest may ask for anything meanwhile.
+      // The guest may request any size meanwhile.
       #expect(try guest.displays()[0].isConnected)
     }
     try guest.flip(grey: 0x77)
@@ -81,7 +81,7 @@ struct ModesOnCardTests {
     for guest in guests { guest.end() }
   }
 
-  /// Expects the kernel to say so of the monitor, soon.
+  /// Expects the kernel to report this state of the monitor soon.
   private func expectMonitor(_ wanted: String, _ location: SourceLocation = #_sourceLocation) throws {
     let deadline = monotonicNanoseconds() + 10_000_000_000
     var found: String?

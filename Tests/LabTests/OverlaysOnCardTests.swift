@@ -5,7 +5,7 @@ import PresentProtocol
 import StatusModel
 import Testing
 
-/// A card with as many overlay planes as VMs, which vkms makes as it is told. Runs inside the lab's KMS VM.
+/// A card with as many overlay planes as VMs, configured in vkms. Runs inside the lab's KMS VM.
 @Suite(
   "Four overlay planes", .serialized,
   .enabled(if: Lab.card != nil && environmentVariable("FRAMEPATH_LAB_CARD") == "vkms"))
@@ -34,7 +34,7 @@ struct OverlaysOnCardTests {
       try painters.indices.map { try host.status().scanout(vm: "vm\($0)") }
     }
     func hasPlane() throws -> [Bool] { try scanouts().map { $0.pathReason?.hasPrefix("overlay plane") == true } }
-    /// Shows frames until that many VMs have planes, and the last of them does.
+    /// Shows frames until this many VMs have planes, including the last of them.
     func showUntil(_ count: Int) throws {
       for _ in 0..<40 {
         let planes = try hasPlane()
@@ -45,7 +45,7 @@ struct OverlaysOnCardTests {
     }
     func expectExact() throws {
       try painters.showNoise(on: output, columns: 2, rows: 3, seed: frame, expectedBy: host)
-      // The hardware's own word for it, not the daemon's.
+      // As reported by the hardware, not the daemon.
       #expect(try host.wholeSnapshot(output: output.name).fromWriteback)
     }
 

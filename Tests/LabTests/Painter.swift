@@ -31,7 +31,7 @@ final class Painter {
     try loop.run { client.output(0) != nil }
   }
 
-  /// A buffer that nobody reads, made where there is none.
+  /// A buffer that is not in use; created if there is none.
   func nextBuffer(width: Int, height: Int) throws -> PresentBuffer {
     func isFit(_ buffer: PresentBuffer) -> Bool {
       buffer.mapped.layout.width == width && buffer.mapped.layout.height == height && !busy.contains(buffer.id)

@@ -48,8 +48,8 @@ struct Picture: Equatable {
     self.pixels = pixels
   }
 
-  /// Computes every pixel. Plain loops over plain memory: tests are built to be debugged, and run in emulated machines
-  /// too, where a loop over a range and an array takes twenty times as long.
+  /// Computes every pixel. Uses plain loops over plain memory: tests are debug builds and also run in emulated
+  /// machines, where a loop over a range and an array takes twenty times as long.
   init(width: Int, height: Int, pixel: (_ x: UInt32, _ y: UInt32) -> UInt32) {
     self.width = width
     self.height = height
@@ -113,7 +113,7 @@ struct PictureError: Error, CustomStringConvertible {
   init(_ description: String) { self.description = description }
 }
 
-/// The pictures that `fpdraw` draws in a guest, computed once more here. Its source states the formulas.
+/// The pictures that `fpdraw` draws in a guest, computed independently. Its source has the formulas.
 extension Picture {
   static func solid(_ colour: UInt32, width: Int, height: Int) -> Picture {
     Picture(width: width, height: height, pixels: [UInt32](repeating: colour, count: width * height))
@@ -134,7 +134,7 @@ extension Picture {
   /// The uniform colour of frame `number` of `fpdraw flip`.
   static func frameColour(_ number: UInt32) -> UInt32 { (number &* 0x9E_3779 &+ 0x1F_2E3D) & 0xFF_FFFF }
 
-  /// What `fpdraw damage` paints over a picture.
+  /// The rectangles that `fpdraw damage` draws over a picture.
   mutating func paintDamage(count: UInt32, seed: UInt32) {
     for index in 0..<count {
       let rectWidth = 1 + Int(Picture.hash(index, 0, seed)) % min(64, width)
@@ -146,7 +146,7 @@ extension Picture {
     }
   }
 
-  /// What `fpdraw cursor` puts over a picture with its corner at (x, y).
+  /// The cursor that `fpdraw cursor` shows over a picture with its corner at (x, y).
   mutating func paintCursor(x left: Int, y top: Int, seed: UInt32) {
     for y in 0..<64 {
       for x in 0..<64 where ((x >> 3) ^ (y >> 3)) & 1 == 1 {

@@ -3,8 +3,8 @@ import LinuxIO
 import StatusModel
 import Testing
 
-/// Blank, off and on of a real DRM driver's CRTC. Runs inside the lab's KMS VM, where `KMSHostTests` start it. The kernel
-/// says whether the CRTC is on, the writeback connector what it puts out.
+/// Blank, off and on of a real DRM driver's CRTC. Runs inside the lab's KMS VM, started by `KMSHostTests`. The kernel
+/// reports whether the CRTC is on, and the writeback connector its picture.
 @Suite("Power on a card", .serialized, .enabled(if: Lab.card != nil))
 struct PowerOnCardTests {
   private func host() throws -> LabHost { try LabHost(outputs: ["kms:\(try #require(Lab.card)):Virtual-1:640x480"]) }

@@ -36,7 +36,7 @@ struct ReassignTests {
       case .focus: try host.framepath(["focus", names[shown]])
       case .outputs: try host.framepath(["vm", "set", names[shown], "--outputs", output])
       }
-      // What it drew last, before it draws again.
+      // Its last picture, before it draws again.
       try host.expect(output: output, shows: picture(shown))
       let before = try host.status().scanout(vm: names[shown])
       for _ in 0..<3 { try draw() }
@@ -50,7 +50,7 @@ struct ReassignTests {
     for (index, name) in names.enumerated() {
       let scanout = try host.status().scanout(vm: name)
       #expect(scanout.framesPresented == scanout.framesFlipped + scanout.framesSuperseded)
-      // In layout focus a guest that nobody sees draws on after 45 ms; of what it draws, the newest is kept.
+      // In layout focus a guest that is not visible continues drawing after 45 ms; the newest frame is kept.
       if way == .outputs { #expect(scanout.framesSuperseded == 0) }
       #expect(scanout.copiedBytes == 0)
       guests[index].end()

@@ -255,7 +255,7 @@ struct RegionTests {
     Issue.record("\(difference); the mirror said: \(try guest.run("cat /run/mirror"))")
   }
 
-  /// Waits until the mirror shows what QEMU photographs, of that many colours at least: the guest may still be drawing.
+  /// Waits until the mirror shows QEMU's capture, with at least this many colours: the guest may still be drawing.
   private func expectMirrored(_ host: LabHost, _ guest: LabGuest, colours: Int, logs: String = "") throws {
     let file = "\(host.folder)/judge.png"
     let deadline = monotonicNanoseconds() + 60_000_000_000
@@ -300,7 +300,7 @@ struct RegionTests {
 }
 
 extension Picture {
-  /// What `framepath-guest pattern` draws; its source states the formula.
+  /// The picture of `framepath-guest pattern`; its source has the formula.
   static func regionPattern(width: Int, height: Int, frame: UInt32) -> Picture {
     Picture(width: width, height: height) { x, y in
       if y < 16 { return frame >> (x * 32 / UInt32(width)) & 1 == 1 ? 0xFF_FFFF : 0 }

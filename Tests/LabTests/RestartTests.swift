@@ -2,8 +2,8 @@ import LinuxIO
 import StatusModel
 import Testing
 
-/// A daemon that dies again and again under guests without a kernel: real daemon, real backends, nothing emulated, so
-/// that many rounds cost little.
+/// A daemon that is killed repeatedly under guests without a kernel: real daemon and backends, nothing emulated, so
+/// that many rounds are cheap.
 @Suite("A daemon that is killed", .serialized)
 struct RestartTests {
   @Test

@@ -115,12 +115,12 @@ private final class PlayerStage {
     }
     let players = players
     try run { players.allSatisfy(\.isReady) }
-    // The grid has grown while they came: buffers of the last size.
+    // The grid grew while they connected: create buffers of the last size.
     try run(milliseconds: 100)
     for player in players { try player.makeBuffers() }
   }
 
-  /// Everybody presents at each flip of the last frame.
+  /// Every client presents at each flip of its last frame.
   func play(vblanks: UInt64) throws {
     for player in players { player.startPlaying() }
     try run { self.players.allSatisfy { $0.lastSequence >= $0.firstSequence + vblanks && $0.firstSequence > 0 } }
@@ -211,7 +211,7 @@ private final class Player {
   }
 }
 
-/// A client on a thread of its own that presents as fast as its socket takes it, and reads what comes back.
+/// A client on its own thread that presents as fast as its socket accepts, and reads the answers.
 private final class Flood: Sendable {
   private let state = FloodState()
   private let done = DispatchSemaphore(value: 0)

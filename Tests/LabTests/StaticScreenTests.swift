@@ -5,10 +5,10 @@ import Scanout
 import StatusModel
 import Testing
 
-/// What is shown and does not change costs nothing: counted by the kernel, not timed.
+/// A static screen costs nothing: counted by the kernel, not timed.
 @Suite("A static screen", .serialized)
 struct StaticScreenTests {
-  /// A daemon and its clients, of which none has anything to do.
+  /// A daemon and its clients, all idle.
   private struct Still {
     let name: String
     let host: LabHost
@@ -62,7 +62,7 @@ struct StaticScreenTests {
     throws
   {
     let layouts = ["single", "tile", "focus"]
-    // All of them side by side: they share the seconds in which nothing may happen.
+    // All of them in parallel, to share the seconds in which nothing may happen.
     let stills =
       try [1, 16].flatMap { count in
         try layouts.map { try guests(count, layout: $0) } + [try guests(count, layout: "focus", isOff: true)]

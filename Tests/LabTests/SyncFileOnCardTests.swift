@@ -32,7 +32,7 @@ struct SyncFileOnCardTests {
     client.present(
       PresentFrame(
         scanout: 0, frame: 1, bufferID: buffers[0].id, source: source, path: .copy, acquireFence: syncFile))
-    // As long as several refreshes take: nothing may come of it.
+    // Waits for several refreshes, in which nothing may happen.
     for _ in 0..<10 { try loop.runOnce(timeoutMilliseconds: 100) }
     #expect(outcomes.isEmpty)
     driver.signal(fence)
@@ -84,7 +84,7 @@ struct VGEM: ~Copyable {
     var fd: Int32 = -1
   }
 
-  /// A fence on a new buffer's writing, and the sync file that tells of it. The kernel signals it after 10 s itself.
+  /// A fence for writing a new buffer, and its sync file. The kernel signals it by itself after 10 s.
   func fence() throws -> (UInt32, SharedFD) {
     var handle: UInt32 = 0
     var pitch: UInt32 = 0

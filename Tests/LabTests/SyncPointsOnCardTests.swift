@@ -42,7 +42,7 @@ struct SyncPointsOnCardTests {
     }
 
     present(1, 0, acquire: 1, release: 1)
-    // As long as several refreshes take: nothing may come of it.
+    // Waits for several refreshes, in which nothing may happen.
     for _ in 0..<10 { try loop.runOnce(timeoutMilliseconds: 100) }
     #expect(outcomes.isEmpty && errors.isEmpty)
     drawn.signal(1)
@@ -55,7 +55,7 @@ struct SyncPointsOnCardTests {
     try loop.run { outcomes[2] != nil }
     try loop.run { released.reached == 1 }
 
-    // A frame whose point never comes gives way to the next one, and what its buffer was kept for is signalled.
+    // A frame whose point is never signalled is superseded by the next one, and its release point is signalled.
     let other = try node.makeTimeline()
     client.present(
       PresentFrame(
@@ -67,7 +67,7 @@ struct SyncPointsOnCardTests {
     #expect(outcomes == [1: .flipped, 2: .flipped, 3: .superseded, 4: .flipped])
     try loop.run { other.reached == 7 && released.reached == 2 }
 
-    // Whoever leaves waits for nobody.
+    // Disconnecting does not wait for anything.
     client.stop()
     try loop.run { released.reached == 3 }
     #expect(errors.isEmpty)

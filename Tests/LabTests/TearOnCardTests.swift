@@ -5,10 +5,11 @@ import StatusModel
 import TestSupport
 import Testing
 
-/// Whole frames or torn ones, judged by the kernel. Runs inside the lab's KMS VM on vkms, where `KMSHostTests` start it.
+/// Detects torn frames by the kernel's CRCs. Runs inside the lab's KMS VM on vkms, started by `KMSHostTests`.
 ///
-/// A guest fills each frame with a colour of its own, in pages that are scanned out as they are, and the kernel tells the
-/// CRC of every frame that was displayed. What is no uniform picture's CRC was displayed while it was drawn.
+/// A guest fills each frame with its own colour, in pages that are scanned out directly, and the kernel reports the CRC
+/// of every displayed frame. A CRC that is not one of a uniform picture means that the frame was shown while it was
+/// drawn.
 @Suite("Tearing on a card", .serialized, .enabled(if: Lab.card != nil && FrameCRCs.isThere))
 struct TearOnCardTests {
   @Test func `two thousand frames of a paced guest are each whole, and their numbers only rise`()
@@ -45,7 +46,7 @@ private final class TearStage {
     var frames = 0
     /// Frames that were displayed after a later one.
     var fallen = 0
-    /// Flips at which nothing was judged.
+    /// Flips without a verdict.
     var late = 0
 
     var description: String {
@@ -56,7 +57,7 @@ private final class TearStage {
   let host: LabHost
   private let guest: CardGuest
   private let card: String
-  /// The last vblank whose CRC has come.
+  /// The last vblank with a received CRC.
   private var newest: UInt32 = 0
 
   /// A small mode: the driver composes in software, and in an emulated machine it would fall behind its own vblanks.
@@ -70,11 +71,11 @@ private final class TearStage {
 
   /// Shows frames until `count` different ones were displayed and judged.
   ///
-  /// vkms composes a frame some time after it has told of the flip, a busy machine long after. What the flip has given
-  /// back is drawn into when its last vblank is composed: a display engine would have been done with it.
+  /// vkms composes a frame some time after it has reported the flip, on a busy machine long after. The guest draws into
+  /// a released buffer only when its last vblank is composed; a real display engine would no longer read it.
   ///
-  /// A flush is answered after 45 ms at the latest, whatever the screen does: Linux waits no longer, and may then draw
-  /// into what is shown. A busy machine's flips can be that late; what was displayed around them is not judged.
+  /// A flush is answered after 45 ms at the latest: Linux does not wait longer, and may then draw into pages on screen.
+  /// On a busy machine flips can be that late; frames displayed around them are not judged.
   func show(_ count: Int, waits: Bool) throws -> Seen {
     let crcs = try FrameCRCs()
     let counter = try VblankCounter(card)
@@ -109,7 +110,7 @@ private final class TearStage {
     return seen
   }
 
-  /// What has come, when everything before that vblank is there.
+  /// The received CRCs, once all before this vblank have been received.
   private func composed(before vblank: UInt32, _ crcs: borrowing FrameCRCs) throws -> [DisplayedFrame] {
     var displayed = crcs.drain()
     let deadline = monotonicNanoseconds() + 2_000_000_000
@@ -132,7 +133,7 @@ private final class TearStage {
   /// picture: black and the 24 colours of one bit give all.
   private struct Palette {
     var black: UInt32
-    /// What each bit changes in black's CRC.
+    /// The change of black's CRC by each bit.
     var changes: [UInt32] = []
 
     func crc(_ colour: UInt32) -> UInt32 {

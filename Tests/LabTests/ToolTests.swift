@@ -42,7 +42,7 @@ struct ToolTests {
 
   @Test func `the backend keeps QEMU's conventions for backend programs`() throws {
     let backend = Lab.program("framepath-vhost-user-gpu")
-    // Whatever else is given with it.
+    // With any other arguments.
     let capabilities = try ChildProcess.run(ChildCommand(backend, ["--fd=9", "--print-capabilities", "--unknown"]))
     #expect(capabilities.exit == .status(0))
     let json = try JSONSerialization.jsonObject(with: Data(capabilities.output.utf8)) as? [String: Any]

@@ -1,5 +1,5 @@
-// A program that drives a leased output: what `framepath lease` runs in the lab's tests. It does what its standard input
-// says, line by line, and answers each line by one.
+// A program that drives a leased output, run by `framepath lease` in the lab's tests. It executes the lines of its
+// standard input, and answers each with one line.
 import CDRM
 import Glibc
 import LinuxIO
@@ -25,7 +25,7 @@ final class Screen {
     if result != 0 { throw Failure(call: call, code: result == -1 ? errno : -result) }
   }
 
-  /// Ids of the connectors, CRTCs and planes that the device tells of.
+  /// Ids of the connectors, CRTCs and planes that the device lists.
   func objects() throws(Failure) -> (connectors: [UInt32], crtcs: [UInt32], planes: [UInt32]) {
     guard let list = drmModeGetResources(fd) else { throw Failure(call: "drmModeGetResources", code: errno) }
     defer { drmModeFreeResources(list) }
@@ -43,7 +43,7 @@ final class Screen {
     )
   }
 
-  /// How many objects it can look up by guessing their ids that the device does not tell of.
+  /// The number of objects that it can look up by guessed ids although the device does not list them.
   func hiddenObjects() throws(Failure) -> Int {
     let known = try objects()
     var count = 0
@@ -114,7 +114,7 @@ final class Screen {
     throw Failure(call: "no mode \(width)x\(height)", code: EINVAL)
   }
 
-  /// The last mode set once more.
+  /// Repeats the last mode set.
   func showAgain() throws(Failure) {
     guard var last else { throw Failure(call: "nothing shown", code: EINVAL) }
     try check(

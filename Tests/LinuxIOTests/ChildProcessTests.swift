@@ -34,7 +34,7 @@ struct ChildProcessTests {
     #expect(child.waitForExit(timeoutMilliseconds: 0) == nil)
     child.terminate()
     #expect(child.waitForExit(timeoutMilliseconds: 10_000) == .signal(15))
-    child.kill()  // after the end: reaches nobody
+    child.kill()  // after the end: has no effect
     #expect(child.exit == .signal(15))
   }
 

@@ -113,7 +113,7 @@ struct AssignmentTests {
     #expect(waiting.outputs[0]?.parked == false)
     #expect(waiting.outputs[0]?.generation == 2)
     #expect(bench.parked[0].isClosed)
-    // What crosses the move is stale, not wrong.
+    // Messages that cross the move are stale, not malformed.
     try waiting.present(4, 1, generation: 1)
     try waiting.send(.destroyBuffer(1))
     #expect(try waiting.messages() == [done(4, .superseded)])
@@ -137,7 +137,7 @@ struct AssignmentTests {
     let readsBefore = bench.outputs[0].infoReads
     for client in clients { client.leave() }
     #expect(try bench.run { bench.parked.allSatisfy(\.isClosed) })
-    // At most one round per client, and one look at each waiting scanout per round.
+    // At most one iteration per client, and one check of each waiting scanout per iteration.
     #expect(bench.outputs[0].infoReads - readsBefore <= clients.count * parkedCount)
     #expect(holder.outputs[0]?.name == "taken")
   }
@@ -174,7 +174,7 @@ struct AssignmentTests {
     let second = try bench.client("second")
     #expect(second.outputs[0]?.parked == true)
     let monitor = FakeOutput("monitor", width: 32, height: 24)
-    // Who has nothing at all goes first.
+    // Parked scanouts go first.
     try bench.server?.add(NamedOutput(name: "monitor", output: monitor))
     _ = try (first.messages(), second.messages())
     #expect(first.outputs[0]?.name == "stand-in")
@@ -184,7 +184,7 @@ struct AssignmentTests {
     #expect(first.outputs[0]?.name == "monitor")
     #expect(first.outputs[0]?.generation == 2)
     #expect(!bench.output.isClosed)
-    // The stand-in is there for the next one, and nobody is moved back to it.
+    // The stand-in is free for the next scanout, and no scanout is moved back to it.
     let third = try bench.client("third", outputs: ["stand-in"])
     #expect(third.outputs[0]?.name == "stand-in")
     try bench.server?.add(NamedOutput(name: "other", output: FakeOutput("other")))

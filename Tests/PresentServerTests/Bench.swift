@@ -10,7 +10,7 @@ import StatusModel
 import TestSupport
 import Testing
 
-/// A server with fake outputs and clients, all on one thread: nothing happens but when a test says so.
+/// A server with fake outputs and clients, all on one thread; nothing happens unless a test triggers it.
 final class Bench {
   let loop: EventLoop
   let outputs: [FakeOutput]
@@ -28,7 +28,7 @@ final class Bench {
   var lines: [String] { notes.lines }
 
   /// - Parameters:
-  ///   - fallbacks: names of the outputs that only stand in for a monitor.
+  ///   - fallbacks: names of the outputs that are stand-ins.
   ///   - clock: the server's time; without it CLOCK_MONOTONIC.
   init(
     _ outputs: [FakeOutput] = [FakeOutput()], fallbacks: [String] = [], clock: HandClock? = nil,
@@ -55,7 +55,7 @@ final class Bench {
       }, log: { [notes] in notes.lines.append($0) })
   }
 
-  /// A server with headless outputs, whose vblanks come by the clock.
+  /// A server with headless outputs, whose vblanks follow the clock.
   init(
     headless modes: [DisplayMode], slowestMillihertz: Int? = nil, options: ServerOptions = ServerOptions()
   ) throws {
@@ -72,7 +72,7 @@ final class Bench {
       makeParkedOutput: { FakeOutput($0, width: 32, height: 24) }, log: { [notes] in notes.lines.append($0) })
   }
 
-  /// Lets the server run until something is so; whether it came in ten seconds of the server's time.
+  /// Runs the server until a condition holds; returns whether it held within ten seconds of the server's time.
   func run(until isSo: () throws -> Bool) throws -> Bool {
     if clock != nil {
       for _ in 0..<10_000 {
@@ -97,7 +97,7 @@ final class Bench {
     server = nil
   }
 
-  /// Lets the server do everything that it has to do now; how many events there were.
+  /// Lets the server do all pending work; returns the number of events.
   @discardableResult
   func settle() throws -> Int {
     var events = 0
@@ -123,7 +123,7 @@ final class Bench {
     output.vblank()
   }
 
-  /// A client that has said nothing yet.
+  /// A client that has not sent anything yet.
   func stranger() throws -> BenchClient { BenchClient(try PresentConnection.connect(path), self) }
 
   /// A welcomed client; its messages up to the outputs' are read.
@@ -150,7 +150,7 @@ final class BenchClient {
     self.bench = bench
   }
 
-  /// The server hears of it at once: a child that another test is just starting may keep the descriptor open for longer.
+  /// Shuts the socket down at once: a child that another test is starting may keep the descriptor open for longer.
   func leave() {
     if let connection { _ = shutdown(connection.descriptor, Int32(SHUT_RDWR)) }
     connection = nil

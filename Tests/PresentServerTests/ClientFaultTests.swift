@@ -8,7 +8,7 @@ import Testing
 
 @Suite("A faulty client ends alone")
 struct ClientFaultTests {
-  /// Lets a client do something wrong while another one shows a picture; the daemon's last error to it.
+  /// Makes a client break a rule while another one shows a picture; returns the daemon's last error to it.
   private func fault(
     _ act: (BenchClient) throws -> Void, sourceLocation: SourceLocation = #_sourceLocation
   ) throws -> ErrorMessage? {
@@ -25,7 +25,7 @@ struct ClientFaultTests {
     let messages = try bad.messages()
     #expect(try bad.ends(), sourceLocation: sourceLocation)
     #expect(bench.lines.count == linesBefore + 1, sourceLocation: sourceLocation)
-    // The other one goes on.
+    // The other client continues.
     try good.present(2, 1)
     bench.output.vblank()
     #expect(try good.messages() == [done(2, .flipped, 102)], sourceLocation: sourceLocation)
@@ -184,7 +184,7 @@ struct ClientFaultTests {
     #expect(try create(3, 0, generation) == .refused)
     #expect(try create(3, 0xffff_ffff, generation) == .refused)
     #expect(try create(3, 64, generation + 1) == .stale)
-    // Destroyed while on screen, it still counts; gone from there, it does not.
+    // A buffer destroyed while on screen counts until it has left.
     try client.present(1, 1)
     bench.output.vblank()
     try client.send(.destroyBuffer(1))

@@ -8,7 +8,7 @@ import Testing
 
 @Suite("The charge of copies in tiles")
 struct CopyChargeTests {
-  /// 1080p is planned with 2.07 ms: two orders, of which the second is short.
+  /// 1080p is planned with 2.07 ms: two orders, the second one short.
   private let size = (width: 1920, height: 1080)
 
   @Test func `a promised frame of two orders that is copied within its plan does not overrun its promise`() throws {

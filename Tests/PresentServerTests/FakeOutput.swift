@@ -26,7 +26,7 @@ final class FakeBuffer: ScanoutBuffer {
   }
 }
 
-/// An output whose vblanks come when a test says so, and which remembers every commit.
+/// An output whose vblanks are triggered by a test, and which records every commit.
 final class FakeOutput: Output {
   var info: OutputInfo {
     get {
@@ -36,22 +36,22 @@ final class FakeOutput: Output {
     set { currentInfo = newValue }
   }
   private var currentInfo: OutputInfo
-  /// How often the output was asked what it is.
+  /// The number of reads of `info`.
   private(set) var infoReads = 0
   var counters = OutputCounters()
   var onEvent: ((OutputEvent) -> Void)?
   private(set) var isClosed = false
 
-  /// What `fit` answers.
+  /// The result of `fit`.
   var fitAnswer: (Rect) -> FitMethod
   private(set) var fitQuestions = 0
-  /// The mode that each question wanted kept.
+  /// The `keeping` mode of each call of `fit`.
   private(set) var keptModes: [DisplayMode?] = []
-  /// What the next commits throw.
+  /// The errors of the next commits.
   var refusals: [OutputError] = []
-  /// What `importBuffer` throws.
+  /// The error of `importBuffer`.
   var importRefusal: OutputError?
-  /// What `fit` answers for imported buffers; nil: what it answers for all.
+  /// The result of `fit` for imported buffers; nil: the same as for others.
   var importedFit: FitMethod?
   private var imported: [FakeBuffer] = []
   /// Overlay planes, and which of them take a frame.
@@ -158,7 +158,7 @@ final class FakeOutput: Output {
     if pending == nil { pending = OutputFrame(buffer: nil, source: .empty, damage: DamageRegion(), cursor: nil) }
   }
 
-  /// The kernel tells that the lessee has let go.
+  /// The kernel reports that the lessee has closed its lease.
   func loseLessee() { onEvent?(.leaseEnded) }
 
   /// The pending commit reaches the screen.

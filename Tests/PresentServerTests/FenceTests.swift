@@ -155,7 +155,7 @@ struct FenceTests {
       #expect(try bad.messages() == [done(1, .superseded), released(1, 1)])
     }
     try bench.settle()
-    // Nothing waits for it any more: its signal wakes nobody.
+    // Nothing waits for it any more: its signal does not wake the daemon.
     fence.signal()
     #expect(try bench.settle() == 0)
     #expect(bench.outputs[1].commits.isEmpty)

@@ -15,7 +15,7 @@ final class HandClock: TimeSource {
     armed.append(Entry(timer: timer, deadlineNanoseconds: deadlineNanoseconds))
   }
 
-  /// Fires the timer whose deadline comes first and is not after `limit`, at the time of its deadline.
+  /// Fires the timer with the earliest deadline up to `limit`, at the time of its deadline.
   ///
   /// - Returns: whether there was one.
   func fireNext(until limit: UInt64) -> Bool {

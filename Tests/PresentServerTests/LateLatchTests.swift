@@ -10,7 +10,7 @@ private let slow = DisplayMode(width: 64, height: 48, refreshMillihertz: 2_000)
 
 @Suite("Late latching")
 struct LateLatchTests {
-  /// The vblank at which a frame came on screen, by its FRAME_DONE.
+  /// The vblank of a frame's flip, from its FRAME_DONE.
   private func flip(of frame: UInt64, _ bench: Bench, _ client: BenchClient) throws -> UInt64 {
     var sequence: UInt64?
     _ = try bench.run {

@@ -8,7 +8,7 @@ import Testing
 
 @testable import PresentServer
 
-/// What the daemon does around a lease; the lease itself is the kernel's, and is tried in the lab.
+/// The daemon's handling of leases; the kernel's leases are tested in the lab.
 @Suite("An output as a lease")
 struct LeaseTests {
   private let leased = ServerMessage.leased(

@@ -13,7 +13,7 @@ struct MemoryTests {
   /// A picture of 64x48 pixels.
   private let picture = 64 * 48 * 4
 
-  /// A server with memory for so many pictures, of which one client may have so many.
+  /// A server with memory for a number of pictures, and a limit per client.
   private func bench(pictures: Int, each: Int, _ more: String = "") throws -> Bench {
     let bench = try Bench()
     try bench.server?.apply(
@@ -64,7 +64,7 @@ struct MemoryTests {
     #expect(try clients[0].ask(2, request: 9).buffers == [2])
     clients[0].leave()
     try bench.settle()
-    // The output that has become free is a new generation: what waited for the old one is told so.
+    // The freed output is a new generation: requests that waited for the old one are answered as stale.
     let told = try clients[1].messages()
     #expect(told.refusals.map(\.code) == [.stale] || told.buffers == [2])
   }
@@ -79,7 +79,7 @@ struct MemoryTests {
     #expect(try clients[2].ask(1, request: 9).isEmpty)
     clients[0].leave()
     try bench.settle()
-    // Without another look of the loop: the answer is on its way.
+    // Without another iteration of the loop: the answer has been sent.
     var answers: [ServerMessage] = []
     var fds = ReceivedFDs()
     while let message = try clients[2].connectionForFlooding?.receiveServerMessage(fds: &fds) {
@@ -229,7 +229,7 @@ struct MemoryTests {
         #expect(try first.client.readStatus().bufferBytes <= 9 * picture)
       }
     }
-    // Everybody who has got something ends; who waits is served, until nobody waits.
+    // Clients with buffers disconnect, and waiting ones are served, until none waits.
     while !clients.isEmpty {
       var ended: Int?
       #expect(
@@ -254,7 +254,7 @@ extension BenchClient {
           usage: .frame, waits: waits), request: request))
   }
 
-  /// Asks for a buffer; what is said to it at once.
+  /// Requests a buffer; returns the immediate answer.
   fileprivate func ask(
     _ id: UInt32, _ width: Int = 64, request: UInt64, waits: Bool = true
   ) throws -> [ServerMessage] {

@@ -11,7 +11,7 @@ import Testing
 struct PlaneTests {
   private let tileSource = Rect(width: 32, height: 48)
 
-  /// Two VMs side by side on an output with so many overlay planes, their buffers of one colour each.
+  /// Two VMs side by side on an output with a number of overlay planes, with buffers of one colour each.
   private func stage(_ overlays: Int) throws -> (Bench, [BenchClient]) {
     let bench = try Bench()
     bench.output.overlayCount = overlays

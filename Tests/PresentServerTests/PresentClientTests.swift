@@ -7,7 +7,7 @@ import StatusModel
 import TestSupport
 import Testing
 
-/// A client on a loop, and what it was told.
+/// A client on a loop, with its events.
 private final class Listener {
   let loop: EventLoop
   let client: PresentClient
@@ -197,7 +197,7 @@ private struct ScriptedDaemon {
     #expect(isSent)
   }
 
-  /// The answer to the client's `request`-th question, sent before it is asked.
+  /// The answer to the client's `request`-th request, sent before the request.
   func answerBuffer(_ id: UInt32, request: UInt64) throws {
     let fd = try MemFD.create(name: "buffer", byteCount: 64 * 48 * 4)
     let reply = BufferReply(

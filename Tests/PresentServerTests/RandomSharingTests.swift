@@ -6,7 +6,7 @@ import PresentServer
 import Scanout
 import Testing
 
-/// Whatever clients and the host do in whatever order, every frame has one answer.
+/// Every frame has one answer, for any order of actions by clients and the host.
 @Suite("Sharing an output at random")
 struct RandomSharingTests {
   private struct Generator: RandomNumberGenerator {
@@ -30,7 +30,7 @@ struct RandomSharingTests {
       for case .frameDone(let done) in try client.messages() { answered[done.frame, default: 0] += 1 }
     }
 
-    /// Presents a buffer, making it where a move has taken it.
+    /// Presents a buffer, after creating it again if a move has destroyed it.
     func present(_ random: inout Generator) throws {
       try read()
       if generation != client.generation() {
@@ -95,7 +95,7 @@ struct RandomSharingTests {
     }
     bench.outputs[1].info.connected = true
     for _ in 0..<100 {
-      // What is paced unseen is answered by and by.
+      // Frames that are not visible are answered at their own pace.
       for output in bench.outputs + bench.parked { output.vblank() }
       try bench.loop.runOnce(timeoutMilliseconds: 20)
       for guest in guests { try guest.read() }

@@ -451,7 +451,7 @@ struct RegionFeedTests {
     bench.output.vblank()
     try bench.settle()
     #expect(box.newEvents() == [flipped(again, 103), released(second)])
-    // It asks again after a second at most.
+    // It retries after at most a second.
     var events: [RegionEvent] = []
     #expect(
       try bench.run {

@@ -6,7 +6,7 @@ import PresentServer
 import Scanout
 import Synchronization
 
-/// A server with headless outputs on a thread of its own, as clients meet it.
+/// A server with headless outputs on its own thread, for real clients.
 final class ServerThread: Sendable {
   let path: String
   private let stopping: SharedFD

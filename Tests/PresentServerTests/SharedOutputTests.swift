@@ -241,7 +241,7 @@ struct SharedOutputTests {
     #expect(throws: Never.self) { try bench.server?.apply(tiles + promises) }
     let halves = "[outputs]\nlayout = \"tile a=0,0,3840x1080 b=0,1080,3840x1080\"\n[vm.a]\nsla = 240"
     #expect(throws: SettingsError.self) { try bench.server?.apply(halves) }
-    // What would be too much in tiles is none where each frame is shown as it is.
+    // A load that would be too much in tiles is none if frames are shown directly.
     #expect(throws: Never.self) { try bench.server?.apply("[outputs]\nlayout = \"single\"" + promises) }
     #expect(clients.allSatisfy { !$0.isEnded })
   }

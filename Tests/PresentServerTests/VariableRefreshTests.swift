@@ -18,8 +18,7 @@ struct VariableRefreshTests {
     return bench
   }
 
-  /// Presents frames at times of a fixed rate; of each that was shown, when it was handed over and when it came on
-  /// screen.
+  /// Presents frames at a fixed rate; returns the present and flip times of each shown frame.
   private func play(
     _ client: BenchClient, _ bench: Bench, hertz: UInt64, count: UInt64, from first: UInt64 = 1
   ) throws -> [(given: UInt64, shown: UInt64)] {

@@ -12,7 +12,7 @@ struct BenchProgramTests {
     #expect(chmod(path, 0o755) == 0)
   }
 
-  /// A copy of framepath in a folder of its own, with nothing beside it.
+  /// A copy of framepath, alone in its own directory.
   private func install(_ folder: TemporaryFolder) throws -> String {
     let program = "\(folder.path)/bin/framepath"
     for words in [

@@ -11,7 +11,7 @@ import Testing
 @testable import framepath_vhost_user_gpu
 @testable import framepathd
 
-/// What the programs print about themselves.
+/// The programs' help and version output.
 @Suite(.timeLimit(.minutes(1)))
 struct CommandLineTests {
   private static let programs: [(name: String, root: any ParsableCommand.Type)] = [
@@ -25,7 +25,7 @@ struct CommandLineTests {
     [command] + command.configuration.subcommands.flatMap { tree($0) }
   }
 
-  /// The program of ours that these words run, and its arguments; nil for another program.
+  /// Our program that these arguments run, and its own arguments; nil for another program.
   private func parser(_ words: [String]) -> (any ParsableCommand.Type, [String])? {
     var words = words
     guard let name = words.first else { return nil }

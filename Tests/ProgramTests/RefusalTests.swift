@@ -5,7 +5,7 @@ import Synchronization
 import TestSupport
 import Testing
 
-/// A VM that the daemon refuses: what cannot heal ends its program with one line, what can heal is tried again quietly.
+/// A VM that the daemon refuses: a final refusal ends its program with one line, others are retried quietly.
 @Suite(.timeLimit(.minutes(1)))
 struct RefusalTests {
   enum Backend: String, CaseIterable, Sendable {

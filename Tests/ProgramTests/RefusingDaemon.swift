@@ -28,7 +28,7 @@ final class RefusingDaemon: @unchecked Sendable {
       _ = try loop.add(stopping.fd.raw) { _ in loop.stop() }
       _ = try loop.add(listening.raw) { [self] _ in
         guard let socket = try? listener.accept(), let client = try? PresentConnection(socket) else { return }
-        // What is closed unread is reset, and the answer with it.
+        // Closing a socket with unread data resets it, and discards the answer.
         var fds = ReceivedFDs()
         _ = try? waitUntilReady(client.descriptor, .readable, timeoutMilliseconds: 1000)
         _ = try? client.receiveClientMessage(fds: &fds)

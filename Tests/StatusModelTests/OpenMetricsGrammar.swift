@@ -1,5 +1,5 @@
-/// A parser of OpenMetrics 1.0 text that refuses everything that the standard's grammar, and its rules for the types
-/// that are in use here, do not allow.
+/// A strict parser of OpenMetrics 1.0 text: refuses everything that the standard's grammar and its rules for the types
+/// in use do not allow.
 enum OpenMetricsGrammar {
   struct Violation: Error {
     var line: String

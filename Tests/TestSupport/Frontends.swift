@@ -6,5 +6,5 @@ public typealias MockDriver = QueueDriver
 public typealias MockBuffer = DriverBuffer
 /// QEMU in tests.
 public typealias FakeFrontend = Frontend
-/// What went wrong at the frontend's side.
+/// A failure on the frontend's side.
 public typealias FakeFrontendError = FrontendError

@@ -34,13 +34,13 @@ public final class RecordingDisplay: GPUDisplay {
 
   /// The monitors.
   public var heads: [HeadDescription?]
-  /// Whether `makeBuffer` and `makeCursorBuffer` give nothing.
+  /// Whether `makeBuffer` and `makeCursorBuffer` return nil.
   public var refusesBuffers = false
   /// The reason with which `importBuffer` refuses; nil if it does not.
   public var importRefusal: String? = "no imports here"
   /// Whether `importBuffer` gets no answer.
   public var isImportUnavailable = false
-  /// Bytes between the rows of a buffer beside its pixels, as of hardware that wants aligned rows.
+  /// Padding between the rows of a buffer in bytes, as for hardware that requires aligned rows.
   public var padByteCount = 0
   /// Whether to remember frames, not only count them.
   public var recordsFrames = true

@@ -21,7 +21,7 @@ struct HostileFrontendTests {
     #expect(wire.end == .failed(error), sourceLocation: sourceLocation)
   }
 
-  /// The rings are stopped, and the connection goes on.
+  /// The rings are stopped, and the connection continues.
   private func expectRefusal(_ error: VhostUserError, sourceLocation: SourceLocation = #_sourceLocation) throws {
     #expect(wire.end == nil, sourceLocation: sourceLocation)
     #expect(wire.backend.session?.refusal == error, sourceLocation: sourceLocation)

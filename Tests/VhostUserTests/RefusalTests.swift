@@ -35,7 +35,7 @@ struct RefusalTests {
     try wire.sendMemory()
     try setFeatures(1 << 34)
     #expect(wire.events.last?.contains("packed=off") == true)
-    // As QEMU goes on for packed rings: the base has the wrap counters in it.
+    // As QEMU continues for packed rings: the base contains the wrap counters.
     let kick = try EventFD()
     try wire.send(8, VringState(index: 0, number: 16).encoded)
     try wire.send(10, VringState(index: 0, number: 0x8000_8000).encoded)

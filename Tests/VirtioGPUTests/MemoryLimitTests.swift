@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 import VirtioGPU
 
-/// What counts against the memory limit: what this process holds, not the guest's own pages.
+/// Memory of this process counts towards the memory limit; the guest's own pages do not.
 @Suite struct MemoryLimitTests {
   @Test func `an image's pixels in the guest's pages do not count`() throws {
     let guest = try TestGuest()

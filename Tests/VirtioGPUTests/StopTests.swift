@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 import VirtioGPU
 
-/// What is on screen when the guest's device stops, and its memory gets other content.
+/// The picture on screen when the guest's device stops and its memory gets other content.
 @Suite struct StopTests {
   private static let secret: UInt32 = 0xBAD0_BAD0
 
