@@ -8,8 +8,8 @@ enum Assignment {
     var connector: UInt32
     /// Bit n is set if the n-th CRTC can drive it.
     var possibleCRTCs: UInt32
-    /// The CRTC that drives it now; 0 if none does.
-    var currentCRTC: UInt32
+    /// The CRTC that drives it now; nil if none does.
+    var currentCRTC: UInt32?
   }
 
   /// CRTC ids by connector id, for as many connectors as possible.
@@ -22,9 +22,9 @@ enum Assignment {
     // Wish index by CRTC index.
     var owners = [Int?](repeating: nil, count: crtcs.count)
     for (index, wish) in wishes.enumerated() {
-      guard let current = crtcs.firstIndex(of: wish.currentCRTC), owners[current] == nil, can(wish, current) else {
-        continue
-      }
+      guard let id = wish.currentCRTC, let current = crtcs.firstIndex(of: id), owners[current] == nil,
+        can(wish, current)
+      else { continue }
       owners[current] = index
     }
     for index in wishes.indices where !owners.contains(index) {

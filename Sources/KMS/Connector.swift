@@ -24,8 +24,8 @@ struct Connector {
   let isWriteback: Bool
   /// Bit n is set if the card's n-th CRTC can drive it.
   let possibleCRTCs: UInt32
-  /// The CRTC that drove it when it was read; 0 if none did.
-  let currentCRTC: UInt32
+  /// The CRTC that drove it when it was read; nil if none did.
+  let currentCRTC: UInt32?
   let modes: [KMSMode]
   let properties: PropertyTable
   let description: ConnectorDescription
@@ -47,7 +47,8 @@ extension Connector {
     isWriteback = unsafe connector.connector_type == UInt32(DRM_MODE_CONNECTOR_WRITEBACK)
     possibleCRTCs = unsafe drmModeConnectorGetPossibleCrtcs(raw, read)
     properties = try PropertyTable(device, object: id, type: UInt32(DRM_MODE_OBJECT_CONNECTOR), name: "connector")
-    currentCRTC = UInt32(truncatingIfNeeded: properties.value("CRTC_ID"))
+    let crtcID = UInt32(truncatingIfNeeded: properties.value("CRTC_ID"))
+    currentCRTC = crtcID == 0 ? nil : crtcID
     var timings: [drmModeModeInfo] = []
     // SAFETY: libdrm allocated count_modes modes.
     if let modes = unsafe connector.modes {

@@ -58,7 +58,7 @@ extension KMSOutput {
     // A second connector on the CRTC that is not leased would block the lessee's mode sets.
     writeback?.appendDetach(to: &request)
     if writeback == nil {
-      cleared.appendFlip(to: &request, pipeline, after: last, redraws: true, clips: 0)
+      cleared.appendFlip(to: &request, pipeline, after: last, redraws: true, clips: nil)
     } else {
       cleared.appendModeset(to: &request, pipeline, modeBlob: modeBlob.id)
     }

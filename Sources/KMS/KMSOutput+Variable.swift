@@ -3,7 +3,7 @@ import Scanout
 extension CRTCProperties {
   /// Sets VRR_ENABLED if the driver has it; the request's current object is the CRTC.
   func appendVariable(_ isVariable: Bool, to request: inout AtomicRequest) {
-    if variable != 0 { request.set(variable, isVariable ? 1 : 0) }
+    if let variable { request.set(variable, isVariable ? 1 : 0) }
   }
 }
 
@@ -23,7 +23,7 @@ extension KMSOutput {
 
   /// Reads the lowest rate from the connector and the monitor's EDID.
   func findVariableFloor() {
-    let isCapable = connector.isVariableCapable && pipeline.crtcProperties.variable != 0
+    let isCapable = connector.isVariableCapable && pipeline.crtcProperties.variable != nil
     variableFloor = isCapable ? (EDID.verticalRates(of: connector.description.edid)?.lowerBound ?? 0) * 1000 : nil
   }
 }

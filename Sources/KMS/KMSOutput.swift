@@ -149,12 +149,12 @@ public final class KMSOutput: Output {
 
   private func flip(_ frame: OutputFrame, from last: Scene, to next: Scene) throws(OutputError) {
     let redraws = !frame.damage.isEmpty
-    var blob: UInt32 = 0
-    if redraws && pipeline.primaryProperties.damageClips != 0 && !frame.damage.bounds.contains(frame.source) {
+    var blob: UInt32?
+    if redraws && pipeline.primaryProperties.damageClips != nil && !frame.damage.bounds.contains(frame.source) {
       clips.assign(frame.damage)
       blob = clips.makeBlob(device)
     }
-    defer { if blob != 0 { _ = drmModeDestroyPropertyBlob(device.fd.raw, blob) } }
+    defer { if let blob { _ = drmModeDestroyPropertyBlob(device.fd.raw, blob) } }
     request.reset()
     next.appendFlip(to: &request, pipeline, after: last, redraws: redraws, clips: blob)
     // With variable refresh no vblank can be missed; some drivers need a mode set to switch it.

@@ -53,16 +53,15 @@ struct DamageClips {
     }
   }
 
-  /// Creates a blob of them; the caller destroys it with `PropertyBlob.destroy`. 0 if the kernel refuses: then
-  /// everything is redrawn.
-  mutating func makeBlob(_ device: CardDevice) -> UInt32 {
+  /// Creates a blob of them, which the caller destroys; nil if the kernel refuses: then everything is redrawn.
+  mutating func makeBlob(_ device: CardDevice) -> UInt32? {
     let byteCount = count * MemoryLayout<drm_mode_rect>.stride
-    if byteCount == 0 { return 0 }
+    if byteCount == 0 { return nil }
     var id: UInt32 = 0
     // SAFETY: the storage holds 16 rectangles, and count is 16 at most.
     let result = unsafe withUnsafeBytes(of: &rects) { bytes in
       unsafe drmModeCreatePropertyBlob(device.fd.raw, bytes.baseAddress, byteCount, &id)
     }
-    return result == 0 ? id : 0
+    return result == 0 ? id : nil
   }
 }

@@ -44,8 +44,8 @@ struct PropertyTable {
     return entry.id
   }
 
-  /// The id of a property that some drivers lack; 0 if it is missing.
-  func optional(_ name: String) -> UInt32 { entries[name]?.id ?? 0 }
+  /// The id of a property that some drivers lack; nil if it is missing.
+  func optional(_ name: String) -> UInt32? { entries[name]?.id }
 
   /// The value when the table was read; 0 if the property is missing.
   func value(_ name: String) -> UInt64 { entries[name]?.value ?? 0 }
@@ -55,8 +55,8 @@ struct PropertyTable {
 struct CRTCProperties: Equatable {
   let active: UInt32
   let modeID: UInt32
-  /// VRR_ENABLED; 0 if the driver lacks variable refresh.
-  let variable: UInt32
+  /// VRR_ENABLED; nil if the driver lacks variable refresh.
+  let variable: UInt32?
 
   init(_ table: PropertyTable) throws(KMSError) {
     active = try table.required("ACTIVE")
@@ -97,8 +97,8 @@ struct PlaneProperties: Equatable {
   let crtcY: UInt32
   let crtcWidth: UInt32
   let crtcHeight: UInt32
-  /// FB_DAMAGE_CLIPS; 0 if the driver does not support them.
-  let damageClips: UInt32
+  /// FB_DAMAGE_CLIPS; nil if the driver does not support them.
+  let damageClips: UInt32?
 
   init(_ table: PropertyTable) throws(KMSError) {
     framebufferID = try table.required("FB_ID")

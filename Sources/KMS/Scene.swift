@@ -56,9 +56,9 @@ struct Scene: Equatable {
   ///
   /// - Parameters:
   ///   - redraws: the picture changed, even if the framebuffer is the same.
-  ///   - clips: a blob of the changed rectangles; 0 means everything.
+  ///   - clips: a blob of the changed rectangles; nil for everything.
   func appendFlip(
-    to request: inout AtomicRequest, _ pipeline: Pipeline, after last: Scene, redraws: Bool, clips: UInt32
+    to request: inout AtomicRequest, _ pipeline: Pipeline, after last: Scene, redraws: Bool, clips: UInt32?
   ) {
     request.begin(pipeline.crtc.id)
     request.set(pipeline.crtcProperties.active, 1)
@@ -67,7 +67,7 @@ struct Scene: Equatable {
     if changesPicture {
       primary.append(
         to: &request, plane: pipeline.primary.id, pipeline.primaryProperties, crtc: pipeline.crtc.id)
-      if clips != 0 { request.set(pipeline.primaryProperties.damageClips, UInt64(clips)) }
+      if let clips, let property = pipeline.primaryProperties.damageClips { request.set(property, UInt64(clips)) }
     }
     var changesOverlay = false
     // An overlay's content may have changed in the same framebuffer.

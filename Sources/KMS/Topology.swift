@@ -21,8 +21,8 @@ struct Plane {
   let kind: Kind
   /// Bit n is set if the card's n-th CRTC can use it.
   let possibleCRTCs: UInt32
-  /// The CRTC that used it when it was read; 0 if none did.
-  let currentCRTC: UInt32
+  /// The CRTC that used it when it was read; nil if none did.
+  let currentCRTC: UInt32?
   /// The fourccs that it supports.
   let formats: [UInt32]
   let properties: PropertyTable
@@ -60,7 +60,8 @@ struct Topology {
       unsafe planes.append(
         Plane(
           id: id, kind: Plane.Kind(rawValue: table.value("type")) ?? .overlay,
-          possibleCRTCs: plane.pointee.possible_crtcs, currentCRTC: plane.pointee.crtc_id,
+          possibleCRTCs: plane.pointee.possible_crtcs,
+          currentCRTC: plane.pointee.crtc_id == 0 ? nil : plane.pointee.crtc_id,
           formats: ids(plane.pointee.formats, Int(plane.pointee.count_formats)), properties: table))
     }
     self.planes = planes

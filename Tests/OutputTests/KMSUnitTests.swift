@@ -54,8 +54,6 @@ private func timing(
     #expect(try KMSMode.choose(at5994, from: modes, connector: "HDMI-A-1") == fullHDSlow)
     #expect(try KMSMode.choose(DisplayMode("2560x1440"), from: modes, connector: "HDMI-A-1") == preferred)
     #expect(try KMSMode.choose(nil, from: modes, connector: "HDMI-A-1") == preferred)
-    let anyRate = DisplayMode(width: 1920, height: 1080, refreshMillihertz: 0)
-    #expect(try KMSMode.choose(anyRate, from: modes, connector: "HDMI-A-1") == fullHD)
   }
 
   @Test func `a guest's size is shown in the current mode, else in the one nearest to the output's own rate`() throws {
@@ -95,7 +93,7 @@ private func timing(
   }
 
   @Test func `an optional property that is missing has the id 0`() throws {
-    #expect(try planeProperties(damageClips: false).damageClips == 0)
+    #expect(try planeProperties(damageClips: false).damageClips == nil)
     #expect(try planeProperties(damageClips: true).damageClips == 30)
   }
 }
@@ -246,7 +244,7 @@ private func planeProperties(damageClips: Bool) throws -> PlaneProperties {
 }
 
 @Suite struct AssignmentTests {
-  private func wish(_ connector: UInt32, _ possible: UInt32, _ current: UInt32 = 0) -> Assignment.Wish {
+  private func wish(_ connector: UInt32, _ possible: UInt32, _ current: UInt32? = nil) -> Assignment.Wish {
     Assignment.Wish(connector: connector, possibleCRTCs: possible, currentCRTC: current)
   }
 

@@ -6,7 +6,7 @@ import Testing
 struct PluggedMonitorTests {
   private func connector(connected: Bool = true, edid: [UInt8] = [1]) -> Connector {
     Connector(
-      id: 7, isWriteback: false, possibleCRTCs: 1, currentCRTC: 0, modes: [],
+      id: 7, isWriteback: false, possibleCRTCs: 1, currentCRTC: nil, modes: [],
       properties: PropertyTable(object: "connector 7", entries: [:]),
       description: ConnectorDescription(
         name: "DP-1", connected: connected, modes: [], widthMillimetres: 0, heightMillimetres: 0, edid: edid))

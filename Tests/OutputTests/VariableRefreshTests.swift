@@ -99,7 +99,7 @@ import Testing
   private func connector(capable: UInt64?) -> Connector {
     let names = ["CRTC_ID"] + (capable == nil ? [] : ["vrr_capable"])
     return Connector(
-      id: 50, isWriteback: false, possibleCRTCs: 1, currentCRTC: 0, modes: [],
+      id: 50, isWriteback: false, possibleCRTCs: 1, currentCRTC: nil, modes: [],
       properties: table("connector 50", names, from: 60, ["vrr_capable": capable ?? 0]),
       description: ConnectorDescription(
         name: "DP-1", connected: true, modes: [], widthMillimetres: 0, heightMillimetres: 0, edid: []))
@@ -110,7 +110,7 @@ import Testing
       id: 40, index: 0,
       properties: table("CRTC 40", ["ACTIVE", "MODE_ID"] + (hasVariable ? ["VRR_ENABLED"] : []), from: 10))
     let plane = Plane(
-      id: 31, kind: .primary, possibleCRTCs: 1, currentCRTC: 0, formats: [],
+      id: 31, kind: .primary, possibleCRTCs: 1, currentCRTC: nil, formats: [],
       properties: table(
         "plane 31",
         ["FB_ID", "CRTC_ID", "SRC_X", "SRC_Y", "SRC_W", "SRC_H", "CRTC_X", "CRTC_Y", "CRTC_W", "CRTC_H"], from: 20))
@@ -141,7 +141,7 @@ import Testing
       (false, true, [1]), (true, true, []), (true, false, [0]), (false, false, []),
     ] as [(Bool, Bool, [UInt64])] {
       request.reset()
-      scene(after, framebuffer: 10).appendFlip(to: &request, pipeline, after: scene(before), redraws: true, clips: 0)
+      scene(after, framebuffer: 10).appendFlip(to: &request, pipeline, after: scene(before), redraws: true, clips: nil)
       #expect(variable(request) == wanted)
     }
     for isVariable in [true, false] {
@@ -156,9 +156,9 @@ import Testing
 
   @Test func `a driver without variable rates reports none`() throws {
     let pipeline = try pipeline(hasVariable: false)
-    #expect(pipeline.crtcProperties.variable == 0)
+    #expect(pipeline.crtcProperties.variable == nil)
     var request = AtomicRequest()
-    scene(true).appendFlip(to: &request, pipeline, after: scene(false), redraws: true, clips: 0)
+    scene(true).appendFlip(to: &request, pipeline, after: scene(false), redraws: true, clips: nil)
     scene(true).appendModeset(to: &request, pipeline, modeBlob: 5)
     pipeline.appendOff(to: &request)
     let contents = request.contents
