@@ -32,8 +32,8 @@ public struct PresentFrame: Sendable {
   public var path: PresentPath
   /// The bytes that a CPU copied for it.
   public var copiedBytes: UInt64
-  /// CLOCK_MONOTONIC nanoseconds at which the guest presented the frame.
-  public var readyNanoseconds: UInt64
+  /// CLOCK_MONOTONIC nanoseconds at which the guest presented the frame; nil if unknown.
+  public var readyNanoseconds: UInt64?
   /// A sync file or an eventfd: the daemon reads the buffer once it is readable. Nil for at once.
   public var acquireFence: SharedFD?
   /// The daemon reads the buffer once this point is signalled; not together with `acquireFence`.
@@ -44,7 +44,7 @@ public struct PresentFrame: Sendable {
   /// A frame to present.
   public init(
     scanout: Int, frame: UInt64, bufferID: UInt32, source: Rect, damage: Damage = .full,
-    path: PresentPath, copiedBytes: UInt64 = 0, readyNanoseconds: UInt64 = 0, acquireFence: SharedFD? = nil,
+    path: PresentPath, copiedBytes: UInt64 = 0, readyNanoseconds: UInt64? = nil, acquireFence: SharedFD? = nil,
     acquirePoint: TimelinePoint? = nil, releasePoint: TimelinePoint? = nil
   ) {
     self.scanout = scanout

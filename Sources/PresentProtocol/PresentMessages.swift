@@ -31,8 +31,8 @@ public struct Present: Sendable {
   public var copies: UInt32
   /// The bytes that a CPU copied for it.
   public var copiedBytes: UInt64
-  /// CLOCK_MONOTONIC nanoseconds at which the guest presented the frame.
-  public var readyNanoseconds: UInt64
+  /// CLOCK_MONOTONIC nanoseconds at which the guest presented the frame; nil if unknown.
+  public var readyNanoseconds: UInt64?
   /// Whether the message has a descriptor with an acquire fence.
   public var hasAcquireFence: Bool
 
@@ -40,7 +40,7 @@ public struct Present: Sendable {
   public init(
     scanout: UInt32, generation: UInt32, frame: UInt64, bufferID: UInt32, source: Rect,
     damage: Damage = .full, path: PresentPath, copies: UInt32 = 0, copiedBytes: UInt64 = 0,
-    readyNanoseconds: UInt64 = 0, hasAcquireFence: Bool = false
+    readyNanoseconds: UInt64? = nil, hasAcquireFence: Bool = false
   ) {
     self.scanout = scanout
     self.generation = generation
@@ -87,7 +87,7 @@ extension framepath_present {
     flags = present.hasAcquireFence ? acquireFenceFlag : 0
     copies = present.copies
     copied_bytes = present.copiedBytes
-    ready_ns = present.readyNanoseconds
+    ready_ns = present.readyNanoseconds ?? 0
     generation = present.generation
     store(present.damage)
   }
@@ -133,7 +133,7 @@ extension Present {
     self.init(
       scanout: wire.scanout, generation: wire.generation, frame: wire.frame, bufferID: wire.buffer_id, source: source,
       damage: wire.loadDamage(), path: path, copies: wire.copies, copiedBytes: wire.copied_bytes,
-      readyNanoseconds: wire.ready_ns,
+      readyNanoseconds: wire.ready_ns == 0 ? nil : wire.ready_ns,
       hasAcquireFence: wire.flags & acquireFenceFlag != 0)
   }
 }

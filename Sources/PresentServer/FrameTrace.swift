@@ -4,22 +4,22 @@ import PresentProtocol
 ///
 /// A ring that is allocated once; recording a frame takes a few stores.
 struct FrameTrace {
-  /// One frame. All times are CLOCK_MONOTONIC; 0: not reached.
+  /// One frame. All times are CLOCK_MONOTONIC; nil: not reached.
   struct Record {
     var frame: UInt64
     var path: PresentPath
     var copies: UInt32
     var copiedBytes: UInt64
-    /// When the guest presented it.
-    var readyNanoseconds: UInt64
+    /// When the guest presented it; nil if unknown.
+    var readyNanoseconds: UInt64?
     /// When its PRESENT was received.
     var presentedNanoseconds: UInt64
     /// When it was committed.
-    var latchedNanoseconds: UInt64 = 0
+    var latchedNanoseconds: UInt64?
     /// When it was flipped.
-    var flippedNanoseconds: UInt64 = 0
+    var flippedNanoseconds: UInt64?
     /// When its buffer had left the screen.
-    var releasedNanoseconds: UInt64 = 0
+    var releasedNanoseconds: UInt64?
     /// The outcome; nil while it is open.
     var outcome: PresentOutcome?
   }

@@ -18,8 +18,8 @@ final class Presenter {
     var source: Rect
     /// In the buffer's pixels; everything is the source itself.
     var damage: DamageRegion
-    /// CLOCK_MONOTONIC when the guest handed it over; 0 where the client did not say.
-    var readyNanoseconds: UInt64 = 0
+    /// CLOCK_MONOTONIC when the guest handed it over; nil where the client did not say.
+    var readyNanoseconds: UInt64?
 
     /// Takes over the damage of an older frame that is not shown because of this one.
     mutating func supersede(_ older: Frame) {

@@ -51,7 +51,7 @@ extension Surface {
     guard let place = fenced.firstIndex(where: { $0.serial == serial }), let tile else { return }
     var frame = removeFenced(at: place)
     // It could not be shown before, so its latency counts from here.
-    if frame.readyNanoseconds != 0 { frame.readyNanoseconds = max(frame.readyNanoseconds, monotonicNanoseconds()) }
+    if let ready = frame.readyNanoseconds { frame.readyNanoseconds = max(ready, monotonicNanoseconds()) }
     for _ in 0..<place { supersede(removeFenced(at: 0), by: &frame) }
     tile.presenter.present(frame, on: tile)
     frame.buffer.endUse()

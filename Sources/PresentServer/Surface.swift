@@ -160,11 +160,11 @@ final class Surface {
   }
 
   /// A new frame was committed just now.
-  func frameLatched(_ frame: UInt64, readyNanoseconds: UInt64) {
+  func frameLatched(_ frame: UInt64, readyNanoseconds: UInt64?) {
     let now = monotonicNanoseconds()
     trace.update(frame) { $0.latchedNanoseconds = now }
     counters.lastLatchNanoseconds = now
-    if readyNanoseconds != 0 { counters.latch.add(now > readyNanoseconds ? now - readyNanoseconds : 0) }
+    if let readyNanoseconds { counters.latch.add(now > readyNanoseconds ? now - readyNanoseconds : 0) }
     owner.frameLatched(of: self)
   }
 
@@ -176,7 +176,7 @@ final class Surface {
     }
     trace.update(frame) {
       $0.outcome = outcome
-      $0.flippedNanoseconds = timeNanoseconds
+      if outcome == .flipped { $0.flippedNanoseconds = timeNanoseconds }
     }
     owner.frameDone(frame, outcome, timeNanoseconds: timeNanoseconds, sequence: sequence, of: self)
   }

@@ -193,7 +193,7 @@ struct framepath_present {
   uint16_t flags;        /* enum framepath_present_flag */
   uint32_t copies;       /* CPU copies of this frame (or its damage) so far */
   uint64_t copied_bytes; /* bytes of these copies */
-  uint64_t ready_ns;     /* CLOCK_MONOTONIC when the guest presented the frame */
+  uint64_t ready_ns;     /* CLOCK_MONOTONIC when the guest presented the frame; 0: unknown */
   uint32_t damage_count; /* 0: everything; a single empty rectangle: nothing */
   uint32_t generation;
   struct framepath_rect damage[FRAMEPATH_MAX_DAMAGE];
