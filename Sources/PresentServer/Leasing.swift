@@ -9,10 +9,15 @@ final class Lessee {
   unowned let holder: any LeaseHolder
   /// The request number of its LEASE message.
   let request: RequestID
-  /// The kernel's number of the lessee; 0 before it has the lease.
-  fileprivate(set) var lesseeID: UInt32 = 0
-  /// The server's time when it got the lease; 0 before.
-  fileprivate(set) var sinceNanoseconds: UInt64 = 0
+  /// The lease that it has; nil while it waits.
+  fileprivate(set) var lease: Lease?
+
+  struct Lease {
+    /// The kernel's number of the lessee.
+    let lesseeID: UInt32
+    /// The server's time when it got the lease.
+    let sinceNanoseconds: UInt64
+  }
 
   init(id: VMID, holder: any LeaseHolder, request: RequestID) {
     self.id = id
@@ -47,8 +52,7 @@ struct Leasing {
   mutating func begin(_ lease: OutputLease, of lessee: Lessee, atNanoseconds now: UInt64) {
     current = lessee
     reason = nil
-    lessee.lesseeID = lease.lesseeID
-    lessee.sinceNanoseconds = now
+    lessee.lease = Lessee.Lease(lesseeID: lease.lesseeID, sinceNanoseconds: now)
   }
 
   /// Removes a lessee.

@@ -112,7 +112,7 @@ extension RegionFeed {
   }
 
   func giveBack(_ slot: Int) {
-    slots[slot].frame = 0
+    slots[slot].frame = nil
     refusedSlots &= ~(1 << UInt64(slot))
     service.release(slot)
   }

@@ -21,7 +21,7 @@ extension RegionFeed: SurfaceOwner {
   }
 
   func outputLost(of surface: Surface) {
-    for slot in slots.indices { slots[slot].frame = 0 }
+    for slot in slots.indices { slots[slot].frame = nil }
     underWayCount = 0
     waiting.removeAll(keepingCapacity: true)
     mark()
@@ -33,7 +33,7 @@ extension RegionFeed: SurfaceOwner {
   func frameDone(
     _ frame: UInt64, _ outcome: PresentOutcome, timeNanoseconds: UInt64, sequence: UInt64, of surface: Surface
   ) {
-    guard let slot = slots.firstIndex(where: { $0.frame == frame && frame != 0 }) else { return }
+    guard let slot = slots.firstIndex(where: { $0.frame == frame }) else { return }
     if underWayCount > 0 { underWayCount -= 1 }
     mark()
     if outcome == .rejected { holdBack() }

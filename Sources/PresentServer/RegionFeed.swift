@@ -69,8 +69,8 @@ final class RegionFeed {
     var handedOver: RegionFrame?
     var buffer: ClientBuffer?
     var layout: FrameLayout?
-    /// The feed's number for the frame while the host holds the slot; 0: none.
-    var frame: UInt64 = 0
+    /// The feed's number for the frame while the host holds the slot.
+    var frame: UInt64?
   }
 
   /// - Parameters:

@@ -44,7 +44,7 @@ extension DaemonStatus.Output {
       policy: Policy(presenter.scheduler.policy), redZoneNanoseconds: presenter.scheduler.redZoneNanoseconds,
       maximumHoldSeconds: presenter.limits.maximumHoldSeconds, watchdogSeconds: presenter.limits.watchdogSeconds,
       overlayPlanes: presenter.output.overlayCount, leasePolicy: presenter.leasing.policy.text,
-      leasesWaiting: presenter.leasing.lessees.count { $0 !== lessee }, lessee: lessee.map(Lessee.init),
+      leasesWaiting: presenter.leasing.lessees.count { $0 !== lessee }, lessee: lessee.flatMap(Lessee.init),
       vrr: VariableRefresh(presenter.variableRate.rule), variableSlowestMillihertz: slowest == 0 ? nil : slowest,
       variableFastestMillihertz: info.variableMillihertz?.upperBound, isVariable: presenter.scheduler.followsCommits,
       power: Power(presenter.power.effective), powerReason: PowerReason(presenter.power),
@@ -54,10 +54,11 @@ extension DaemonStatus.Output {
 }
 
 extension DaemonStatus.Output.Lessee {
-  fileprivate init(_ lessee: PresentServer.Lessee) {
+  fileprivate init?(_ lessee: PresentServer.Lessee) {
+    guard let lease = lessee.lease else { return nil }
     self.init(
       name: lessee.holder.name, pid: lessee.holder.peer.pid, uid: lessee.holder.peer.uid,
-      lesseeID: lessee.lesseeID, sinceNanoseconds: lessee.sinceNanoseconds)
+      lesseeID: lease.lesseeID, sinceNanoseconds: lease.sinceNanoseconds)
   }
 }
 
