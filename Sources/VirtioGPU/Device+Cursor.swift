@@ -4,8 +4,8 @@ import Scanout
 
 /// A scanout's cursor.
 struct CursorState {
-  /// The guest's resource; 0 if the cursor is hidden.
-  var resource: UInt32 = 0
+  /// Whether the guest's last command named a resource; one without hides the cursor.
+  var hasResource = false
   var x = 0
   var y = 0
   var hotX = 0
@@ -16,7 +16,7 @@ struct CursorState {
   private var buffers: [HostBuffer] = []
   private var current = 0
 
-  var isVisible: Bool { resource != 0 && picture != nil }
+  var isVisible: Bool { hasResource && picture != nil }
   var bufferIDs: [UInt32] { buffers.map(\.id) }
   /// The buffer with the image, if there is one.
   var shown: HostBuffer? { current < buffers.count ? buffers[current] : nil }
@@ -73,7 +73,7 @@ extension Device {
     }
     // As in QEMU, either command shows the cursor by naming a resource, and hides it by naming none; only an update
     // changes the picture, and one that has none leaves the picture before it.
-    scanout.cursor.resource = command.resource
+    scanout.cursor.hasResource = true
     do throws(GPUError) {
       if isUpdate {
         scanout.cursor.picture = try cursorPicture(try find(command.resource))
@@ -143,7 +143,7 @@ extension Device {
 
   func hideCursor(_ scanout: ScanoutState) {
     let wasVisible = scanout.cursor.isVisible
-    scanout.cursor.resource = 0
+    scanout.cursor.hasResource = false
     guard wasVisible, !isDisplayAway else { return }
     display.setCursor(
       scanout: scanout.index, bufferID: nil, x: scanout.cursor.x, y: scanout.cursor.y, hotX: 0, hotY: 0)

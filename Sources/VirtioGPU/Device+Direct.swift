@@ -17,7 +17,7 @@ extension Device {
     case .refused?: return nil
     case nil: break
     }
-    guard clockNanoseconds >= scanout.imports.unavailableUntilNanoseconds else { return nil }
+    guard clockNanoseconds >= scanout.imports.unavailableUntilNanoseconds ?? 0 else { return nil }
     let answer: DirectImports.Answer
     switch askForImport(scanout, binding) {
     case .imported(let id): answer = .imported(ImportedBuffer(id: id, serial: serial, picture: binding.picture))

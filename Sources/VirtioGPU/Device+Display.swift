@@ -71,10 +71,10 @@ extension Device {
   public var nextDeadline: UInt64? {
     var earliest = min(pendingAnswers.firstDeadline ?? .max, blankDeadlineNanoseconds ?? .max)
     for scanout in scanouts where scanout.wantsPresent && !isDisplayAway {
-      guard let pool = scanout.pools.first, pool.canGrow, pool.refusedUntilNanoseconds != 0,
+      guard let pool = scanout.pools.first, pool.canGrow, let refusedUntil = pool.refusedUntilNanoseconds,
         (isStopped ? scanout.still : scanout.binding)?.resource.isReadable == true
       else { continue }
-      earliest = min(earliest, pool.refusedUntilNanoseconds)
+      earliest = min(earliest, refusedUntil)
     }
     return earliest == .max ? nil : earliest
   }

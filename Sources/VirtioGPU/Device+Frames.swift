@@ -107,7 +107,7 @@ extension Device {
 
   /// Adds a host buffer if the pool's limit allows it and the display has one.
   private func grow(_ pool: FramePool, _ scanout: ScanoutState) -> PooledBuffer? {
-    guard pool.canGrow, clockNanoseconds >= pool.refusedUntilNanoseconds else { return nil }
+    guard pool.canGrow, clockNanoseconds >= pool.refusedUntilNanoseconds ?? 0 else { return nil }
     guard
       let host = display.makeBuffer(
         scanout: scanout.index, width: pool.width, height: pool.height, format: pool.format)

@@ -43,7 +43,7 @@ extension Device {
   public func headsChanged() {
     space.events |= ConfigurationSpace.displayEvent
     for scanout in scanouts {
-      for pool in scanout.pools { pool.refusedUntilNanoseconds = 0 }
+      for pool in scanout.pools { pool.refusedUntilNanoseconds = nil }
       scanout.imports.removeRefusals()
     }
     retryFrames()

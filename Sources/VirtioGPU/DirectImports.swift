@@ -30,7 +30,7 @@ struct DirectImports {
   /// The most recently requested last.
   private var entries: [Entry] = []
   /// The display did not answer; the next request is not sent before this time.
-  private(set) var unavailableUntilNanoseconds: UInt64 = 0
+  private(set) var unavailableUntilNanoseconds: UInt64?
   private var unavailableCount: UInt64 = 0
 
   init(scanoutCount: Int) {
@@ -76,7 +76,7 @@ struct DirectImports {
   }
 
   private mutating func forgetUnavailable() {
-    unavailableUntilNanoseconds = 0
+    unavailableUntilNanoseconds = nil
     unavailableCount = 0
   }
 

@@ -46,7 +46,7 @@ final class FramePool {
   /// The damage that each buffer lacks of its resource, in the buffer's pixels.
   private var ring = DamageRing(bufferCount: 0, bounds: .empty)
   /// The display had no buffer; the next request is not sent before this time.
-  var refusedUntilNanoseconds: UInt64 = 0
+  var refusedUntilNanoseconds: UInt64?
 
   init(width: Int, height: Int, format: PixelFormat) {
     self.width = width

@@ -90,7 +90,7 @@ final class ScanoutState {
   /// Removes all host buffers: the display has lost them, or the device is reset.
   func removeBuffers() {
     for pool in pools { pool.removeAll() }
-    for pool in pools { pool.refusedUntilNanoseconds = 0 }
+    for pool in pools { pool.refusedUntilNanoseconds = nil }
     unanswered.removeAll(keepingCapacity: true)
     lastAnswered = lastFrame
     lastFlipped = lastFrame
