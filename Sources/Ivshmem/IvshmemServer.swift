@@ -9,8 +9,8 @@ public struct IvshmemServerOptions: Sendable {
   public var layout: RegionLayout
   /// The daemon's socket.
   public var daemonPath: String
-  /// The output of the first guest; empty for any free one.
-  public var output = ""
+  /// The output of the first guest; nil for any free one.
+  public var output: String?
   /// Whether guests are processes of this machine, which share its CLOCK_MONOTONIC.
   public var sharesClock = false
   /// Whether only this user's processes can connect.
@@ -107,7 +107,7 @@ public final class IvshmemServer {
     let number = (1...).first { number in !guests.contains { $0.number == number } } ?? 1
     let session = try RegionSession(
       loop: loop, name: number == 1 ? options.name : "\(options.name)-\(number)", layout: options.layout,
-      daemonPath: options.daemonPath, output: number == 1 ? options.output : "", sharesClock: options.sharesClock,
+      daemonPath: options.daemonPath, output: number == 1 ? options.output : nil, sharesClock: options.sharesClock,
       isPrivate: options.isPrivate, log: log)
     session.onHopelessRefusal = { [weak self] in
       guard let self, guests.allSatisfy({ $0.socket == nil }) else { return }

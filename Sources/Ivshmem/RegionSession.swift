@@ -44,13 +44,13 @@ public final class RegionSession {
   ///
   /// - Parameters:
   ///   - daemonPath: the daemon's socket.
-  ///   - output: the output's name; empty for any free one.
+  ///   - output: the output's name; nil for any free one.
   ///   - sharesClock: whether the guest is a process of this machine.
   ///   - isPrivate: whether only this user has the guest's doorbell. Otherwise the daemon does not raise it: another
   ///     owner of an eventfd can make a write to it block forever.
   ///   - log: gets one line per event; never called for a frame.
   public init(
-    loop: EventLoop, name: String, layout: RegionLayout, daemonPath: String, output: String = "",
+    loop: EventLoop, name: String, layout: RegionLayout, daemonPath: String, output: String? = nil,
     sharesClock: Bool = false, isPrivate: Bool = true, log: @escaping (String) -> Void
   ) throws(SystemError) {
     self.loop = loop
@@ -64,7 +64,8 @@ public final class RegionSession {
     guestDoorbell = try EventFD()
     timer = try TimerFD()
     client = try PresentClient(
-      loop: loop, path: daemonPath, hello: Hello(kind: .vm, name: name, scanoutCount: 1, outputs: [output]))
+      loop: loop, path: daemonPath,
+      hello: Hello(kind: .vm, name: name, scanoutCount: 1, outputs: output.map { [$0] } ?? []))
     client.onEvent = { [weak self] event in self?.handle(event) }
   }
 

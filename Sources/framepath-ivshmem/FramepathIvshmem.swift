@@ -122,7 +122,7 @@ struct FramepathIvshmem: ParsableCommand {
     let mode = UInt32(socketMode, radix: 8) ?? 0o600
     var options = IvshmemServerOptions(layout: layout, daemonPath: daemon ?? PresentSocket.defaultPath())
     options.name = vm
-    options.output = output
+    options.output = output.isEmpty ? nil : output
     options.sharesClock = containers
     options.isPrivate = mode & 0o077 == 0
     let socket: UnixSocket
