@@ -149,11 +149,9 @@ extension PresentClient {
           default: if let event = accept(answer) { post(event) }
           }
         }
-        let now = monotonicNanoseconds()
-        if now >= deadline { return .timedOut }
-        let interest: Readiness = isSent ? .readable : [.readable, .writable]
-        let remaining = Int32(clamping: (deadline - now + 999_999) / 1_000_000)
-        _ = try waitUntilReady(connection.descriptor, interest, timeoutMilliseconds: remaining)
+        guard try connection.wait(for: isSent ? .readable : [.readable, .writable], until: deadline) else {
+          return .timedOut
+        }
       }
     } catch {
       lose("\(error)")

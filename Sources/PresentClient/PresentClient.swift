@@ -225,11 +225,9 @@ public final class PresentClient {
           onEvent?(event)
           continue
         }
-        let now = monotonicNanoseconds()
-        if now >= deadline { break }
-        let interest: Readiness = queue.isEmpty ? .readable : [.readable, .writable]
-        let remaining = Int32(clamping: (deadline - now + 999_999) / 1_000_000)
-        _ = try waitUntilReady(connection.descriptor, interest, timeoutMilliseconds: remaining)
+        guard try connection.wait(for: queue.isEmpty ? .readable : [.readable, .writable], until: deadline) else {
+          break
+        }
       }
     } catch {
       lose("\(error)")

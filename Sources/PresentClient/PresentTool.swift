@@ -147,10 +147,7 @@ public enum PresentTool {
           default: return answer
           }
         }
-        let now = monotonicNanoseconds()
-        guard now < deadline else { return nil }
-        _ = try waitUntilReady(
-          connection.descriptor, .readable, timeoutMilliseconds: Int32((deadline - now + 999_999) / 1_000_000))
+        guard try connection.wait(for: .readable, until: deadline) else { return nil }
       }
     } catch let error as PresentClientError {
       throw error
