@@ -18,14 +18,8 @@ extension Device {
     var frames = InlineArray<16, UInt64>(repeating: 0)
     for scanout in scanouts where resource.scanouts & scanout.bit != 0 {
       guard let binding = scanout.binding else { continue }
-      let visible = rect.intersection(binding.source)
-      if visible.isEmpty { continue }
-      if resource.isBlob {
-        scanout.damage.add(
-          Rect(
-            x: visible.x - binding.source.x, y: visible.y - binding.source.y, width: visible.width,
-            height: visible.height))
-      }
+      if rect.intersection(binding.source).isEmpty { continue }
+      if resource.isBlob { _ = scanout.addDamage(rect, to: binding) }
       if scanout.damage.isNothing { continue }
       waiting |= scanout.bit
       scanout.wasFlushed = true

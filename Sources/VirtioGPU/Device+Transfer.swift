@@ -59,13 +59,7 @@ extension Device {
     guard let picture = resource.picture else { return }
     if resource.scanouts != 0 {
       for scanout in scanouts where resource.scanouts & scanout.bit != 0 {
-        guard let binding = scanout.binding else { continue }
-        let visible = changed.intersection(binding.source)
-        if visible.isEmpty { continue }
-        scanout.damage.add(
-          Rect(
-            x: visible.x - binding.source.x, y: visible.y - binding.source.y, width: visible.width,
-            height: visible.height))
+        guard let binding = scanout.binding, scanout.addDamage(changed, to: binding) else { continue }
         if directBuffer(scanout, binding) == nil { _ = prepare(scanout, binding) }
       }
       return

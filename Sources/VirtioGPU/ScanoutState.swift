@@ -162,6 +162,19 @@ final class ScanoutState {
     for pool in pools { pool.forget(resource: serial) }
   }
 
+  /// Adds damage of the bound resource, in its pixels.
+  ///
+  /// - Returns: false if no pixel of it is shown.
+  func addDamage(_ rect: Rect, to binding: Binding) -> Bool {
+    let visible = rect.intersection(binding.source)
+    if visible.isEmpty { return false }
+    damage.add(
+      Rect(
+        x: visible.x - binding.source.x, y: visible.y - binding.source.y, width: visible.width,
+        height: visible.height))
+    return true
+  }
+
   /// Adds damage of a resource to every buffer that shows a part of it.
   func markStale(_ rect: Rect, serial: UInt64) {
     for pool in pools { pool.add(rect, ofResource: serial) }
