@@ -64,7 +64,7 @@ struct SettingValueTests {
   }
 
   @Test(arguments: [SettingLiteral.whole(0), .text("0"), .text("never"), .boolean(false)])
-  func `no time is 0, the word for it, or false`(_ literal: SettingLiteral) throws {
+  func `no time is written as 0, its word, or false`(_ literal: SettingLiteral) throws {
     #expect(try value("watchdog", .output, literal) == .none)
   }
 
@@ -78,7 +78,7 @@ struct SettingValueTests {
   }
 
   @Test(arguments: ["weighted-fair", "weightedFair"])
-  func `choices have one spelling, and the former one is understood`(_ word: String) throws {
+  func `choices have one spelling, and the former one is accepted`(_ word: String) throws {
     #expect(try value("policy", .output, .text(word)) == .choice("weighted-fair"))
   }
 
@@ -119,13 +119,13 @@ struct SettingValueTests {
     ("outputs", .vm, .list([.whole(1)]), "outputs is names of outputs, such as \"HDMI-A-1, DP-1\", not 1"),
     ("outputs", .vm, .other("a date"), "outputs is names of outputs, such as \"HDMI-A-1, DP-1\", not a date"),
   ])
-  func `any other value is refused with what would be right`(
+  func `any other value is refused with the valid ones`(
     _ name: String, _ scope: SettingScope, _ literal: SettingLiteral, _ reason: String
   ) {
     #expect(throws: SettingsError(nil, reason)) { try value(name, scope, literal) }
   }
 
-  @Test func `an unknown key is refused with those that there are`() {
+  @Test func `an unknown key is refused with the existing ones`() {
     #expect(
       throws: SettingsError(
         4, "[vm.web] has no setting speed; there are: weight, sla, cap, unseen-cap, max-memory, outputs")
@@ -147,7 +147,7 @@ struct SettingRecordTests {
     SettingChange(.memory, 101, .whole(1 << 40)), SettingChange(.vm("web"), 206, .names(["a", "b", "c"])),
     SettingChange(.vm("web"), 206, .none),
   ])
-  func `a change comes back as it was sent, also between others`(_ change: SettingChange) throws {
+  func `a change is decoded as it was sent, also between others`(_ change: SettingChange) throws {
     let other = SettingChange(.vm("x"), 201, .whole(5))
     let sent = [change, other, change]
     let bytes = SettingRecords.encode(sent.flatMap(\.records))

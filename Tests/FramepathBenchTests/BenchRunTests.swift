@@ -89,7 +89,7 @@ struct BenchRunTests {
     try checkStages(run.idleWhole)
   }
 
-  @Test func `a client's frames are on screen or replaced, and nothing is copied`() throws {
+  @Test func `a client's frames are flipped or superseded, and nothing is copied`() throws {
     let (run, _) = try throughput { $0.device = .client }
     #expect(run.path == "direct")
     for phase in [run.unpaced, run.unpacedCorner, run.paced, run.pacedCorner] {

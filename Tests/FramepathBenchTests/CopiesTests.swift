@@ -16,7 +16,7 @@ struct CopiesTests {
     return try #require(try bench.run().sizes.first).paths
   }
 
-  @Test func `a frame of 1000 bytes is moved three times, twice and once`() throws {
+  @Test func `a frame of 1000 bytes takes three transfers, two and one`() throws {
     let paths = try paths { _ in }
     #expect(paths.map(\.path) == [.legacy, .hybrid, .direct])
     #expect(paths.map(\.transfers) == [90, 60, 30])
@@ -40,7 +40,7 @@ struct CopiesTests {
     #expect(paths[1].interposedBytes == 0)
   }
 
-  @Test func `the classic way needs no X server`() throws {
+  @Test func `the classic path does not need an X server`() throws {
     let path = try #require(
       try paths {
         $0.paths = [.legacy]
@@ -51,7 +51,7 @@ struct CopiesTests {
     #expect(path.isPictureRight)
   }
 
-  @Test func `a checksum passes over the unused byte and sees every other`() {
+  @Test func `a checksum ignores the unused byte and includes all others`() {
     let sum = { (bytes: [UInt8]) in
       var checksum = PictureChecksum()
       bytes.withUnsafeBytes { checksum.add($0) }

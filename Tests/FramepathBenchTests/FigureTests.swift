@@ -54,7 +54,7 @@ struct FigureTests {
     #expect(kicks.ordered == (89...600).map { UInt64($0) })
   }
 
-  @Test func `private memory leaves frame buffers and guest RAM out`() {
+  @Test func `private memory excludes framebuffers and guest RAM`() {
     let smaps = """
       55d0c0000000-55d0c0001000 r-xp 00000000 08:01 42  /usr/bin/framepathd
       Size:                  4 kB

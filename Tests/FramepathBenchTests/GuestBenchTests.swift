@@ -52,7 +52,7 @@ struct GuestBenchTests {
   }
 
   @Test(arguments: ["kvm", "tcg"])
-  func `the guest runs by what the lab's probe has chosen`(accelerator: String) throws {
+  func `the guest uses the accelerator chosen by the lab's probe`(accelerator: String) throws {
     let parts = "\(#filePath)".split(separator: "/", omittingEmptySubsequences: false)
     let lab = parts.dropLast(2).joined(separator: "/") + "/Lab"
     let cache =

@@ -27,7 +27,7 @@ struct ReportPageTests {
     return ReportPage(title: "Test", command: "framepath bench copies", notes: ["a machine"], sections: [section])
   }
 
-  @Test func `a page needs nothing from outside and escapes what it is given`() {
+  @Test func `a page is self-contained and escapes its texts`() {
     let html = page.html
     #expect(html.hasPrefix("<!DOCTYPE html>"))
     for word in ["src=", "href=", "@import", "url(", "<script"] { #expect(!html.contains(word), "\(word)") }
@@ -43,7 +43,7 @@ struct ReportPageTests {
     #expect(shortNumber(.infinity) == "-")
   }
 
-  @Test func `an axis begins at nothing and ends above everything`() {
+  @Test func `an axis begins at 0 and ends above all values`() {
     let axis = PlotAxis([3, 94], isLogarithmic: false)
     #expect(axis.ticks == [0, 20, 40, 60, 80, 100])
     #expect(axis.position(0) == 0 && axis.position(100) == 1 && axis.position(50) == 0.5)

@@ -11,7 +11,7 @@ import Testing
 struct SoakTests {
   let programs = BenchPrograms(folder: Programs.folder)
 
-  @Test func `64 clients of every kind, some coming and going, make neither memory nor descriptors grow`() throws {
+  @Test func `64 clients of every kind, some reconnecting, make neither memory nor descriptors grow`() throws {
     var bench = SoakBench(programs)
     bench.seconds = 12
     bench.visitSeconds = 0.1

@@ -58,7 +58,7 @@ import Testing
     framepath_screen_close(&screen)
   }
 
-  @Test func `a second client of the machine is kept out, and let in when the first ends`() throws {
+  @Test func `a second client on the machine is refused, and accepted when the first ends`() throws {
     let host = try EchoHost()
     host.start()
     defer { host.stop() }
@@ -82,14 +82,14 @@ import Testing
     framepath_screen_close(&intruder)
   }
 
-  @Test func `a host that never looks at the ring is an error after a bounded time`() throws {
+  @Test func `a host that never reads the ring is an error after a bounded time`() throws {
     let host = try EchoHost()
     #expect(throws: GuestError.hostSilent) { try GuestScreen(.file(host.path), timeoutMilliseconds: 30) }
     var screen = framepath_screen()
     #expect(framepath_screen_open_memory(&screen, host.host.fd.raw, nil, 30) == -EHOSTDOWN)
   }
 
-  @Test func `slots that do not come back are an error after a bounded time`() throws {
+  @Test func `slots that are not released are an error after a bounded time`() throws {
     let host = try EchoHost(slotCount: 2)
     host.start()
     defer { host.stop() }

@@ -45,7 +45,7 @@ struct ConfigurationFileTests {
     #expect(throws: ConfigurationError.self) { try missing.read() }
   }
 
-  @Test func `a file is read again while the loop goes on, and the last request counts`() throws {
+  @Test func `a file is reloaded while the loop runs, and the last request counts`() throws {
     let loop = try EventLoop()
     let file = try file("[vm.web]\nweight = 200\n", loop)
     var results: [Result<[SettingChange], any Error>] = []
@@ -55,7 +55,7 @@ struct ConfigurationFileTests {
     #expect(try results[0].get() == [SettingChange(.vm("web"), 201, .whole(200), line: 2)])
   }
 
-  @Test func `a reader that is not there is named`() throws {
+  @Test func `a missing reader is named`() throws {
     let file = try ConfigurationFile(path, reader: "\(folder.path)/none", loop: EventLoop())
     #expect(throws: (any Error).self) { try file.read() }
   }

@@ -5,7 +5,7 @@ import Testing
 
 @Suite("--output")
 struct OutputChoiceTests {
-  @Test func `every form that the help names is understood`() {
+  @Test func `every form in the help is accepted`() {
     #expect(OutputChoice(argument: "auto") == .auto)
     #expect(OutputChoice(argument: "headless") == .headless(mode(1920, 1080, 60_000)))
     #expect(OutputChoice(argument: "headless:1280x720@144") == .headless(mode(1280, 720, 144_000)))

@@ -73,13 +73,13 @@ struct CardFindingsTests {
     #expect(CardFacts.master(clients: "x 1 0 n y 0 0\n\ny\n1 2 y\n") == .nobody)
   }
 
-  @Test func `a free card with a monitor has no findings but good ones`() {
+  @Test func `a free card with a monitor has only good findings`() {
     let findings = CardFacts.findings([card], user: "ann")
     #expect(findings.allSatisfy { $0.severity == .ok })
     #expect(findings[2].seen == "HDMI-A-1 has a monitor (1920x1080), DP-1 has no monitor")
   }
 
-  @Test func `the finding names the process that holds the screens`() {
+  @Test func `the finding names the process that drives the outputs`() {
     var taken = card
     taken.master = .process(ProcessName(pid: 812, name: "Xorg"))
     let finding = CardFacts.findings([taken], user: "ann")[1]

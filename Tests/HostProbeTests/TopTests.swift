@@ -30,7 +30,7 @@ struct TopTests {
     #expect(model.rows[0].latchP99 == 100)
   }
 
-  @Test func `a status within an interval shows VMs that come and go, and leaves the rates of the others`() throws {
+  @Test func `a status within an interval adds and removes VMs, and keeps the rates of the others`() throws {
     var model = TopModel()
     model.take(status([100], at: 1))
     model.take(status([160], at: 2))

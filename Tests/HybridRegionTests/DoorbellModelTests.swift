@@ -159,13 +159,13 @@ import Testing
   }
 
   @Test(arguments: [false, true])
-  func `no wake-up is lost, whenever the host falls silent, sleeps or dies`(hostDies: Bool) throws {
+  func `no wake-up is lost, whenever the host makes the doorbell quiet, sleeps or dies`(hostDies: Bool) throws {
     let (states, quietPresents) = try visitAll(start(), hostDies: hostDies)
     #expect(states > 1000)
     #expect(quietPresents > 0, "and some presents cost no doorbell")
   }
 
-  @Test func `the model finds the wake-up that a host loses if it does not look again`() {
+  @Test func `the model finds the wake-up that a host loses if it does not check again`() {
     var careless = start()
     careless.looksAgain = false
     #expect(throws: Broken.self) { try visitAll(careless) }

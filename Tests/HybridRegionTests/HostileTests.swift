@@ -88,7 +88,7 @@ import Testing
     #expect(pair.host.refusalCount == 2)
   }
 
-  @Test func `an overrun skips what was announced and goes on`() throws {
+  @Test func `an overrun skips the announced entries and continues`() throws {
     let pair = try Pair()
     try pair.attach()
     _ = try pair.present()
@@ -128,7 +128,7 @@ import Testing
     #expect(pair.host.heldSlots == 0)
   }
 
-  @Test func `garbage all over the region costs refusals only`() throws {
+  @Test func `garbage over the whole region causes only refusals`() throws {
     let pair = try Pair()
     try pair.attach()
     var random = SeededGenerator(seed: 1)

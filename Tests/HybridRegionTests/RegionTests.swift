@@ -110,7 +110,7 @@ import Testing
     #expect(pair.host.refusalCount == 0)
   }
 
-  @Test func `a slot that is the host's cannot be acquired, and the newest picture is given first`() throws {
+  @Test func `a slot held by the host cannot be acquired, and the newest picture is acquired first`() throws {
     let pair = try Pair(slotCount: 2)
     try pair.attach()
     let first = try pair.present()
@@ -169,7 +169,7 @@ import Testing
   }
 
   @Test(arguments: [(64 << 20, 3, 22_347_776), (32 << 20, 3, 11_141_120), (1 << 32, 16, 268_369_920)])
-  func `a region of a given size is shared out in steps of 64 KiB`(bytes: Int, slots: Int, slotBytes: Int) throws {
+  func `a region of a given size is divided in steps of 64 KiB`(bytes: Int, slots: Int, slotBytes: Int) throws {
     let layout = try #require(RegionLayout(regionByteCount: bytes, slotCount: slots))
     #expect(layout.slotByteCount == slotBytes)
     #expect(layout.slotOffset(slots) <= bytes)

@@ -61,7 +61,7 @@ import Testing
     #expect(taken.frame == frame.frame && taken.slot == frame.slot)
   }
 
-  @Test func `a slot held since before the attach stays held, and comes back as frame 0`() throws {
+  @Test func `a slot held since before the attach stays held, and is released as frame 0`() throws {
     let pair = try Pair()
     try pair.attach()
     let old = try pair.present()

@@ -84,7 +84,7 @@ import Testing
   }
 
   @Test(arguments: [2, 3, 8])
-  func `a client that takes slots in turn is paced from the first frame on, and loses none`(slotCount: Int) throws {
+  func `a client that uses slots in turn is paced from the first frame on, and loses none`(slotCount: Int) throws {
     let stage = try Stage(slotCount: slotCount)
     let client = try stage.connect()
     let guest = try client.guest()

@@ -75,7 +75,7 @@ import Testing
     }
   }
 
-  @Test func `polling slows down while nothing comes, and speeds up with a frame`() {
+  @Test func `polling slows down without frames, and speeds up with a frame`() {
     var pace = PollingPace()
     var now: UInt64 = 1_000_000_000
     #expect(pace.next(polls: false, found: false, now: now) == 1_000_000_000)

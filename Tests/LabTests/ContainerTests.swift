@@ -92,7 +92,7 @@ struct ContainerTests {
     #expect(status.contains(#""path":"direct""#) && status.contains(#""kind":"container""#))
   }
 
-  @Test func `a C++ program of another user, whose doorbell the daemon does not raise, loses no frame`() throws {
+  @Test func `a C++ program of another user, whose doorbell the daemon does not signal, loses no frame`() throws {
     let host = try LabHost(outputs: ["headless:640x480@60"])
     let program = try CExample.compile(into: host.folder, compiler: ["g++", "-x", "c++", "-std=gnu++17"])
     for words in [["chmod", "755", host.folder], ["chmod", "666", host.socket]] {

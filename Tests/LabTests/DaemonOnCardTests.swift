@@ -10,7 +10,7 @@ import Testing
 /// names the card there.
 @Suite("Daemon on a card", .serialized, .enabled(if: Lab.card != nil))
 struct DaemonOnCardTests {
-  @Test func `frames of a client are on the screen, flip by flip, and the daemon puts the console back`() throws {
+  @Test func `frames of a client are on screen, flip by flip, and the daemon restores the console`() throws {
     let host = try LabHost(outputs: ["kms:\(try #require(Lab.card))"])
     let status = try host.status()
     let output = try #require(status.outputs.first)
@@ -39,7 +39,7 @@ struct DaemonOnCardTests {
     #expect(host.stop() == .status(0))
   }
 
-  @Test func `a picture that is smaller than every mode stands in the middle of a black screen`() throws {
+  @Test func `a picture that is smaller than every mode is centred on a black screen`() throws {
     let host = try LabHost(outputs: ["kms:\(try #require(Lab.card))"])
     let output = try #require(try host.status().outputs.first)
     let painter = try Painter(host: host, name: "painter")
@@ -54,7 +54,7 @@ struct DaemonOnCardTests {
   }
 
   @Test
-  func `VMs in tiles are on a card's screen to the pixel, the focus changes without a mode set, and one has it again`()
+  func `VMs in tiles are on a card's screen exactly, focus changes without a mode set, and a single VM is shown again`()
     throws
   {
     let host = try LabHost(outputs: ["kms:\(try #require(Lab.card))"])

@@ -23,7 +23,7 @@ struct FrameCapTests {
   }
 
   @Test(arguments: [24, 30])
-  func `24 and 30 frames a second are what a guest's fences give it, evenly, without a copy or a lost frame`(cap: Int)
+  func `a guest's fences pace it evenly at 24 and 30 frames a second, without a copy or a lost frame`(cap: Int)
     throws
   {
     let host = try LabHost(outputs: ["headless:320x240@60"])
@@ -55,7 +55,7 @@ struct FrameCapTests {
     guest.end()
   }
 
-  @Test func `a cap below what Linux waits for is shown exactly, by copies, while the guest goes on within 50 ms`()
+  @Test func `a cap below Linux's flip timeout is kept exactly, with copies, while the guest continues within 50 ms`()
     throws
   {
     let host = try LabHost(outputs: ["headless:320x240@60"])

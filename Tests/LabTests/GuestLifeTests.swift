@@ -6,7 +6,7 @@ import Testing
 @Suite("A guest's life", .serialized)
 struct GuestLifeTests {
   @Test(arguments: LabGuest.Shape.allCases)
-  func `a paused guest keeps its picture, and draws on when it resumes`(shape: LabGuest.Shape) throws {
+  func `a paused guest keeps its picture, and continues drawing when it resumes`(shape: LabGuest.Shape) throws {
     let host = try LabHost(outputs: ["headless:640x480@60"])
     let backend = try host.backend(vm: "web")
     let guest = try LabGuest(host: host, vm: "web", shape: shape)
@@ -53,7 +53,7 @@ struct GuestLifeTests {
     #expect(backend.waitForExit(timeoutMilliseconds: 0) == nil)
   }
 
-  @Test func `two VMs have a screen each, and the end of one does not touch the other's`() throws {
+  @Test func `two VMs have an output each, and the end of one does not affect the other's`() throws {
     let host = try LabHost(outputs: ["headless:640x480@60", "headless:800x600@60"])
     let backends = [try host.backend(vm: "one"), try host.backend(vm: "two")]
     let one = try LabGuest(host: host, vm: "one", shape: .complete)

@@ -30,7 +30,7 @@ struct KMSHostTests {
     vm.expectSuccess()
   }
 
-  @Test func `no frame of a guest that waits for its screen is displayed torn, as the kernel sees it`() throws {
+  @Test func `no frame of a guest that waits for its screen is displayed torn, by the kernel's CRCs`() throws {
     let vm = try KMSVM(card: "vkms:1:writeback", suites: "TearOnCardTests", kernelWords: "video=Virtual-1:160x120@60")
     vm.expectSuccess()
   }
@@ -63,7 +63,7 @@ struct KMSHostTests {
       #"^OutputTests\.|DaemonOnCardTests|LadderOnCardTests|DirectOnCardTests|SyncPointsOnCardTests"#, 2
     ),
   ])
-  func `outputs keep their promises on a real driver, and QEMU photographs from outside what the daemon shows`(
+  func `outputs keep their promises on a real driver, and QEMU captures the same picture from outside`(
     card: String, kernel: String, suites: String, photographs: Int
   ) throws {
     let vm = try KMSVM(card: card, kernel: kernel, suites: suites, isPhotographed: true)

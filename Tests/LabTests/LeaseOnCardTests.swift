@@ -25,7 +25,8 @@ struct LeaseOnCardTests {
     return (host, web, db)
   }
 
-  @Test func `a lessee's picture is on its screen in its mode, the neighbour goes on, and the VM's is back at its end`()
+  @Test
+  func `a lessee's picture is shown in its mode, the neighbour continues, and the VM's is shown again at its end`()
     throws
   {
     let (host, web, db) = try stage()
@@ -122,7 +123,7 @@ struct LeaseOnCardTests {
 
   enum Ending: CaseIterable { case exit, killCommand, killTool, close, revoke, maxHold }
 
-  @Test func `the daemon ends with a lease out, and the card is free and the lessee without it`() throws {
+  @Test func `the daemon ends during a lease, and the card is free and the lease revoked`() throws {
     let (host, web, db) = try stage()
     let lessee = try TestLessee(host, second)
     #expect(try lessee.ask("show 640x480 3366cc") == "shown")
@@ -136,7 +137,7 @@ struct LeaseOnCardTests {
     try after.expect(output: second, shows: .solid(0, width: 640, height: 480))
   }
 
-  @Test func `a leased connector that is unplugged and plugged in again stays leased, and the VM comes back to it`()
+  @Test func `a leased connector that is unplugged and plugged in again stays leased, and the VM returns to it`()
     throws
   {
     let (host, web, db) = try stage()

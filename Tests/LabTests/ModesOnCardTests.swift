@@ -7,7 +7,7 @@ import Testing
 struct ModesOnCardTests {
   private static let connector = "/sys/class/drm/card0-Virtual-1"
 
-  @Test func `a guest that has the monitor to itself sets its mode, without a copy; another size stands in the middle`()
+  @Test func `a guest alone on a monitor sets its mode, without a copy; another size is centred`()
     throws
   {
     let host = try LabHost(outputs: ["kms:\(try #require(Lab.card)):Virtual-1:1024x768"])
@@ -55,7 +55,7 @@ struct ModesOnCardTests {
   }
 
   @Test(arguments: ["tile", "focus"])
-  func `a monitor that others are shown on stays awake, and its mode stays`(layout: String) throws {
+  func `a monitor that shows other VMs stays on, and its mode is unchanged`(layout: String) throws {
     let host = try LabHost(outputs: ["kms:\(try #require(Lab.card)):Virtual-1:800x600"])
     try host.framepath(["layout", layout])
     let size = layout == "tile" ? (400, 600) : (640, 480)

@@ -11,7 +11,7 @@ import Testing
   .enabled(if: Lab.card != nil && environmentVariable("FRAMEPATH_LAB_CARD") == "vkms"))
 struct OverlaysOnCardTests {
   @Test
-  func `four VMs have a plane each and are copied no more, a fifth that is worth more gets one of them, to the pixel`()
+  func `four VMs on a plane each are not copied, a fifth that is worth more gets one of them, and pixels are exact`()
     throws
   {
     let host = try LabHost(outputs: ["kms:\(try OverlaysOnCardTests.makeCard())"])

@@ -25,8 +25,7 @@ struct PowerOnCardTests {
     #expect(isActive() == wanted, sourceLocation: location)
   }
 
-  @Test func `off by command turns the CRTC off, the guest goes on, and on shows its newest frame to the pixel`() throws
-  {
+  @Test func `off by command turns the CRTC off, the guest continues, and on shows its newest frame exactly`() throws {
     let host = try host()
     let guest = try CardGuest(host: host, vm: "web", width: 640, height: 480)
     try guest.flip(.noise(width: 640, height: 480, seed: 1))
@@ -49,7 +48,7 @@ struct PowerOnCardTests {
     guest.end()
   }
 
-  @Test func `blank is black with the CRTC on, and idle outputs go blank, then off, until the next frame`() throws {
+  @Test func `blank is black with the CRTC on, and idle outputs are blanked, then off, until the next frame`() throws {
     let host = try host()
     let guest = try CardGuest(host: host, vm: "web", width: 640, height: 480)
     let picture = Picture.noise(width: 640, height: 480, seed: 7)
@@ -82,7 +81,7 @@ struct PowerOnCardTests {
     guest.end()
   }
 
-  @Test func `tiles come back from off together, to the pixel`() throws {
+  @Test func `tiles are shown again together after off, exactly`() throws {
     let host = try host()
     try host.framepath(["layout", "tile", "2x1"])
     let guests = try ["one", "two"].map { try CardGuest(host: host, vm: $0, width: 320, height: 480) }

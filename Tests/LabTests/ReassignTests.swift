@@ -13,7 +13,7 @@ struct ReassignTests {
   }
 
   @Test(arguments: Way.allCases)
-  func `a screen goes to another VM and back while both run and draw, and no frame is lost`(by way: Way) throws {
+  func `an output moves to another VM and back while both run and draw, and no frame is lost`(by way: Way) throws {
     let host = try LabHost(outputs: [Lab.card.map { "kms:\($0):Virtual-1:640x480" } ?? "headless:640x480@60"])
     let output = try #require(try host.status().outputs.first).name
     if way == .focus { try host.framepath(["layout", "focus"]) }

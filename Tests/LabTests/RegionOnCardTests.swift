@@ -9,7 +9,7 @@ import Testing
 /// Region slots and dma-bufs on a real DRM driver. Runs inside the lab's KMS VM, where `KMSHostTests` start it.
 @Suite("Region on a card", .serialized, .enabled(if: Lab.card != nil))
 struct RegionOnCardTests {
-  @Test func `a region's slots are scanned out as they are: the card writes back the very picture`() throws {
+  @Test func `a region's slots are scanned out directly: the card writes back the same picture`() throws {
     let host = try LabHost(outputs: ["kms:\(try #require(Lab.card))"])
     let output = try #require(try host.status().outputs.first)
     let socket = "\(host.folder)/region.sock"
@@ -33,7 +33,7 @@ struct RegionOnCardTests {
     #expect(backend.waitForExit(timeoutMilliseconds: 0) == nil)
   }
 
-  @Test func `a client's dma-buf with the linear modifier is shown; one with a modifier that no plane has is refused`()
+  @Test func `a client's dma-buf with the linear modifier is shown; one with an unsupported modifier is refused`()
     throws
   {
     let host = try LabHost(outputs: ["kms:\(try #require(Lab.card))"])

@@ -69,7 +69,7 @@ struct RegionTests {
     #expect(backend.waitForExit(timeoutMilliseconds: 0) == nil)
   }
 
-  @Test func `weston's desktop in a guest is mirrored, as QEMU itself photographs it`() throws {
+  @Test func `weston's desktop in a guest is mirrored as captured by QEMU`() throws {
     let host = try LabHost(outputs: ["headless:1024x768@60"])
     let socket = "\(host.folder)/region.sock"
     let backend = try region(host, ["--vm", "web", "--socket-path", socket, "--size", "16M"])
@@ -139,7 +139,7 @@ struct RegionTests {
     #expect(backend.waitForExit(timeoutMilliseconds: 0) == nil)
   }
 
-  @Test func `the C example, as gcc makes it without a warning, shows its pictures through the host's own memory`()
+  @Test func `the C example compiles with gcc without a warning, and shows its pictures through the host's memory`()
     throws
   {
     let host = try LabHost(outputs: ["headless:1280x720@60"])
@@ -184,7 +184,7 @@ struct RegionTests {
     #expect(figures.contains("flipped=20"))
   }
 
-  @Test func `a guest's own screen is mirrored, as QEMU itself photographs it`() throws {
+  @Test func `a guest's own screen is mirrored as captured by QEMU`() throws {
     let host = try LabHost(outputs: ["headless:1024x768@60"])
     let socket = "\(host.folder)/region.sock"
     let backend = try region(host, ["--vm", "web", "--socket-path", socket, "--size", "16M"])
@@ -203,7 +203,7 @@ struct RegionTests {
     #expect(backend.waitForExit(timeoutMilliseconds: 0) == nil)
   }
 
-  @Test func `modetest's pattern in a guest is mirrored, as QEMU itself photographs it`() throws {
+  @Test func `modetest's pattern in a guest is mirrored as captured by QEMU`() throws {
     let host = try LabHost(outputs: ["headless:1024x768@60"])
     let socket = "\(host.folder)/region.sock"
     let backend = try region(host, ["--vm", "web", "--socket-path", socket, "--size", "16M"])

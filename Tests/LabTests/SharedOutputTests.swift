@@ -85,7 +85,7 @@ struct SharedOutputTests {
     #expect(try host.framepath(["status", "--json"]).contains(#""policy":"hybrid""#))
   }
 
-  @Test func `changing policies while four VMs play loses none of their frames`() throws {
+  @Test func `changing policies while four VMs present loses none of their frames`() throws {
     let host = try LabHost(outputs: ["headless:640x480@60"])
     try host.framepath(["layout", "tile"])
     let stage = try PlayerStage(host, count: 4)

@@ -12,7 +12,7 @@ import Testing
 /// drawn.
 @Suite("Tearing on a card", .serialized, .enabled(if: Lab.card != nil && FrameCRCs.isThere))
 struct TearOnCardTests {
-  @Test func `two thousand frames of a paced guest are each whole, and their numbers only rise`()
+  @Test func `two thousand frames of a paced guest are whole, and their numbers only rise`()
     throws
   {
     let stage = try TearStage()
@@ -27,7 +27,7 @@ struct TearOnCardTests {
     #expect(scanout.copiedBytes == 0)
   }
 
-  @Test func `the judge sees the tearing of a guest that does not wait`() throws {
+  @Test func `the test detects the tearing of a guest that does not wait`() throws {
     let stage = try TearStage()
     let seen = try stage.show(500, waits: false)
     print("lab: \(seen)")

@@ -21,7 +21,7 @@ struct ToolTests {
     #expect(result.output == "rest\n")
   }
 
-  @Test func `a second daemon on the socket is refused, and the first goes on`() throws {
+  @Test func `a second daemon on the socket is refused, and the first continues`() throws {
     let host = try LabHost(outputs: ["headless:640x480@60"])
     let second = try ChildProcess.run(
       ChildCommand(Lab.program("framepathd"), ["--output", "headless", "--socket", host.socket]))

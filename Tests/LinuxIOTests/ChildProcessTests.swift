@@ -38,7 +38,7 @@ struct ChildProcessTests {
     #expect(child.exit == .signal(15))
   }
 
-  @Test func `a child that ignores SIGTERM is stopped all the same`() throws {
+  @Test func `a child that ignores SIGTERM is still stopped`() throws {
     let child = try ChildProcess(shell("trap '' TERM; echo ready; while :; do sleep 1; done"))
     #expect(child.waitForLine(containing: "ready", from: .output) == "ready")
     #expect(child.stop(timeoutMilliseconds: 100) == .signal(9))

@@ -4,7 +4,7 @@ import Testing
 
 @Suite("A service's log")
 struct ErrorLogTests {
-  @Test func `a log without a reader drops lines and counts them, and goes on later`() throws {
+  @Test func `a log without a reader drops lines and counts them, and continues later`() throws {
     var ends: [Int32] = [0, 0]
     try #require(pipe(&ends) == 0)
     let reader = OwnedFD(taking: ends[0])

@@ -75,7 +75,7 @@ struct EventLoopTests {
     #expect(calls == 1)
   }
 
-  @Test func `a descriptor that is registered twice is refused and the loop goes on`() throws {
+  @Test func `a descriptor that is registered twice is refused and the loop continues`() throws {
     let loop = try EventLoop()
     let event = try EventFD()
     _ = try loop.add(event.fd.raw) { _ in }

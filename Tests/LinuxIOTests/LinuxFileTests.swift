@@ -15,7 +15,7 @@ struct LinuxFileTests {
     try body(directory)
   }
 
-  @Test func `files of /proc are read though they report no size`() throws {
+  @Test func `files of /proc are read although they do not report a size`() throws {
     #expect(LinuxFile.status("/proc/self/status")?.byteCount == 0)
     #expect(LinuxFile.text("/proc/sys/kernel/ostype") == "Linux")
     #expect(try LinuxFile.read("/proc/self/status", limit: 5) == Array("Name:".utf8))

@@ -71,7 +71,7 @@ private func timing(
   }
 
   @Test(arguments: ["1920x1080@75", "1280x720"])
-  func `a mode that the monitor lacks is an error that lists what it has`(text: String) throws {
+  func `a mode that the monitor lacks is an error that lists the available ones`(text: String) throws {
     let wanted = try #require(DisplayMode(text))
     let error = #expect(throws: KMSError.self) {
       try KMSMode.choose(wanted, from: [preferred, fullHD], connector: "HDMI-A-1")
@@ -126,7 +126,7 @@ private func planeProperties(damageClips: Bool) throws -> PlaneProperties {
     #expect(contents.map(\.value) == expected.map(\.1))
   }
 
-  @Test func `a reused request forgets what was set`() {
+  @Test func `a reused request discards its former properties`() {
     var request = AtomicRequest()
     request.begin(1)
     request.set(2, 3)

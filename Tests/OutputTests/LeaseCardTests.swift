@@ -99,7 +99,7 @@ extension OutputConformance {
       try bench.show(try bench.uniform(5))
     }
 
-    @Test func `a lease that ends without a picture leaves a dark screen, and the next frame turns it on`() throws {
+    @Test func `a lease that ends without a picture leaves the output off, and the next frame turns it on`() throws {
       let (bench, output, lease, _) = try leased()
       defer { bench.close() }
       try end(bench, showsPicture: false)

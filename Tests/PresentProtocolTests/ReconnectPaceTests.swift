@@ -4,7 +4,7 @@ import Testing
 struct ReconnectPaceTests {
   private let millisecond: UInt64 = 1_000_000
 
-  @Test func `a daemon that is away is looked for ten times a second, after five seconds twice`() {
+  @Test func `a missing daemon is tried ten times a second, after five seconds twice`() {
     var pace = ReconnectPace()
     #expect((0..<50).map { _ in pace.absent() } == Array(repeating: 100 * millisecond, count: 50))
     #expect(pace.absent() == 500 * millisecond)
@@ -18,7 +18,7 @@ struct ReconnectPaceTests {
     #expect(pauses == [100, 200, 400, 800, 1600, 3200, 5000, 5000, 5000])
   }
 
-  @Test func `a client that is thrown out soon after its welcome is not let in ever faster`() {
+  @Test func `a client that is disconnected soon after WELCOME does not reconnect ever faster`() {
     var pace = ReconnectPace()
     var now: UInt64 = 0
     var pauses: [UInt64] = []

@@ -30,7 +30,7 @@ struct AssignmentTests {
     #expect(try client.ends())
   }
 
-  @Test func `the name of a living client is refused with its process, and that of a dead one is free`() throws {
+  @Test func `the name of a connected client is refused with its process, and that of a dead one is free`() throws {
     let bench = try Bench()
     let first = try bench.client("vm")
     let second = try bench.stranger()

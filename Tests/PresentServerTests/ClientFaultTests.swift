@@ -75,7 +75,7 @@ struct ClientFaultTests {
     #expect(scanout.copiedBytes == frames * most + frames * 64 * 48 * 4)
   }
 
-  @Test func `text of a client cannot steer a terminal or forge a line of the log`() throws {
+  @Test func `text from a client cannot control a terminal or forge a log line`() throws {
     let bench = try Bench()
     let wishes = ["\u{1b}[2J\nframepathd: forged", "\u{9b}2J", "\u{202e}gro", "a\u{2028}b", "Bücher"]
     for (index, wish) in wishes.enumerated() {

@@ -42,7 +42,7 @@ struct FenceTests {
 
   @Test
   func
-    `points of timelines are refused by name where the host has none or an object is not one, and the frame is not shown`()
+    `timeline points are refused if the host has no timelines or an object is not one, and the frame is not shown`()
     throws
   {
     let (bench, client) = try stage()

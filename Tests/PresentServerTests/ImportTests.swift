@@ -25,7 +25,7 @@ struct ImportTests {
     return try client.messages()
   }
 
-  @Test func `a client's own memory is taken, shown and not charged`() throws {
+  @Test func `a client's own memory is imported, shown and not charged`() throws {
     let bench = try Bench()
     let client = try bench.client()
     let reply = BufferReply(

@@ -22,7 +22,7 @@ struct LateLatchTests {
     return try #require(sequence)
   }
 
-  @Test func `a moving cursor leaves the next vblank to a frame that comes after it`() throws {
+  @Test func `a moving cursor does not delay a frame presented after it beyond the next vblank`() throws {
     let bench = try Bench(headless: [slow])
     let client = try bench.client()
     try client.makeBuffer(1)

@@ -54,7 +54,7 @@ struct LeaseTests {
   }
 
   @Test
-  func `the VM's picture gives way, the VM goes on slowly, and its newest frame is shown when the lessee has gone`()
+  func `a lease hides the VM, the VM continues slowly, and its newest frame is shown when the lessee has gone`()
     throws
   {
     let (bench, clients) = try stage(["web"])
@@ -84,7 +84,7 @@ struct LeaseTests {
     #expect(!clients[0].isEnded)
   }
 
-  @Test func `a commit that is under way ends before the output is cleared`() throws {
+  @Test func `a pending commit ends before the output is cleared`() throws {
     let (bench, clients) = try stage(["web"])
     let player = try tool(bench)
     try clients[0].present(2, 2)
@@ -99,7 +99,7 @@ struct LeaseTests {
   }
 
   @Test(arguments: ["blank", "off"])
-  func `an output that is dark comes back dark, and shows its VM when it is turned on`(power: String) throws {
+  func `an output that is not on stays so after a lease, and shows its VM when it is turned on`(power: String) throws {
     let (bench, _) = try stage(["web"])
     try bench.server?.apply("[outputs]\npower = \"\(power)\"")
     let darkness: UInt32? = power == "blank" ? 0 : nil
@@ -117,8 +117,7 @@ struct LeaseTests {
     #expect(try bench.run { try shown(bench) == 1 })
   }
 
-  @Test func `an output that is turned off while it is leased is off when the lessee has gone, and not before`() throws
-  {
+  @Test func `an output turned off during a lease is off when the lessee has gone, and not before`() throws {
     let (bench, _) = try stage(["web"])
     let player = try tool(bench)
     _ = try lease(player)
@@ -177,7 +176,7 @@ struct LeaseTests {
     #expect(try shown(bench) == 1)
   }
 
-  @Test func `a second lessee waits for the first, and goes before VMs`() throws {
+  @Test func `a second lessee waits for the first, and takes precedence over VMs`() throws {
     let (bench, _) = try stage(["web"])
     let (first, second) = (try tool(bench, "first"), try tool(bench, "second"))
     _ = try lease(first)
@@ -231,7 +230,7 @@ struct LeaseTests {
     }
   }
 
-  @Test func `the picture of a VM that left meanwhile does not come back`() throws {
+  @Test func `the picture of a VM that disconnected during a lease is not shown again`() throws {
     let (bench, clients) = try stage(["web"])
     let player = try tool(bench)
     _ = try lease(player)

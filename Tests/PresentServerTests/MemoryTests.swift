@@ -21,7 +21,7 @@ struct MemoryTests {
     return bench
   }
 
-  @Test func `a request for more than there is waits, and is answered when a buffer is destroyed`() throws {
+  @Test func `a request for more than is free waits, and is answered when a buffer is destroyed`() throws {
     let bench = try bench(pictures: 2, each: 1)
     let clients = try (0..<3).map { try bench.client("vm\($0)") }
     try clients[0].makeBuffer(1)
@@ -35,7 +35,7 @@ struct MemoryTests {
     #expect(clients[2].mapped[1] != nil)
   }
 
-  @Test func `a request with AT_ONCE is refused at once, and the client loses nothing by it`() throws {
+  @Test func `a request with AT_ONCE is refused at once, without loss for the client`() throws {
     let bench = try bench(pictures: 1, each: 1)
     let clients = try (0..<2).map { try bench.client("vm\($0)") }
     try clients[0].makeBuffer(1)
@@ -69,7 +69,7 @@ struct MemoryTests {
     #expect(told.refusals.map(\.code) == [.stale] || told.buffers == [2])
   }
 
-  @Test func `memory that a client loses with its output is given to waiting clients before the daemon sleeps`() throws
+  @Test func `memory of a client that loses its output is granted to waiting clients before the daemon sleeps`() throws
   {
     let bench = try bench(pictures: 2, each: 2)
     let names = ["shown", "second", "third"]
@@ -88,7 +88,7 @@ struct MemoryTests {
     #expect(answers.buffers == [1])
   }
 
-  @Test func `a buffer destroyed while on screen is given to waiting clients after it has left`() throws {
+  @Test func `a buffer destroyed while on screen frees memory for waiting clients after it has left`() throws {
     let bench = try bench(pictures: 2, each: 2)
     let (shown, other) = (try bench.client("shown"), try bench.client("other"))
     try shown.makeBuffer(1)
@@ -110,7 +110,7 @@ struct MemoryTests {
     #expect(try other.ask(2, request: 10).buffers == [2])
   }
 
-  @Test func `a request that is withdrawn is answered, and the next one is served`() throws {
+  @Test func `a withdrawn request is answered, and the next one is served`() throws {
     let bench = try bench(pictures: 3, each: 3, "selection = \"fifo\"")
     let clients = try (0..<3).map { try bench.client("vm\($0)") }
     try clients[0].makeBuffer(1)
@@ -124,7 +124,7 @@ struct MemoryTests {
   }
 
   @Test(arguments: [("fifo", 1), ("recentUse", 3), ("bestFit", 2)])
-  func `the selection decides who gets freed memory`(name: String, winner: Int) throws {
+  func `the selection decides which request gets freed memory`(name: String, winner: Int) throws {
     let bench = try bench(pictures: 6, each: 6, "selection = \"\(name)\"")
     let clients = try (0..<4).map { try bench.client("vm\($0)", outputs: $0 == 0 ? ["fake-0"] : []) }
     try clients[0].makeBuffer(1, 64, 48 * 6)

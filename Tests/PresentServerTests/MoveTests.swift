@@ -32,7 +32,7 @@ struct MoveTests {
     #expect(!web.isEnded && !db.isEnded)
   }
 
-  @Test func `with one screen the VM that had it is parked, stays paced, and comes back`() throws {
+  @Test func `with one output the displaced VM is parked, stays paced, and is shown again`() throws {
     let bench = try Bench()
     let (web, db) = (try bench.client("web"), try bench.client("db"))
     #expect(db.outputs[0]?.parked == true)
@@ -55,7 +55,7 @@ struct MoveTests {
     #expect(try bench.run { try shown(bench.output) == 0x12 })
   }
 
-  @Test func `the host's choice of output goes before the VM's own`() throws {
+  @Test func `the host's choice of output takes precedence over the VM's`() throws {
     let bench = try Bench([FakeOutput("fake-0"), FakeOutput("fake-1")])
     try bench.server?.apply("[vm.db]\noutputs = \"fake-1, fake-0\"")
     let db = try bench.client("db", scanouts: 2, outputs: ["fake-0", "fake-1"])

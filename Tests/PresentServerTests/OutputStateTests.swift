@@ -9,7 +9,7 @@ import Testing
 @testable import PresentServer
 
 @Suite struct OutputSharingTests {
-  @Test func `an output is tiled by its layout unless one VM has it at a time`() {
+  @Test func `an output is tiled by its layout unless one VM at a time holds it`() {
     let grid = OutputLayout.grid(columns: 2, rows: 1)
     #expect(!OutputSharing().isTiled)
     #expect(OutputSharing(layout: grid).isTiled)
@@ -42,7 +42,7 @@ import Testing
 
   private func reason(_ power: PowerControl) -> DaemonStatus.Output.PowerReason? { .init(power) }
 
-  @Test func `an output without changes goes blank and off at its limits, and a change turns it on`() throws {
+  @Test func `an output without changes is blanked and turned off at its timeouts, and a change turns it on`() throws {
     let (loop, clock) = (try EventLoop(), PresentClock())
     var power = PowerControl()
     #expect(!power.watchesIdle && power.effective == .on && reason(power) == nil)
@@ -75,7 +75,7 @@ import Testing
     #expect(power.effective == .on && reason(power) == nil)
   }
 
-  @Test func `darkness is committed once, and black does not light up a monitor that shows nothing`() throws {
+  @Test func `blank and off are committed once, and black does not wake a monitor that shows nothing`() throws {
     let output = FakeOutput()
     var power = PowerControl()
     power.command(.blank, at: begin)

@@ -38,7 +38,7 @@ struct PlaneTests {
     try client.readStatus().vms.flatMap(\.scanouts).map { Int(clamping: $0.copiedBytes) }
   }
 
-  @Test func `a tile on its own plane is not copied, and its frames leave the other tiles' picture alone`()
+  @Test func `a tile on its own plane is not copied, and its frames do not change the other tiles' picture`()
     throws
   {
     let (bench, clients) = try stage(2)

@@ -32,7 +32,9 @@ struct PowerTests {
     return (output.power, output.powerReason)
   }
 
-  @Test func `off is one commit of nothing, frames go on unseen, and on is one commit of the newest frame`() throws {
+  @Test func `off is one commit without a frame, frames continue unseen, and on is one commit of the newest frame`()
+    throws
+  {
     let bench = try Bench(clock: HandClock())
     let client = try shown(bench)
     try bench.server?.apply("[output.fake-0]\npower = \"off\"")
@@ -61,7 +63,7 @@ struct PowerTests {
   }
 
   @Test(arguments: ["blank", "off"])
-  func `a picture that has not changed comes back as it was`(power: String) throws {
+  func `an unchanged picture is shown again as it was`(power: String) throws {
     let bench = try Bench()
     let client = try shown(bench)
     try client.makeBuffer(9, usage: .cursor).fill(0xff12_3456)
@@ -85,7 +87,7 @@ struct PowerTests {
     #expect(bench.output.shown?.cursor.map { [$0.x, $0.y] } == [20, 10])
   }
 
-  @Test func `tiles come back together, each with its newest frame`() throws {
+  @Test func `tiles are shown again together, each with its newest frame`() throws {
     let bench = try Bench()
     try bench.server?.apply("[outputs]\nlayout = \"tile 2x1\"")
     let source = Rect(width: 32, height: 48)
@@ -117,7 +119,7 @@ struct PowerTests {
     for y in 0..<48 { for x in 0..<64 { #expect(picture.color(x, y) == (x < 32 ? 1 : 18)) } }
   }
 
-  @Test func `an idle output goes blank, then off, and the next frame or cursor move brings it back with one commit`()
+  @Test func `an idle output is blanked, then off, and the next frame or cursor move turns it on with one commit`()
     throws
   {
     let bench = try Bench(clock: HandClock())
@@ -171,7 +173,7 @@ struct PowerTests {
     #expect(try color(bench) == 9)
   }
 
-  @Test func `a monitor that sleeps because its guest disabled its head is not lit by going blank`() throws {
+  @Test func `blank does not wake a monitor that sleeps because its guest disabled its head`() throws {
     let bench = try Bench()
     let client = try shown(bench)
     try client.send(.disable(scanout: 0))

@@ -23,7 +23,7 @@ struct PresentLoopTests {
     #expect(try client.messages() == [done(2, .flipped, 102), released(1, 1)])
   }
 
-  @Test func `the newest frame waits; what it replaces is superseded and its damage kept`() throws {
+  @Test func `the newest frame waits; the one that it replaces is superseded and its damage kept`() throws {
     let bench = try Bench()
     let client = try bench.client()
     for id: UInt32 in 1...3 { try client.makeBuffer(id) }
@@ -73,7 +73,7 @@ struct PresentLoopTests {
     #expect(try client.messages() == [done(3, .flipped, 103), done(4, .flipped, 104), released(1, 3)])
   }
 
-  @Test func `cursor moves need no frame, and make one commit per vblank`() throws {
+  @Test func `cursor moves do not need a frame, and make one commit per vblank`() throws {
     let bench = try Bench()
     let client = try bench.client()
     try client.makeBuffer(1)
@@ -109,7 +109,7 @@ struct PresentLoopTests {
     #expect(bench.output.commits[0].frame.cursor?.y == 8)
   }
 
-  @Test func `disabling blanks once, and supersedes what waits`() throws {
+  @Test func `disabling blanks once, and supersedes a waiting frame`() throws {
     let bench = try Bench()
     let client = try bench.client()
     try client.makeBuffer(1)

@@ -107,7 +107,7 @@ struct RegionFeedTests {
   }
 
   @Test
-  func `frames come from one ring, and flips and slots go back through the other, with one message a round`()
+  func `frames are read from one ring, and flips and releases written to the other, with one message per iteration`()
     throws
   {
     let bench = try Bench()
@@ -149,7 +149,7 @@ struct RegionFeedTests {
     #expect(zip(flips, flips.dropFirst()).dropFirst().allSatisfy { $1 - $0 >= least }, "\(flips)")
   }
 
-  @Test func `a region with a guest doorbell has it raised, and its client gets no message`() throws {
+  @Test func `a region's guest doorbell is signalled, and its client gets no message`() throws {
     let bench = try Bench()
     let box = try RegionClient(bench, hasGuestDoorbell: true)
     try box.attach()
@@ -162,8 +162,7 @@ struct RegionFeedTests {
     #expect(try box.client.messages().isEmpty)
   }
 
-  @Test func `a client that takes slots in turn loses no frame, because two are under way and the third waits`() throws
-  {
+  @Test func `a client that uses slots in turn loses no frame, because two are pending and the third waits`() throws {
     let bench = try Bench()
     let box = try RegionClient(bench)
     try box.attach()
@@ -181,7 +180,7 @@ struct RegionFeedTests {
   }
 
   @Test
-  func `no doorbell is requested while a flip will wake the daemon anyway, and frames that come without one are shown`()
+  func `no doorbell is requested while a flip will wake the daemon, and frames presented without one are shown`()
     throws
   {
     let bench = try Bench()
@@ -262,7 +261,7 @@ struct RegionFeedTests {
     #expect(box.newEvents() == [flipped(third, 104), released(second)])
   }
 
-  @Test func `a region continues with the next daemon connection, and its guest notices nothing`() throws {
+  @Test func `a region continues with the next daemon connection, without a change for its guest`() throws {
     let bench = try Bench()
     let box = try RegionClient(bench)
     try box.attach()
@@ -288,7 +287,7 @@ struct RegionFeedTests {
     #expect(box.newEvents() == [flipped(third, 103)])
   }
 
-  @Test func `a frame that no output can show is refused, and its slot comes back`() throws {
+  @Test func `a frame that no output can show is refused, and its slot is released`() throws {
     let bench = try Bench()
     bench.output.importRefusal = .rejected("no /dev/udmabuf")
     let box = try RegionClient(bench)
@@ -327,7 +326,7 @@ struct RegionFeedTests {
     #expect(try client.messages() == [.regionNews(scanout: 0)])
   }
 
-  @Test func `a scanout has at most one region, and then takes no PRESENT`() throws {
+  @Test func `a scanout has at most one region, and then does not accept PRESENT`() throws {
     for isPresent in [true, false] {
       let bench = try Bench()
       let box = try RegionClient(bench)
@@ -346,7 +345,7 @@ struct RegionFeedTests {
     }
   }
 
-  @Test func `a region whose guest rings without end is looked at 2000 times a second at most while there are others`()
+  @Test func `a region whose guest rings endlessly is checked at most 2000 times a second while there are others`()
     throws
   {
     let bench = try Bench([FakeOutput("first"), FakeOutput("second")])
@@ -394,7 +393,7 @@ struct RegionFeedTests {
       })
   }
 
-  @Test func `a region with torn entries without end is looked at about 100 times a second at most`() throws {
+  @Test func `a region with endless torn entries is checked at most about 100 times a second`() throws {
     let bench = try Bench()
     let box = try RegionClient(bench)
     try box.attach()

@@ -80,7 +80,7 @@ struct ReportWriterTests {
     #expect(try answers(client.messages()) == [30])
   }
 
-  @Test func `a client that leaves in mid trace takes its answer along, and VMs that leave are left out`() throws {
+  @Test func `a client that disconnects during its trace gets no answer, and disconnected VMs are omitted`() throws {
     let bench = try Bench((0..<3).map { FakeOutput("\($0)") })
     let clients = try clients(3, bench)
     let tool = try bench.stranger()

@@ -85,7 +85,7 @@ struct SharedOutputTests {
     #expect(shown.color(63, 47) == 0)
   }
 
-  @Test func `a VM that leaves leaves its tile black, and the grid grows for the others`() throws {
+  @Test func `the tile of a VM that disconnects becomes black, and the grid grows for the others`() throws {
     let bench = try Bench()
     try bench.server?.apply("[outputs]\nlayout = \"tile\"")
     let one = try painter("one", bench, 0x12_3456)
@@ -218,7 +218,7 @@ struct SharedOutputTests {
     #expect(flips == 40)
   }
 
-  @Test func `tiles that came while one VM had the output to itself are painted once they share it`() throws {
+  @Test func `tiles that connected while one VM held the output are composed once they share it`() throws {
     let bench = try Bench()
     try bench.server?.apply("[outputs]\nlayout = \"tile 2x1\"\npolicy = \"exclusive\"")
     let clients = [try painter("a", bench, 0x11_2233), try painter("b", bench, 0x44_5566)]
@@ -292,7 +292,7 @@ struct SharedOutputTests {
     #expect(bench.lines.contains { $0.hasSuffix("changed: [vm.web] weight = 200; [vm.web] max-memory = 1K") })
   }
 
-  @Test func `FOCUS and REVOKE are answered by DONE, or refused with what there is`() throws {
+  @Test func `FOCUS and REVOKE are answered by DONE, or refused with the existing names`() throws {
     let bench = try Bench()
     try bench.server?.apply("[outputs]\nlayout = \"focus\"")
     let tool = try bench.client("tool", scanouts: 0)

@@ -41,7 +41,7 @@ struct RefusalTests {
   }
 
   @Test(arguments: Backend.allCases, [PresentErrorCode.malformed, .version])
-  func `a refusal that cannot heal ends the program with one line and status 1`(
+  func `a final refusal ends the program with one line and status 1`(
     backend: Backend, code: PresentErrorCode
   ) throws {
     let folder = try TemporaryFolder()
@@ -58,7 +58,7 @@ struct RefusalTests {
   }
 
   @Test(arguments: Backend.allCases)
-  func `a name in use is tried again with one line on each side, and taken once it is free`(backend: Backend) throws {
+  func `a name in use is retried with one line on each side, and taken once it is free`(backend: Backend) throws {
     let host = try TestDaemon()
     let (folder, daemon) = (host.folder, host.program)
     let first = try backend.start(folder)
@@ -76,7 +76,7 @@ struct RefusalTests {
   }
 
   @Test(arguments: Backend.allCases)
-  func `an output that is not there is waited for with one line on each side`(backend: Backend) throws {
+  func `a missing output is waited for with one line on each side`(backend: Backend) throws {
     let host = try TestDaemon()
     let (folder, daemon) = (host.folder, host.program)
     let program = try backend.start(folder, backend.output("HDMI-A-9"))

@@ -59,7 +59,7 @@ struct WatchTests {
     #expect(status.text(.error).hasPrefix("Error: framepathd is not running at \(daemon.socket). Start it: "))
   }
 
-  @Test func `top in a terminal shows a VM as soon as it has come, and outlives the daemon`() throws {
+  @Test func `top in a terminal shows a VM as soon as it connects, and outlives the daemon`() throws {
     let top = try TestProgram.inTerminal(
       "'\(Programs.path("framepath"))' top --socket '\(daemon.socket)' --interval 60")
     try top.output(contains: "No VMs.")

@@ -59,7 +59,7 @@ import Testing
     #expect(rects(ring.damage(ofBuffer: 1)) == [bounds])
   }
 
-  @Test func `a chain that grows starts each buffer as unknown`() {
+  @Test func `a swapchain that grows starts each buffer as unknown`() {
     var ring = DamageRing(bufferCount: 0, bounds: bounds)
     ring.addBuffer(bounds: bounds)
     _ = ring.takeDamage(ofBuffer: 0)

@@ -25,7 +25,7 @@ struct JSONTests {
     }
   }
 
-  @Test func `texts of any kind come back as they were`() throws {
+  @Test func `texts of any kind are decoded as they were encoded`() throws {
     for name in [
       "quote\" backslash\\ slash/", "\n\t\r\u{0}\u{1f}\u{7f}\u{80}\u{9b}", "日本語 🖥️ e\u{301}", "\u{2028}\u{fffd}", "",
     ] {
@@ -35,7 +35,7 @@ struct JSONTests {
     }
   }
 
-  @Test func `the largest and smallest numbers come back as they were`() throws {
+  @Test func `the largest and smallest numbers are decoded as they were encoded`() throws {
     var status = try FullStatus.value()
     status.nowNanoseconds = .max
     status.bufferBytes = .min

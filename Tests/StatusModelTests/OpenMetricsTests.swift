@@ -38,7 +38,7 @@ struct OpenMetricsTests {
     #expect(families.allSatisfy { !$0.samples.isEmpty })
   }
 
-  @Test func `a status with as little as there can be is valid text too`() throws {
+  @Test func `a minimal status is valid text too`() throws {
     var status = try FullStatus.least()
     _ = try OpenMetricsGrammar.parse(OpenMetrics.text(of: status))
     (status.outputs, status.vms) = ([], [])

@@ -49,7 +49,7 @@ import VirtioGPU
     #expect(guest.lastPixels == [3])
   }
 
-  @Test func `a frame that was handed over and not shown yet is copied too`() throws {
+  @Test func `a presented frame that is not on screen yet is copied too`() throws {
     let guest = try makeGuest()
     guest.draw(4, at: 0x20000)
     DirectTests.show(guest, 2)
@@ -80,14 +80,14 @@ import VirtioGPU
     #expect(guest.lastPixels == [3])
   }
 
-  @Test func `a scanout without room for a private picture goes black`() throws {
+  @Test func `a scanout without room for a private picture becomes black`() throws {
     let guest = try makeGuest(DeviceConfiguration(memoryLimitBytes: 40_000))
     guest.device.stop(nowNanoseconds: guest.now)
     #expect(guest.display.disabled == [0])
     #expect(guest.display.frames.count == 1)
   }
 
-  @Test func `a stopped device shows its private copy to a display that comes back`() throws {
+  @Test func `a stopped device shows its private copy on a display that reconnects`() throws {
     let guest = try makeGuest()
     guest.device.stop(nowNanoseconds: guest.now)
     showCopy(guest)
@@ -145,7 +145,7 @@ import VirtioGPU
     #expect(guest.display.buffers.isEmpty)
   }
 
-  @Test func `a stopped screen goes black after the configured time`() throws {
+  @Test func `a stopped screen becomes black after the configured time`() throws {
     let guest = try makeGuest(DeviceConfiguration(stoppedBlankNanoseconds: 2_000_000_000))
     guest.device.stop(nowNanoseconds: guest.now)
     showCopy(guest)

@@ -205,7 +205,7 @@ struct HostileRingTests {
     #expect(driver.usedIndex == 0)
   }
 
-  @Test func `a used index and used_event of any value do no harm`() throws {
+  @Test func `a used index and used_event of any value are harmless`() throws {
     ram.index(driver.usedRing + 2).storeReleasing(0xfff0)
     let queue = try driver.config().activate(ram.table())
     driver.setUsedEvent(0x8000)

@@ -60,7 +60,7 @@ struct NotificationTests {
   }
 
   @Test(arguments: [[], [.eventIndex]] as [VirtioFeatures])
-  func `no notification is needed when nothing was pushed`(_ features: VirtioFeatures) throws {
+  func `there is no notification if nothing was pushed`(_ features: VirtioFeatures) throws {
     let driver = MockDriver(ram, size: 8, features: features)
     let queue = try driver.config().activate(ram.table())
     #expect(!queue.needsNotification())
