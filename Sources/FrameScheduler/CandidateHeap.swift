@@ -43,6 +43,13 @@ struct CandidateHeap: Sendable {
     storage.append(candidate)
   }
 
+  /// How much of the table goes before a candidate, by a count of each one's.
+  func sum(before candidate: Candidate, _ count: (Candidate) -> Nanoseconds) -> Nanoseconds {
+    var sum: Nanoseconds = 0
+    for other in storage where Candidate.precedes(other, candidate) { sum += count(other) }
+    return sum
+  }
+
   mutating func build() {
     guard storage.count > 1 else { return }
     for parent in stride(from: storage.count / 2 - 1, through: 0, by: -1) { siftDown(from: parent) }

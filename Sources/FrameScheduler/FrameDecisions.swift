@@ -3,7 +3,10 @@
 /// The caller keeps one of these and passes it to every call; each call replaces the contents. Storage is reserved
 /// once, so that no call allocates.
 public struct FrameDecisions: Sendable {
-  /// Parts of frames to copy into the output's next back buffer, in this order.
+  /// Whether the picture that was copied into ahead of its time is the next one from now on, and the other way round.
+  /// Comes before `blits`.
+  public internal(set) var promotesAhead = false
+  /// Parts of frames to copy, in this order.
   public internal(set) var blits: [BlitOrder] = []
   /// Whether to make one atomic commit now, after `blits`, with everything in `latches`.
   public internal(set) var commits = false
@@ -22,8 +25,11 @@ public struct FrameDecisions: Sendable {
   /// A VM whose DRM lease must be revoked now; answer with `leaseReturned(at:into:)`.
   public internal(set) var revokedLease: VMID?
 
+  /// The most VMs of an output.
+  public static let mostVMs = 64
+
   /// Reserves storage for an output with `maximumVMCount` VMs.
-  public init(maximumVMCount: Int = 64) {
+  public init(maximumVMCount: Int = FrameDecisions.mostVMs) {
     blits.reserveCapacity(maximumVMCount)
     latches.reserveCapacity(maximumVMCount)
     shown.reserveCapacity(maximumVMCount)
@@ -38,11 +44,20 @@ public struct FrameDecisions: Sendable {
     if !shown.isEmpty { shown.removeAll(keepingCapacity: true) }
     if !discarded.isEmpty { discarded.removeAll(keepingCapacity: true) }
     if !releases.isEmpty { releases.removeAll(keepingCapacity: true) }
+    promotesAhead = false
     commits = false
     needsFullDamage = false
     showsFallback = false
     revokedLease = nil
   }
+}
+
+/// Which of an output's pictures a part of a frame is copied into.
+public enum BlitTarget: Hashable, Sendable {
+  /// The picture of the next commit. A frame that is begun here ends before that commit.
+  case next
+  /// A picture that no commit shows before `FrameDecisions.promotesAhead`. It holds a part of one frame at most.
+  case ahead
 }
 
 /// A part of a frame to copy.
@@ -51,9 +66,11 @@ public struct BlitOrder: Hashable, Sendable {
   public let vm: VMID
   /// Which frame.
   public let frame: FrameID
+  /// Which picture the part goes into; the same for all parts of a frame, but for `FrameDecisions.promotesAhead`.
+  public let target: BlitTarget
   /// Which of the frame's bytes; the parts of a frame follow one another without gap. Round to rows downward.
   public let bytes: Range<Int64>
-  /// Whether this is the last part. Only then the frame is latched.
+  /// Whether this is the last part. Only then the frame is latched. Never true ahead.
   public let completes: Bool
   /// The time that was planned for it.
   public let nanoseconds: Nanoseconds

@@ -4,8 +4,9 @@ extension OutputScheduler {
   /// - `begunAt`: when the blits were done and the commit began.
   public mutating func commitDone(begunAt: Nanoseconds, at now: Nanoseconds) {
     timer.noteCommit(now - begunAt)
-    if plannedBlits > 0 { timer.noteBlits(overrun: begunAt - max(engineFreeAt, lastWake)) }
-    plannedBlits = 0
+    if hasPlannedBlits { timer.noteBlits(overrun: blitOverrun + begunAt - max(engineFreeAt, lastWake)) }
+    hasPlannedBlits = false
+    blitOverrun = 0
     // Nothing has happened to a VM: the flip is awaited.
     plan = makePlan(at: now)
   }
@@ -163,16 +164,28 @@ extension OutputScheduler {
     vms[position].protection.noteShown(missed: isLate)
   }
 
-  /// Corrects the charge for a frame by what its blits really took.
-  public mutating func blitsMeasured(
-    of vm: VMID, plannedNanoseconds: Nanoseconds, actualNanoseconds: Nanoseconds
-  ) {
-    guard let position = position(of: vm) else { return }
-    let difference = min(max(actualNanoseconds - plannedNanoseconds, -1_000_000_000), 1_000_000_000)
-    vms[position].finish += FairClock.share(of: difference, weight: vms[position].weight)
-    if difference > 0, isPromised(position) {
-      vms[position].overrun = min(vms[position].overrun + difference, 1_000_000_000)
+  /// A blit was carried out: the VM is charged for what it really took, and its next frames are planned by that.
+  ///
+  /// - `byteCount`: the bytes that were copied; they may differ from the order's, as damage is copied by whole rows.
+  /// - `nanoseconds`: the processor time that the copy took. A busy host makes copies last longer, but not cost more.
+  public mutating func blitDone(_ order: BlitOrder, byteCount: Int64, nanoseconds: Nanoseconds) {
+    guard let position = position(of: order.vm) else { return }
+    let difference = min(max(nanoseconds - order.nanoseconds, -1_000_000_000), 1_000_000_000)
+    if rules.usesShares {
+      vms[position].finish = max(
+        0, vms[position].finish + FairClock.share(of: difference, weight: vms[position].weight))
     }
+    vms[position].copyRate.note(byteCount: byteCount, nanoseconds: nanoseconds)
+    copyRate.note(byteCount: byteCount, nanoseconds: nanoseconds)
+    rules.picosecondsPerByte = copyRate.picosecondsPerByte
+  }
+
+  /// All blits of the last decision are carried out, at the time given: the next ones need not wait for their plan.
+  public mutating func blitsDone(at now: Nanoseconds) {
+    blitOverrun += min(max(now - engineFreeAt, -1_000_000_000), 1_000_000_000)
+    engineFreeAt = now
+    // Nothing has happened to a VM: only the engine is free.
+    plan = makePlan(at: now)
   }
 
   /// Takes another mode of the output, after a mode set.

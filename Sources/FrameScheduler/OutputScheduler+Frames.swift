@@ -97,8 +97,10 @@ extension OutputScheduler {
   private mutating func hold(
     _ position: Int, _ frame: FrameID, _ byteCount: Int64, at now: Nanoseconds
   ) -> HeldFrame {
-    let cost = ceilingDivide(byteCount * configuration.picosecondsPerByte, 1_000)
-    let held = HeldFrame(id: frame, byteCount: byteCount, cost: cost, arrived: now, ready: now)
+    let rate = vms[position].copyRate.picosecondsPerByte
+    let cost = ceilingDivide(byteCount * rate, 1_000)
+    let held = HeldFrame(
+      id: frame, byteCount: byteCount, cost: cost, picosecondsPerByte: rate, arrived: now, ready: now)
     vms[position].lastAccepted = frame
     vms[position].statistics.accepted += 1
     if configuration.releasesSeenFrames || !isSeen(position) { vms[position].hold(held) }

@@ -12,6 +12,11 @@ enum Level {
 extension OutputScheduler {
   /// Collects the VMs that may be served for a vblank, with the keys of the policy.
   mutating func collectCandidates(for plan: Plan, at now: Nanoseconds) {
+    gatherCandidates(for: plan, at: now)
+    heap.build()
+  }
+
+  private mutating func gatherCandidates(for plan: Plan, at now: Nanoseconds) {
     heap.removeAll()
     // Nothing has changed since the outlooks were made but what frames are pending.
     for position in vms.indices where outlooks[position].eligible <= plan.index {
@@ -23,7 +28,84 @@ extension OutputScheduler {
       guard vms[position].working != nil || vms[position].path == .blit else { continue }
       heap.append(candidate(position, for: plan.index, at: now))
     }
-    heap.build()
+  }
+
+  /// At the beginning of an interval: makes the picture that is ahead the next one if the frame in it can end before the
+  /// commit, after those that the policy serves before it. That frame then goes first, in half of the time at most, so
+  /// that frames which come meanwhile are served too.
+  mutating func promoteAhead(for plan: Plan, isFinal: Bool, at now: Nanoseconds, into decisions: inout FrameDecisions) {
+    guard mayHaveAhead else { return }
+    guard let position = aheadPosition else {
+      mayHaveAhead = false
+      return
+    }
+    guard isSeen(position), isPictureEmpty else { return }
+    gatherCandidates(for: plan, at: now)
+    let candidate = candidate(position, for: plan.index, at: now)
+    let room = limit(of: candidate, in: plan, isFinal: isFinal) + configuration.bandNanoseconds - now
+    let left = vms[position].remainingCost
+    // One that has little left delays nobody, but keeps others from being copied ahead.
+    let isShort = left <= 2 * configuration.bandNanoseconds
+    let before = heap.sum(before: candidate) { other in
+      // A frame that does not fit leaves its turn to the one that is ahead.
+      let cost = vms[other.position].remainingCost
+      return cost > room || (isShort && other.key.level > Level.overrunning) ? 0 : cost
+    }
+    guard before + left <= room, isShort || left <= room / 2 else { return }
+    vms[position].isAhead = false
+    mayHavePart = true
+    decisions.promotesAhead = true
+  }
+
+  /// The VM whose frame is copied ahead, if there is one.
+  var aheadPosition: Int? {
+    guard mayHaveAhead else { return nil }
+    for position in vms.indices where vms[position].isAhead { return position }
+    return nil
+  }
+
+  /// The VM of whose frame a part is in the next picture, if there is one.
+  var picturePosition: Int? {
+    guard mayHavePart else { return nil }
+    for position in vms.indices where vms[position].isInPicture { return position }
+    return nil
+  }
+
+  /// Whether a candidate may be served before the frame of which a part is in the next picture: both must end before the
+  /// commit, and it at once, so that only one frame is there in part.
+  func goesBefore(
+    _ current: Int, _ candidate: Candidate, in plan: Plan, from time: Nanoseconds, until limit: Nanoseconds,
+    _ sliceEnd: Nanoseconds
+  ) -> Bool {
+    let position = candidate.position
+    guard vms[position].completed == nil, vms[position].working == nil else { return false }
+    let end = time + vms[position].remainingCost
+    return end <= min(limit, sliceEnd) && end + vms[current].remainingCost <= plan.latchBy
+  }
+
+  /// Whether nothing was copied into the next picture since the last commit.
+  private var isPictureEmpty: Bool {
+    for position in vms.indices where vms[position].completed != nil || vms[position].isInPicture { return false }
+    return true
+  }
+
+  /// Until when a candidate may be served: time that is kept for promised frames is theirs until the last moment.
+  @inline(__always)
+  func limit(of candidate: Candidate, in plan: Plan, isFinal: Bool) -> Nanoseconds {
+    candidate.key.level <= Level.promised || isFinal ? plan.latchBy : plan.latchBy - plan.reserve
+  }
+
+  /// Where a VM's next part goes: a frame that cannot end before the commit is copied ahead.
+  @inline(__always)
+  func target(of candidate: Candidate, from time: Nanoseconds, until limit: Nanoseconds) -> BlitTarget {
+    let position = candidate.position
+    if vms[position].working != nil { return vms[position].isAhead ? .ahead : .next }
+    guard vms[position].completed == nil else { return .ahead }
+    let cost = vms[position].remainingCost
+    // A long frame leaves time for short ones that come meanwhile, unless it is promised.
+    let isLong = cost > configuration.sliceNanoseconds && candidate.key.level > Level.promised
+    let margin = isLong ? -2 * configuration.bandNanoseconds : configuration.bandNanoseconds
+    return time + cost <= limit + margin || vms.count == 1 ? .next : .ahead
   }
 
   /// While blit time is scarce, a VM whose frame is copied may begin its next one for the vblank after, so that no
@@ -31,11 +113,15 @@ extension OutputScheduler {
   @inline(__always)
   func canWorkAhead(_ position: Int, for index: Int64) -> Bool {
     guard startsEarly, rules.usesShares, !isPromised(position) else { return false }
-    if let working = vms[position].working {
-      return working.cost - vms[position].workingDone > configuration.bandNanoseconds
-    }
+    if vms[position].working != nil { return canGoOnAhead(position) }
     guard let slot = vms[position].slot, !slot.isRepeat, slot.cost > configuration.bandNanoseconds else { return false }
     return !vms[position].cap.isLimiting || vms[position].cap.isDue(at: index + 1)
+  }
+
+  /// Whether a frame that is copied ahead has more to copy than its last band, which only a commit's picture gets.
+  @inline(__always)
+  func canGoOnAhead(_ position: Int) -> Bool {
+    vms[position].remainingCost > configuration.bandNanoseconds
   }
 
   /// Gives a frame its promise when it first is a candidate; it stays when the frame is superseded.

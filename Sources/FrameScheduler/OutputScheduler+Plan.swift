@@ -44,9 +44,8 @@ extension OutputScheduler {
       let unanchored = plan.map(\.latchBy) ?? now + timing.periodNanoseconds
       let latchBy = predictor.isAnchored ? predictor.time(of: index) - lead : unanchored
       return Plan(
-        index: index, wake: max(now, engineFreeAt, capBarrier), final: now, latchBy: latchBy, promiseBy: now,
-        reserve: 0,
-        isImmediate: true)
+        index: index, wake: max(now, engineFreeAt, capBarrier), final: now, lastCall: now, latchBy: latchBy,
+        promiseBy: now, reserve: 0, isImmediate: true)
     }
     let latchBy = predictor.time(of: index) - timer.lead
     let before = predictor.time(of: index - 1)
@@ -58,8 +57,9 @@ extension OutputScheduler {
       wake = startsEarly ? before : max(before, min(final, latchBy - work - reserve - overrun - margin))
     }
     return Plan(
-      index: index, wake: max(wake, now, engineFreeAt), final: final, latchBy: latchBy,
-      promiseBy: latchBy - promised - timer.blitOverrun - margin, reserve: reserve, isImmediate: false)
+      index: index, wake: max(wake, now, engineFreeAt), final: final, lastCall: latchBy - overrun - margin,
+      latchBy: latchBy, promiseBy: latchBy - promised - timer.blitOverrun - margin, reserve: reserve, isImmediate: false
+    )
   }
 
   /// Before when a sole VM's cap lets no commit go: one that took less time than most would be a vblank early.

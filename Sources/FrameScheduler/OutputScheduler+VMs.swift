@@ -14,7 +14,7 @@ extension OutputScheduler {
     let tokens = TokenBucket(rate: self.configuration.commandRate, burst: self.configuration.commandBurst)
     var state = VMState(
       id: vm, configuration: configuration, cap: capCadence(configuration), floor: floorCadence(configuration, phase),
-      tokens: tokens)
+      tokens: tokens, copyRate: copyRate)
     state.phase = phase
     state.finish = clock.join(owner: configuration.owner)
     vms.append(state)
@@ -121,12 +121,10 @@ extension OutputScheduler {
       discard(frame, of: position, .superseded, into: &decisions)
     }
     vms[position].completed = nil
-    vms[position].working = nil
-    vms[position].workingDone = 0
+    vms[position].stopCopying()
     vms[position].slot = nil
     vms[position].shown = nil
     vms[position].slotPromise = nil
-    vms[position].servedPromise = nil
     flushReleases(of: position, at: now, into: &decisions)
     replan(at: now)
   }

@@ -32,7 +32,8 @@ extension OutputScheduler {
     guard due < .max else { return nil }
     let wake = max(now, due, engineFreeAt)
     return Plan(
-      index: doneIndex + 1, wake: wake, final: wake, latchBy: wake + timing.periodNanoseconds, promiseBy: wake,
+      index: doneIndex + 1, wake: wake, final: wake, lastCall: wake, latchBy: wake + timing.periodNanoseconds,
+      promiseBy: wake,
       reserve: 0, isImmediate: true)
   }
 

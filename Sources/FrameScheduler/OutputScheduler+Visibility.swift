@@ -26,8 +26,7 @@ extension OutputScheduler {
       if let unseen { returnToSlot(position, unseen, into: &decisions) }
     }
     vms[position].completed = nil
-    vms[position].working = nil
-    vms[position].servedPromise = nil
+    vms[position].stopCopying()
     // While it was seen, the flip would have been its answer.
     if !configuration.releasesSeenFrames, let slot = vms[position].slot, !slot.isRepeat { vms[position].hold(slot) }
   }

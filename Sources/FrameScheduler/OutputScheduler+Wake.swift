@@ -4,67 +4,123 @@ extension OutputScheduler {
     decisions.removeAll()
     expirePending(at: now, into: &decisions)
     if policy == .exclusive { expireGrant(at: now, into: &decisions) }
-    if let plan, plan.wake <= now { decide(plan, at: now, into: &decisions) }
+    var mustWait = false
+    if let plan, plan.wake <= now { mustWait = !decide(plan, at: now, into: &decisions) }
     flushReleases(at: now, into: &decisions)
     replan(at: now)
+    // Nothing can be copied now, and the commit is not due yet.
+    if mustWait, let later = plan { plan?.wake = max(now, now < later.final ? later.final : later.lastCall) }
   }
 
-  private mutating func decide(_ due: Plan, at now: Nanoseconds, into decisions: inout FrameDecisions) {
+  /// Returns false if it is too early: there is nothing to do before the plan's last moment.
+  private mutating func decide(_ due: Plan, at now: Nanoseconds, into decisions: inout FrameDecisions) -> Bool {
     var plan = due
     if !plan.isImmediate, engineFreeAt < plan.wake { timer.noteWake(lateness: now - plan.wake) }
     // Woken late, the red zone may be used up; after that it is another vblank's turn.
     if plan.isImmediate || now + timer.commitCost > predictor.time(of: plan.index) {
-      guard let later = makePlan(at: now), later.wake <= now else { return }
+      guard let later = makePlan(at: now), later.wake <= now else { return true }
       plan = later
     }
     lastWake = now
     accountTime(at: now)
     let service = serve(plan, at: now, into: &decisions)
-    plannedBlits += service.end - now
+    if service.end > now { hasPlannedBlits = true }
     windowBusy += service.end - now
     engineFreeAt = service.end
     let isFinal = plan.isImmediate || now >= plan.final
-    guard service.end >= plan.latchBy || (isFinal && !service.hasMore) else { return }
+    // Where the blits end early, or frames wait that cannot be served in this interval, its rest is for late ones.
+    let slack = service.isShort ? 0 : configuration.sliceNanoseconds / 2
+    let isDue = isFinal && !service.hasMore && service.end + slack >= plan.lastCall
+    guard !service.isInPicture, service.end >= plan.latchBy || isDue else {
+      return service.end > now || service.hasMore
+    }
     startsEarly = service.hasMore || service.isShort
     self.plan = nil
     commit(plan, at: now, into: &decisions)
+    return true
+  }
+
+  /// The blits of one decision.
+  private struct Served {
+    /// When they end by plan.
+    var end: Nanoseconds
+    /// Whether there is more to do in this interval.
+    var hasMore = false
+    /// Whether some must wait for the next.
+    var isShort = false
+    /// Whether a part of a frame is in the next picture, so that there can be no commit.
+    var isInPicture = false
   }
 
   /// Blits in the policy's order, one slice at most, so that the caller comes back to its events in between.
-  ///
-  /// Returns when the blits end by plan, whether there is more to do in this interval, and whether some must wait
-  /// for the next.
-  private mutating func serve(
-    _ plan: Plan, at now: Nanoseconds, into decisions: inout FrameDecisions
-  ) -> (end: Nanoseconds, hasMore: Bool, isShort: Bool) {
-    collectCandidates(for: plan, at: now)
+  private mutating func serve(_ plan: Plan, at now: Nanoseconds, into decisions: inout FrameDecisions) -> Served {
     let isFinal = plan.isImmediate || now >= plan.final
+    promoteAhead(for: plan, isFinal: isFinal, at: now, into: &decisions)
+    collectCandidates(for: plan, at: now)
     let sliceEnd = now + configuration.sliceNanoseconds
-    var (time, hasMore, isShort) = (now, false, false)
-    while !hasMore, let candidate = heap.removeFirst() {
-      let limit =
-        candidate.key.level <= Level.promised || isFinal ? plan.latchBy : plan.latchBy - plan.reserve
-      guard time < limit else {
-        isShort = true
+    var served = Served(end: now)
+    var current = picturePosition
+    while !served.hasMore, var candidate = heap.removeFirst() {
+      let time = served.end
+      let limit = limit(of: candidate, in: plan, isFinal: isFinal)
+      var isInOrder = true
+      if let current, current != candidate.position {
+        guard time < sliceEnd else {
+          served.hasMore = true
+          break
+        }
+        if !goesBefore(current, candidate, in: plan, from: time, until: limit, sliceEnd) {
+          heap.insert(candidate)
+          candidate = self.candidate(current, for: plan.index, at: now)
+          isInOrder = false
+        }
+      }
+      let isCurrent = current == candidate.position
+      guard isCurrent || time < limit else {
+        served.isShort = true
         continue
       }
       guard time < sliceEnd else {
-        hasMore = true
+        served.hasMore = true
         break
       }
+      // It was served out of its turn, and has no more for this interval.
+      if vms[candidate.position].completed != nil, !canWorkAhead(candidate.position, for: plan.index) { continue }
+      let target = target(of: candidate, from: time, until: limit)
+      if target == .ahead {
+        // One frame at a time: its turn is also that of a frame that has to wait for it.
+        if let other = aheadPosition, other != candidate.position {
+          served.isShort = true
+          guard isSeen(other) else { continue }
+          isInOrder = false
+          candidate = self.candidate(other, for: plan.index, at: now)
+        }
+        guard canGoOnAhead(candidate.position) else {
+          served.isShort = true
+          continue
+        }
+        mayHaveAhead = true
+      }
       let position = candidate.position
+      let end = target == .next ? sliceEnd : min(limit, sliceEnd)
       let service = vms[position].serve(
-        candidate.key, for: plan.index, from: time, until: min(limit, sliceEnd), rules, into: &decisions)
-      account(service, of: candidate, from: time)
-      time = service.end
-      if service.isUnfinished {
-        if time < limit { hasMore = true } else { isShort = true }
+        candidate.key, in: target, for: plan.index, from: time, until: end, rules, into: &decisions)
+      account(service, of: candidate, from: time, isInOrder: isInOrder)
+      served.end = service.end
+      current = vms[position].isInPicture ? position : (isCurrent ? nil : current)
+      if vms[position].isInPicture {
+        served.hasMore = true
+      } else if service.isUnfinished {
+        if canGoOnAhead(position), service.end < limit { served.hasMore = true } else { served.isShort = true }
       } else if service.isIdle, canWorkAhead(position, for: plan.index) {
         heap.insert(self.candidate(position, for: plan.index, at: now))
       }
     }
-    settleClock(isBusy: hasMore || isShort)
-    return (time, hasMore, isShort)
+    served.isInPicture = current != nil
+    mayHavePart = served.isInPicture
+    if served.isInPicture { served.hasMore = true }
+    settleClock(isBusy: served.hasMore || served.isShort)
+    return served
   }
 
   private mutating func settleClock(isBusy: Bool) {
@@ -77,11 +133,13 @@ extension OutputScheduler {
     }
   }
 
-  /// What a service is to others than the VM: the virtual time is that of its start.
-  private mutating func account(_ service: Service, of candidate: Candidate, from time: Nanoseconds) {
+  /// What a service is to others than the VM: the virtual time is that of its start, if it was the VM's turn.
+  private mutating func account(
+    _ service: Service, of candidate: Candidate, from time: Nanoseconds, isInOrder: Bool
+  ) {
     if candidate.isBackground { backgroundCredit -= service.end - time }
     if service.hasBegun, policy == .roundRobin { cursor = (candidate.position + 1) % vms.count }
-    if rules.usesShares, candidate.key.level >= Level.starving { clock.advance(to: service.runTag) }
+    if service.isCharged, isInOrder { clock.advance(to: service.runTag) }
   }
 
   /// One commit with every copied tile and every ready plane.

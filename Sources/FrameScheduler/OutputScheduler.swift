@@ -18,7 +18,9 @@
 ///
 /// // The timer, armed at `scheduler.nextWake` (absolute; nil: disarm it) after every call:
 /// scheduler.wake(at: clock.now, into: &decisions)
+/// if decisions.promotesAhead { swapPictures() }
 /// for blit in decisions.blits { copy(blit) }
+/// if !decisions.blits.isEmpty { scheduler.blitsDone(at: clock.now) }
 /// if decisions.commits {
 ///   let begun = clock.now
 ///   if kms.commit(decisions.latches) {
@@ -83,10 +85,17 @@ public struct OutputScheduler: Sendable {
   var displayed = Displayed.tiles
   var plan: Plan?
   var upkeepWake: Nanoseconds?
-  /// Blits that were planned since the last commit, and when they ended by plan.
-  var plannedBlits: Nanoseconds = 0
+  /// Whether blits were planned since the last commit, how much longer they took than planned, and when the last ones
+  /// end, or ended.
+  var hasPlannedBlits = false
+  var blitOverrun: Nanoseconds = 0
   var engineFreeAt: Nanoseconds = .min / 2
   var lastWake: Nanoseconds = 0
+  /// Whether a part of a frame may be in the next picture, or ahead: else the table need not be searched for it.
+  var mayHavePart = false
+  var mayHaveAhead = false
+  /// The rate that copies of all VMs took of late.
+  var copyRate: CopyRate
 
   var backgroundCredit: Nanoseconds = 0
   var lastCreditAt: Nanoseconds?
@@ -108,6 +117,7 @@ public struct OutputScheduler: Sendable {
     rules = ServiceRules(
       policy: policy, bandNanoseconds: configuration.bandNanoseconds, flipNanoseconds: configuration.flipNanoseconds,
       picosecondsPerByte: configuration.picosecondsPerByte)
+    copyRate = CopyRate(picosecondsPerByte: configuration.picosecondsPerByte, slowerDivisor: 64)
     grant = ExclusiveGrant(capacity: capacity)
     predictor = VblankPredictor(periodNanoseconds: timing.periodNanoseconds)
     timer = LatchTimer(configuration: configuration, period: timing.periodNanoseconds)
@@ -150,6 +160,9 @@ public struct OutputScheduler: Sendable {
     position(of: vm).flatMap { vms[$0].cap.isLimiting ? vms[$0].cap.rate : nil }
   }
 
+  /// How long a copy of one byte takes on this host, in picoseconds.
+  public var picosecondsPerByte: Int64 { copyRate.picosecondsPerByte }
+
   /// The adaptive red zone at present: the margin between the last moment for a commit and its vblank.
   public var redZoneNanoseconds: Nanoseconds { timer.redZone }
 
@@ -182,6 +195,8 @@ extension OutputScheduler {
     var wake: Nanoseconds
     /// From when on the decision includes the commit.
     var final: Nanoseconds
+    /// When to look for late frames a last time, where the blits end long before.
+    var lastCall: Nanoseconds
     /// The last moment for the commit.
     var latchBy: Nanoseconds
     /// Until when a promised frame that is due at this vblank must be ready to count as in time.

@@ -4,6 +4,9 @@ public struct ServiceLevel: Hashable, Sendable {
   public var rateMillihertz: Int64
   /// The declared blit time of one frame. What a frame takes beyond it delays its own VM only.
   public var frameNanoseconds: Nanoseconds
+  /// The bytes of a frame for which that time was declared: a frame of no more bytes is within what was declared however
+  /// long its copy takes, unless the VM's memory is more than twice as slow as others'. Nil: only the time counts.
+  public var frameByteCount: Int64?
   /// Within how many vblanks from its due one a frame must be on screen, 1 to 32.
   public var deadlineVblanks: Int64 = 1
   /// Of every `window` due frames at least `required` are to be in time (an (m, k)-firm deadline).

@@ -3,6 +3,7 @@ struct ServiceRules: Sendable {
   var policy: SchedulingPolicy
   var bandNanoseconds: Nanoseconds
   var flipNanoseconds: Nanoseconds
+  /// How long a copy of one byte takes on this host.
   var picosecondsPerByte: Int64
 
   /// Whether the policy keeps service levels.
@@ -22,6 +23,8 @@ struct Service: Sendable {
   var runTag: Int64
   /// Whether its frame came out of the slot now.
   var hasBegun: Bool
+  /// Whether the time counts against the VM's share, because nothing was promised for the frame.
+  var isCharged: Bool
   /// Whether the frame that is due is not copied yet.
   var isUnfinished: Bool
   /// Whether nothing is being copied any more.
@@ -35,18 +38,18 @@ extension VMState {
 
   /// Runs bands of the VM's next frame, or of the one that is under way, and charges for them.
   mutating func serve(
-    _ key: CandidateKey, for index: Int64, from time: Nanoseconds, until limit: Nanoseconds, _ rules: ServiceRules,
-    into decisions: inout FrameDecisions
+    _ key: CandidateKey, in target: BlitTarget, for index: Int64, from time: Nanoseconds, until limit: Nanoseconds,
+    _ rules: ServiceRules, into decisions: inout FrameDecisions
   ) -> Service {
     let hasBegun = begin(isPromised: key.level <= Level.overrunning, for: index, rules)
+    isAhead = target == .ahead
+    let isCharged = rules.usesShares && servedPromise == nil
     let end = blit(from: time, until: limit, rules, into: &decisions)
     let tag = runTag
-    if rules.usesShares, key.level >= Level.starving {
-      finish += FairClock.share(of: end - time, weight: configuration.weight)
-    }
+    if isCharged { finish += FairClock.share(of: end - time, weight: configuration.weight) }
     return Service(
-      end: end, runTag: tag, hasBegun: hasBegun, isUnfinished: working != nil && completed == nil,
-      isIdle: working == nil)
+      end: end, runTag: tag, hasBegun: hasBegun, isCharged: isCharged,
+      isUnfinished: working != nil && completed == nil, isIdle: working == nil)
   }
 
   /// Takes the frame out of the slot for service. A frame that is under way goes on.
@@ -79,16 +82,19 @@ extension VMState {
   ) -> Nanoseconds {
     guard let frame = working else { return time }
     let done = workingDone
-    let left = frame.cost - done - (completed != nil ? rules.bandNanoseconds : 0)
+    // Only in the picture of a commit a frame may end.
+    let left = max(0, frame.cost - done - (isAhead ? rules.bandNanoseconds : 0))
     // Most frames fit, and need no division.
     let room = limit - time
     let duration =
       left <= room ? left : min(left, ceilingDivide(room, rules.bandNanoseconds) * rules.bandNanoseconds)
-    let completes = done + duration == frame.cost
-    let begin = done == 0 ? 0 : rules.bytes(of: frame, after: done)
-    let end = completes ? frame.byteCount : rules.bytes(of: frame, after: done + duration)
+    let completes = done + duration == frame.cost && !isAhead
+    let begin = done == 0 ? 0 : frame.bytes(after: done)
+    let end = completes ? frame.byteCount : frame.bytes(after: done + duration)
     decisions.blits.append(
-      BlitOrder(vm: id, frame: frame.id, bytes: begin..<end, completes: completes, nanoseconds: duration))
+      BlitOrder(
+        vm: id, frame: frame.id, target: isAhead ? .ahead : .next, bytes: begin..<end, completes: completes,
+        nanoseconds: duration))
     statistics.blitNanoseconds += duration
     if completes {
       completed = frame
@@ -117,7 +123,6 @@ extension VMState {
     if isDue, isPromised(rules), var promise = slotPromise {
       let extra = slotsBeyondDeclared(rules)
       floor.consume(at: index, extra: extra)
-      overrun = 0
       promise.deadline += floor.vblanks(ofSlots: extra)
       promise.isWithinDeclared = extra == 0
       servedPromise = promise
@@ -130,8 +135,14 @@ extension VMState {
   /// Constant-bandwidth server: a frame that costs more than declared pays with the following slots.
   @inline(__always)
   func slotsBeyondDeclared(_ rules: ServiceRules) -> Int64 {
-    guard configuration.serviceLevel != nil, let frame = slot else { return 0 }
-    let cost = (path == .blit ? frame.cost : 0) + overrun
+    guard let level = configuration.serviceLevel, let frame = slot else { return 0 }
+    // A slow host is not the VM's fault, but slow memory is.
+    if let byteCount = level.frameByteCount, frame.byteCount <= byteCount,
+      copyRate.picosecondsPerByte <= 2 * rules.picosecondsPerByte
+    {
+      return 0
+    }
+    let cost = path == .blit ? frame.cost : 0
     let declared = declaredCost(rules)
     return cost > declared ? min(ceilingDivide(cost, declared) - 1, 1_000) : 0
   }
@@ -166,10 +177,8 @@ extension VMState {
   }
 }
 
-extension ServiceRules {
+extension HeldFrame {
   /// The bytes that are copied after so long.
   @inline(__always)
-  func bytes(of frame: HeldFrame, after duration: Nanoseconds) -> Int64 {
-    min(frame.byteCount, duration * 1_000 / picosecondsPerByte)
-  }
+  func bytes(after duration: Nanoseconds) -> Int64 { min(byteCount, duration * 1_000 / picosecondsPerByte) }
 }

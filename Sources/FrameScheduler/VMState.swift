@@ -3,6 +3,8 @@ struct HeldFrame: Sendable {
   var id: FrameID
   var byteCount: Int64
   var cost: Nanoseconds
+  /// The rate that the cost was planned with.
+  var picosecondsPerByte: Int64
   var arrived: Nanoseconds
   var ready: Nanoseconds
   var isRepeat = false
@@ -38,6 +40,8 @@ struct VMState: Sendable {
   /// A frame that is being copied: latched, it can't be superseded.
   var working: HeldFrame?
   var workingDone: Nanoseconds = 0
+  /// Whether `working` is copied into the picture that no commit shows yet.
+  var isAhead = false
   /// A frame that is copied and waits for the commit.
   var completed: HeldFrame?
   /// The frame in the commit whose flip is pending.
@@ -73,8 +77,8 @@ struct VMState: Sendable {
   var servedPromise: Promise?
   var completedPromise: Promise?
   var stagedPromise: Promise?
-  /// Blit time that was used beyond what was planned, not yet paid by a later deadline.
-  var overrun: Nanoseconds = 0
+  /// The processor time that copies of its frames took of late, for one byte.
+  var copyRate: CopyRate
 
   var tokens: TokenBucket
   var protection = ProtectionState()
@@ -83,14 +87,17 @@ struct VMState: Sendable {
   var pending: InlineArray<4, HeldFrame>
   var pendingCount = 0
 
-  init(id: VMID, configuration: VMConfiguration, cap: Cadence, floor: Cadence, tokens: TokenBucket) {
+  init(
+    id: VMID, configuration: VMConfiguration, cap: Cadence, floor: Cadence, tokens: TokenBucket, copyRate: CopyRate
+  ) {
+    self.copyRate = copyRate
     self.id = id
     self.configuration = configuration
     self.cap = cap
     self.floor = floor
     self.tokens = tokens
     path = configuration.path
-    let empty = HeldFrame(id: FrameID(0), byteCount: 0, cost: 0, arrived: 0, ready: 0)
+    let empty = HeldFrame(id: FrameID(0), byteCount: 0, cost: 0, picosecondsPerByte: 1, arrived: 0, ready: 0)
     pending = InlineArray(repeating: empty)
   }
 
@@ -102,6 +109,18 @@ struct VMState: Sendable {
   /// The start tag of the frame in the slot: `max(v(arrival), F)`.
   @inline(__always)
   var startTag: Int64 { max(arrivalTag, finish) }
+
+  /// Whether a part of a frame is in the picture of the next commit: it must end before that.
+  @inline(__always)
+  var isInPicture: Bool { working != nil && !isAhead }
+
+  /// Stops copying the frame that is under way; what was copied of it is worth nothing.
+  mutating func stopCopying() {
+    working = nil
+    workingDone = 0
+    isAhead = false
+    servedPromise = nil
+  }
 
   /// What is left to copy of the frame that would be served next.
   @inline(__always)

@@ -139,7 +139,9 @@ struct OutputSimulation {
     for blit in decisions.blits {
       recorder.blitted(Int(blit.vm.rawValue), blit.nanoseconds, at: time)
       time += blit.nanoseconds
+      scheduler.blitDone(blit, byteCount: blit.bytes.upperBound - blit.bytes.lowerBound, nanoseconds: blit.nanoseconds)
     }
+    if !decisions.blits.isEmpty { scheduler.blitsDone(at: time) }
     let releasesAt = time
     var releases = decisions.releases
     while decisions.commits {

@@ -20,6 +20,7 @@ final class Composer {
   }
 
   private let output: any Output
+  private let workers: CopyWorkers
   /// `nil` until a frame is composed for the first time.
   private var chain: SwapChain?
   private var ring = DamageRing(bufferCount: SwapChain.bufferCount, bounds: .empty)
@@ -28,7 +29,10 @@ final class Composer {
   private var lastCursor = Rect.empty
   private var ledger = CopyLedger()
 
-  init(_ output: any Output) { self.output = output }
+  init(_ output: any Output, workers: CopyWorkers) {
+    self.output = output
+    self.workers = workers
+  }
 
   /// Something else has been on screen: the next picture is drawn whole.
   func invalidate() { geometry = nil }
@@ -48,7 +52,7 @@ final class Composer {
     let damage = changes(frame, painting, chain.bounds)
     ring.add(damage)
     let before = ledger.copiedBytes
-    painting.paint(ring.takeDamage(ofBuffer: chain.backIndex), into: chain.back.mapped, &ledger)
+    painting.paint(ring.takeDamage(ofBuffer: chain.backIndex), into: chain.back.mapped, workers, &ledger)
     return Result(
       buffer: chain.back.buffer, damage: damage, originX: painting.originX, originY: painting.originY,
       copiedBytes: ledger.copiedBytes - before)

@@ -29,8 +29,10 @@ struct CommitOrder {
   var keptMode: DisplayMode?
   /// Whether the display follows the commits.
   var isVariable: Bool
-  /// CLOCK_MONOTONIC.
+  /// The presenter's time.
   var now: Nanoseconds
+  /// For copies that must be made at once.
+  var noDeadline: PaintDeadline
 }
 
 /// What became of a commit.

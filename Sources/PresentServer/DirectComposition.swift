@@ -1,4 +1,5 @@
 import FrameScheduler
+import GraphicsMemory
 import Outputs
 import Scanout
 
@@ -16,10 +17,10 @@ final class DirectComposition {
   /// The view whose frame was committed last; its damage counts from there.
   private var last: VMID?
 
-  init(_ output: any Output, name: String) {
+  init(_ output: any Output, name: String, workers: CopyWorkers) {
     self.output = output
     self.name = name
-    composer = Composer(output)
+    composer = Composer(output, workers: workers)
     hasCursorPlane = output.info.cursorSize > 0
   }
 

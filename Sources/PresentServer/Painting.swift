@@ -54,21 +54,32 @@ struct Painting {
       .intersection(screen)
   }
 
-  /// Draws the parts `region` of the screen. Parts may overlap: each is drawn whole.
-  func paint(_ region: DamageRegion, into target: MappedBuffer, _ ledger: inout CopyLedger) {
+  /// Draws the parts `region` of the screen at once. Parts may overlap: each is drawn whole.
+  func paint(_ region: DamageRegion, into target: MappedBuffer, _ workers: CopyWorkers?, _ ledger: inout CopyLedger) {
+    beginAccess(target)
+    for index in 0..<region.count {
+      let part = region[index].intersection(screen)
+      if !part.isEmpty { paint(part, into: target, workers, &ledger) }
+    }
+    endAccess(target)
+  }
+
+  /// Before the parts of a region are drawn one by one.
+  func beginAccess(_ target: MappedBuffer) {
     picture?.beginAccess(read: true)
     cursor?.picture.beginAccess(read: true)
     target.beginAccess()
-    for index in 0..<region.count {
-      let part = region[index].intersection(screen)
-      if !part.isEmpty { paint(part, into: target, &ledger) }
-    }
+  }
+
+  /// After them.
+  func endAccess(_ target: MappedBuffer) {
     target.endAccess()
     cursor?.picture.endAccess(read: true)
     picture?.endAccess(read: true)
   }
 
-  private func paint(_ part: Rect, into target: MappedBuffer, _ ledger: inout CopyLedger) {
+  /// Draws a part of the screen, between `beginAccess` and `endAccess`.
+  func paint(_ part: Rect, into target: MappedBuffer, _ workers: CopyWorkers?, _ ledger: inout CopyLedger) {
     let covered = picture == nil ? .empty : onScreen(source).intersection(part)
     if covered != part { black(part, target) }
     if let picture, !covered.isEmpty {
@@ -77,7 +88,8 @@ struct Painting {
         height: covered.height)
       ledger.convertRect(
         from, from: picture.pixels, sourceStrideBytes: picture.layout.strideBytes, format: picture.layout.format,
-        to: address(covered.x, covered.y, target), destinationStrideBytes: target.layout.strideBytes)
+        to: address(covered.x, covered.y, target), destinationStrideBytes: target.layout.strideBytes,
+        workers: workers)
     }
     if let cursor { blend(cursor, cursorBounds.intersection(part), target) }
   }

@@ -1,4 +1,5 @@
 import DaemonSettings
+import GraphicsMemory
 import LinuxIO
 import Outputs
 
@@ -9,6 +10,9 @@ final class Placement {
   private(set) var presenters: [Presenter] = []
   private let loop: EventLoop
   private let clock: PresentClock
+  /// The time for copies in an iteration of the loop, and the threads that help with them: of all outputs.
+  let budget: PaintBudget
+  private let workers = CopyWorkers()
   private let makeParkedOutput: (String) throws -> any Output
   private let log: (String) -> Void
   /// Called after a surface was placed or parked.
@@ -26,6 +30,7 @@ final class Placement {
   ) {
     self.loop = loop
     self.clock = clock
+    budget = PaintBudget(clock: clock)
     self.makeParkedOutput = makeParkedOutput
     self.log = log
   }
@@ -34,7 +39,8 @@ final class Placement {
   @discardableResult
   func add(_ output: NamedOutput) throws(SystemError) -> Presenter {
     let presenter = try Presenter(
-      output.output, name: output.name, isFallback: output.isFallback, loop: loop, clock: clock)
+      output.output, name: output.name, isFallback: output.isFallback, loop: loop, clock: clock, budget: budget,
+      workers: workers)
     presenters.append(presenter)
     watch(presenter)
     willPlaceWaiting()
@@ -111,7 +117,8 @@ final class Placement {
     parkedCount += 1
     do {
       let name = "parked-\(parkedCount)"
-      let presenter = try Presenter(makeParkedOutput(name), name: name, loop: loop, clock: clock)
+      let presenter = try Presenter(
+        makeParkedOutput(name), name: name, loop: loop, clock: clock, budget: budget, workers: workers)
       watch(presenter)
       surface.move(to: presenter, parking: parking)
       onMove()

@@ -5,9 +5,8 @@ import PresentProtocol
 import Scanout
 
 extension Presenter {
-  /// Does what the scheduler has decided: blits, the commit, answers.
+  /// Does what the scheduler has decided: copies, the commit, answers. Copies may take more than one iteration of the loop.
   func apply() {
-    for index in decisions.blits.indices where decisions.blits[index].completes { paint(decisions.blits[index]) }
     for index in decisions.discarded.indices {
       let discarded = decisions.discarded[index]
       guard let tile = tile(discarded.vm), let held = tile.take(discarded.frame) else { continue }
@@ -15,30 +14,60 @@ extension Presenter {
       supersede(held, of: tile)
     }
     reportUnseen()
-    if decisions.commits { commit() }
+    if decisions.promotesAhead, case .tiled(let tiled) = composition { tiled.promoteAhead() }
+    if decisions.commits {
+      for index in decisions.latches.indices {
+        guard let tile = tile(decisions.latches[index].vm) else { continue }
+        tile.staged = tile.take(decisions.latches[index].frame)
+      }
+    }
+    work.take(decisions)
+    carryOut()
   }
 
-  private func commit() {
-    for index in decisions.latches.indices {
-      guard let tile = tile(decisions.latches[index].vm) else { continue }
-      tile.staged = tile.take(decisions.latches[index].frame)
+  /// Goes on with what was decided, in this iteration's time for copies; false where some of it is left.
+  @discardableResult
+  func carryOut() -> Bool {
+    while let order = work.order {
+      guard paint(order) else { return false }
+      let copied = work.endOrder()
+      scheduler.blitDone(
+        order, byteCount: Int64(clamping: copied.copiedBytes), nanoseconds: Nanoseconds(clamping: copied.nanoseconds))
     }
-    let (isFull, showsFallback) = (decisions.needsFullDamage, decisions.showsFallback)
+    if work.endOrders() {
+      redeclarePromises()
+      scheduler.blitsDone(at: now)
+    }
+    guard let commit = work.commit else { return true }
+    return make(commit)
+  }
+
+  /// Makes a commit, once its picture is complete; false where that needs more of the loop's time.
+  private func make(_ commit: DecidedWork.Commit) -> Bool {
+    var order = CommitOrder(
+      isFull: commit.isFull, keptMode: keptMode, isVariable: scheduler.followsCommits, now: now,
+      noDeadline: PaintDeadline(without: clock))
     var picture = spare
     spare = Picture.none
-    let begun = now
     do throws(OutputError) {
-      let order = CommitOrder(
-        isFull: isFull, keptMode: keptMode, isVariable: scheduler.followsCommits, now: begun)
-      guard try show(order, showsFallback: showsFallback, in: &picture) else {
+      guard try prepare(order) else {
+        spare = picture
+        return false
+      }
+      work.endCommit()
+      order.now = now
+      guard try show(order, showsFallback: commit.showsFallback, in: &picture) else {
         spare = picture
         for tile in tiles { tile.isCursorChanged = false }
-        return abandonCommit()
+        abandonCommit()
+        return true
       }
     } catch {
+      work.endCommit()
       picture.endUse()
       spare = picture
-      return abandon(error)
+      abandon(error)
+      return true
     }
     inFlight = picture
     for tile in tiles {
@@ -47,7 +76,16 @@ extension Presenter {
       tile.setLatched(staged.frame)
       tile.head.frameLatched(staged.frame.number, readyNanoseconds: staged.frame.readyNanoseconds)
     }
-    scheduler.commitDone(begunAt: begun, at: now)
+    scheduler.commitDone(begunAt: order.now, at: now)
+    return true
+  }
+
+  /// Completes the picture that is committed next, in this iteration's time for copies; false where some of it is left.
+  private func prepare(_ order: CommitOrder) throws(OutputError) -> Bool {
+    guard case .tiled(let tiled) = composition, power.effective == .on else { return true }
+    guard let deadline = budget.begin() else { return false }
+    defer { budget.end(deadline) }
+    return try tiled.prepare(tiles, mode: homeMode, order, follows: onScreen.isTiled, until: deadline)
   }
 
   /// Commits what the output is to show now; false where nothing changes.
@@ -64,7 +102,7 @@ extension Presenter {
     case .direct(let direct):
       if !showsFallback, let focusedTile { result = try direct.commit(focusedTile, order, into: &picture) }
     case .tiled(let tiled):
-      result = try tiled.commit(tiles, mode: homeMode, order, follows: onScreen.isTiled, into: &picture)
+      result = try tiled.commit(tiles, mode: homeMode, order, into: &picture)
     }
     switch result {
     case .committed: break

@@ -30,7 +30,7 @@ extension Presenter {
       frame.supersede(old.frame)
       supersede(old, of: tile)
     }
-    tile.held.append(Tile.Held(id: id, frame: frame))
+    tile.held.append(Tile.Held(id: id, frame: frame, byteCount: byteCount))
     reportUnseen()
     run()
   }
@@ -46,6 +46,7 @@ extension Presenter {
     tile.needsFullDamage = true
     if isVisible {
       if case .tiled(let tiled) = composition, let index = tiles.firstIndex(where: { $0 === tile }) {
+        tiled.framesWithdrawn(from: index)
         tiled.repaint(tile, at: index)
       }
       scheduler.invalidate(repeatingFrames: false, at: now)

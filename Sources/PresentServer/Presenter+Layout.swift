@@ -71,19 +71,31 @@ extension Presenter {
   }
 
   func configuration(_ tile: Tile, _ settings: VMSettings) -> VMConfiguration {
-    settings.configuration(
-      vm: tile.head.vmName, frameNanoseconds: isTiled ? Presenter.frameNanoseconds(tile.rect) : 0)
+    settings.configuration(vm: tile.head.vmName, copy: isTiled ? copy(of: tile.rect) : nil)
   }
 
-  /// How long a copy of all pixels of a tile takes.
-  static func frameNanoseconds(_ rect: Rect) -> Nanoseconds {
-    Int64(rect.width) * Int64(rect.height) * Int64(PixelFormat.bytesPerPixel) * picosecondsPerByte / 1000
+  /// A copy of all pixels of a tile: its bytes, and how long it takes at most, by the copies up to now.
+  func copy(of rect: Rect) -> DeclaredCopy {
+    let byteCount = Int64(rect.width) * Int64(rect.height) * Int64(PixelFormat.bytesPerPixel)
+    return DeclaredCopy(byteCount: byteCount, nanoseconds: byteCount * scheduler.picosecondsPerByte / 1000 * 5 / 4)
+  }
+
+  /// Declares promised frames anew where copies take another time than when they were declared.
+  func redeclarePromises() {
+    let rate = scheduler.picosecondsPerByte
+    guard abs(rate - declaredPicosecondsPerByte) > declaredPicosecondsPerByte / 4 else { return }
+    declaredPicosecondsPerByte = rate
+    // What cannot be kept any more stays promised, and its misses are counted.
+    for tile in tiles where tile.head.settings.promisedHertz != nil && tile.plane.index == nil {
+      try? update(tile, tile.head.settings)
+    }
   }
 
   /// The client leaves: what waits is superseded, its part of the screen becomes blank.
   func detach(_ tile: Tile) {
     answers.forget(tile.id)
     while !tile.held.isEmpty { supersede(tile.held.removeLast(), of: tile) }
+    if let staged = tile.staged.take() { supersede(staged, of: tile) }
     if var picture = inFlight {
       inFlight = nil
       for index in picture.entries.indices where picture.entries[index].tile == tile.id {

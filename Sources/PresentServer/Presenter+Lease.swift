@@ -10,7 +10,7 @@ extension Presenter {
     if let objection = output.leaseObjection { throw .rejected(objection) }
     let lessee = Lessee(id: nextVMID(), holder: holder, request: request)
     do throws(SchedulerError) {
-      try scheduler.addVM(lessee.id, VMSettings().configuration(vm: "", frameNanoseconds: 0), at: now)
+      try scheduler.addVM(lessee.id, VMSettings().configuration(vm: "", copy: nil), at: now)
     } catch {
       throw .rejected("\(name) has no room for a lessee: \(error)")
     }

@@ -4,24 +4,28 @@ import LinuxIO
 import Outputs
 
 extension Presenter {
-  /// Copies a frame whose blits are all due. Until then nothing of it is painted: no commit shows a part of it.
-  func paint(_ order: BlitOrder) {
+  /// Copies the part of a frame that the scheduler has ordered, in this iteration's time for copies; false where some of
+  /// it is left. A frame that was taken back meanwhile needs nothing.
+  func paint(_ order: BlitOrder) -> Bool {
     guard case .tiled(let tiled) = composition, let place = tiles.firstIndex(where: { $0.id == order.vm }) else {
-      return
+      return true
     }
     let tile = tiles[place]
-    guard tile.plane.index == nil, let held = tile.held.first(where: { $0.id == order.frame }) else { return }
+    guard tile.plane.index == nil, let held = tile.uncommitted(order.frame) else { return true }
+    guard let deadline = budget.begin() else { return false }
     // A busy host makes a copy last longer, but not cost more.
     let begun = threadCPUNanoseconds()
+    defer { budget.end(deadline) }
     do throws(OutputError) {
-      tile.head.countCopy(try tiled.paint(held.frame, of: tile, at: place, tiles, homeMode))
+      let part = try tiled.paint(
+        order, held.frame, byteCount: held.byteCount, of: tile, at: place, tiles, homeMode, until: deadline)
+      tile.head.countCopy(part.copiedBytes)
+      work.note(copiedBytes: part.copiedBytes, nanoseconds: threadCPUNanoseconds() - begun)
+      return part.isDone
     } catch {
       // The commit meets the same and tells of it.
       tile.needsFullDamage = true
+      return true
     }
-    // The whole frame is copied at its last order, so its time is compared with the plan for all of its bytes.
-    scheduler.blitsMeasured(
-      of: tile.id, plannedNanoseconds: order.bytes.upperBound * Presenter.picosecondsPerByte / 1000,
-      actualNanoseconds: Nanoseconds(clamping: threadCPUNanoseconds() - begun))
   }
 }

@@ -54,6 +54,8 @@ final class Presenter {
 
   var scheduler: OutputScheduler
   var decisions = FrameDecisions()
+  /// What was decided and is not carried out yet.
+  var work = DecidedWork()
   var onScreen = Picture()
   var inFlight: Picture?
   /// The last picture's storage, for the next one.
@@ -72,6 +74,11 @@ final class Presenter {
 
   let loop: EventLoop
   let clock: PresentClock
+  let budget: PaintBudget
+  /// The rate of copies by which promises were declared last.
+  var declaredPicosecondsPerByte = Presenter.picosecondsPerByte
+  /// Threads for large copies, of all outputs.
+  let workers: CopyWorkers
   /// For what is due next; it may be set to an earlier time.
   private var timer: PresentTimer?
   private var isRunning = false
@@ -82,8 +89,11 @@ final class Presenter {
   static let picosecondsPerByte: Int64 = 250
 
   init(
-    _ output: any Output, name: String, isFallback: Bool = false, loop: EventLoop, clock: PresentClock
+    _ output: any Output, name: String, isFallback: Bool = false, loop: EventLoop, clock: PresentClock,
+    budget: PaintBudget, workers: CopyWorkers
   ) throws(SystemError) {
+    self.budget = budget
+    self.workers = workers
     self.output = output
     self.name = name
     self.isFallback = isFallback
@@ -92,7 +102,7 @@ final class Presenter {
     let info = output.info
     homeMode = info.mode
     variableRate = VariableRate(info)
-    composition = .direct(DirectComposition(output, name: name))
+    composition = .direct(DirectComposition(output, name: name, workers: workers))
     scheduler = Presenter.makeScheduler(info.mode)
     timer = try clock.timer(on: loop) { [unowned self] in run() }
   }
@@ -142,9 +152,9 @@ final class Presenter {
 
   /// The composition that the sharing asks for, without any buffers.
   func makeComposition() -> Composition {
-    if !isTiled { return .direct(DirectComposition(output, name: name)) }
+    if !isTiled { return .direct(DirectComposition(output, name: name, workers: workers)) }
     return .tiled(
-      TiledComposition(output) { [unowned self] tile in
+      TiledComposition(output, workers: workers) { [unowned self] tile in
         scheduler.setPath(tile.plane.index == nil ? .blit : .plane, of: tile.id, at: now)
         scheduler.invalidate(repeatingFrames: false, at: now)
       })
@@ -176,8 +186,9 @@ final class Presenter {
     // A bounded number of decisions, so that the loop's other events get their turn.
     for _ in 0..<64 {
       if !leasing.lessees.isEmpty { settleLease() }
-      let now = now
       if !answers.isEmpty { answers.sendDue(at: now) }
+      if !work.isEmpty, !carryOut() { return timer?.arm(clock.nowNanoseconds) ?? () }
+      let now = now
       guard let wake = nextWake else { return }
       if wake > now {
         timer?.arm(UInt64(wake))

@@ -44,7 +44,7 @@ extension Server {
       do throws(SchedulerError) {
         try trial.addVM(
           VMID(UInt32(index)),
-          settings.configuration(vm: vm, frameNanoseconds: isTiled ? Presenter.frameNanoseconds(rect) : 0),
+          settings.configuration(vm: vm, copy: isTiled ? presenter.copy(of: rect) : nil),
           at: presenter.now)
       } catch {
         let line = plan.lineOfRate(ofVM: vm) ?? plan.change(ofOutput: presenter.name)?.line
@@ -59,7 +59,7 @@ extension Server {
     for presenter in presenters {
       do throws(SchedulerError) {
         var trial = Presenter.makeScheduler(presenter.homeMode)
-        let configuration = settings.configuration(vm: name, frameNanoseconds: 0)
+        let configuration = settings.configuration(vm: name, copy: nil)
         try trial.addVM(VMID(0), configuration, at: presenter.now)
         return
       } catch {

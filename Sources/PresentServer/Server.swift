@@ -129,6 +129,7 @@ public final class Server {
     } while memory.hasDecisions || placement.isDue
     changes.endRound(presenters)
     rounds.sendBatches()
+    placement.budget.endIteration()
   }
 
   // MARK: - Clients

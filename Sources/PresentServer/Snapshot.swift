@@ -95,7 +95,7 @@ private func draw(
     screen: clip, picture: try frame.buffer.buffer.mapped(), source: frame.source, cursor: sprite, originX: originX,
     originY: originY)
   var ledger = CopyLedger()
-  painting.paint(DamageRegion(clip), into: target, &ledger)
+  painting.paint(DamageRegion(clip), into: target, nil, &ledger)
 }
 
 private func newPicture(_ screen: Rect) throws -> MappedBuffer {

@@ -4,10 +4,11 @@ import LinuxIO
 import Outputs
 import Scanout
 
-/// Two buffers of an output's size that the CPU draws into: the front one is on screen or on its way there, the back one
-/// is free.
+/// Buffers of an output's size that the CPU draws into: the front one is on screen or on its way there, the back one is
+/// drawn for the next commit.
 ///
-/// Two are enough, because at most one commit is under way and nothing is drawn while it is.
+/// Two are enough, because at most one commit is under way and nothing is drawn while it is. A third one, which is made
+/// when it is needed, takes a picture that is drawn ahead of its commit.
 struct SwapChain {
   /// A buffer and a mapping to draw into it. `ScanoutBuffer.mapped` is for reading only.
   struct Buffer {
@@ -15,32 +16,55 @@ struct SwapChain {
     let mapped: MappedBuffer
   }
 
+  /// The buffers that a chain begins with.
   static let bufferCount = 2
 
-  private let buffers: [Buffer]
+  private var buffers: [Buffer]
+  private(set) var frontIndex = 0
   /// The index of the buffer to draw into.
   private(set) var backIndex = 1
+  /// The index of the buffer that is drawn ahead, once there is one.
+  private(set) var aheadIndex: Int?
 
   init(_ output: any Output, width: Int, height: Int) throws(OutputError) {
-    var made: [Buffer] = []
+    buffers = []
     for _ in 0..<SwapChain.bufferCount {
-      let buffer = try output.makeBuffer(width: width, height: height, format: .xrgb8888)
-      let fd = try buffer.descriptor()
-      do throws(SystemError) {
-        let mapped = try MappedBuffer(
-          fd: SharedFD(fd), kind: buffer.memoryKind, layout: buffer.layout, byteCount: buffer.byteCount)
-        made.append(Buffer(buffer: buffer, mapped: mapped))
-      } catch {
-        throw .system(error)
-      }
+      buffers.append(try SwapChain.makeBuffer(output, width: width, height: height))
     }
-    buffers = made
+  }
+
+  private static func makeBuffer(_ output: any Output, width: Int, height: Int) throws(OutputError) -> Buffer {
+    let buffer = try output.makeBuffer(width: width, height: height, format: .xrgb8888)
+    let fd = try buffer.descriptor()
+    do throws(SystemError) {
+      let mapped = try MappedBuffer(
+        fd: SharedFD(fd), kind: buffer.memoryKind, layout: buffer.layout, byteCount: buffer.byteCount)
+      return Buffer(buffer: buffer, mapped: mapped)
+    } catch {
+      throw .system(error)
+    }
   }
 
   var bounds: Rect { buffers[0].mapped.layout.bounds }
-  var front: Buffer { buffers[backIndex ^ 1] }
+  var front: Buffer { buffers[frontIndex] }
   var back: Buffer { buffers[backIndex] }
 
+  subscript(index: Int) -> Buffer { buffers[index] }
+
+  /// Makes the buffer that is drawn ahead.
+  mutating func addAhead(_ output: any Output) throws(OutputError) {
+    let made = try SwapChain.makeBuffer(output, width: bounds.width, height: bounds.height)
+    aheadIndex = buffers.count
+    buffers.append(made)
+  }
+
+  /// What was drawn ahead is drawn for the next commit from now on, and the other way round.
+  mutating func promoteAhead() {
+    guard let ahead = aheadIndex else { return }
+    aheadIndex = backIndex
+    backIndex = ahead
+  }
+
   /// The back buffer was committed.
-  mutating func swap() { backIndex ^= 1 }
+  mutating func swap() { (frontIndex, backIndex) = (backIndex, frontIndex) }
 }

@@ -11,6 +11,8 @@ final class Tile {
   struct Held {
     let id: FrameID
     var frame: Presenter.Frame
+    /// The bytes that a copy of it takes, by plan.
+    var byteCount: Int64
     /// The client has its answer: a VM that is not seen is paced without a flip.
     var isReported = false
   }
@@ -53,6 +55,12 @@ final class Tile {
   func take(_ id: FrameID) -> Held? {
     for index in held.indices where held[index].id == id { return held.remove(at: index) }
     return nil
+  }
+
+  /// A frame that is held, or goes into the commit that is being made; nil for one that is not there.
+  func uncommitted(_ id: FrameID) -> Held? {
+    if let staged, staged.id == id { return staged }
+    return held.first { $0.id == id }
   }
 
   /// Another frame is the content now; its use passes to this.

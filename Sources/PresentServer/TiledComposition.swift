@@ -11,18 +11,25 @@ import Scanout
 /// show with the next commit.
 final class TiledComposition {
   private let output: any Output
+  private let workers: CopyWorkers
   private var canvas: TileCanvas?
+  /// Whether what the next commit lacks is being painted.
+  private var isPreparing = false
   private var planes = PlaneAssignment()
   /// Called when a view's frames are shown by a plane from now on, or are copied again.
   private let planeChanged: (Tile) -> Void
 
-  init(_ output: any Output, planeChanged: @escaping (Tile) -> Void) {
+  init(_ output: any Output, workers: CopyWorkers, planeChanged: @escaping (Tile) -> Void) {
     self.output = output
+    self.workers = workers
     self.planeChanged = planeChanged
   }
 
   /// The output has changed: buffers of another size are needed.
-  func outputChanged() { canvas = nil }
+  func outputChanged() {
+    canvas = nil
+    isPreparing = false
+  }
 
   /// Views were added, removed or moved: everything is painted again.
   func arranged(_ views: [Tile]) {
@@ -35,48 +42,104 @@ final class TiledComposition {
 
   // MARK: - Painting
 
-  /// Paints a frame of a view into the next picture; how many bytes were copied.
+  /// Paints a frame of a view up to the end of an order, until the deadline.
+  ///
+  /// - Returns: the bytes that were copied, and false where the deadline has passed before the order's end.
   func paint(
-    _ frame: Presenter.Frame, of view: Tile, at index: Int, _ views: [Tile], _ mode: DisplayMode
-  ) throws(OutputError) -> UInt64 {
+    _ order: BlitOrder, _ frame: Presenter.Frame, byteCount: Int64, of view: Tile, at index: Int, _ views: [Tile],
+    _ mode: DisplayMode, until deadline: PaintDeadline
+  ) throws(OutputError) -> (copiedBytes: UInt64, isDone: Bool) {
     let canvas = try preparedCanvas(views, mode)
-    canvas.add(changes(frame, of: view), tile: index)
-    view.painted = frame
-    if view.isCursorChanged { moveCursor(of: view, index, canvas) }
-    return try canvas.paint(view, at: index)
+    if !canvas.hasBegun(order.frame, order.target) {
+      if view.isCursorChanged { moveCursor(of: view, showing: frame, index, canvas) }
+      let painting = try painting(frame, of: view)
+      canvas.begin(order.frame, painting, changes(frame, of: view), tile: index, order.target)
+    }
+    let millionths =
+      order.completes || byteCount <= 0 ? 1_000_000 : Int(order.bytes.upperBound * 1_000_000 / byteCount)
+    let part = canvas.paint(order.target, upToMillionths: millionths, until: deadline)
+    if part.isDone, order.completes {
+      canvas.end()
+      view.painted = frame
+    }
+    return part
   }
 
-  /// Commits the picture of all views.
+  /// The picture that was painted ahead is the next one from now on.
+  func promoteAhead() { canvas?.promoteAhead() }
+
+  /// A view's frames were taken back.
+  func framesWithdrawn(from index: Int) { canvas?.cancel(tile: index) }
+
+  /// Before a commit: paints what the next picture lacks of views without a new frame, until the deadline.
   ///
-  /// - Parameter follows: whether the picture on screen is of this composition too.
-  func commit(
-    _ views: [Tile], mode: DisplayMode, _ order: CommitOrder, follows: Bool, into picture: inout Presenter.Picture
-  ) throws(OutputError) -> CommitResult {
-    var hasContent = false
-    for view in views where view.staged != nil || view.latched != nil { hasContent = true }
-    guard hasContent else { return .empty }
+  /// - Returns: false where the deadline has passed before; then it is to be called again.
+  func prepare(
+    _ views: [Tile], mode: DisplayMode, _ order: CommitOrder, follows: Bool, until deadline: PaintDeadline
+  ) throws(OutputError) -> Bool {
+    guard hasContent(views) else { return true }
     let canvas = try preparedCanvas(views, mode)
-    if !follows && order.isFull { canvas.invalidate(tiles: views) }
+    if !isPreparing, !follows, order.isFull { canvas.invalidate(tiles: views) }
+    isPreparing = true
+    for index in views.indices where !isOnPlane(views[index]) { noteChanges(of: views[index], index, canvas) }
+    guard canvas.isChanged else { return true }
+    return try repair(views, canvas, until: deadline)
+  }
+
+  private func repair(_ views: [Tile], _ canvas: TileCanvas, until deadline: PaintDeadline) throws(OutputError) -> Bool
+  {
+    guard canvas.repairBackground(until: deadline) else { return false }
+    for index in views.indices {
+      let view = views[index]
+      if isOnPlane(view) { continue }
+      let part = try canvas.repair(tile: index, view.rect, until: deadline) { () throws(OutputError) in
+        try painting(view.painted, of: view)
+      }
+      view.head.countCopy(part.copiedBytes)
+      if !part.isDone { return false }
+    }
+    return true
+  }
+
+  private func hasContent(_ views: [Tile]) -> Bool {
+    for view in views where view.staged != nil || view.latched != nil { return true }
+    return false
+  }
+
+  /// Whether a view's newest frame is shown by its overlay plane.
+  private func isOnPlane(_ view: Tile) -> Bool {
+    guard view.plane.index != nil, let frame = view.staged?.frame ?? view.latched else { return false }
+    return planes.overlay(frame, of: view) != nil
+  }
+
+  /// How a frame is drawn into its view's rectangle, with the view's cursor; black without a frame.
+  private func painting(_ frame: Presenter.Frame?, of view: Tile) throws(OutputError) -> Painting {
+    let origin = frame.map { view.origin(of: $0) } ?? (view.rect.x, view.rect.y)
+    let picture = try frame.map { (frame) throws(OutputError) in try frame.buffer.buffer.mapped() }
+    let cursor = try (frame == nil ? nil : view.cursor).map { (cursor) throws(OutputError) in
+      Painting.Sprite(picture: try cursor.buffer.buffer.mapped(), x: cursor.x, y: cursor.y)
+    }
+    return Painting(
+      screen: view.rect, picture: picture, source: frame?.source ?? .empty, cursor: cursor, originX: origin.0,
+      originY: origin.1)
+  }
+
+  /// Commits the picture of all views, which `prepare` has painted.
+  func commit(
+    _ views: [Tile], mode: DisplayMode, _ order: CommitOrder, into picture: inout Presenter.Picture
+  ) throws(OutputError) -> CommitResult {
+    isPreparing = false
+    guard hasContent(views) else { return .empty }
+    let canvas = try preparedCanvas(views, mode)
     var overlays = Overlays()
     for index in views.indices {
       let view = views[index]
-      let frame = view.staged?.frame ?? view.latched
-      if let plane = view.plane.index, let frame, let overlay = planes.overlay(frame, of: view) {
-        overlays[plane] = overlay
-      } else {
-        noteChanges(of: view, index, canvas)
-      }
-      guard let frame else { continue }
+      guard let frame = view.staged?.frame ?? view.latched else { continue }
+      if let plane = view.plane.index { overlays[plane] = planes.overlay(frame, of: view) }
       let origin = view.origin(of: frame)
       picture.add(frame, of: view, originX: origin.x, originY: origin.y)
     }
     let flips = canvas.isChanged
-    if flips {
-      for index in views.indices {
-        if let plane = views[index].plane.index, overlays[plane] != nil { continue }
-        views[index].head.countCopy(try canvas.paint(views[index], at: index))
-      }
-    }
     var next = flips ? canvas.frame() : canvas.shownFrame()
     next.overlays = overlays
     do throws(OutputError) {
@@ -88,8 +151,10 @@ final class TiledComposition {
       for index in views.indices {
         planes.commitFailed(views[index], at: order.now)
         leavePlane(views[index], at: index)
+        noteChanges(of: views[index], index, canvas)
       }
-      return try commit(views, mode: mode, order, follows: follows, into: &picture)
+      _ = try repair(views, canvas, until: order.noDeadline)
+      return try commit(views, mode: mode, order, into: &picture)
     }
     if flips { canvas.committed() }
     for view in views where view.staged != nil { planes.frameCommitted(of: view) }
@@ -104,7 +169,7 @@ final class TiledComposition {
       canvas.add(changes(staged.frame, of: view), tile: index)
       view.painted = staged.frame
     }
-    if view.isCursorChanged { moveCursor(of: view, index, canvas) }
+    if view.isCursorChanged { moveCursor(of: view, showing: view.painted, index, canvas) }
   }
 
   /// What a frame changes of its view, in the output's pixels.
@@ -125,10 +190,11 @@ final class TiledComposition {
     return region
   }
 
-  private func moveCursor(of view: Tile, _ index: Int, _ canvas: TileCanvas) {
+  private func moveCursor(of view: Tile, showing frame: Presenter.Frame?, _ index: Int, _ canvas: TileCanvas) {
     var region = DamageRegion(view.paintedCursor)
     view.paintedCursor = .empty
-    if let cursor = view.cursor, let frame = view.painted {
+    view.isCursorChanged = false
+    if let cursor = view.cursor, let frame {
       let origin = view.origin(of: frame)
       let size = cursor.buffer.buffer.layout
       view.paintedCursor = Rect(
@@ -141,7 +207,7 @@ final class TiledComposition {
 
   private func preparedCanvas(_ views: [Tile], _ mode: DisplayMode) throws(OutputError) -> TileCanvas {
     if let canvas { return canvas }
-    let made = try TileCanvas(output, mode: mode)
+    let made = try TileCanvas(output, mode: mode, workers: workers)
     made.invalidate(tiles: views)
     canvas = made
     return made

@@ -24,8 +24,16 @@ public struct DamageRing: Sendable {
     for index in missing.indices { missing[index].add(damage) }
   }
 
+  /// Adds a frame's damage for all buffers but the one that it was drawn into.
+  public mutating func add(_ damage: DamageRegion, except drawn: Int) {
+    for index in missing.indices where index != drawn { missing[index].add(damage) }
+  }
+
   /// Adds damage to one buffer, for buffers that do not all show the same picture.
   public mutating func add(_ damage: Rect, toBuffer index: Int) { missing[index].add(damage) }
+
+  /// Adds a region to one buffer, as where drawing it was not finished.
+  public mutating func add(_ damage: DamageRegion, toBuffer index: Int) { missing[index].add(damage) }
 
   /// The content of all buffers is unknown: each lacks all of `bounds`.
   public mutating func invalidate(bounds: Rect) {

@@ -10,6 +10,8 @@ struct NaiveScheduler {
     let weight: Int64
     var slot: (frame: FrameID, cost: Nanoseconds)?
     var working: (frame: FrameID, cost: Nanoseconds, done: Nanoseconds)?
+    /// Whether that is in the picture that no commit shows yet.
+    var isAhead = false
     var copied: FrameID?
     /// Since when its slot is filled, and the virtual time then.
     var readySince: Nanoseconds = 0
@@ -47,16 +49,30 @@ struct NaiveScheduler {
   /// The blits that are due, and the frames of the commit; none of both where nothing is due.
   mutating func wake(_ plan: OutputScheduler.Plan?, at now: Nanoseconds) -> (blits: [BlitOrder], latches: [FrameID]) {
     guard let plan, plan.wake <= now else { return ([], []) }
+    promote(for: plan, at: now)
     var candidates = vms.indices.filter { place in
       if vms[place].copied != nil { return mayWorkAhead(place) }
       return vms[place].working != nil || (vms[place].slot != nil && vms[place].servedIndex < plan.index)
     }
     let sliceEnd = now + configuration.sliceNanoseconds
-    var (time, hasMore, isShort) = (now, false, false)
+    var (time, hasMore, isShort, isInPicture) = (now, false, false, false)
     var blits: [BlitOrder] = []
     while let next = candidates.min(by: { key($0, plan.index) < key($1, plan.index) }) {
       candidates.removeAll { $0 == next }
-      if time >= plan.latchBy {
+      var (served, isInOrder) = (next, true)
+      if let current = vms.indices.first(where: isBegun), current != next {
+        if time >= sliceEnd {
+          hasMore = true
+          break
+        }
+        let end = time + left(next)
+        let fits = end <= min(plan.latchBy, sliceEnd) && end + left(current) <= plan.latchBy
+        if vms[next].working != nil || vms[next].copied != nil || !fits {
+          candidates.append(next)
+          (served, isInOrder) = (current, false)
+        }
+      }
+      if time >= plan.latchBy, !isBegun(served) {
         isShort = true
         continue
       }
@@ -64,26 +80,73 @@ struct NaiveScheduler {
         hasMore = true
         break
       }
-      take(next, for: plan.index)
-      let blit = copy(next, from: time, until: min(plan.latchBy, sliceEnd))
+      if vms[served].copied != nil, !mayWorkAhead(served) { continue }
+      let isAhead = goesAhead(served, from: time, for: plan)
+      if isAhead {
+        if let other = vms.firstIndex(where: \.isAhead), other != served {
+          (served, isShort, isInOrder) = (other, true, false)
+        }
+        if left(served) <= configuration.bandNanoseconds {
+          isShort = true
+          continue
+        }
+      }
+      take(served, for: plan.index)
+      vms[served].isAhead = isAhead
+      let blit = copy(served, from: time, until: isAhead ? min(plan.latchBy, sliceEnd) : sliceEnd)
       blits.append(blit)
-      virtualTime = policy == .weightedFair ? max(virtualTime, vms[next].runTag) : 0
-      vms[next].finish += (blit.nanoseconds << 20) / vms[next].weight
+      if policy == .weightedFair, isInOrder { virtualTime = max(virtualTime, vms[served].runTag) }
+      vms[served].finish += (blit.nanoseconds << 20) / vms[served].weight
       time += blit.nanoseconds
-      if vms[next].working != nil, vms[next].copied == nil {
-        if time < plan.latchBy { hasMore = true } else { isShort = true }
-      } else if vms[next].working == nil, mayWorkAhead(next) {
-        candidates.append(next)
+      if isBegun(served) {
+        (hasMore, isInPicture) = (true, true)
+      } else if vms[served].working != nil, vms[served].copied == nil {
+        if left(served) > configuration.bandNanoseconds, time < plan.latchBy { hasMore = true } else { isShort = true }
+      } else if vms[served].working == nil, mayWorkAhead(served) {
+        candidates.append(served)
       }
     }
     if policy == .weightedFair, !hasMore, !isShort, vms.allSatisfy({ $0.slot == nil && $0.working == nil }) {
       virtualTime = max(virtualTime, vms.map(\.finish).max() ?? 0)
     }
-    guard time >= plan.latchBy || ((plan.isImmediate || now >= plan.final) && !hasMore) else { return (blits, []) }
+    if vms.indices.contains(where: isBegun) { (hasMore, isInPicture) = (true, true) }
+    let slack = isShort ? 0 : configuration.sliceNanoseconds / 2
+    let isDue = (plan.isImmediate || now >= plan.final) && !hasMore && time + slack >= plan.lastCall
+    guard !isInPicture, time >= plan.latchBy || isDue else { return (blits, []) }
     isScarce = hasMore || isShort
     let latches = vms.compactMap(\.copied)
     for place in vms.indices { vms[place].copied = nil }
     return (blits, latches)
+  }
+
+  /// A part of its frame is in the next picture.
+  private func isBegun(_ place: Int) -> Bool { vms[place].working != nil && !vms[place].isAhead }
+
+  private func left(_ place: Int) -> Nanoseconds {
+    vms[place].working.map { $0.cost - $0.done } ?? vms[place].slot?.cost ?? 0
+  }
+
+  /// A frame that would not end in time is copied into the other picture.
+  private func goesAhead(_ place: Int, from time: Nanoseconds, for plan: OutputScheduler.Plan) -> Bool {
+    if vms[place].working != nil { return vms[place].isAhead }
+    if vms[place].copied != nil { return true }
+    let isLong = left(place) > configuration.sliceNanoseconds
+    let margin = isLong ? -2 * configuration.bandNanoseconds : configuration.bandNanoseconds
+    return vms.count > 1 && time + left(place) > plan.latchBy + margin
+  }
+
+  /// As long as the next picture is empty, the other one takes its place if the frame in it then ends in time.
+  private mutating func promote(for plan: OutputScheduler.Plan, at now: Nanoseconds) {
+    guard let ahead = vms.firstIndex(where: \.isAhead) else { return }
+    guard vms.indices.allSatisfy({ vms[$0].copied == nil && !isBegun($0) }) else { return }
+    let room = plan.latchBy + configuration.bandNanoseconds - now
+    let isShort = left(ahead) <= 2 * configuration.bandNanoseconds
+    let before = vms.indices.filter {
+      !isShort && $0 != ahead && vms[$0].slot != nil && vms[$0].servedIndex < plan.index && left($0) <= room
+        && key($0, plan.index) < key(ahead, plan.index)
+    }
+    guard before.reduce(left(ahead), { $0 + left($1) }) <= room else { return }
+    if isShort || left(ahead) <= room / 2 { vms[ahead].isAhead = false }
   }
 
   /// The least goes first: what the policy counts, then the smaller cost, then the VM's number.
@@ -103,8 +166,7 @@ struct NaiveScheduler {
   /// While time is scarce a VM begins its next frame before its last one is on screen.
   private func mayWorkAhead(_ place: Int) -> Bool {
     guard isScarce, policy == .weightedFair else { return false }
-    let left = vms[place].working.map { $0.cost - $0.done } ?? vms[place].slot?.cost ?? 0
-    return left > configuration.bandNanoseconds
+    return left(place) > configuration.bandNanoseconds
   }
 
   private mutating func take(_ place: Int, for index: Int64) {
@@ -122,12 +184,13 @@ struct NaiveScheduler {
     }
   }
 
-  /// Whole bands; the last one may end up to one band after `limit`. What is ahead cannot end.
+  /// Whole bands; the last one may end up to one band after `limit`. A frame cannot end ahead.
   private mutating func copy(_ place: Int, from time: Nanoseconds, until limit: Nanoseconds) -> BlitOrder {
     guard let working = vms[place].working else { preconditionFailure("nothing was taken") }
     let band = configuration.bandNanoseconds
     let room = (limit - time + band - 1) / band * band
-    let duration = min(working.cost - working.done - (vms[place].copied == nil ? 0 : band), room)
+    let isAhead = vms[place].isAhead
+    let duration = min(working.cost - working.done - (isAhead ? band : 0), room)
     let done = working.done + duration
     if done == working.cost {
       vms[place].copied = working.frame
@@ -136,7 +199,8 @@ struct NaiveScheduler {
       vms[place].working?.done = done
     }
     return BlitOrder(
-      vm: vms[place].id, frame: working.frame, bytes: working.done..<done, completes: done == working.cost,
+      vm: vms[place].id, frame: working.frame, target: isAhead ? .ahead : .next, bytes: working.done..<done,
+      completes: done == working.cost,
       nanoseconds: duration)
   }
 }

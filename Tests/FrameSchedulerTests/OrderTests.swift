@@ -112,7 +112,7 @@ struct OrderTests {
       course.floods = seed % 2 == 0
       return course
     }
-    try expectRules(0..<6, of: course) { course in
+    try expectRules(0..<16, of: course) { course in
       let world = try course.play()
       // Of an interval of 16.7 ms some 14 are for blits.
       let sum = course.steps.indices.reduce(Int64(0)) { $0 + course.cost($1) }
@@ -139,7 +139,7 @@ struct OrderTests {
   }
 
   @Test(arguments: [SchedulingPolicy.weightedFair, .hybrid])
-  func `the lag between two backlogged VMs stays in Goyal's bound, in hybrid that of the surplus`(
+  func `shares of frames that take half an interval drift by at most 15 % beyond twice Goyal's bound`(
     policy: SchedulingPolicy
   ) throws {
     func course(_ seed: UInt64) -> Overload {
@@ -158,9 +158,11 @@ struct OrderTests {
       for i in course.steps.indices {
         for j in course.steps.indices where j > i {
           let weights = (Double(course.steps[i].weight), Double(course.steps[j].weight))
-          // A frame that was begun ahead leaves a band for the next interval.
-          let band = world.scheduler.configuration.bandNanoseconds
-          let bound = Double(course.cost(i) + band) / weights.0 + Double(course.cost(j)) / weights.1
+          // Once for frames that are not interrupted, and once because the frame that is ahead has the turns of those
+          // that do not fit before the commit. Time that is too short for a VM's frame goes to others.
+          let served = Double(ends.reduce(0) { $0 + $1.duration })
+          let share = served / Double(course.steps.reduce(0) { $0 + $1.weight })
+          let bound = 2 * (Double(course.cost(i)) / weights.0 + Double(course.cost(j)) / weights.1) + 0.15 * share
           var (lag, least, greatest) = (0.0, 0.0, 0.0)
           for blit in ends {
             if blit.vm.rawValue == UInt32(i) { lag += Double(blit.duration) / weights.0 }

@@ -13,6 +13,12 @@ struct World {
     var completes: Bool
   }
 
+  /// A frame of which a part is in a picture.
+  private struct Part: Hashable {
+    var vm: VMID
+    var frame: FrameID
+  }
+
   struct Shown: Hashable {
     var vm: VMID
     var frame: FrameID
@@ -55,6 +61,8 @@ struct World {
   private var frames: [VMID: [FrameID: Frame]] = [:]
   private var lastFrame: [VMID: UInt64] = [:]
   private var onScreen: [VMID: FrameID] = [:]
+  /// What is copied in part into the next picture, and ahead.
+  private var parts: [BlitTarget: Part] = [:]
   private var flipAt: Nanoseconds?
   private var lastFlipAt: Nanoseconds = -1_000_000_000
   private let releaseTimeout: Nanoseconds
@@ -178,7 +186,9 @@ struct World {
     checkVirtualTime()
     for discarded in decisions.discarded { settle(discarded.vm, discarded.frame) }
     let begin = now
+    if decisions.promotesAhead { (parts[.next], parts[.ahead]) = (parts[.ahead], parts[.next]) }
     for blit in decisions.blits { note(blit) }
+    if !decisions.blits.isEmpty { scheduler.blitsDone(at: now) }
     if now - begin > scheduler.configuration.sliceNanoseconds + scheduler.configuration.bandNanoseconds {
       violate("whole copies", "\(now - begin) ns of blits at once")
     }
@@ -213,30 +223,52 @@ struct World {
     if blit.bytes.lowerBound != frame.copied, blit.bytes.lowerBound != 0 {
       violate("whole copies", "a gap in the bytes of \(blit.frame)")
     }
-    if blit.completes != (blit.bytes.upperBound == frame.byteCount) {
+    if blit.completes, blit.bytes.upperBound != frame.byteCount {
       violate("whole copies", "completes before its last byte")
     }
+    notePart(blit)
     frames[blit.vm]?[blit.frame]?.copied = blit.bytes.upperBound
     blits.append(
       Blit(vm: blit.vm, frame: blit.frame, start: now, duration: blit.nanoseconds, completes: blit.completes))
     now += blit.nanoseconds
   }
 
-  /// A commit leaves a frame that could be served only if there is no time left for it.
+  /// A picture holds a part of one frame at most, and only the next one gets a last part.
+  private mutating func notePart(_ blit: BlitOrder) {
+    if blit.completes, blit.bytes.lowerBound == 0, blit.target == .next { return }
+    let part = Part(vm: blit.vm, frame: blit.frame)
+    if let other = parts[blit.target], other != part, isCopied(other) {
+      violate("whole pictures", "parts of \(other.vm) and \(blit.vm) in one picture")
+    }
+    if blit.completes, blit.target == .ahead { violate("whole pictures", "\(blit.vm) ends ahead") }
+    parts[blit.target] = blit.completes ? nil : part
+  }
+
+  /// Whether a frame is being copied still: one that was taken back is painted over.
+  private func isCopied(_ part: Part) -> Bool {
+    scheduler.vms.contains { $0.id == part.vm && $0.working?.id == part.frame }
+  }
+
+  /// A commit leaves a frame that could be served only if the time that is left is too short for the whole frame, and
+  /// for one more band of the frame that is ahead.
   private mutating func checkWork(_ plan: OutputScheduler.Plan?) {
     guard decisions.commits, let plan else { return }
-    hasLeftover = scheduler.vms.indices.contains { position in
-      let vm = scheduler.vms[position]
-      guard vm.path == .blit || vm.working != nil, let eligible = scheduler.eligibleIndex(position) else {
-        return false
-      }
-      return vm.staged == nil && eligible <= plan.index && vm.remainingCost > 0
-    }
     let end = now + decisions.blits.reduce(0) { $0 + $1.nanoseconds }
-    if hasLeftover, end < plan.latchBy {
-      violate(
-        "no idle time while a frame waits",
-        "\(plan.latchBy - end) ns are idle before the commit of \(plan.index) while a frame waits")
+    let (left, band) = (plan.latchBy - end, scheduler.configuration.bandNanoseconds)
+    let isTaken = scheduler.vms.contains(where: \.isAhead)
+    hasLeftover = false
+    for position in scheduler.vms.indices {
+      let vm = scheduler.vms[position]
+      guard vm.path == .blit || vm.working != nil, let eligible = scheduler.eligibleIndex(position),
+        vm.staged == nil, eligible <= plan.index, vm.remainingCost > 0
+      else { continue }
+      hasLeftover = true
+      let couldGoOn = vm.isAhead || !isTaken ? vm.remainingCost > band : vm.remainingCost < left - 2 * band
+      if left > band, couldGoOn {
+        violate(
+          "no idle time while a frame waits",
+          "\(left) ns are idle before the commit of \(plan.index) while \(vm.id) waits for \(vm.remainingCost) ns")
+      }
     }
   }
 
@@ -278,6 +310,7 @@ struct World {
     if decisions.latches.isEmpty, !decisions.needsFullDamage {
       violate("quiet without change", "an empty commit at \(now)")
     }
+    if let part = parts[.next], isCopied(part) { violate("whole pictures", "a part of \(part.vm) in a commit") }
     if Set(decisions.latches.map(\.vm)).count != decisions.latches.count {
       violate("one commit at a time", "a VM twice in a commit")
     }

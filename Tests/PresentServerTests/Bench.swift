@@ -273,7 +273,9 @@ final class BenchClient {
 
 extension MappedBuffer {
   func fill(_ pixel: UInt32) {
-    for y in 0..<layout.height { for x in 0..<layout.width { set(x, y, pixel) } }
+    for y in 0..<layout.height {
+      (pixels + y * layout.strideBytes).initializeMemory(as: UInt32.self, repeating: pixel, count: layout.width)
+    }
   }
 
   func set(_ x: Int, _ y: Int, _ pixel: UInt32) {

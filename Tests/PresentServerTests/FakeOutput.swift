@@ -67,9 +67,10 @@ final class FakeOutput: Output {
   var clock: HandClock?
 
   init(
-    _ name: String = "fake-0", width: Int = 64, height: Int = 48, cursorSize: Int = 64, fit: FitMethod? = nil
+    _ name: String = "fake-0", width: Int = 64, height: Int = 48, cursorSize: Int = 64, fit: FitMethod? = nil,
+    refreshMillihertz: Int = 60_000
   ) {
-    let mode = DisplayMode(width: width, height: height, refreshMillihertz: 60_000)
+    let mode = DisplayMode(width: width, height: height, refreshMillihertz: refreshMillihertz)
     currentInfo = OutputInfo(
       name: name, kind: .headless, connected: true, mode: mode, modes: [mode], widthMillimetres: 160,
       heightMillimetres: 90, edid: [1, 2, 3], cursorSize: cursorSize, memoryKind: .memfd)

@@ -7,7 +7,17 @@ final class HandClock: TimeSource {
     var deadlineNanoseconds: UInt64
   }
 
-  private(set) var nowNanoseconds: UInt64 = 1_000_000_000_000
+  private var time: UInt64 = 1_000_000_000_000
+  /// How much time passes with each look at the clock: what the code between two looks takes.
+  var nanosecondsPerRead: UInt64 = 0
+
+  private(set) var nowNanoseconds: UInt64 {
+    get {
+      time += nanosecondsPerRead
+      return time
+    }
+    set { time = newValue }
+  }
   private var armed: [Entry] = []
 
   func arm(_ timer: PresentTimer, deadlineNanoseconds: UInt64) {

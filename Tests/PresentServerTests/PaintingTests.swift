@@ -1,0 +1,121 @@
+import DaemonSettings
+import GraphicsMemory
+import Outputs
+import PresentProtocol
+import Scanout
+import StatusModel
+import Testing
+
+@testable import PresentServer
+
+/// Copies into tiles are made in parts. With each look at the clock some time passes by hand.
+@Suite("Painting of tiles")
+struct PaintingTests {
+  private static let size = (width: 1920, height: 1080)
+
+  private func bench(
+    layout: String, _ output: FakeOutput = FakeOutput(width: Self.size.width, height: Self.size.height)
+  ) throws -> (Bench, HandClock) {
+    let clock = HandClock()
+    let bench = try Bench([output], clock: clock)
+    try bench.server?.apply("[outputs]\nlayout = \"\(layout)\"")
+    return (bench, clock)
+  }
+
+  /// Lets the loop and the clock's timers run until a commit is pending; how many iterations had a part of a copy.
+  private func runToCommit(_ bench: Bench, _ clock: HandClock) throws -> Int {
+    var parts = 0
+    for _ in 0..<1000 {
+      try bench.settle()
+      if bench.output.isCommitPending { return parts }
+      guard clock.fireNext(until: .max) else { break }
+      parts += 1
+    }
+    Issue.record("no commit comes")
+    return parts
+  }
+
+  @Test func `a copy takes a millisecond of an iteration of the loop, and one step more at most`() throws {
+    let (bench, clock) = try bench(layout: "tile 1x1")
+    let client = try bench.client()
+    let source = Rect(width: Self.size.width, height: Self.size.height)
+    for id: UInt32 in 1...2 { try client.makeBuffer(id, source.width, source.height).fill(id * 0x11_1111) }
+    let step: UInt64 = 300_000
+    clock.nanosecondsPerRead = step
+    for frame: UInt64 in 1...6 {
+      try client.present(frame, UInt32(frame % 2 + 1), source: source)
+      let parts = try runToCommit(bench, clock)
+      #expect(parts > 0)
+      let picture = try #require(try bench.output.pending?.buffer?.mapped())
+      #expect(picture.color(0, 0) == UInt32(frame % 2 + 1) * 0x11_1111)
+      #expect(picture.color(source.width - 1, source.height - 1) == UInt32(frame % 2 + 1) * 0x11_1111)
+      bench.output.vblank()
+      try bench.settle()
+    }
+    let budget = try #require(bench.server?.placement.budget)
+    #expect(budget.longestNanoseconds >= PaintBudget.pieceNanoseconds / 2)
+    #expect(budget.longestNanoseconds <= PaintBudget.pieceNanoseconds + 2 * step)
+  }
+
+  @Test func `a frame's copied bytes are its pixels, however many parts its copy has`() throws {
+    let (bench, clock) = try bench(layout: "tile 1x1")
+    let client = try bench.client()
+    let source = Rect(width: Self.size.width, height: Self.size.height)
+    for id: UInt32 in 1...2 { try client.makeBuffer(id, source.width, source.height) }
+    clock.nanosecondsPerRead = 400_000
+    for frame: UInt64 in 1...4 {
+      try client.present(frame, UInt32(frame % 2 + 1), source: source)
+      _ = try runToCommit(bench, clock)
+      bench.output.vblank()
+      try bench.settle()
+    }
+    clock.nanosecondsPerRead = 0
+    let copied = try client.readStatus().vms.flatMap(\.scanouts).reduce(0) { $0 + $1.copiedBytes }
+    #expect(copied == 4 * UInt64(source.width * source.height * 4))
+  }
+
+  /// Copies take longer than the time between two vblanks, so that frames are copied ahead of their commit.
+  @Test(arguments: ["tile 2x1", "tile 3x1", "tile 2x2"])
+  func `no picture shows a part of a frame, although copies take longer than an interval`(layout: String) throws {
+    let (bench, clock) = try bench(
+      layout: layout, FakeOutput(width: 3840, height: 2160, refreshMillihertz: 360_000))
+    var painters: [(client: BenchClient, rect: Rect, colors: [UInt32])] = []
+    for index in 0..<(layout == "tile 2x1" ? 2 : layout == "tile 3x1" ? 3 : 4) {
+      let client = try bench.client("vm\(index)")
+      let mode = try #require(client.outputs[0]?.mode)
+      let colors = [UInt32(0x01_0101 * (2 * index + 1)), UInt32(0x01_0101 * (2 * index + 2))]
+      for id in 0..<2 { try client.makeBuffer(UInt32(id + 1), mode.width, mode.height).fill(colors[id]) }
+      painters.append((client, Rect(width: mode.width, height: mode.height), colors))
+    }
+    let tiles = try #require(bench.server?.presenters.first?.tiles.map(\.rect))
+    var (frame, shownFrames) = (UInt64(0), 0)
+    var buffers: Set<ObjectIdentifier> = []
+    clock.nanosecondsPerRead = 100_000
+    for _ in 0..<150 {
+      frame += 1
+      for painter in painters {
+        try painter.client.present(frame, UInt32(frame % 2 + 1), source: painter.rect)
+        _ = try painter.client.messages()
+      }
+      for _ in 0..<8 where !bench.output.isCommitPending {
+        guard clock.fireNext(until: .max) else { break }
+        try bench.settle()
+      }
+      guard bench.output.isCommitPending else { continue }
+      bench.output.vblank()
+      let buffer = try #require(bench.output.shown?.buffer)
+      buffers.insert(ObjectIdentifier(buffer))
+      let picture = try buffer.mapped()
+      for (place, tile) in tiles.enumerated() {
+        let color = picture.color(tile.x, tile.y)
+        if painters[place].colors.contains(color) { shownFrames += 1 }
+        for row in stride(from: tile.y, to: tile.maxY, by: 13) {
+          #expect(picture.color(tile.x + row % tile.width, row) == color, "tile \(place), row \(row)")
+        }
+      }
+      try bench.settle()
+    }
+    #expect(shownFrames > 20)
+    #expect(buffers.count == 3)
+  }
+}
