@@ -2,7 +2,7 @@ import FrameScheduler
 import Outputs
 import PresentProtocol
 
-/// A buffer that a client asks for.
+/// A client's request for a buffer.
 struct BufferRequest {
   enum Origin {
     case made(CreateBuffer)
@@ -12,12 +12,12 @@ struct BufferRequest {
   let origin: Origin
   let buffer: BufferID
   let scanout: ScanoutID
-  /// Whether the client waits for the answer until there is memory.
+  /// Whether the reply is delayed until memory is available.
   let waits: Bool
   let number: RequestID
-  /// Bytes of the memory that is shared out among the clients; 0 where the buffer takes none of it.
+  /// Bytes charged against the clients' shared memory; 0 if the buffer is not charged.
   var byteCount: Int
-  /// Its place in the queue for memory; nil while the client itself waits to be let in.
+  /// Its ticket in the memory queue; nil while the client itself waits for admission.
   var ticket: MemoryTicket?
 
   init(_ create: CreateBuffer, _ number: RequestID, byteCount: Int) {
@@ -39,17 +39,17 @@ struct BufferRequest {
   }
 }
 
-/// Makes the buffers of requests that have their memory, and refuses the others.
+/// Creates buffers once their memory is granted, and reports refusals.
 protocol BufferMaker: AnyObject {
-  /// Makes a buffer of memory that was granted for it, and answers.
+  /// Creates a buffer with its granted memory, and replies.
   func make(_ wanted: BufferRequest)
 
   func refuse(_ wanted: BufferRequest, _ code: PresentErrorCode, _ text: String)
 }
 
-/// One client's requests for buffers, and their memory.
+/// One client's buffer requests and their memory.
 final class BufferRequests {
-  /// Requests that there is no memory for yet, oldest first.
+  /// Requests that wait for memory, oldest first.
   private(set) var waiting: [BufferRequest] = []
   private let account: MemoryAccount
   private unowned let maker: any BufferMaker
@@ -59,7 +59,7 @@ final class BufferRequests {
     self.maker = maker
   }
 
-  /// Makes a buffer, or has its request wait until there is memory for it.
+  /// Creates a buffer, or queues the request until memory is available.
   func ask(_ wanted: BufferRequest) {
     if wanted.byteCount == 0 { return maker.make(wanted) }
     if account.admissionTicket != nil { return keep(wanted) }
@@ -79,9 +79,9 @@ final class BufferRequests {
     maker.refuse(wanted, .noMemory, account.text(wanted.byteCount, nil))
   }
 
-  /// Goes on with a request that waited for memory.
+  /// Completes a request that waited for memory.
   ///
-  /// - Returns: false where it was withdrawn.
+  /// - Returns: false if it was withdrawn.
   func decided(_ decision: MemoryDecision) -> Bool {
     account.decided(decision)
     defer { askAgain() }
@@ -95,7 +95,7 @@ final class BufferRequests {
     return true
   }
 
-  /// Goes on with requests that waited for the client to be let in.
+  /// Retries requests that waited for the client's admission.
   private func askAgain() {
     guard account.admissionTicket == nil else { return }
     let held = waiting.filter { $0.ticket == nil }
@@ -103,19 +103,19 @@ final class BufferRequests {
     for wanted in held { ask(wanted) }
   }
 
-  /// Ends the request for a buffer.
+  /// Withdraws the request for a buffer.
   ///
-  /// - Returns: false where no request of that name waits.
+  /// - Returns: false if no request for it is waiting.
   func withdraw(_ id: BufferID) -> Bool {
     guard let place = waiting.firstIndex(where: { $0.buffer == id }) else { return false }
     let wanted = waiting.remove(at: place)
     if let ticket = wanted.ticket { account.withdraw(ticket) }
-    maker.refuse(wanted, .noMemory, "buffer \(id) was destroyed before there was memory for it")
+    maker.refuse(wanted, .noMemory, "buffer \(id) was destroyed before memory was available")
     askAgain()
     return true
   }
 
-  /// Ends the requests of a scanout that moves: they are of its last generation.
+  /// Withdraws the requests of a scanout that moves; their generation has ended.
   func withdraw(ofScanout scanout: ScanoutID) {
     for wanted in waiting where wanted.scanout == scanout {
       if let ticket = wanted.ticket { account.withdraw(ticket) }

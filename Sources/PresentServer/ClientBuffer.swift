@@ -5,24 +5,24 @@ import Outputs
 import PresentProtocol
 import Scanout
 
-/// A buffer that a client made or gave, as long as anyone uses it.
+/// A buffer that a client created or imported; it lives while it is in use.
 final class ClientBuffer {
   let id: BufferID
   let buffer: any ScanoutBuffer
   let usage: BufferUsage
   let isImported: Bool
-  /// Why the output itself can never show it; nil where it can.
+  /// Why the output cannot scan the buffer out; nil if it can.
   let composeReason: String?
-  /// The scanout that is told of its release; nil once the client has lost or destroyed it, and before the scanout goes.
+  /// The surface that receives the release; nil after the buffer is lost or destroyed. Cleared before the surface ends.
   unowned var head: Surface?
-  /// The last frame that was presented with it.
+  /// The last frame presented with it.
   var lastFrame: UInt64 = 0
-  /// Signalled once nobody reads it any more.
+  /// Signalled when the buffer is released.
   private var releasePoints: [ReleasePoint] = []
-  /// Where it is: waiting, on its way to the screen, on the screen.
+  /// The number of uses: waiting frames, pending commits and pictures on screen.
   private var useCount = 0
   private let account: MemoryAccount
-  /// Bytes that were granted for it.
+  /// Bytes charged to the client's account.
   private let chargedBytes: Int
 
   init(
@@ -43,7 +43,7 @@ final class ClientBuffer {
 
   deinit { account.discharge(chargedBytes) }
 
-  /// What a plane shows of it.
+  /// The buffer to use on an overlay plane.
   var planeBuffer: (any ScanoutBuffer)? {
     if let shadow = buffer as? ShadowBuffer { return shadow.planeBuffer }
     return buffer
@@ -51,7 +51,7 @@ final class ClientBuffer {
 
   func beginUse() { useCount += 1 }
 
-  /// Tells the client once the last use has ended.
+  /// Ends a use; the last one releases the buffer to the client.
   func endUse() {
     useCount -= 1
     guard useCount == 0 else { return }
@@ -59,7 +59,7 @@ final class ClientBuffer {
     if !releasePoints.isEmpty { releasePoints.removeAll(keepingCapacity: true) }
   }
 
-  /// Keeps a point until the present use has ended; false where there are too many already.
+  /// Holds a release point until all uses have ended; false if there are too many.
   func hold(_ point: ReleasePoint) -> Bool {
     guard releasePoints.count < 64 else { return false }
     releasePoints.append(point)
@@ -67,12 +67,12 @@ final class ClientBuffer {
   }
 }
 
-/// A sealed memfd that the daemon composes from, given to a client whose pictures the output cannot show as they are:
-/// reading scan-out memory with a CPU would be far slower.
+/// A sealed memfd that the daemon composes from, for clients whose frames the output cannot scan out directly. Reading
+/// scanout memory with a CPU would be much slower.
 final class ShadowBuffer: ScanoutBuffer {
   let layout: FrameLayout
   let byteCount: Int
-  /// The same memory as a buffer of the output's overlay planes; nil where it has none or does not take it.
+  /// The same memory imported for the output's overlay planes; nil if there are none or the import fails.
   let planeBuffer: (any ScanoutBuffer)?
   private let mapping: MappedBuffer
 
@@ -94,7 +94,7 @@ final class ShadowBuffer: ScanoutBuffer {
     planeBuffer = try? output.importBuffer(.memfd([range], [mapping.fd]), layout: layout, modifier: 0)
   }
 
-  /// Rows that planes of all drivers take.
+  /// A stride in bytes that overlay planes of all drivers accept.
   static func strideBytes(width: Int, planesOf output: any Output) -> Int {
     let byteCount = width * PixelFormat.bytesPerPixel
     return output.overlayCount > 0 ? (byteCount + 255) & ~255 : byteCount

@@ -1,7 +1,7 @@
 import LinuxIO
 
 /// The listening socket. It stops accepting while there are too many clients or too few descriptors, until a client
-/// leaves: a listener that is always ready would keep the loop busy.
+/// disconnects. Otherwise the readable socket would keep the loop busy.
 final class ClientListener {
   private let socket: ServerSocket
   private let loop: EventLoop
@@ -11,7 +11,6 @@ final class ClientListener {
   private var objection: () -> String? = { nil }
   private var log: (String) -> Void = { _ in }
 
-  /// Where clients connect.
   var path: String { socket.path }
 
   init(_ socket: consuming ServerSocket, loop: EventLoop) {
@@ -19,11 +18,11 @@ final class ClientListener {
     self.loop = loop
   }
 
-  /// Begins to accept clients.
+  /// Starts accepting clients.
   ///
   /// - Parameters:
-  ///   - objection: why no further client can be accepted now; nil where one can.
-  ///   - onClient: takes a client's connection.
+  ///   - objection: returns why no further client can be accepted; nil if one can.
+  ///   - onClient: receives each client's connection.
   func start(
     log: @escaping (String) -> Void, objection: @escaping () -> String?,
     onClient: @escaping (consuming UnixSocket) throws(SystemError) -> Void
@@ -34,10 +33,10 @@ final class ClientListener {
     source = try loop.add(socket.listener.fd.raw) { [unowned self] _ in accept() }
   }
 
-  /// Accepts no further client.
+  /// Stops accepting clients.
   func stop() { if let source = source.take() { loop.remove(source) } }
 
-  /// A client has left: there is room again.
+  /// Resumes accepting after a client has disconnected.
   func clientLeft() {
     guard isPaused, let source else { return }
     isPaused = false
@@ -45,7 +44,7 @@ final class ClientListener {
   }
 
   private func accept() {
-    // A bounded number, so that frames get their turn.
+    // Bounded, so that frames are not delayed.
     for _ in 0..<16 {
       if let why = objection() { return pause(why) }
       do throws(SystemError) {
@@ -53,7 +52,7 @@ final class ClientListener {
         try onClient?(client)
       } catch {
         if error.isShortage { return pause(error.description) }
-        log("a client could not be accepted: \(error)")
+        log("cannot accept a client: \(error)")
       }
     }
   }
@@ -61,7 +60,7 @@ final class ClientListener {
   private func pause(_ why: String) {
     guard !isPaused, let source else { return }
     isPaused = true
-    log("no further clients until one leaves: \(why)")
+    log("no further clients accepted until one disconnects: \(why)")
     do { try loop.modify(source, []) } catch { log("\(error)") }
   }
 }

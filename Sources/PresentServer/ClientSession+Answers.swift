@@ -35,13 +35,13 @@ extension ClientSession {
     }
   }
 
-  /// Carries out a command of somebody who may give commands, and answers it.
+  /// Executes a command if the client is authorised, and replies.
   ///
-  /// - Parameter body: gives back a line for the log.
+  /// - Parameter body: returns a line for the log.
   private func command(_ request: RequestID, _ body: () throws(SettingsError) -> String) {
     guard peer.uid == 0 || peer.uid == currentUserID() else {
       return refuse(
-        .refused, "commands are taken from the daemon's own user and root, not from user \(peer.uid)", request)
+        .refused, "commands are accepted from the daemon's user and root only, not from user \(peer.uid)", request)
     }
     do throws(SettingsError) {
       log("changed: \(try body())")

@@ -34,12 +34,12 @@ extension ClientSession {
       return head.frameDone(present.frame, .superseded)
     }
     guard let buffer = head.buffers[BufferID(wire: present.bufferID)], buffer.usage == .frame else {
-      return fail(.noSuchBuffer, "PRESENT of buffer \(present.bufferID), which was never made")
+      return fail(.noSuchBuffer, "PRESENT of unknown buffer \(present.bufferID)")
     }
     guard buffer.buffer.layout.bounds.contains(present.source) else {
       let source = present.source
       return fail(
-        .malformed, "PRESENT of (\(source.x), \(source.y)) \(source.width)x\(source.height) of a smaller buffer")
+        .malformed, "PRESENT of (\(source.x), \(source.y)) \(source.width)x\(source.height), outside of the buffer")
     }
     let frame = Presenter.Frame(
       buffer: buffer, number: present.frame, source: present.source,
@@ -52,7 +52,7 @@ extension ClientSession {
     case .points(let acquire, let release):
       acquirePoint = acquire
       if let release, !buffer.hold(release) {
-        return fail(.malformed, "buffer \(present.bufferID) is in use with 64 release points already")
+        return fail(.malformed, "buffer \(present.bufferID) already has 64 release points")
       }
     }
     guard present.hasAcquireFence || acquirePoint != nil else {
@@ -64,7 +64,7 @@ extension ClientSession {
       buffer.lastFrame = present.frame
       return head.show(frame, after: acquirePoint)
     }
-    // Polling a file of another kind could wait for whoever serves it.
+    // Polling another kind of file could block on the process that serves it.
     guard let fence = fds.take(0), let kind = AnonymousFile(of: fence.raw), kind != .dmaBuf else {
       return fail(.malformed, "PRESENT's acquire fence is neither a sync file nor an eventfd")
     }
@@ -78,7 +78,7 @@ extension ClientSession {
     guard let tile = head.tile else { return }
     guard let id = cursor.bufferID else { return tile.presenter.setCursor(nil, on: tile) }
     guard let buffer = head.buffers[BufferID(wire: id)], buffer.usage == .cursor else {
-      return fail(.noSuchBuffer, "CURSOR of buffer \(id), which was never made as one")
+      return fail(.noSuchBuffer, "CURSOR of buffer \(id), which is not a cursor buffer")
     }
     tile.presenter.setCursor(Presenter.Cursor(buffer: buffer, x: Int(cursor.x), y: Int(cursor.y)), on: tile)
   }

@@ -3,14 +3,14 @@ import Outputs
 import PresentProtocol
 
 extension ClientSession {
-  /// Answers LEASE, at once or when the output is free.
+  /// Handles LEASE; the reply is sent at once or when the output is free.
   func requestLease(of name: String, _ request: RequestID) {
     guard let presenter = server.presenters.first(where: { $0.name == name }) else {
       let names = server.presenters.map(\.name).joined(separator: ", ")
       return refuse(.refused, "there is no output \(name); there are: \(names)", request)
     }
     if presenter.leasing.lessees.contains(where: { $0.holder === self }) {
-      return refuse(.refused, "this client has \(name) as a lease already, or waits for it", request)
+      return refuse(.refused, "this client already leases \(name) or waits for it", request)
     }
     if let why = presenter.objection(toLeaseBy: self) { return refuse(.refused, why, request) }
     do throws(OutputError) {

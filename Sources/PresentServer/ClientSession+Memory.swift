@@ -5,7 +5,7 @@ import Outputs
 import PresentProtocol
 import Scanout
 
-/// What a message that asks for a buffer says of its place.
+/// The buffer, scanout and generation that a buffer request names.
 private struct BufferPlace {
   let buffer: BufferID
   let scanout: ScanoutID
@@ -36,7 +36,7 @@ extension ClientSession {
     }
     let sizes = 1...FrameLayout.maxDimension
     guard sizes.contains(width), sizes.contains(height) else {
-      return refuse(.refused, "no buffer has \(width)x\(height) pixels", number, about: place.scanout)
+      return refuse(.refused, "invalid buffer size \(width)x\(height)", number, about: place.scanout)
     }
     requests.ask(BufferRequest(create, number, byteCount: width * height * PixelFormat.bytesPerPixel))
   }
@@ -45,7 +45,7 @@ extension ClientSession {
     let place = BufferPlace(imported)
     guard let presenter = presenter(for: place, number) else { return }
     if imported.memoryKind == .memfd, hello?.kind == .vm, settings.outlastsGuest, !presenter.isTiled {
-      let why = "a guest waits 50 ms for a flip, not for those of a cap of \(settings.cappedHertz ?? 0) frames a second"
+      let why = "a cap of \(settings.cappedHertz ?? 0) frames per second delays flips beyond a guest's timeout of 50 ms"
       return refuse(.refused, why, number, about: place.scanout)
     }
     do throws(PresentProtocolError) {
@@ -54,7 +54,7 @@ extension ClientSession {
       case .dmaBuf:
         guard let fd = fds.take(0) else { throw .malformed("IMPORT_BUFFER without its dma-buf") }
         guard AnonymousFile(of: fd.raw) == .dmaBuf else {
-          return refuse(.refused, "the descriptor is no dma-buf", number, about: place.scanout)
+          return refuse(.refused, "the descriptor is not a dma-buf", number, about: place.scanout)
         }
         memory = .dmaBuf(SharedFD(fd))
       case .memfd:
@@ -72,7 +72,7 @@ extension ClientSession {
     }
   }
 
-  /// The output that shows a new buffer; nil after an answer with the reason why there is none.
+  /// The output for a new buffer; nil if the request was refused, which has been reported to the client.
   private func presenter(for place: BufferPlace, _ number: RequestID) -> Presenter? {
     guard let surface = head(place.scanout), let presenter = surface.presenter else { return nil }
     guard place.generation == surface.generation else {
@@ -82,11 +82,11 @@ extension ClientSession {
     let waiting = requests.waiting
     guard heads.allSatisfy({ $0.buffers[place.buffer] == nil }), !waiting.contains(where: { $0.buffer == place.buffer })
     else {
-      fail(.malformed, "buffer \(place.buffer) is in use")
+      fail(.malformed, "buffer ID \(place.buffer) is already in use")
       return nil
     }
     guard heads.reduce(waiting.count, { $0 + $1.buffers.count }) < server.options.bufferLimit else {
-      let why = "a client may hold \(server.options.bufferLimit) buffers"
+      let why = "a client may hold at most \(server.options.bufferLimit) buffers"
       refuse(.noMemory, why, number, about: place.scanout)
       return nil
     }
@@ -123,7 +123,7 @@ extension ClientSession: BufferMaker {
       }
       let byteCount = wanted.byteCount == 0 ? 0 : made.buffer.byteCount
       if byteCount > wanted.byteCount, !account.extend(by: byteCount - wanted.byteCount) {
-        // The driver's rows are longer than ours: it waits for the true size.
+        // The driver's stride is larger than assumed: request the actual size.
         account.giveBack(wanted.byteCount)
         var larger = wanted
         larger.byteCount = byteCount
@@ -144,7 +144,7 @@ extension ClientSession: BufferMaker {
     var usage = BufferUsage.frame
     var isImported = true
     if case .made(let create) = wanted.origin { (usage, isImported) = (create.usage, false) }
-    // From here on the buffer gives its memory back itself.
+    // From here on the buffer returns its memory when it is freed.
     let made = ClientBuffer(
       id: wanted.buffer, buffer: buffer, usage: usage, isImported: isImported, composeReason: composeReason,
       head: head, account: account, chargedBytes: byteCount)

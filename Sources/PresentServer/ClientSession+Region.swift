@@ -4,31 +4,31 @@ import LinuxIO
 import PresentProtocol
 
 extension ClientSession {
-  /// Takes a scanout's frames out of a client's region from now on.
+  /// Handles REGION: the scanout's frames come from the client's region.
   func attachRegion(_ region: AttachRegion, _ fds: inout ReceivedFDs) {
     guard let head = head(ScanoutID(wire: region.scanout)) else { return }
     guard self.region(of: head) == nil else {
-      return fail(.malformed, "scanout \(region.scanout) has a region already")
+      return fail(.malformed, "scanout \(region.scanout) already has a region")
     }
     guard let memory = fds.take(0), let doorbell = fds.take(1) else {
-      return fail(.malformed, "REGION without its memory and its doorbell")
+      return fail(.malformed, "REGION without memory or doorbell descriptor")
     }
     guard AnonymousFile(of: doorbell.raw) == .eventFD else {
-      return refuse(.refused, "the region's doorbell is no eventfd", .none, about: head.id)
+      return refuse(.refused, "the region's doorbell is not an eventfd", .none, about: head.id)
     }
     guard let bytes = Int(exactly: region.regionByteCount), let slotCount = Int(exactly: region.slotCount),
       let layout = RegionLayout(regionByteCount: bytes, slotCount: slotCount)
     else {
       let (slots, bytes) = (region.slotCount, region.regionByteCount)
-      let why = "no region has \(slots) slots in \(bytes) bytes, which must be a power of two"
+      let why = "invalid region: \(slots) slots in \(bytes) bytes; the size must be a power of two"
       return refuse(.refused, why, .none, about: head.id)
     }
     var guestDoorbell: GuestDoorbell?
     if region.hasGuestDoorbell {
       guard let given = fds.take(2), AnonymousFile(of: given.raw) == .eventFD else {
-        return refuse(.refused, "the guest's doorbell is no eventfd", .none, about: head.id)
+        return refuse(.refused, "the guest's doorbell is not an eventfd", .none, about: head.id)
       }
-      // Whoever holds it can make a write wait for ever: others are told by messages.
+      // A client that holds the eventfd could make writes to it block. Untrusted clients get messages instead.
       if peer.uid == 0 || peer.uid == currentUserID() { guestDoorbell = GuestDoorbell(EventFD(taking: given)) }
     }
     do throws(SystemError) {
@@ -38,7 +38,7 @@ extension ClientSession {
         host, surface: head, connection: self, sharesClock: region.sharesClock, hostDoorbell: doorbell,
         guestDoorbell: guestDoorbell)
       begin(feed, on: head)
-      // Whoever waits for messages waits for this one.
+      // A client without a doorbell waits for this message.
       if guestDoorbell == nil { send(.regionNews(scanout: region.scanout)) }
     } catch {
       refuse(.refused, error.description, .none, about: head.id)

@@ -7,7 +7,7 @@ import Outputs
 import PresentProtocol
 import Scanout
 
-/// Why a slot of a region is no buffer of the output.
+/// Why a slot of a region cannot be used as a buffer of the output.
 struct SlotRefusal: Error {
   var reason: RegionReason
   var text: String
@@ -23,7 +23,7 @@ extension ClientSession: RegionConnection {
   func slotBuffer(
     _ range: MemoryRange, of memory: SharedFD, id: BufferID, layout: FrameLayout, surface: Surface
   ) throws(SlotRefusal) -> ClientBuffer {
-    guard let presenter = surface.presenter else { throw SlotRefusal(reason: .output, text: "it is on no output") }
+    guard let presenter = surface.presenter else { throw SlotRefusal(reason: .output, text: "it has no output") }
     let byteCount = server.memory.settings.countsImports ? range.byteCount : 0
     if let why = objection(toBytes: byteCount) { throw SlotRefusal(reason: .noMemory, text: why) }
     do throws(OutputError) {
@@ -37,7 +37,7 @@ extension ClientSession: RegionConnection {
     }
   }
 
-  /// Takes memory that is there at once, or says why there is none.
+  /// Charges memory if it is available immediately; otherwise returns the reason.
   private func objection(toBytes byteCount: Int) -> String? {
     if byteCount == 0 { return nil }
     if account.admissionTicket != nil { return account.text(byteCount, nil) }

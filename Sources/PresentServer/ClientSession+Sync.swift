@@ -1,7 +1,7 @@
 import LinuxIO
 import PresentProtocol
 
-/// A point of a client's timeline, which is signalled when the last use of this object ends, for whatever reason.
+/// A point of a client's timeline. It is signalled when the last reference to this object is dropped.
 final class ReleasePoint {
   private let timeline: SyncTimeline
   private let point: UInt64
@@ -14,18 +14,17 @@ final class ReleasePoint {
   deinit { timeline.signal(point) }
 }
 
-/// What SYNC_POINTS said for a scanout's next frame.
+/// The points that SYNC_POINTS set for a scanout's next frame.
 enum FrameSync {
-  /// Nothing.
   case none
-  /// The frame waits for the fence, and holds the point.
+  /// The frame waits for the fence and holds the release point.
   case points(acquire: SharedFD?, release: ReleasePoint?)
-  /// It cannot be done; the client was told why.
+  /// The points cannot be used; the error was sent to the client.
   case refused
 }
 
 extension ClientSession {
-  /// Takes the points for a scanout's next PRESENT.
+  /// Sets the points for a scanout's next PRESENT.
   func setSyncPoints(_ points: SyncPoints, _ request: RequestID, _ fds: inout ReceivedFDs) {
     guard let head = head(ScanoutID(wire: points.scanout)) else { return }
     guard region(of: head) == nil else {
@@ -39,11 +38,11 @@ extension ClientSession {
     let acquire = points.acquirePoint == nil ? nil : nextObject(&fds)
     let release = points.releasePoint == nil ? nil : nextObject(&fds)
     guard (acquire != nil) == (points.acquirePoint != nil), (release != nil) == (points.releasePoint != nil) else {
-      return fail(.malformed, "SYNC_POINTS without their synchronisation objects")
+      return fail(.malformed, "SYNC_POINTS without the descriptors of its synchronisation objects")
     }
     head.nextSync = .refused
     guard let device = server.syncDevice() else {
-      return refuse(.refused, "no DRM driver of this host has synchronisation objects", request, about: head.id)
+      return refuse(.refused, "no DRM driver on this host supports synchronisation objects", request, about: head.id)
     }
     do throws(SystemError) {
       var fence: SharedFD?

@@ -4,7 +4,7 @@ import PresentProtocol
 
 /// One client's connection.
 ///
-/// Whatever the client does wrong ends this session with one line in the log, and nothing else.
+/// A protocol error of the client ends this session with one log line and does not affect other clients.
 final class ClientSession {
   let peer: PeerCredentials
   let account: MemoryAccount
@@ -13,7 +13,6 @@ final class ClientSession {
   /// The regions that surfaces take their frames from.
   private var regions: [ScanoutID: RegionFeed] = [:]
   private(set) var isClosed = false
-  /// Requests for buffers, and those that wait for memory.
   private(set) lazy var requests = BufferRequests(account, maker: self)
   unowned let server: Server
   private let connection: PresentConnection
@@ -21,11 +20,11 @@ final class ClientSession {
   private var wantsWritable = false
   private var framePace = MessagePace.frames
   private var importPace = MessagePace.imports
-  /// Until when nothing is read from a client that presents too much.
+  /// The time until which nothing is read from a client that presents too often.
   private(set) var pausedUntilNanoseconds: UInt64?
 
   private var outbox: Outbox
-  /// Whether `sendBatch` will be called at the end of this round.
+  /// Whether `sendBatch` will be called at the end of this loop iteration.
   private var isInRound = false
 
   init(_ connection: PresentConnection, server: Server) throws(SystemError) {
@@ -40,13 +39,13 @@ final class ClientSession {
   /// The name from HELLO; empty before it.
   var name: String { hello?.name ?? "" }
 
-  /// How the host wants this client to be treated.
+  /// The host's settings for this client's VM.
   var settings: VMSettings { server.settings(ofVM: name) }
 
-  /// The groups that the client's process has beside its main one.
+  /// The supplementary groups of the client's process.
   var peerGroups: [UInt32] { connection.peerGroups() }
 
-  /// Whether the other end is gone, told without reading what it has sent.
+  /// Whether the client has disconnected. Does not read pending messages.
   var isHungUp: Bool {
     guard let ready = try? waitUntilReady(connection.descriptor, .readable, timeoutMilliseconds: 0) else { return true }
     return ready.contains(.hangUp)
@@ -61,7 +60,7 @@ final class ClientSession {
   private func handle(_ ready: Readiness) {
     if pausedUntilNanoseconds != nil, ready.contains(.hangUp) { return close("disconnected") }
     if ready.contains(.writable) { flush() }
-    // A bounded number, so that other clients get their turn.
+    // Bounded, so that other clients are served too.
     for _ in 0..<32 where !isClosed {
       var fds = ReceivedFDs()
       do throws(PresentProtocolError) {
@@ -70,7 +69,7 @@ final class ClientSession {
         switch message {
         case .present:
           if server.clients.isShared, let until = framePace.pause(at: server.clock.nowNanoseconds) { pause(until) }
-          // A frame is mostly all for a while, and the loop tells of more: a call less, and others get their turn.
+          // A frame is usually the last message for now. This saves a read; the loop reports further messages.
           return
         case .importBuffer:
           if server.clients.isShared, let until = importPace.pause(at: server.clock.nowNanoseconds) {
@@ -91,7 +90,7 @@ final class ClientSession {
 
   private func accept(_ message: ClientMessage, _ fds: inout ReceivedFDs) {
     if case .hello(let hello) = message {
-      guard self.hello == nil else { return fail(.malformed, "HELLO came twice") }
+      guard self.hello == nil else { return fail(.malformed, "duplicate HELLO") }
       return welcome(hello)
     }
     guard hello != nil else { return fail(.malformed, "the first message is not HELLO") }
@@ -143,26 +142,26 @@ final class ClientSession {
     server.placement.place(heads)
   }
 
-  /// The output that a scanout is to be on: the host's word goes before the client's.
+  /// The requested output of a scanout; the host's setting takes precedence over the client's request.
   func wish(of index: Int) -> String {
     if settings.outputs.indices.contains(index) { return settings.outputs[index] }
     guard let hello, hello.outputs.indices.contains(index) else { return "" }
     return hello.outputs[index]
   }
 
-  /// The scanout of that index; a wrong one ends the session.
+  /// The surface of a scanout; an invalid scanout ends the session.
   func head(_ scanout: ScanoutID) -> Surface? {
     if heads.indices.contains(scanout.index) { return heads[scanout.index] }
-    fail(.malformed, "there is no scanout \(scanout) among \(heads.count)")
+    fail(.malformed, "there is no scanout \(scanout); the client has \(heads.count)")
     return nil
   }
 
   // MARK: - Regions
 
-  /// The region that a surface takes its frames from; nil while they come by messages.
+  /// The region that a surface takes its frames from; nil if frames arrive as messages.
   func region(of surface: Surface) -> RegionFeed? { regions[surface.id] }
 
-  /// Has a surface take its frames from a region from now on.
+  /// Makes a surface take its frames from a region.
   func begin(_ region: RegionFeed, on surface: Surface) {
     regions[surface.id] = region
     surface.owner = region
@@ -170,7 +169,7 @@ final class ClientSession {
     region.start()
   }
 
-  /// Another host may serve the region from now on.
+  /// Stops serving a surface's region, so that another host can attach to it.
   private func endRegion(of surface: Surface) {
     guard let region = regions.removeValue(forKey: surface.id) else { return }
     region.stop()
@@ -178,21 +177,21 @@ final class ClientSession {
     surface.owner = self
   }
 
-  /// Has the client make its buffers again.
+  /// Requests that the client recreate its buffers.
   func renewBuffers() { for surface in heads where region(of: surface) == nil { surface.renewBuffers() } }
 
-  /// Takes other settings of the client's VM.
+  /// Applies new settings of the client's VM.
   func take(_ settings: VMSettings) { for surface in heads { surface.settings = settings } }
 
   // MARK: - Sending
 
-  /// Sends a message, those without a descriptor together with others of this round: one call per client and flip.
+  /// Sends a message. Messages without a descriptor are batched, with one system call per loop iteration.
   func send(_ message: ServerMessage, fd: SharedFD? = nil) {
     if isClosed { return }
     do throws(PresentProtocolError) {
       if try outbox.add(message, fd: fd) { return joinRound() }
     } catch {
-      // The hang-up is told by the loop: closing here would change what callers are walking through.
+      // The loop reports the hang-up. Closing here would change lists that callers iterate over.
       return
     }
     if outbox.waitingCount == 1 { watchWritable(true) }
@@ -207,7 +206,7 @@ final class ClientSession {
     server.rounds.willSend(self)
   }
 
-  /// The round is over.
+  /// Sends the batch at the end of the loop iteration.
   func sendBatch() {
     isInRound = false
     if isClosed { return }
@@ -228,14 +227,14 @@ final class ClientSession {
     }
   }
 
-  /// The client waits, as its socket's buffer fills; everybody else does not.
+  /// Stops reading from this client until a time. Only this client blocks, once its socket buffer is full.
   private func pause(_ until: UInt64) {
     pausedUntilNanoseconds = until
     watch()
     server.pauses.add(self, until: until)
   }
 
-  /// Reads again from a client whose pause is over.
+  /// Resumes reading if the pause is over.
   func resume(atNanoseconds now: UInt64) {
     guard let until = pausedUntilNanoseconds, until <= now else { return }
     pausedUntilNanoseconds = nil
@@ -258,20 +257,20 @@ final class ClientSession {
 
   // MARK: - Ending
 
-  /// Answers a request, or a message without one, with an error.
+  /// Sends an error, for a request or for a message without a request number.
   func refuse(_ code: PresentErrorCode, _ text: String, _ request: RequestID, about scanout: ScanoutID? = nil) {
     send(.error(ErrorMessage(code: code, scanout: scanout?.wire ?? 0, text: text.printable), request: request.wire))
   }
 
-  /// Sends the client's fault to it and ends the session.
+  /// Reports a protocol error to the client and ends the session.
   func fail(_ code: PresentErrorCode, _ text: String) {
     refuse(code, text, .none)
-    // A client that is refused tries again.
+    // A refused client reconnects repeatedly; the same refusal is logged only once.
     let isNews = !heads.isEmpty || server.refusals.note(pid: peer.pid, name: hello?.name ?? "", reason: text)
     close(isNews ? "refused: \(text)" : nil)
   }
 
-  /// Ends the session; its outputs go to whoever waits.
+  /// Ends the session; its outputs go to waiting clients.
   func close(_ why: String?) {
     if isClosed { return }
     sendBatch()

@@ -2,12 +2,12 @@ import FrameScheduler
 import LinuxIO
 import PresentProtocol
 
-/// The connected clients, in the order in which they came.
+/// The connected clients in connection order.
 final class ClientTable {
   private(set) var sessions: [ClientSession] = []
-  /// By their memory account.
+  /// Sessions by memory account.
   private var byAccount: [VMID: ClientSession] = [:]
-  /// Clients to be ended once the lists are not in use.
+  /// Sessions to close when no caller iterates over the lists.
   private var dropped: [(session: ClientSession, why: String)] = []
   private let wake: EventFD
   private let loop: EventLoop
@@ -29,14 +29,14 @@ final class ClientTable {
     byAccount[session.account.id] = nil
   }
 
-  /// Ends all clients.
+  /// Closes all sessions.
   func stop() {
     if let source = source.take() { loop.remove(source) }
     for session in sessions { session.close(nil) }
     sessions = []
   }
 
-  /// Ends a session from the loop, for callers that walk through lists.
+  /// Closes a session later from the loop, for callers that iterate over lists.
   func drop(_ session: ClientSession, _ why: String) {
     dropped.append((session, why))
     wake.signal()
@@ -49,13 +49,13 @@ final class ClientTable {
     for (session, why) in ended { session.close(why) }
   }
 
-  /// The client of a memory account.
+  /// The session of a memory account.
   func session(ofAccount id: VMID) -> ClientSession? { byAccount[id] }
 
-  /// Whether others wait while one client is served.
+  /// Whether more than one client is connected.
   var isShared: Bool { sessions.count > 1 }
 
-  /// The client with scanouts that has that name now. One whose process has gone is closed first.
+  /// The connected client with scanouts under a name. A session whose process has exited is closed first.
   func living(_ name: String) -> ClientSession? {
     for session in sessions where session.name == name && !session.heads.isEmpty {
       if !session.isHungUp { return session }

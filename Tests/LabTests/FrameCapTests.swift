@@ -74,7 +74,7 @@ struct FrameCapTests {
     #expect(found.allSatisfy { $0 >= 6 } && found.count { $0 != 6 } <= found.count / 4)
     let scanout = try host.status().scanout(vm: "web")
     #expect(scanout.path == .copy)
-    #expect(scanout.pathReason == "a guest waits 50 ms for a flip, not for those of a cap of 10 frames a second")
+    #expect(scanout.pathReason == "a cap of 10 frames per second delays flips beyond a guest's timeout of 50 ms")
     try host.framepath(["vm", "set", "web", "--cap", "0"])
     _ = try flip(guest, count: 10)
     #expect(try host.status().scanout(vm: "web").path == .direct)

@@ -70,7 +70,7 @@ struct CapTests {
     _ = try client.messages()
     #expect(client.generation() == 2, "it makes its buffers anew")
     #expect(
-      try imports(2) == "a guest waits 50 ms for a flip, not for those of a cap of 10 frames a second")
+      try imports(2) == "a cap of 10 frames per second delays flips beyond a guest's timeout of 50 ms")
     try bench.server?.apply("[vm.vm]\ncap = 24")
     _ = try client.messages()
     #expect(client.generation() == 3)

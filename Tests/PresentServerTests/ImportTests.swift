@@ -99,7 +99,7 @@ struct ImportTests {
       Issue.record("it was taken")
       return
     }
-    #expect(error.code == .refused && error.text == "the descriptor is no dma-buf")
+    #expect(error.code == .refused && error.text == "the descriptor is not a dma-buf")
   }
 
   @Test func `memory is imported if a host buffer would also be composed`() throws {

@@ -279,7 +279,7 @@ struct LeaseTests {
     #expect(try refusal("fake-1") == "fake-1 is headless: it has no DRM device to lease")
     #expect(try refusal("DP-9") == "there is no output DP-9; there are: fake-0, fake-1")
     #expect(try lease(player) == [])
-    #expect(try refusal("fake-0") == "this client has fake-0 as a lease already, or waits for it")
+    #expect(try refusal("fake-0") == "this client already leases fake-0 or waits for it")
     try bench.server?.apply("[output.fake-1]\nlease = \"off\"")
     #expect(try refusal("fake-1") == "fake-1 cannot be leased: [output.fake-1] has lease = \"off\"")
     var told: [String] = []

@@ -315,13 +315,13 @@ struct RegionFeedTests {
     try RegionClient.give(client, open, layout, doorbell.fd.raw, nil)
     #expect(try refusal().contains("not sealed against shrinking"))
     try RegionClient.give(client, memory, layout, open.raw, nil)
-    #expect(try refusal() == "the region's doorbell is no eventfd")
+    #expect(try refusal() == "the region's doorbell is not an eventfd")
     try RegionClient.give(client, memory, layout, doorbell.fd.raw, open.raw)
-    #expect(try refusal() == "the guest's doorbell is no eventfd")
+    #expect(try refusal() == "the guest's doorbell is not an eventfd")
     let region = AttachRegion(
       scanout: 0, regionByteCount: UInt64.max, slotCount: 3, sharesClock: false, hasGuestDoorbell: false)
     try client.send(.region(region), fds: [memory.raw, doorbell.fd.raw])
-    #expect(try refusal().hasPrefix("no region has 3 slots in 18446744073709551615 bytes"))
+    #expect(try refusal().hasPrefix("invalid region: 3 slots in 18446744073709551615 bytes"))
     try RegionClient.give(client, memory, layout, doorbell.fd.raw, nil)
     #expect(try client.messages() == [.regionNews(scanout: 0)])
   }
