@@ -3,19 +3,19 @@ import FrameScheduler
 import Outputs
 import PresentProtocol
 
-/// A client that has an output as a DRM lease, or waits for it. To the scheduler it is a VM without frames.
+/// A client that leases an output or waits for it. The scheduler treats it as a VM without frames.
 final class Lessee {
   let id: VMID
   unowned let holder: any LeaseHolder
   /// The request number of its LEASE message.
   let request: RequestID
-  /// The lease that it has; nil while it waits.
+  /// Its lease; nil while it waits.
   fileprivate(set) var lease: Lease?
 
   struct Lease {
-    /// The kernel's number of the lessee.
+    /// The kernel's ID of the lessee.
     let lesseeID: UInt32
-    /// The server's time when it got the lease.
+    /// The server's time when the lease was granted.
     let sinceNanoseconds: UInt64
   }
 
@@ -26,29 +26,29 @@ final class Lessee {
   }
 }
 
-/// The lease of an output: its lessee, and the clients that wait for it.
+/// An output's lease: its lessee and the clients that wait for it.
 struct Leasing {
-  /// All of them, in the order of their requests.
+  /// All lessees, including waiting ones, in request order.
   private(set) var lessees: [Lessee] = []
   /// The clients that may lease the output.
   var policy = LeasePolicy.own
-  /// The one that has the lease.
+  /// The lessee that has the lease.
   private(set) var current: Lessee?
-  /// Whether the output was cleared for a lessee, and must be put back.
+  /// Whether the output was cleared for a lessee and must be restored.
   var isCleared = false
-  /// The reason why the lease is being taken back; nil if its longest hold is over.
+  /// Why the lease is being revoked; nil if its longest hold has expired.
   var reason: String?
 
-  /// The lessee that is that VM to the scheduler.
+  /// The lessee with an ID of the scheduler.
   func lessee(_ id: VMID) -> Lessee? { lessees.first { $0.id == id } }
 
-  /// A lessee of that connection.
+  /// A lessee of a client.
   func lessee(of holder: any LeaseHolder) -> Lessee? { lessees.first { $0.holder === holder } }
 
-  /// Puts a client behind those that asked before it.
+  /// Appends a lessee to the queue.
   mutating func add(_ lessee: Lessee) { lessees.append(lessee) }
 
-  /// Notes that a lessee has got the lease.
+  /// Records that a lessee has the lease.
   mutating func begin(_ lease: OutputLease, of lessee: Lessee, atNanoseconds now: UInt64) {
     current = lessee
     reason = nil

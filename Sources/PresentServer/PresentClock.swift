@@ -1,41 +1,41 @@
 public import LinuxIO
 
-/// A time that takes the place of CLOCK_MONOTONIC in a server: a test sets it by hand.
+/// A time source that replaces CLOCK_MONOTONIC in a server, so that tests can set the time.
 public protocol TimeSource: AnyObject {
-  /// The time in nanoseconds; it never goes back.
+  /// The time in nanoseconds; never decreases.
   var nowNanoseconds: UInt64 { get }
-  /// Has `PresentTimer.fire` called once the time is `deadlineNanoseconds` or later, in place of the timer's earlier
-  /// deadline. The timer must not be kept alive for that.
+  /// Calls `PresentTimer.fire` once the time is `deadlineNanoseconds` or later. Replaces the timer's previous deadline.
+  /// Must not keep the timer alive.
   func arm(_ timer: PresentTimer, deadlineNanoseconds: UInt64)
 }
 
-/// The clock of a server: it reads the time here and sets its timers on it.
+/// A server's clock: its source of time and of timers.
 ///
-/// The server's deadlines are times of this clock. The time stamps of a frame are not: they are compared with those of
-/// guests and of the kernel, and are of CLOCK_MONOTONIC always.
+/// The server's deadlines use this clock. Frame timestamps always use CLOCK_MONOTONIC, because they are compared with
+/// those of guests and of the kernel.
 public final class PresentClock {
   /// Nil for CLOCK_MONOTONIC.
   private let source: (any TimeSource)?
 
-  /// CLOCK_MONOTONIC, or the time of a source.
+  /// Creates a clock that uses `source`, or CLOCK_MONOTONIC if it is nil.
   public init(_ source: (any TimeSource)? = nil) { self.source = source }
 
   /// The time in nanoseconds.
   public var nowNanoseconds: UInt64 { source?.nowNanoseconds ?? monotonicNanoseconds() }
 
-  /// A disarmed timer.
+  /// Creates a disarmed timer.
   ///
   /// - Parameters:
   ///   - loop: the loop that calls `fired`.
-  ///   - fired: called once for each time that the timer was armed and has expired; not after the timer's end.
+  ///   - fired: called each time the timer expires; never after the timer is freed.
   public func timer(on loop: EventLoop, fired: @escaping () -> Void) throws(SystemError) -> PresentTimer {
     try PresentTimer(source, loop, fired)
   }
 }
 
-/// A one-shot timer of a `PresentClock`; it ends with its last reference.
+/// A one-shot timer of a `PresentClock`; removed with its last reference.
 public final class PresentTimer {
-  /// A timer of CLOCK_MONOTONIC; nil where the time is a source's.
+  /// A CLOCK_MONOTONIC timer; nil if the clock has a time source.
   private let descriptor: TimerFD?
   private let source: (any TimeSource)?
   private let loop: EventLoop
@@ -57,14 +57,14 @@ public final class PresentTimer {
     let timer = try TimerFD()
     let fd = timer.fd.raw
     descriptor = consume timer
-    // Edge-triggered: an expiry need not be read.
+    // Edge-triggered, so expirations need not be read.
     registration = try loop.add(fd, [.readable, .edge]) { [unowned self] _ in fire() }
   }
 
   deinit { if let registration { loop.remove(registration) } }
 
-  /// Has the timer fire at that time of its clock; at once where the time has passed. A timer that is armed for an
-  /// earlier time keeps it, and fires then.
+  /// Arms the timer for a time of its clock; it fires immediately if the time has passed. A timer already armed for an
+  /// earlier time keeps that time.
   public func arm(_ nanoseconds: UInt64) {
     if deadlineNanoseconds <= nanoseconds { return }
     deadlineNanoseconds = nanoseconds
@@ -75,7 +75,7 @@ public final class PresentTimer {
     }
   }
 
-  /// Calls the timer's closure and disarms it: for a `TimeSource`, on the loop's thread.
+  /// Disarms the timer and calls its closure. A `TimeSource` calls this on the loop's thread.
   public func fire() {
     deadlineNanoseconds = .max
     fired()

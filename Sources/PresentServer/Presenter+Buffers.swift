@@ -5,7 +5,7 @@ import Scanout
 
 /// Buffers for clients of an output.
 extension Presenter {
-  /// A buffer of the output, or one of ours where the output could not show it.
+  /// Creates a buffer of the output, or a shadow buffer with the reason why the output cannot scan it out.
   func frameBuffer(_ create: CreateBuffer) throws(OutputError) -> (any ScanoutBuffer, String?) {
     let (width, height) = (Int(create.width), Int(create.height))
     if sharing.layout.isTiled {
@@ -13,10 +13,10 @@ extension Presenter {
         let layout = FrameLayout(
           width: width, height: height, strideBytes: ShadowBuffer.strideBytes(width: width, planesOf: output),
           format: create.format.opaque)
-      else { throw .rejected("\(width)x\(height) is no picture size") }
+      else { throw .rejected("invalid buffer size \(width)x\(height)") }
       return (try ShadowBuffer(layout: layout, planesOf: output), "\(name) is shared")
     }
-    // A screen has no alpha: a client's fourth byte is of no meaning there.
+    // Outputs ignore alpha, so an opaque format is used.
     let buffer = try output.makeBuffer(width: width, height: height, format: create.format.opaque)
     let source = Rect(width: width, height: height)
     guard case .compose(let why) = output.fit(buffer, source: source, keeping: keptMode),
@@ -26,7 +26,7 @@ extension Presenter {
     return (try ShadowBuffer(layout: layout), why)
   }
 
-  /// A client's own memory as a buffer of the output.
+  /// Imports a client's memory as a buffer of the output.
   func importedBuffer(
     _ memory: ImportedMemory, _ layout: FrameLayout, _ modifier: UInt64
   ) throws(OutputError) -> any ScanoutBuffer {
@@ -35,9 +35,9 @@ extension Presenter {
     return buffer
   }
 
-  /// Why a client's picture would be composed where one in a host buffer would be shown as it is; nil otherwise.
+  /// Why a client's buffer would be composed although a host buffer would be scanned out directly; nil otherwise.
   ///
-  /// A picture of a size that the output has not is composed either way: then straight from the client's memory.
+  /// A frame whose size matches no mode is composed in either case, then directly from the client's memory.
   private func reasonToCopy(_ buffer: any ScanoutBuffer) -> String? {
     let layout = buffer.layout
     let kept = keptMode

@@ -5,7 +5,7 @@ import PresentProtocol
 import Scanout
 
 extension Presenter {
-  /// Does what the scheduler has decided: copies, the commit, answers. Copies may take more than one iteration of the loop.
+  /// Carries out the scheduler's decisions: copies, commit and feedback. Copies may take several loop iterations.
   func apply() {
     for index in decisions.discarded.indices {
       let discarded = decisions.discarded[index]
@@ -25,7 +25,7 @@ extension Presenter {
     carryOut()
   }
 
-  /// Goes on with what was decided, in this iteration's time for copies; false where some of it is left.
+  /// Continues pending work within this iteration's copy budget; false if work remains.
   @discardableResult
   func carryOut() -> Bool {
     while let order = work.order {
@@ -42,7 +42,7 @@ extension Presenter {
     return make(commit)
   }
 
-  /// Makes a commit, once its picture is complete; false where that needs more of the loop's time.
+  /// Commits once the picture is complete; false if completing it needs another loop iteration.
   private func make(_ commit: DecidedWork.Commit) -> Bool {
     var order = CommitOrder(
       isFull: commit.isFull, keptMode: keptMode, isVariable: scheduler.followsCommits, now: now,
@@ -80,7 +80,7 @@ extension Presenter {
     return true
   }
 
-  /// Completes the picture that is committed next, in this iteration's time for copies; false where some of it is left.
+  /// Completes the next commit's picture within this iteration's copy budget; false if work remains.
   private func prepare(_ order: CommitOrder) throws(OutputError) -> Bool {
     guard case .tiled(let tiled) = composition, power.effective == .on else { return true }
     guard let deadline = budget.begin() else { return false }
@@ -88,7 +88,7 @@ extension Presenter {
     return try tiled.prepare(tiles, mode: homeMode, order, follows: onScreen.isTiled, until: deadline)
   }
 
-  /// Commits what the output is to show now; false where nothing changes.
+  /// Commits the output's new content; false if nothing changes.
   private func show(
     _ order: CommitOrder, showsFallback: Bool, in picture: inout Picture
   ) throws(OutputError) -> Bool {
@@ -113,9 +113,9 @@ extension Presenter {
     return true
   }
 
-  /// Commits a screen on which no VM shows anything, so that the monitor sleeps; false where it does.
+  /// Commits an output without content, which lets the monitor sleep; false if it already has none.
   private func commitNothing() throws(OutputError) -> Bool {
-    // Of an output that was blank the monitor shows black.
+    // A blank output still scans out black, so it needs a commit.
     if onScreen.entries.isEmpty, power.committed != .blank { return false }
     let nothing = OutputFrame(buffer: nil, source: .empty, damage: DamageRegion(), cursor: nil)
     try output.commit(nothing, fit: .mode(output.info.mode))
@@ -123,7 +123,7 @@ extension Presenter {
     return true
   }
 
-  /// The output takes none of it: clients are told, and nothing is tried again.
+  /// Reports a commit that the output refused on every path. It is not retried.
   private func abandon(_ error: OutputError) {
     var hasFrame = false
     for tile in tiles {
@@ -136,25 +136,25 @@ extension Presenter {
       staged.frame.buffer.endUse()
     }
     if !hasFrame, focusedTile?.latched == nil, !isTiled {
-      // The picture is not the client's any more, whatever the output still shows.
+      // The client no longer uses the picture, even if the output still shows it.
       focusedTile?.head.outputFailed("\(name) cannot be blanked: \(error)")
       onScreen.endUse()
     }
     abandonCommit()
   }
 
-  /// The commit that was decided on does not happen, or no flip will come of it.
+  /// Reports to the scheduler that a commit was not made or that its flip will not arrive.
   func abandonCommit() {
     scheduler.commitAbandoned(at: now, into: &decisions)
     reportUnseen()
   }
 
-  /// The last commit is on screen.
+  /// Handles the flip of the last commit.
   func flipped(timeNanoseconds: UInt64, sequence: UInt64) {
     guard let shown = inFlight.take() else { return run() }
     lastSequence = sequence
     let now = now
-    // A driver whose flips are told in another clock's time, or none, is not predicted.
+    // Do not predict vblanks if the driver's timestamps are missing or use another clock.
     let time = Nanoseconds(clamping: timeNanoseconds)
     let isPlausible = abs(now - time) < 1_000_000_000
     var old = onScreen
@@ -176,7 +176,7 @@ extension Presenter {
     }
     old.endUse()
     spare = old
-    // A guest's mode may have another rate.
+    // The guest's mode may have a different refresh rate.
     scheduler.setTiming(Presenter.timing(of: output.currentMode), at: now)
     scheduler.flipDone(sequence: sequence, timestamp: isPlausible ? time : nil, at: now, into: &decisions)
     reportUnseen()

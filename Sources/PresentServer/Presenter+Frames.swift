@@ -7,7 +7,7 @@ import PresentProtocol
 import Scanout
 
 extension Presenter {
-  /// Takes a frame; the buffer is in use until it is released.
+  /// Accepts a frame. Its buffer is in use until it is released.
   func present(_ new: Frame, on tile: Tile) {
     var frame = new
     frame.buffer.beginUse()
@@ -35,7 +35,7 @@ extension Presenter {
     run()
   }
 
-  /// Blanks a scanout's part of the screen.
+  /// Blanks a scanout's part of the output.
   func blank(_ tile: Tile) {
     let isVisible = isVisible(tile)
     scheduler.withdrawFrames(of: tile.id, at: now, into: &decisions)
@@ -54,7 +54,7 @@ extension Presenter {
     run()
   }
 
-  /// Shows another cursor, or the same one elsewhere; nil hides it.
+  /// Changes or moves the cursor; nil hides it.
   func setCursor(_ new: Cursor?, on tile: Tile) {
     if let new, let old = tile.cursor, new.buffer === old.buffer, new.x == old.x, new.y == old.y { return }
     if new == nil && tile.cursor == nil { return }
@@ -67,7 +67,7 @@ extension Presenter {
       tiled.cursorChanged(of: tile, at: index)
     }
     if power.watchesIdle { restartIdleTime(for: tile) }
-    // Without a picture a cursor waits for one.
+    // Without a frame the cursor waits for the next one.
     if tile.latched != nil, scheduler.isVisible, isTiled || focusedTile === tile { scheduler.touch(at: now) }
     run()
   }
@@ -77,12 +77,12 @@ extension Presenter {
     held.frame.buffer.endUse()
   }
 
-  /// Whether a tile is on screen, or on its way there.
+  /// Whether a tile is on screen or in the pending commit.
   func isVisible(_ tile: Tile) -> Bool {
     (inFlight ?? onScreen).entry(of: tile.id) != nil || onScreen.entry(of: tile.id) != nil
   }
 
-  /// The bytes that a copy of what has changed takes.
+  /// The number of bytes to copy for a frame's damage.
   func byteCount(of frame: Frame, on tile: Tile) -> Int64 {
     if !isTiled { return 0 }
     var pixels = 1
@@ -93,7 +93,7 @@ extension Presenter {
     return Int64(min(pixels, tile.rect.width * tile.rect.height) * PixelFormat.bytesPerPixel)
   }
 
-  /// The clients of VMs that nobody sees are paced by the scheduler: their frames count as shown.
+  /// Reports frames that the scheduler has released for VMs that are not visible. They count as flipped.
   func reportUnseen() {
     for index in decisions.releases.indices {
       let release = decisions.releases[index]

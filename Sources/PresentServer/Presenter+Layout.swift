@@ -5,12 +5,12 @@ import PresentProtocol
 import Scanout
 
 extension Presenter {
-  /// Whether no further scanout can come onto the output. To the scheduler lessees are VMs too.
+  /// Whether the output has no room for another scanout. Lessees also occupy slots of the scheduler.
   var isFull: Bool {
     tiles.count >= min(sharing.layout.capacity, OutputLayout.mostScanouts - leasing.lessees.count)
   }
 
-  /// Whether a scanout of that VM can come onto the output.
+  /// Whether the output has room for a scanout of a VM.
   func hasRoom(for vm: String) -> Bool {
     if isFull { return false }
     if case .places(let places) = sharing.layout {
@@ -19,7 +19,7 @@ extension Presenter {
     return true
   }
 
-  /// Puts a scanout onto the output.
+  /// Adds a scanout to the output.
   func attach(_ head: Surface) -> Tile {
     let tile = Tile(id: nextVMID(), head: head, presenter: self, rect: .empty)
     tiles.append(tile)
@@ -28,8 +28,8 @@ extension Presenter {
     do {
       try add(tile, head.settings)
     } catch {
-      head.log("scanout \(head.index) on \(name) is scheduled without its settings: \(error)")
-      do { try add(tile, VMSettings()) } catch { preconditionFailure("the defaults are refused: \(error)") }
+      head.log("scanout \(head.index) on \(name) is scheduled with default settings: \(error)")
+      do { try add(tile, VMSettings()) } catch { preconditionFailure("default settings refused: \(error)") }
     }
     if sharing.isExclusive { requestOutput(tile.id) }
     for (other, rect) in others where other.rect != rect { other.head.describe() }
@@ -42,7 +42,7 @@ extension Presenter {
     tile.isCapped = configuration.rateCapMillihertz != nil
   }
 
-  /// Takes other settings of a scanout's VM; the old ones stay where they are refused.
+  /// Applies new settings of a scanout's VM. On error the old settings remain.
   func configure(_ tile: Tile, _ settings: VMSettings) throws(SchedulerError) {
     try update(tile, settings)
     if tile.plane.index != nil { scheduler.setPath(.plane, of: tile.id, at: now) }
@@ -63,7 +63,7 @@ extension Presenter {
     }
   }
 
-  /// Takes another layout, once no scanout is here.
+  /// Changes the layout. The output must have no scanouts.
   func setLayout(_ layout: OutputLayout) {
     composition.outputChanged()
     share(sharing.with(layout: layout))
@@ -74,24 +74,24 @@ extension Presenter {
     settings.configuration(vm: tile.head.vmName, copy: isTiled ? copy(of: tile.rect) : nil)
   }
 
-  /// A copy of all pixels of a tile: its bytes, and how long it takes at most, by the copies up to now.
+  /// The bytes and the longest expected time for copying a whole tile, based on the measured copy rate.
   func copy(of rect: Rect) -> DeclaredCopy {
     let byteCount = Int64(rect.width) * Int64(rect.height) * Int64(PixelFormat.bytesPerPixel)
     return DeclaredCopy(byteCount: byteCount, nanoseconds: byteCount * scheduler.picosecondsPerByte / 1000 * 5 / 4)
   }
 
-  /// Declares promised frames anew where copies take another time than when they were declared.
+  /// Updates the declared copy times of promised frames if the copy rate has changed by more than a quarter.
   func redeclarePromises() {
     let rate = scheduler.picosecondsPerByte
     guard abs(rate - declaredPicosecondsPerByte) > declaredPicosecondsPerByte / 4 else { return }
     declaredPicosecondsPerByte = rate
-    // What cannot be kept any more stays promised, and its misses are counted.
+    // A promise that no longer fits remains; its missed frames are counted.
     for tile in tiles where tile.head.settings.promisedHertz != nil && tile.plane.index == nil {
       try? update(tile, tile.head.settings)
     }
   }
 
-  /// The client leaves: what waits is superseded, its part of the screen becomes blank.
+  /// Removes a scanout: its waiting frames are superseded and its part of the output becomes black.
   func detach(_ tile: Tile) {
     answers.forget(tile.id)
     while !tile.held.isEmpty { supersede(tile.held.removeLast(), of: tile) }
@@ -118,7 +118,7 @@ extension Presenter {
     run()
   }
 
-  /// Gives every tile its place, and has everything painted anew.
+  /// Computes the rectangles of all tiles and repaints everything.
   func arrange() {
     for (index, tile) in tiles.enumerated() {
       tile.rect = sharing.layout.rect(
@@ -133,7 +133,7 @@ extension Presenter {
     if isTiled, !onScreen.entries.isEmpty { scheduler.invalidate(repeatingFrames: false, at: now) }
   }
 
-  /// The mode that a scanout's client is told to prefer.
+  /// The preferred mode reported to a scanout's client.
   func mode(of tile: Tile) -> DisplayMode {
     if !isTiled || tile.rect.isEmpty { return homeMode }
     return DisplayMode(
@@ -142,19 +142,19 @@ extension Presenter {
 
   // MARK: - Policy and focus
 
-  /// Takes a policy between two commits; no frame is lost.
+  /// Changes the policy between two commits. No frame is lost.
   func setPolicy(_ policy: SchedulingPolicy) {
     share(sharing.with(policy: policy))
     run()
   }
 
-  /// Puts another way of sharing the output in force.
+  /// Changes how the output is shared.
   func share(_ new: OutputSharing) {
     let old = sharing
     sharing = new
     scheduler.setPolicy(new.policy, at: now, into: &decisions)
     if new.isExclusive, !old.isExclusive { queueAll() }
-    // Frames are copied now, or are not any more.
+    // This changes whether frames are copied.
     if new.isTiled != old.isTiled {
       composition = makeComposition()
       for tile in tiles { reconfigure(tile) }
@@ -162,7 +162,7 @@ extension Presenter {
     if new.isExclusive != old.isExclusive { arrange() }
   }
 
-  /// Gives a scanout the whole screen at the next commit. Nothing is taken from the others but their being seen.
+  /// Gives a scanout the whole output at the next commit. The others keep their state but are not visible.
   func focus(_ tile: Tile) {
     leasing.reason = "\(name) goes to \(tile.head.vmName)"
     focus(on: tile.id, asLease: false)

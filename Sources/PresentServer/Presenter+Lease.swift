@@ -5,24 +5,24 @@ import Outputs
 import PresentProtocol
 
 extension Presenter {
-  /// The output goes to the client before all VMs, which wait, and after lessees that asked before.
+  /// Queues a lease request before all VMs and after earlier lease requests.
   func requestLease(_ holder: any LeaseHolder, _ request: RequestID) throws(OutputError) {
     if let objection = output.leaseObjection { throw .rejected(objection) }
     let lessee = Lessee(id: nextVMID(), holder: holder, request: request)
     do throws(SchedulerError) {
       try scheduler.addVM(lessee.id, VMSettings().configuration(vm: "", copy: nil), at: now)
     } catch {
-      throw .rejected("\(name) has no room for a lessee: \(error)")
+      throw .rejected("\(name) cannot take another lessee: \(error)")
     }
     leasing.add(lessee)
-    // From now on one has the output to itself.
+    // A lease makes the output exclusive.
     share(sharing.with(lessees: true))
     if scheduler.grant.isLeased {
       requestOutput(lessee.id, priority: Presenter.lesseePriority, asLease: true)
     } else {
       let displaced = scheduler.grant.holder
       focus(on: lessee.id, asLease: true)
-      // Whoever was shown comes back.
+      // The displaced VM gets the output back after the lease.
       if let displaced { requestOutput(displaced, priority: Presenter.displacedPriority) }
     }
     queueAll()
@@ -32,18 +32,18 @@ extension Presenter {
   private static let lesseePriority = 2
   private static let displacedPriority = 1
 
-  /// Does with the lease what the scheduler has decided; called again whenever something has changed.
+  /// Grants or revokes the lease as the scheduler has decided. Called after every change.
   func settleLease() {
     while true {
       switch scheduler.grant.state {
       case .free: return
       case .revoking(let id):
         guard let lessee = leasing.lessee(id) else { return }
-        let hold = limits.maximumHoldSeconds.map { "its \($0) s are over, and others wait" } ?? "others wait"
+        let hold = limits.maximumHoldSeconds.map { "its limit of \($0) s has expired and others wait" } ?? "others wait"
         end(lessee, leasing.reason ?? hold)
       case .granted(let id):
         guard let lessee = leasing.lessee(id), lessee !== leasing.current else { return }
-        // The flip of a commit that is under way comes first, and then this.
+        // Wait for the flip of the pending commit.
         if inFlight != nil || output.isCommitPending { return }
         do throws(OutputError) {
           if !leasing.isCleared {
@@ -62,16 +62,16 @@ extension Presenter {
   private func handOver(_ lease: OutputLease, to lessee: Lessee) {
     leasing.begin(lease, of: lessee, atNanoseconds: clock.nowNanoseconds)
     lessee.holder.leaseGranted(lease, request: lessee.request)
-    lessee.holder.log("has \(name) as a lease")
+    lessee.holder.log("leases \(name)")
   }
 
-  /// Takes an output back from a lessee, or a lessee that waits out of the queue.
+  /// Ends a lease, or removes a waiting lessee from the queue.
   ///
-  /// - Parameter why: for the client; nil where it is gone.
+  /// - Parameter why: the reason sent to the client; nil if it has disconnected.
   private func end(_ lessee: Lessee, _ why: String?) {
     let hadLease = leasing.remove(lessee)
     onRoom()
-    if hadLease { lessee.holder.log("gives \(name) back\(why.map { ": \($0)" } ?? "")") }
+    if hadLease { lessee.holder.log("no longer leases \(name)\(why.map { ": \($0)" } ?? "")") }
     if let why {
       if hadLease {
         lessee.holder.leaseEnded(why, request: lessee.request)
@@ -89,19 +89,19 @@ extension Presenter {
     }
     scheduler.removeVM(lessee.id, at: now, into: &decisions)
     reportUnseen()
-    // Frames are shown as they were before there was a lessee.
+    // Restore how frames were shown before the lease.
     if leasing.lessees.isEmpty { share(sharing.with(lessees: false)) }
     queueAll()
   }
 
-  /// Whether what was on screen before the lease is still what its VMs showed last.
+  /// Whether the picture from before the lease still shows the latest frames of its VMs.
   private var isPictureKept: Bool {
     onScreen.entries.allSatisfy { tile($0.tile)?.latched?.buffer === $0.frame.buffer }
   }
 
   // MARK: - Ends
 
-  /// The client's connection has ended.
+  /// Ends all leases of a client whose connection has ended.
   func endLeases(of holder: any LeaseHolder) {
     while let lessee = leasing.lessee(of: holder) {
       end(lessee, nil)
@@ -109,26 +109,26 @@ extension Presenter {
     }
   }
 
-  /// All copies of the descriptor are closed.
+  /// Ends the lease after all copies of its descriptor are closed.
   func leaseGivenBack() {
     guard let lessee = leasing.current else { return }
     end(lessee, "its descriptor was closed")
     run()
   }
 
-  /// Takes the lease back by the host's command.
+  /// Revokes the lease on the host's command.
   func revokeLease() {
     guard let lessee = leasing.current else { return }
     end(lessee, "the host took \(name) back")
     run()
   }
 
-  /// Why that client may not lease the output; nil where it may.
+  /// Why a client may not lease the output; nil if it may.
   func objection(toLeaseBy holder: any LeaseHolder) -> String? {
     leasing.policy.objection(to: holder.peer, groups: holder.peerGroups, output: name)
   }
 
-  /// Takes another policy; leases that it forbids end.
+  /// Changes the lease policy and ends leases that it forbids.
   func setLeasePolicy(_ policy: LeasePolicy) {
     leasing.policy = policy
     for lessee in leasing.lessees {

@@ -5,25 +5,25 @@ import Outputs
 import Scanout
 
 extension Presenter {
-  /// Turns the output on, blank or off until the next command. Its VMs are not told: they go on as unseen ones.
+  /// Sets the output to on, blank or off until the next command. Its VMs are not notified and continue off screen.
   func setPower(_ wanted: OutputPower) {
     power.command(wanted, at: now)
     powerChanged()
     run()
   }
 
-  /// Takes times after which the output goes dark by itself; they count from now on.
+  /// Sets the idle times after which the output becomes blank or off, counted from now.
   func setIdleLimits(_ limits: IdleLimits) {
     do throws(SystemError) {
       try power.setLimits(limits, at: now, on: loop, clock) { [weak self] in self?.idleTimerFired() }
     } catch {
-      log("\(name) will not go dark by itself: \(error)")
+      log("\(name) cannot use idle timeouts: \(error)")
     }
     powerChanged()
     run()
   }
 
-  /// A VM changes its picture or moves its cursor, on an output that goes dark when nothing changes.
+  /// Restarts the idle time after a VM's frame or cursor move.
   func restartIdleTime(for tile: Tile) {
     guard isTiled || focusedTile === tile else { return }
     let wasDark = power.idle != .on
@@ -34,14 +34,14 @@ extension Presenter {
   }
 
   private func idleTimerFired() {
-    // The daemon does not see what a lessee shows.
+    // The daemon cannot see a lessee's commits, so an output with a lease never counts as idle.
     if leasing.current != nil { power.pictureChanged(at: now) }
     power.updateIdle(at: now)
     powerChanged()
     run()
   }
 
-  /// Makes the VMs seen or unseen to the scheduler; its next commit changes the hardware.
+  /// Makes the VMs visible or invisible to the scheduler. The next commit changes the hardware state.
   private func powerChanged() {
     let isOn = power.effective == .on
     if isOn {

@@ -1,7 +1,7 @@
 import DaemonSettings
 
 extension Presenter {
-  /// The settings in force.
+  /// The current settings.
   var settings: OutputSettings {
     var settings = OutputSettings()
     settings.layout = sharing.layout
@@ -14,9 +14,9 @@ extension Presenter {
     return settings
   }
 
-  /// Puts settings in force, except the layout.
+  /// Applies settings except the layout.
   ///
-  /// - Parameter setsPower: whether the power was asked for: `on` also ends a blank that came by itself.
+  /// - Parameter setsPower: whether the power state was set explicitly; `on` then also ends an idle blank.
   func apply(_ wanted: OutputSettings, setsPower: Bool) {
     if wanted.policy != sharing.requestedPolicy { setPolicy(wanted.policy) }
     if wanted.exclusive != limits { setLimits(wanted.exclusive) }

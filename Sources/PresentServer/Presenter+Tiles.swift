@@ -4,8 +4,8 @@ import LinuxIO
 import Outputs
 
 extension Presenter {
-  /// Copies the part of a frame that the scheduler has ordered, in this iteration's time for copies; false where some of
-  /// it is left. A frame that was taken back meanwhile needs nothing.
+  /// Makes the ordered part of a frame's copy within this iteration's copy budget; false if some of it remains. Ignores
+  /// withdrawn frames.
   func paint(_ order: BlitOrder) -> Bool {
     guard case .tiled(let tiled) = composition, let place = tiles.firstIndex(where: { $0.id == order.vm }) else {
       return true
@@ -13,7 +13,7 @@ extension Presenter {
     let tile = tiles[place]
     guard tile.plane.index == nil, let held = tile.uncommitted(order.frame) else { return true }
     guard let deadline = budget.begin() else { return false }
-    // A busy host makes a copy last longer, but not cost more.
+    // CPU time: preemption on a busy host does not count as cost.
     let begun = threadCPUNanoseconds()
     defer { budget.end(deadline) }
     do throws(OutputError) {
@@ -23,7 +23,7 @@ extension Presenter {
       work.note(copiedBytes: part.copiedBytes, nanoseconds: threadCPUNanoseconds() - begun)
       return part.isDone
     } catch {
-      // The commit meets the same and tells of it.
+      // The commit will fail for the same reason and report it.
       tile.needsFullDamage = true
       return true
     }

@@ -3,14 +3,14 @@ import FrameScheduler
 import Outputs
 
 extension Presenter {
-  /// Takes another rule; it holds from the next commit on.
+  /// Changes the rule, beginning with the next commit.
   func setVariableRefresh(_ rule: VariableRefresh) {
     variableRate.rule = rule
     updateVariableRefresh()
     run()
   }
 
-  /// Has the display follow the commits where it can and one VM has it to itself; commits carry it to the hardware.
+  /// Enables variable refresh if the display supports it and one VM has the output to itself. Commits set the property.
   func updateVariableRefresh() {
     let isSole = scheduler.isVisible && !isTiled && focusedTile != nil
     scheduler.setVariableRefresh(variableRate.isWanted(isSole: isSole), at: now)

@@ -6,22 +6,23 @@ import Outputs
 import PresentProtocol
 import Scanout
 
-/// The present loop of one output: the scanouts that share it, what is on screen and what is on its way there.
+/// The present loop of one output: the scanouts that share it, the picture on screen and the pending commit.
 ///
-/// `OutputScheduler` decides who is shown and when; this does it. At most one commit is under way. Of each scanout the
-/// newest frame waits; one that it replaces is superseded, and its damage added. No change, no commit.
+/// `OutputScheduler` decides which frames are shown and when; this carries it out. At most one commit is pending. Each
+/// scanout's newest frame waits; it supersedes an older one and takes over its damage. Without a change there is no
+/// commit.
 final class Presenter {
   /// A client's frame.
   struct Frame {
     var buffer: ClientBuffer
     var number: UInt64
     var source: Rect
-    /// In the buffer's pixels; everything is the source itself.
+    /// In the buffer's pixels; full damage is the source rectangle.
     var damage: DamageRegion
-    /// CLOCK_MONOTONIC when the guest handed it over; nil where the client did not say.
+    /// CLOCK_MONOTONIC time when the guest presented it; nil if the client did not report it.
     var readyNanoseconds: UInt64?
 
-    /// Takes over the damage of an older frame that is not shown because of this one.
+    /// Adds the damage of an older frame that this one supersedes.
     mutating func supersede(_ older: Frame) {
       if older.source == source && older.buffer.buffer.layout == buffer.buffer.layout {
         damage.add(older.damage)
@@ -39,26 +40,26 @@ final class Presenter {
   }
 
   let output: any Output
-  /// What it is called in the protocol; unique among the outputs.
+  /// The output's unique name in the protocol.
   let name: String
-  /// Whether it stands in for a monitor.
+  /// Whether this is a stand-in for a missing monitor.
   let isFallback: Bool
-  /// The mode that clients are told: their preferred one.
+  /// The mode that clients receive as preferred.
   var homeMode: DisplayMode
-  /// Who is on it, in the order in which they came.
+  /// The scanouts on the output, in order of arrival.
   var tiles: [Tile] = []
   var sharing = OutputSharing()
-  /// How long one may have it to itself.
+  /// Limits for a VM that has the output to itself.
   var limits = ExclusiveLimits()
   var leasing = Leasing()
 
   var scheduler: OutputScheduler
   var decisions = FrameDecisions()
-  /// What was decided and is not carried out yet.
+  /// Decided work that is not finished.
   var work = DecidedWork()
   var onScreen = Picture()
   var inFlight: Picture?
-  /// The last picture's storage, for the next one.
+  /// The previous picture's storage, reused for the next one.
   var spare = Picture()
   var lastSequence: UInt64 = 0
 
@@ -67,25 +68,25 @@ final class Presenter {
 
   var power = PowerControl()
   var answers = DeferredAnswers()
-  /// Takes one line for an event that no client is to blame for.
+  /// Logs a line that does not concern a client.
   var log: (String) -> Void = { _ in }
-  /// Called when a surface may have found room here: a lessee has left.
+  /// Called when a lessee has left and there may be room for a surface.
   var onRoom: () -> Void = {}
 
   let loop: EventLoop
   let clock: PresentClock
   let budget: PaintBudget
-  /// The rate of copies by which promises were declared last.
+  /// The copy rate used for the last declaration of promises.
   var declaredPicosecondsPerByte = Presenter.picosecondsPerByte
-  /// Threads for large copies, of all outputs.
+  /// Threads for large copies, shared by all outputs.
   let workers: CopyWorkers
-  /// For what is due next; it may be set to an earlier time.
+  /// Fires when the next work is due; may fire early.
   private var timer: PresentTimer?
   private var isRunning = false
   private var lastVM: UInt32 = 0
   private var lastFrame: UInt64 = 0
 
-  /// Blit time of one byte until it is measured, in picoseconds: 4 GB a second.
+  /// The assumed copy time per byte until it is measured, in picoseconds: 4 GB/s.
   static let picosecondsPerByte: Int64 = 250
 
   init(
@@ -112,13 +113,13 @@ final class Presenter {
     configuration.picosecondsPerByte = picosecondsPerByte
     configuration.commitsSoleFramesAtOnce = true
     configuration.releasesSeenFrames = false
-    // Clients that hurry are held back where their messages are read.
+    // Clients are rate-limited where their messages are read.
     configuration.commandRate = 1_000_000
     configuration.commandBurst = 100_000
     do {
       return try OutputScheduler(timing: timing(of: mode), policy: .hybrid, configuration: configuration)
     } catch {
-      preconditionFailure("the scheduler refuses its constants: \(error)")
+      preconditionFailure("the scheduler refuses its configuration: \(error)")
     }
   }
 
@@ -127,7 +128,7 @@ final class Presenter {
     do { return try OutputTiming(refreshMillihertz: rate) } catch { preconditionFailure("\(error)") }
   }
 
-  /// Lets go of the output.
+  /// Closes the output.
   func close() {
     timer = nil
     power.close()
@@ -137,7 +138,7 @@ final class Presenter {
 
   var now: Nanoseconds { Nanoseconds(truncatingIfNeeded: clock.nowNanoseconds) }
 
-  /// Whether tiles are painted into one picture; else one scanout's frames go to the output as they are.
+  /// Whether tiles are composed into one picture. Otherwise one scanout's frames are scanned out directly if possible.
   var isTiled: Bool { sharing.isTiled }
 
   /// The scanout that has the output to itself.
@@ -146,11 +147,11 @@ final class Presenter {
     return isTiled ? nil : tiles.first
   }
 
-  /// The mode to stay in where the focus may change at any time: a monitor takes a second for a mode set. `nil` for a
-  /// scanout that has the output to itself, whose guest's mode is the monitor's.
+  /// The mode to keep while the focus may change, because a mode set takes a monitor about a second. `nil` for a sole
+  /// scanout: the output then uses its guest's mode.
   var keptMode: DisplayMode? { tiles.count > 1 ? homeMode : nil }
 
-  /// The composition that the sharing asks for, without any buffers.
+  /// Creates the composition for the current sharing, without buffers.
   func makeComposition() -> Composition {
     if !isTiled { return .direct(DirectComposition(output, name: name, workers: workers)) }
     return .tiled(
@@ -177,13 +178,13 @@ final class Presenter {
 
   // MARK: - The scheduler's clock
 
-  /// Does what is due, and sets the timer to what is due next.
+  /// Does all due work and arms the timer for the next.
   func run() {
     if isRunning { return }
     isRunning = true
     defer { isRunning = false }
     if variableRate.rule != .off { updateVariableRefresh() }
-    // A bounded number of decisions, so that the loop's other events get their turn.
+    // Bounded, so that the loop can handle other events.
     for _ in 0..<64 {
       if !leasing.lessees.isEmpty { settleLease() }
       if !answers.isEmpty { answers.sendDue(at: now) }
@@ -194,13 +195,13 @@ final class Presenter {
         timer?.arm(UInt64(wake))
         return
       }
-      // A commit of which nothing is known any more: its flip comes first.
+      // The flip of a commit that is no longer tracked must arrive first.
       if inFlight == nil, output.isCommitPending { return }
       let holder = scheduler.grant.holder
       scheduler.wake(at: now, into: &decisions)
       let hasLost = scheduler.grant.holder != holder
       apply()
-      // Whose time is over waits for its next turn.
+      // A VM that lost the output goes back into the queue.
       if hasLost { queueAll() }
     }
     timer?.arm(clock.nowNanoseconds)
@@ -211,14 +212,14 @@ final class Presenter {
     return min(owed, scheduler.nextWake ?? .max)
   }
 
-  /// The output has changed: what it can show must be asked again.
+  /// Handles a changed output, whose capabilities must be tested again.
   func outputChanged() {
     composition.outputChanged()
     let info = output.info
     variableRate.take(info)
     if !info.modes.contains(homeMode) { homeMode = info.modes.first ?? info.mode }
     scheduler.setTiming(Presenter.timing(of: info.mode), at: now)
-    // A commit that went down with the monitor is never told of.
+    // The flip of a commit lost with the monitor never arrives.
     if !output.isCommitPending, var lost = inFlight.take() {
       for entry in lost.entries { entry.reportTo?.frameDone(entry.frame.number, .rejected) }
       lost.endUse()

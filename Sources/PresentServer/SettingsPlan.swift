@@ -1,19 +1,19 @@
 import DaemonSettings
 
-/// All settings as they will be once some changes are in force; nothing of it is in force yet.
+/// The settings that would result from a set of changes. Nothing is applied yet.
 struct SettingsPlan {
   let changes: [SettingChange]
-  /// Of outputs that are added later.
+  /// Settings of outputs added later.
   private(set) var allOutputs: OutputSettings
-  /// Of every output, in the server's order.
+  /// Settings of every output, in the server's order.
   private(set) var outputs: [(name: String, settings: OutputSettings)]
   private(set) var memory: MemorySettings
-  /// Of the VMs that are changed.
+  /// Settings of the changed VMs.
   private(set) var vms: [(name: String, settings: VMSettings)] = []
 
-  /// Makes the changes on copies of the settings now in force.
+  /// Applies the changes to copies of the current settings.
   ///
-  /// - Throws: where there is no such output, or a value does not fit its setting.
+  /// - Throws: `SettingsError` for an unknown output or a value that is invalid for its setting.
   init(
     _ changes: [SettingChange], allOutputs: OutputSettings, outputs: [(name: String, settings: OutputSettings)],
     memory: MemorySettings, settingsOfVM: (String) -> VMSettings
@@ -44,31 +44,31 @@ struct SettingsPlan {
 
   private static func make<Group: SettingGroup>(_ change: SettingChange, in group: inout Group) throws(SettingsError) {
     guard group.set(change.number, to: change.value) else {
-      throw SettingsError(change.line, "\(change.target.table) does not take \(change.description)")
+      throw SettingsError(change.line, "\(change.target.table) does not accept \(change.description)")
     }
   }
 
-  /// The settings of an output once the plan is in force.
+  /// An output's settings under the plan.
   func settings(ofOutput name: String) -> OutputSettings {
     outputs.first { $0.name == name }?.settings ?? allOutputs
   }
 
-  /// The settings of a VM that the plan changes.
+  /// A VM's settings under the plan; nil if the plan does not change them.
   func settings(ofVM name: String) -> VMSettings? { vms.first { $0.name == name }?.settings }
 
-  /// The last change of one of these settings, or of any, that an output is meant by.
+  /// The last change to one of these settings, or to any setting, that applies to an output.
   func change(ofOutput name: String, _ settings: String...) -> SettingChange? {
     changes.last {
       ($0.target == .allOutputs || $0.target == .output(name)) && (settings.isEmpty || settings.contains($0.name))
     }
   }
 
-  /// The last change of one of these settings of a VM.
+  /// The last change to one of these settings of a VM.
   func change(ofVM name: String, _ settings: String...) -> SettingChange? {
     changes.last { $0.target == .vm(name) && settings.contains($0.name) }
   }
 
-  /// Where the plan promises or caps a VM's rate, or else where it first names the VM.
+  /// The line that sets a VM's promised rate or cap; otherwise the line that first names the VM.
   func lineOfRate(ofVM name: String) -> Int? {
     change(ofVM: name, "sla", "cap")?.line ?? changes.first { $0.target == .vm(name) }?.line
   }

@@ -4,7 +4,7 @@ import Outputs
 import PresentProtocol
 import Scanout
 
-/// A frame that its client still draws: its buffer is in use, and nobody reads it before its fence is signalled.
+/// A frame that its client is still drawing. Its buffer is in use but is not read before the fence is signalled.
 struct FencedFrame {
   let serial: UInt64
   var frame: Presenter.Frame
@@ -13,11 +13,11 @@ struct FencedFrame {
 }
 
 extension Surface {
-  /// How many frames may wait for their fences; of more, the last but one gives way. The oldest stays, so that a client
-  /// that draws far ahead is seen.
+  /// The most frames that may wait for fences. A further frame supersedes the newest waiting one; the oldest is kept.
+  /// Frames of a client that draws far ahead are thus still shown.
   private static let fencedLimit = 8
 
-  /// Shows a frame at the next vblank. Older ones that wait for their fences come too late.
+  /// Shows a frame at the next vblank. It supersedes older frames that wait for fences.
   func show(_ new: Presenter.Frame) {
     guard let tile else { return }
     var frame = new
@@ -27,8 +27,8 @@ extension Surface {
 
   /// Shows a frame once its fence is signalled.
   ///
-  /// The waiting is the loop's, and ends with the fence, a newer frame that can be shown, or the client: a fence that
-  /// is never signalled is nobody else's business. It is not handed to the hardware, where it would hold up the output.
+  /// The loop waits until the fence is signalled, a newer frame can be shown or the client ends. A fence that is never
+  /// signalled affects only its client: it is not passed to the hardware, where it would block the output.
   func show(_ new: Presenter.Frame, after fence: SharedFD) {
     if (try? waitUntilReady(fence.raw, .readable, timeoutMilliseconds: 0))?.isEmpty == false { return show(new) }
     var frame = new
@@ -40,7 +40,7 @@ extension Surface {
       let source = try loop.add(fence.raw) { [weak self] _ in self?.fenceSignalled(serial) }
       fenced.append(FencedFrame(serial: serial, frame: frame, fence: fence, source: source))
     } catch {
-      outputFailed("a frame's acquire fence cannot be waited for: \(error)")
+      outputFailed("cannot wait for a frame's acquire fence: \(error)")
       tile?.needsFullDamage = true
       frameDone(frame.number, .rejected)
       frame.buffer.endUse()
@@ -50,14 +50,14 @@ extension Surface {
   private func fenceSignalled(_ serial: UInt64) {
     guard let place = fenced.firstIndex(where: { $0.serial == serial }), let tile else { return }
     var frame = removeFenced(at: place)
-    // It could not be shown before, so its latency counts from here.
+    // The frame could not be shown earlier, so its latency is measured from now.
     if let ready = frame.readyNanoseconds { frame.readyNanoseconds = max(ready, monotonicNanoseconds()) }
     for _ in 0..<place { supersede(removeFenced(at: 0), by: &frame) }
     tile.presenter.present(frame, on: tile)
     frame.buffer.endUse()
   }
 
-  /// Ends all waiting; nothing of it will be shown.
+  /// Supersedes all frames that wait for fences.
   func supersedeFenced() {
     while !fenced.isEmpty {
       let old = removeFenced(at: 0)
@@ -67,7 +67,6 @@ extension Surface {
     }
   }
 
-  /// Blanks the scanout.
   func blank() {
     supersedeFenced()
     if let tile { tile.presenter.blank(tile) }
@@ -79,7 +78,7 @@ extension Surface {
     return entry.frame
   }
 
-  /// What an older frame would have changed on screen, the newer one does.
+  /// Supersedes an older frame and adds its damage to the newer one.
   private func supersede(_ old: Presenter.Frame, by new: inout Presenter.Frame) {
     new.supersede(old)
     frameDone(old.number, .superseded)

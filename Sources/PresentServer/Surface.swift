@@ -5,62 +5,60 @@ import Outputs
 import PresentProtocol
 import Scanout
 
-/// A surface's frames, counted by their outcome, and the copies made for them.
+/// A surface's frames by outcome, and the copies made for them.
 struct FrameCounters {
   var presented: Counter = 0
   var flipped: Counter = 0
   var superseded: Counter = 0
   var rejected: Counter = 0
-  /// How often a CPU has moved a frame, by the client's and the daemon's count.
+  /// Copies of frames by a CPU, in the client and in the daemon.
   var cpuCopies: Counter = 0
-  /// Bytes that a CPU has copied for frames.
+  /// Bytes of these copies.
   var copiedBytes: Counter = 0
-  /// From the guest's hand-over to the commit, of frames that were committed.
+  /// The time from the guest's present to the commit, for committed frames.
   var latch = LatencyHistogram()
   /// CLOCK_MONOTONIC of the last frame's commit.
   var lastLatchNanoseconds: UInt64 = 0
 }
 
-/// What one scanout of a client shows: its buffers, its frames, and the output that it is on.
+/// One scanout of a client: its buffers, its frames and its output.
 final class Surface {
-  /// The client's number for it.
+  /// The scanout's number in the protocol.
   let id: ScanoutID
   var index: Int { id.index }
-  /// The client's name.
   let vmName: String
   let loop: EventLoop
-  /// The client that hears of frames and outputs; always outlives the surface's use of it.
+  /// Receives events about frames and outputs; outlives the surface's use of it.
   unowned var owner: any SurfaceOwner
-  /// How the host wants its VM to be treated.
+  /// The host's settings for the VM.
   var settings: VMSettings
-  /// The output that the client wants, or the host for it; empty for any.
+  /// The output requested by the client or set by the host; empty for any.
   private(set) var wish: String
-  /// Its place among all surfaces by the time when they came; 0 before that. For `Placement`.
+  /// The surface's position in order of arrival, for `Placement`; 0 before it is placed.
   var arrival: UInt64 = 0
   private(set) var generation = Generation.none
   private(set) var tile: Tile?
-  /// The output that it is on, or parked on.
+  /// The presenter of its output, including an off-screen one while it is parked.
   var presenter: Presenter? { tile?.presenter }
-  /// Why the surface is on no real output; nil where it is on one.
+  /// Why the surface is parked; nil if it is on a real output.
   private(set) var parking: Parking?
   var buffers: [BufferID: ClientBuffer] = [:]
   var counters = FrameCounters()
-  /// The last frames.
   var trace = FrameTrace()
   private var path = PresentPath.copy
   private var pathReason = ""
   private var lastError = ""
-  /// Frames whose acquire fences are not signalled yet, the oldest first.
+  /// Frames that wait for their acquire fences, oldest first.
   var fenced: [FencedFrame] = []
-  /// For the next PRESENT.
+  /// Applies to the next PRESENT.
   var nextSync = FrameSync.none
-  /// Names fenced frames.
+  /// The serial number of the last fenced frame.
   var lastFenceSerial: UInt64 = 0
 
   enum Parking: Equatable {
-    /// Every output that would do is taken.
+    /// No suitable output is free.
     case noneFree
-    /// The output of that name was unplugged.
+    /// The named output was unplugged.
     case unplugged(String)
   }
 
@@ -76,10 +74,10 @@ final class Surface {
 
   // MARK: - Outputs
 
-  /// Takes the host's wish for the client's.
+  /// Replaces the client's requested output by the host's setting.
   func wish(for output: String) { wish = output }
 
-  /// Moves the surface: its buffers are gone, frames that wait are superseded.
+  /// Moves the surface to another output: its buffers are dropped and waiting frames superseded.
   func move(to next: Presenter, parking: Parking?) {
     leave()
     self.parking = parking
@@ -88,7 +86,7 @@ final class Surface {
     describe()
   }
 
-  /// Lets go of the output.
+  /// Leaves the output.
   func leave() {
     forgetBuffers()
     let old = tile
@@ -97,7 +95,7 @@ final class Surface {
     owner.outputLost(of: self)
   }
 
-  /// Has the client make its buffers again, because the rules for them have changed. The screen keeps its picture.
+  /// Makes the client recreate its buffers because the rules for them have changed. The screen content stays.
   func renewBuffers() {
     guard let tile else { return }
     forgetBuffers()
@@ -116,7 +114,7 @@ final class Surface {
   /// Sends the output's description to the client.
   func describe() { if let description { owner.outputChanged(description, of: self) } }
 
-  /// The output as the client sees it; nil where the surface is on none.
+  /// The output as described to the client; nil if the surface has none.
   var description: OutputDescription? {
     guard let tile else { return nil }
     let presenter = tile.presenter
@@ -142,24 +140,24 @@ final class Surface {
     pathReason = reason
   }
 
-  /// The path that frames take now, and why no better one.
+  /// The current path of frames, and why a better one is unavailable.
   var currentPath: (path: PresentPath, reason: String) {
     if let presenter, presenter.isTiled {
       if let plane = tile?.plane.index { return (path, "overlay plane \(plane) of \(presenter.name)") }
-      return (.blit, "\(presenter.name) is shared by \(presenter.tiles.count)")
+      return (.blit, "\(presenter.name) is shared by \(presenter.tiles.count) scanouts")
     }
     if let reason = tile?.composeReason { return (.blit, reason) }
     return (path, pathReason)
   }
 
-  /// The daemon has copied bytes of a frame.
+  /// Counts a copy made by the daemon.
   func countCopy(_ byteCount: UInt64) {
     if byteCount == 0 { return }
     counters.cpuCopies += 1
     counters.copiedBytes += byteCount
   }
 
-  /// A new frame was committed just now.
+  /// Records that a frame was committed.
   func frameLatched(_ frame: UInt64, readyNanoseconds: UInt64?) {
     let now = monotonicNanoseconds()
     trace.update(frame) { $0.latchedNanoseconds = now }
@@ -189,7 +187,7 @@ final class Surface {
     owner.released(buffer, of: self)
   }
 
-  /// The output refused a frame. The same reason is sent and logged once in a row.
+  /// Logs and reports that the output refused a frame. Repetitions of the same reason are suppressed.
   func outputFailed(_ why: String) {
     if why == lastError { return }
     lastError = why

@@ -108,7 +108,7 @@ struct LeaseOnCardTests {
         #expect(try lessee.ask("readable") != "0 readable")
         #expect(try lessee.end("exit 0") == .status(0))
       case .maxHold:
-        #expect(lessee.process.waitForLine(containing: "its 1 s are over, and others wait") != nil)
+        #expect(lessee.process.waitForLine(containing: "its limit of 1 s has expired and others wait") != nil)
         #expect(try lessee.ask("again") == "failed SETCRTC 2")
         #expect(try lessee.end("exit 0") == .status(0))
       }

@@ -172,7 +172,7 @@ struct LeaseTests {
     try bench.advance(milliseconds: 9_900)
     #expect(try player.messages() == [])
     try bench.advance(milliseconds: 200)
-    #expect(try player.messages() == [.leaseEnded(why: "its 10 s are over, and others wait", request: 5)])
+    #expect(try player.messages() == [.leaseEnded(why: "its limit of 10 s has expired and others wait", request: 5)])
     #expect(try shown(bench) == 1)
   }
 
