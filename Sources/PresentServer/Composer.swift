@@ -3,8 +3,8 @@ import GraphicsMemory
 import Outputs
 import Scanout
 
-/// Draws frames that an output cannot show as they are into buffers of its mode: black around, the picture centred or
-/// cropped, the cursor on top.
+/// Draws frames that an output cannot scan out directly into buffers of its mode's size: the picture centred or cropped
+/// on black, the cursor on top.
 final class Composer {
   struct Result {
     let buffer: any ScanoutBuffer
@@ -21,10 +21,10 @@ final class Composer {
 
   private let output: any Output
   private let workers: CopyWorkers
-  /// `nil` until a frame is composed for the first time.
+  /// `nil` until the first frame is composed.
   private var chain: SwapChain?
   private var ring = DamageRing(bufferCount: SwapChain.bufferCount, bounds: .empty)
-  /// Of the last picture; `nil` where the next one must be drawn whole.
+  /// The last picture's geometry; `nil` if the next picture must be drawn completely.
   private var geometry: Geometry?
   private var lastCursor = Rect.empty
   private var ledger = CopyLedger()
@@ -34,13 +34,13 @@ final class Composer {
     self.workers = workers
   }
 
-  /// Something else has been on screen: the next picture is drawn whole.
+  /// Makes the next picture be drawn completely, because something else was on screen.
   func invalidate() { geometry = nil }
 
-  /// The result of `compose` is on its way to the screen.
+  /// Swaps the buffers after a commit of the result of `compose`.
   func committed() { chain?.swap() }
 
-  /// Draws a frame.
+  /// Draws a frame into the back buffer.
   func compose(_ frame: Presenter.Frame, cursor: Presenter.Cursor?) throws(OutputError) -> Result {
     let chain = try preparedChain(output.info.mode)
     let source = try frame.buffer.buffer.mapped()
@@ -58,7 +58,7 @@ final class Composer {
       copiedBytes: ledger.copiedBytes - before)
   }
 
-  /// What differs from the last picture that was composed.
+  /// The damage relative to the last composed picture.
   private func changes(_ frame: Presenter.Frame, _ painting: Painting, _ screen: Rect) -> DamageRegion {
     let now = Geometry(source: frame.source, layout: frame.buffer.buffer.layout)
     let cursorNow = painting.cursorBounds

@@ -2,14 +2,14 @@ import FrameScheduler
 import Outputs
 import Scanout
 
-/// How an output's picture is made from its views' frames.
+/// How an output's picture is made from the frames of its views.
 enum Composition {
-  /// One view has the output: its frames go to the hardware as they are, where the output can show them.
+  /// One view has the output. Its frames are scanned out directly if possible.
   case direct(DirectComposition)
-  /// All views are painted into one picture, each in its rectangle, or shown by overlay planes.
+  /// All views are composed into one picture, each in its rectangle, or shown on overlay planes.
   case tiled(TiledComposition)
 
-  /// The output has changed: what it can show must be asked again, and buffers may have another size.
+  /// Handles a changed output: its capabilities must be tested again, and buffers may need another size.
   func outputChanged() {
     switch self {
     case .direct(let direct): direct.outputChanged()
@@ -17,30 +17,30 @@ enum Composition {
     }
   }
 
-  /// Black, or nothing, was committed.
+  /// Handles a commit of black or of no content.
   func pictureReplaced() { if case .direct(let direct) = self { direct.pictureReplaced() } }
 }
 
-/// What a commit is to show.
+/// The parameters of a commit.
 struct CommitOrder {
-  /// Everything is to be drawn: what is on screen is not the last picture.
+  /// Draw everything, because the last picture is not on screen.
   var isFull: Bool
-  /// The mode to stay in; `nil` where the output may take any mode.
+  /// The mode to keep; `nil` if the output may change its mode.
   var keptMode: DisplayMode?
-  /// Whether the display follows the commits.
+  /// Whether the refresh rate is variable and follows the commits.
   var isVariable: Bool
   /// The presenter's time.
   var now: Nanoseconds
-  /// For copies that must be made at once.
+  /// For copies that cannot be split.
   var noDeadline: PaintDeadline
 }
 
-/// What became of a commit.
+/// The result of a commit.
 enum CommitResult {
-  /// A picture is on its way to the screen.
+  /// A picture was committed.
   case committed
   /// Nothing has changed.
   case unchanged
-  /// No view has anything to show.
+  /// No view has a frame.
   case empty
 }

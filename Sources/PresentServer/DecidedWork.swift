@@ -1,8 +1,8 @@
 import FrameScheduler
 
-/// A decision of the scheduler that is carried out in pieces of the loop's time: copies, then the commit.
+/// A decision of the scheduler that is carried out over several loop iterations: copies, then the commit.
 struct DecidedWork {
-  /// What a commit is to show.
+  /// The commit's parameters.
   struct Commit {
     var isFull: Bool
     var showsFallback: Bool
@@ -10,23 +10,23 @@ struct DecidedWork {
 
   private var orders: [BlitOrder] = []
   private var done = 0
-  /// What was copied for the order that is under way, and the processor time that it took.
+  /// The bytes copied for the current order, and the CPU time used.
   private var copiedBytes: UInt64 = 0
   private var usedNanoseconds: UInt64 = 0
-  /// The commit that comes after the copies.
+  /// The commit that follows the copies.
   private(set) var commit: Commit?
-  /// Whether the picture of the commit is being completed.
+  /// Whether the commit's picture is being completed.
   var isPreparing = false
 
-  /// Storage for as many orders as a decision has at most.
+  /// Reserves storage for the most orders of a decision.
   init() { orders.reserveCapacity(FrameDecisions.mostVMs) }
 
   var isEmpty: Bool { orders.isEmpty && commit == nil }
 
-  /// The copy that is under way or comes next.
+  /// The current or next copy.
   var order: BlitOrder? { done < orders.count ? orders[done] : nil }
 
-  /// Takes the copies and the commit of a decision.
+  /// Adds a decision's copies and its commit.
   mutating func take(_ decisions: FrameDecisions) {
     for index in decisions.blits.indices { orders.append(decisions.blits[index]) }
     if decisions.commits {
@@ -34,13 +34,13 @@ struct DecidedWork {
     }
   }
 
-  /// A part of the order that is under way was copied.
+  /// Records a copied part of the current order.
   mutating func note(copiedBytes bytes: UInt64, nanoseconds: UInt64) {
     copiedBytes += bytes
     usedNanoseconds += nanoseconds
   }
 
-  /// The order that was under way is copied: its bytes, and the processor time that they took.
+  /// Ends the current order; returns its copied bytes and the CPU time used.
   mutating func endOrder() -> (copiedBytes: UInt64, nanoseconds: UInt64) {
     let total = (copiedBytes, usedNanoseconds)
     (copiedBytes, usedNanoseconds) = (0, 0)
@@ -48,7 +48,7 @@ struct DecidedWork {
     return total
   }
 
-  /// All orders are copied; false where there was none.
+  /// Removes all orders once they are complete; false if there were none.
   mutating func endOrders() -> Bool {
     guard !orders.isEmpty else { return false }
     orders.removeAll(keepingCapacity: true)
@@ -56,7 +56,7 @@ struct DecidedWork {
     return true
   }
 
-  /// The commit was made or abandoned.
+  /// Removes the commit after it was made or abandoned.
   mutating func endCommit() {
     commit = nil
     isPreparing = false

@@ -3,18 +3,18 @@ import GraphicsMemory
 import Outputs
 import Scanout
 
-/// Shows one view's frames on the whole output: as they are where the output can, otherwise composed into a buffer of
-/// its mode.
+/// Shows one view's frames on the whole output: scanned out directly if possible, otherwise composed into a buffer of
+/// its mode's size.
 final class DirectComposition {
   private let output: any Output
   /// The output's name in the protocol.
   private let name: String
   private var fits = FitCache()
   private let composer: Composer
-  /// Whether the composer has drawn since it was last invalidated.
+  /// Whether the composer has drawn since its last invalidation.
   private var isComposed = false
   private var hasCursorPlane: Bool
-  /// The view whose frame was committed last; its damage counts from there.
+  /// The view whose frame was committed last; its damage is relative to that frame.
   private var last: VMID?
 
   init(_ output: any Output, name: String, workers: CopyWorkers) {
@@ -24,16 +24,16 @@ final class DirectComposition {
     hasCursorPlane = output.info.cursorSize > 0
   }
 
-  /// The output has changed: what it can show must be asked again.
+  /// Handles a changed output, whose capabilities must be tested again.
   func outputChanged() {
     fits.removeAll()
     hasCursorPlane = output.info.cursorSize > 0
   }
 
-  /// Black, or nothing, was committed.
+  /// Handles a commit of black or of no content.
   func pictureReplaced() { forgetComposed() }
 
-  /// The next picture that is composed is drawn whole.
+  /// Makes the next composed picture be drawn completely.
   private func forgetComposed() {
     isComposed = false
     composer.invalidate()
@@ -58,7 +58,7 @@ final class DirectComposition {
     return .committed
   }
 
-  /// Commits a frame directly, or composed where the output cannot show it as it is.
+  /// Commits a frame directly, or composes it if the output cannot scan it out.
   private func show(_ frame: Presenter.Frame, of view: Tile, _ order: CommitOrder) throws(OutputError) -> (Int, Int) {
     var reason = frame.buffer.composeReason
     if reason == nil && view.cursor != nil && !hasCursorPlane { reason = "\(name) has no cursor plane" }

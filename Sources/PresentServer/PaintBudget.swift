@@ -1,45 +1,44 @@
-/// How much of the loop's time copies may take before other events get their turn.
+/// Limits the time that copies take in one loop iteration, so that other events are handled in between.
 ///
-/// One for all outputs of a server: each may copy for a millisecond in an iteration of the loop, all together for one and
-/// a half.
+/// Shared by all outputs of a server: each output may copy for 1 ms per loop iteration, all together for 1.5 ms.
 final class PaintBudget {
   static let pieceNanoseconds: UInt64 = 1_000_000
   static let iterationNanoseconds: UInt64 = 1_500_000
-  /// Shorter pieces are not worth their start.
+  /// Shorter pieces are not worth their overhead.
   static let leastNanoseconds: UInt64 = 100_000
 
   private let clock: PresentClock
   private var usedNanoseconds: UInt64 = 0
-  /// The longest time that copies of one output took at once.
+  /// The longest piece so far.
   private(set) var longestNanoseconds: UInt64 = 0
 
   init(clock: PresentClock) { self.clock = clock }
 
-  /// The end of a piece that begins now; nil where no time is left in this iteration.
+  /// Begins a piece; nil if no time is left in this iteration.
   func begin() -> PaintDeadline? {
     let left = PaintBudget.iterationNanoseconds - min(usedNanoseconds, PaintBudget.iterationNanoseconds)
     guard left >= PaintBudget.leastNanoseconds else { return nil }
     return PaintDeadline(clock: clock, length: min(left, PaintBudget.pieceNanoseconds))
   }
 
-  /// A piece has ended.
+  /// Ends a piece and charges its time.
   func end(_ deadline: PaintDeadline) {
     let used = clock.nowNanoseconds - deadline.begunNanoseconds
     usedNanoseconds += used
     longestNanoseconds = max(longestNanoseconds, used)
   }
 
-  /// The loop has seen all other events.
+  /// Resets the budget at the end of a loop iteration.
   func endIteration() { usedNanoseconds = 0 }
 }
 
-/// Until when a piece of copying may last.
+/// The deadline of a piece of copying.
 struct PaintDeadline {
   let clock: PresentClock
   let begunNanoseconds: UInt64
   private let endNanoseconds: UInt64
 
-  /// For the rare copy that cannot be divided.
+  /// No deadline, for the rare copy that cannot be split.
   init(without clock: PresentClock) {
     self.clock = clock
     begunNanoseconds = 0
@@ -52,6 +51,6 @@ struct PaintDeadline {
     endNanoseconds = begunNanoseconds + length
   }
 
-  /// Whether the time has come.
+  /// Whether the deadline has passed.
   var hasPassed: Bool { clock.nowNanoseconds >= endNanoseconds }
 }

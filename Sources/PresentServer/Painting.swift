@@ -2,9 +2,9 @@ import DaemonSettings
 import GraphicsMemory
 import Scanout
 
-/// A picture in the middle of a black screen, with a cursor on top: how it is drawn into XRGB8888 memory.
+/// Draws a picture on a black background, with a cursor on top, into XRGB8888 memory.
 struct Painting {
-  /// A cursor: ARGB8888 premultiplied, its corner in the picture's pixels.
+  /// A cursor in premultiplied ARGB8888; its top left corner is in the picture's pixels.
   struct Sprite {
     var picture: MappedBuffer
     var x: Int
@@ -12,23 +12,23 @@ struct Painting {
   }
 
   let screen: Rect
-  /// nil is black.
+  /// The picture; nil for black.
   let picture: MappedBuffer?
   /// The part of the picture that is shown.
   let source: Rect
   let cursor: Sprite?
-  /// Where the source's first pixel lies on the screen; negative where it is cropped.
+  /// The position of the source's first pixel on the screen; negative if it is cropped.
   let originX: Int
   let originY: Int
 
-  /// The picture centred, or cropped at all sides alike.
+  /// Centres the picture, or crops it evenly.
   init(screen: Rect, picture: MappedBuffer?, source: Rect, cursor: Sprite?) {
     self.init(
       screen: screen, picture: picture, source: source, cursor: cursor, originX: (screen.width - source.width) / 2,
       originY: (screen.height - source.height) / 2)
   }
 
-  /// The picture at a place of the screen.
+  /// Places the picture at a position on the screen.
   init(screen: Rect, picture: MappedBuffer?, source: Rect, cursor: Sprite?, originX: Int, originY: Int) {
     self.screen = screen
     self.picture = picture
@@ -38,7 +38,7 @@ struct Painting {
     self.originY = originY
   }
 
-  /// Where a part of the picture lies on the screen.
+  /// Converts a part of the picture to the screen's pixels.
   func onScreen(_ rect: Rect) -> Rect {
     let part = rect.intersection(source)
     return Rect(
@@ -46,7 +46,7 @@ struct Painting {
     ).intersection(screen)
   }
 
-  /// The cursor's place on the screen.
+  /// The cursor's rectangle on the screen.
   var cursorBounds: Rect {
     guard let cursor else { return .empty }
     let size = cursor.picture.layout
@@ -54,7 +54,7 @@ struct Painting {
       .intersection(screen)
   }
 
-  /// Draws the parts `region` of the screen at once. Parts may overlap: each is drawn whole.
+  /// Draws a region of the screen in one call. Its rectangles may overlap; each is drawn completely.
   func paint(_ region: DamageRegion, into target: MappedBuffer, _ workers: CopyWorkers?, _ ledger: inout CopyLedger) {
     beginAccess(target)
     for index in 0..<region.count {
@@ -64,14 +64,14 @@ struct Painting {
     endAccess(target)
   }
 
-  /// Before the parts of a region are drawn one by one.
+  /// Begins CPU access, before the parts of a region are drawn one by one.
   func beginAccess(_ target: MappedBuffer) {
     picture?.beginAccess(read: true)
     cursor?.picture.beginAccess(read: true)
     target.beginAccess()
   }
 
-  /// After them.
+  /// Ends CPU access.
   func endAccess(_ target: MappedBuffer) {
     target.endAccess()
     cursor?.picture.endAccess(read: true)
@@ -101,7 +101,7 @@ struct Painting {
     }
   }
 
-  /// The cursor over the picture. What lies below is taken from the picture: the target is never read.
+  /// Blends the cursor over the picture. Reads the pixels below it from the picture, never from the target.
   private func blend(_ sprite: Sprite, _ part: Rect, _ target: MappedBuffer) {
     if part.isEmpty { return }
     let bytesPerPixel = PixelFormat.bytesPerPixel
@@ -128,7 +128,7 @@ struct Painting {
     }
   }
 
-  /// A premultiplied pixel over an opaque one.
+  /// Blends a premultiplied pixel over an opaque one.
   static func blended(_ over: UInt32, _ under: UInt32) -> UInt32 {
     let rest = 255 - over >> 24
     var result: UInt32 = 0

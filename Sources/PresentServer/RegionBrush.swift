@@ -1,9 +1,9 @@
 import GraphicsMemory
 import Scanout
 
-/// Draws a region in parts of whole rows, so that the time for a large one can be divided.
+/// Draws a region in parts of whole rows, so that the time for a large region can be split.
 struct RegionBrush {
-  /// At most this is drawn between two looks at the clock, for each thread that copies: 0.1 to 0.3 ms.
+  /// The most bytes drawn per copy thread between two checks of the clock: 0.1 to 0.3 ms.
   static let stepBytes = 1 << 20
 
   let region: DamageRegion
@@ -12,7 +12,7 @@ struct RegionBrush {
   private var index = 0
   private var row = 0
 
-  /// - Parameter bounds: what the region is clipped to.
+  /// - Parameter bounds: the rectangle that the region is clipped to.
   init(_ region: DamageRegion, bounds: Rect) {
     self.region = region.clipped(to: bounds)
     var count = 0
@@ -22,9 +22,9 @@ struct RegionBrush {
 
   var isFinished: Bool { index == region.count }
 
-  /// Draws the next part: up to `limit` pixels of the region in all, until the deadline.
+  /// Continues drawing until `limit` pixels of the region are drawn in total, or until the deadline.
   ///
-  /// - Returns: false where the deadline has passed before the limit.
+  /// - Returns: false if the deadline has passed before the limit.
   mutating func draw(
     _ painting: Painting, into target: MappedBuffer, upTo limit: Int, until deadline: PaintDeadline,
     _ workers: CopyWorkers?, _ ledger: inout CopyLedger

@@ -4,11 +4,11 @@ import LinuxIO
 import Outputs
 import Scanout
 
-/// Buffers of an output's size that the CPU draws into: the front one is on screen or on its way there, the back one is
-/// drawn for the next commit.
+/// Buffers of an output's size that the CPU draws into. The front buffer is on screen or in the pending commit, the
+/// back buffer is drawn for the next commit.
 ///
-/// Two are enough, because at most one commit is under way and nothing is drawn while it is. A third one, which is made
-/// when it is needed, takes a picture that is drawn ahead of its commit.
+/// Two are enough, because at most one commit is pending and nothing is drawn during it. A third buffer, created when
+/// needed, holds a picture that is drawn ahead of its commit.
 struct SwapChain {
   /// A buffer and a mapping to draw into it. `ScanoutBuffer.mapped` is for reading only.
   struct Buffer {
@@ -16,14 +16,14 @@ struct SwapChain {
     let mapped: MappedBuffer
   }
 
-  /// The buffers that a chain begins with.
+  /// The initial number of buffers.
   static let bufferCount = 2
 
   private var buffers: [Buffer]
   private(set) var frontIndex = 0
-  /// The index of the buffer to draw into.
+  /// The index of the back buffer.
   private(set) var backIndex = 1
-  /// The index of the buffer that is drawn ahead, once there is one.
+  /// The index of the buffer that is drawn ahead; nil until it is created.
   private(set) var aheadIndex: Int?
 
   init(_ output: any Output, width: Int, height: Int) throws(OutputError) {
@@ -51,20 +51,20 @@ struct SwapChain {
 
   subscript(index: Int) -> Buffer { buffers[index] }
 
-  /// Makes the buffer that is drawn ahead.
+  /// Creates the buffer that is drawn ahead.
   mutating func addAhead(_ output: any Output) throws(OutputError) {
     let made = try SwapChain.makeBuffer(output, width: bounds.width, height: bounds.height)
     aheadIndex = buffers.count
     buffers.append(made)
   }
 
-  /// What was drawn ahead is drawn for the next commit from now on, and the other way round.
+  /// Exchanges the back buffer and the buffer that is drawn ahead.
   mutating func promoteAhead() {
     guard let ahead = aheadIndex else { return }
     aheadIndex = backIndex
     backIndex = ahead
   }
 
-  /// The back buffer was committed.
+  /// Exchanges the front and back buffers after a commit.
   mutating func swap() { (frontIndex, backIndex) = (backIndex, frontIndex) }
 }

@@ -4,34 +4,34 @@ import GraphicsMemory
 import Outputs
 import Scanout
 
-/// The picture that tiles are painted into, in two buffers of the output's size, and a third one for a frame that is
+/// The picture that tiles are painted into: two buffers of the output's size, and a third one for a frame that is
 /// painted ahead of its commit.
 ///
-/// What each buffer lacks is kept per tile, so that only what has changed is painted, in parts.
+/// A damage ring per tile records the damage that each buffer has missed, so that only damage is painted, in parts.
 final class TileCanvas {
-  /// The output's picture.
+  /// The bounds of the picture.
   let bounds: Rect
-  /// How the output shows it.
+  /// How the output scans out the buffers.
   let fit: FitMethod
   private let output: any Output
   private let workers: CopyWorkers
   private var chain: SwapChain
-  /// What the buffers lack of each tile, by the tiles' places in the output's list.
+  /// The damage ring of each tile, by the tile's index in the output's list.
   private var rings: [DamageRing] = []
-  /// What the buffers lack of the black around the tiles.
+  /// The damage ring of the black background around the tiles.
   private var background: DamageRing
-  /// What differs from the picture that is shown.
+  /// The damage relative to the picture on screen.
   private var damage = DamageRegion()
   private var ledger = CopyLedger()
-  /// The frames of which a part is painted, into the back buffer and ahead.
+  /// The partly painted frames: in the back buffer, and ahead of its commit.
   private var next: TileCopy?
   private var ahead: TileCopy?
-  /// What the back buffer lacks of a tile without a new frame, while that is being painted.
+  /// The unfinished repair of a tile without a new frame in the back buffer.
   private var repair: Repair?
-  /// What a buffer lacks of the black around the tiles, while that is being painted.
+  /// The unfinished painting of the background.
   private var black: Black?
 
-  /// Two buffers of that mode's size.
+  /// Creates a canvas with two buffers of the mode's size.
   init(_ output: any Output, mode: DisplayMode, workers: CopyWorkers) throws(OutputError) {
     self.output = output
     self.workers = workers
@@ -41,7 +41,7 @@ final class TileCanvas {
     fit = output.fit(chain.front.buffer, source: bounds)
   }
 
-  /// Tiles were added, removed or moved: everything is painted again.
+  /// Repaints everything after tiles were added, removed or moved.
   func invalidate(tiles: [Tile]) {
     (next, ahead, repair, black) = (nil, nil, nil, nil)
     background.invalidate(bounds: bounds)
@@ -49,7 +49,7 @@ final class TileCanvas {
     damage = DamageRegion(bounds)
   }
 
-  /// A part of a tile, in the output's pixels, is to be painted again.
+  /// Adds damage of a tile, in the output's pixels.
   func add(_ region: DamageRegion, tile: Int) {
     if rings.indices.contains(tile) { rings[tile].add(region) }
     damage.add(region)
@@ -57,12 +57,12 @@ final class TileCanvas {
 
   // MARK: - Frames
 
-  /// Whether a part of that frame is painted.
+  /// Whether painting of a frame has begun.
   func hasBegun(_ frame: FrameID, _ target: BlitTarget) -> Bool {
     (target == .next ? next : ahead)?.frame == frame
   }
 
-  /// Begins to paint a frame of a tile that changes `changes`, in the output's pixels.
+  /// Begins to paint a tile's frame with the damage `changes`, in the output's pixels.
   func begin(_ frame: FrameID, _ painting: Painting, _ changes: DamageRegion, tile: Int, _ target: BlitTarget) {
     guard rings.indices.contains(tile), let buffer = bufferIndex(target) else { return }
     cancel(target)
@@ -74,8 +74,9 @@ final class TileCanvas {
     if target == .next { next = copy } else { ahead = copy }
   }
 
-  /// Paints the frame that was begun up to a part of its pixels, in thousandths of thousandths; the bytes that were
-  /// copied, and false where the deadline has passed before.
+  /// Continues painting the current frame up to a part of its pixels, in millionths.
+  ///
+  /// - Returns: the bytes copied, and false if the deadline has passed before.
   func paint(
     _ target: BlitTarget, upToMillionths millionths: Int, until deadline: PaintDeadline
   ) -> (copiedBytes: UInt64, isDone: Bool) {
@@ -90,14 +91,14 @@ final class TileCanvas {
     return (ledger.copiedBytes - before, isDone)
   }
 
-  /// The frame in the back buffer is painted: the other buffers lack it.
+  /// Finishes the frame in the back buffer and adds its damage for the other buffers.
   func end() {
     guard let copy = next.take() else { return }
     rings[copy.tile].add(copy.changes, except: copy.buffer)
     damage.add(copy.changes)
   }
 
-  /// Stops painting a frame: what is painted of it is painted over.
+  /// Stops painting a frame. Its region becomes damage of the buffer again.
   func cancel(_ target: BlitTarget) {
     guard let copy = target == .next ? next.take() : ahead.take() else { return }
     guard rings.indices.contains(copy.tile) else { return }
@@ -105,13 +106,13 @@ final class TileCanvas {
     if target == .next { damage.add(copy.brush.region) }
   }
 
-  /// Stops painting frames of a tile.
+  /// Stops painting the frames of a tile.
   func cancel(tile: Int) {
     if next?.tile == tile { cancel(.next) }
     if ahead?.tile == tile { cancel(.ahead) }
   }
 
-  /// The picture that was painted ahead is the next one from now on.
+  /// Makes the picture that was painted ahead the next one.
   func promoteAhead() {
     cancel(.next)
     if let lacking = repair.take() { putBack(lacking) }
@@ -123,7 +124,7 @@ final class TileCanvas {
   private func bufferIndex(_ target: BlitTarget) -> Int? {
     if target == .next { return chain.backIndex }
     if let index = chain.aheadIndex { return index }
-    // Without a third buffer the frame is painted once its picture is the next one.
+    // Without a third buffer the frame is painted later, into the back buffer.
     guard (try? chain.addAhead(output)) != nil else { return nil }
     background.addBuffer(bounds: bounds)
     for index in rings.indices { rings[index].addBuffer(bounds: bounds) }
@@ -132,20 +133,20 @@ final class TileCanvas {
 
   // MARK: - Commits
 
-  /// Whether anything differs from the picture that is shown.
+  /// Whether the picture has changed since the last commit.
   var isChanged: Bool { !damage.isEmpty }
 
-  /// Paints what the back buffer lacks of the black around the tiles; false where the deadline has passed before.
+  /// Paints the background's missed damage in the back buffer; false if the deadline has passed before.
   func repairBackground(until deadline: PaintDeadline) -> Bool {
     paintBackground(ofBuffer: chain.backIndex, until: deadline)
   }
 
-  /// Before tiles are painted into a buffer: the black lies below them.
+  /// Paints the background, which must come before the tiles because it lies below them.
   private func paintBackground(ofBuffer buffer: Int, until deadline: PaintDeadline) -> Bool {
     while true {
       if var current = black.take() {
         guard current.buffer == buffer else {
-          // For another buffer, which is needed later.
+          // This was for another buffer, which is needed later.
           background.add(current.brush.region, toBuffer: current.buffer)
           continue
         }
@@ -163,8 +164,9 @@ final class TileCanvas {
     }
   }
 
-  /// Paints what the back buffer lacks of a tile that shows no new frame; the bytes that were copied, and false where the
-  /// deadline has passed before.
+  /// Paints the missed damage of a tile without a new frame in the back buffer.
+  ///
+  /// - Returns: the bytes copied, and false if the deadline has passed before.
   func repair(
     tile: Int, _ rect: Rect, until deadline: PaintDeadline, _ painting: () throws(OutputError) -> Painting
   ) throws(OutputError) -> (copiedBytes: UInt64, isDone: Bool) {
@@ -175,7 +177,7 @@ final class TileCanvas {
       if var current = repair.take() {
         if current.tile != tile {
           guard rings[tile].damage(ofBuffer: chain.backIndex).isEmpty else {
-            // Of another tile, and this one comes first.
+            // It belongs to another tile; this tile comes first.
             putBack(current)
             continue
           }
@@ -198,38 +200,38 @@ final class TileCanvas {
     return isDone
   }
 
-  /// What was not painted to its end is lacking again.
+  /// Adds the unpainted rest of a repair to the buffer's damage again.
   private func putBack(_ repair: Repair) {
     guard rings.indices.contains(repair.tile) else { return }
     rings[repair.tile].add(repair.brush.region, toBuffer: chain.backIndex)
   }
 
-  /// The picture that is shown, for a commit that changes nothing of it.
+  /// The picture on screen, for a commit that does not change it.
   func shownFrame() -> OutputFrame {
     OutputFrame(buffer: chain.front.buffer, source: bounds, damage: DamageRegion(), cursor: nil)
   }
 
-  /// The next buffer with all that was painted, for a commit.
+  /// The back buffer with its damage, for a commit.
   func frame() -> OutputFrame {
     OutputFrame(buffer: chain.back.buffer, source: bounds, damage: damage, cursor: nil)
   }
 
-  /// The buffer of `frame()` is on its way to the screen.
+  /// Swaps the buffers after a commit of `frame()`.
   func committed() {
     chain.swap()
     damage = DamageRegion()
   }
 }
 
-/// The black around the tiles that a buffer lacks, painted in parts.
+/// Missed damage of the background in a buffer, painted in parts.
 private struct Black {
   let buffer: Int
   var brush: RegionBrush
 }
 
-/// Something that the next picture lacks, painted in parts.
+/// Missed damage of a tile in the back buffer, painted in parts.
 private struct Repair {
-  /// The place of its tile in the output's list.
+  /// The tile's index in the output's list.
   let tile: Int
   let painting: Painting
   var brush: RegionBrush
@@ -238,12 +240,12 @@ private struct Repair {
 /// A frame that is painted into a buffer in parts.
 private struct TileCopy {
   let frame: FrameID
-  /// The place of its tile in the output's list.
+  /// The tile's index in the output's list.
   let tile: Int
-  /// The index of the buffer.
+  /// The buffer's index in the swap chain.
   let buffer: Int
   let painting: Painting
-  /// What the frame changes of the picture.
+  /// The frame's damage, in the output's pixels.
   let changes: DamageRegion
   var brush: RegionBrush
 }

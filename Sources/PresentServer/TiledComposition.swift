@@ -4,19 +4,19 @@ import GraphicsMemory
 import Outputs
 import Scanout
 
-/// Paints all views of an output into one picture of its size, each in its rectangle, and gives some of them overlay
-/// planes.
+/// Composes all views of an output into one picture of its size, each in its rectangle, and assigns overlay planes to
+/// some of them.
 ///
-/// A view's index is its place among the output's views. Its `painted` frame is the one that the picture shows, or will
-/// show with the next commit.
+/// A view's index is its position in the output's list of views. Its `painted` frame is the one that the picture shows,
+/// or will show with the next commit.
 final class TiledComposition {
   private let output: any Output
   private let workers: CopyWorkers
   private var canvas: TileCanvas?
-  /// Whether what the next commit lacks is being painted.
+  /// Whether the next commit's picture is being completed.
   private var isPreparing = false
   private var planes = PlaneAssignment()
-  /// Called when a view's frames are shown by a plane from now on, or are copied again.
+  /// Called when a view gets or loses an overlay plane.
   private let planeChanged: (Tile) -> Void
 
   init(_ output: any Output, workers: CopyWorkers, planeChanged: @escaping (Tile) -> Void) {
@@ -25,26 +25,26 @@ final class TiledComposition {
     self.planeChanged = planeChanged
   }
 
-  /// The output has changed: buffers of another size are needed.
+  /// Drops the buffers after the output has changed; the new ones may have another size.
   func outputChanged() {
     canvas = nil
     isPreparing = false
   }
 
-  /// Views were added, removed or moved: everything is painted again.
+  /// Repaints everything after views were added, removed or moved.
   func arranged(_ views: [Tile]) {
     planes.isChanged = true
     canvas?.invalidate(tiles: views)
   }
 
-  /// A view's whole rectangle is to be painted again.
+  /// Marks a view's whole rectangle as damaged.
   func repaint(_ view: Tile, at index: Int) { canvas?.add(DamageRegion(view.rect), tile: index) }
 
   // MARK: - Painting
 
-  /// Paints a frame of a view up to the end of an order, until the deadline.
+  /// Paints a view's frame up to the end of an order or until the deadline.
   ///
-  /// - Returns: the bytes that were copied, and false where the deadline has passed before the order's end.
+  /// - Returns: the bytes copied, and false if the deadline has passed before the order's end.
   func paint(
     _ order: BlitOrder, _ frame: Presenter.Frame, byteCount: Int64, of view: Tile, at index: Int, _ views: [Tile],
     _ mode: DisplayMode, until deadline: PaintDeadline
@@ -65,15 +65,15 @@ final class TiledComposition {
     return part
   }
 
-  /// The picture that was painted ahead is the next one from now on.
+  /// Makes the picture that was painted ahead the next one.
   func promoteAhead() { canvas?.promoteAhead() }
 
-  /// A view's frames were taken back.
+  /// Stops painting a view's frames, which were withdrawn.
   func framesWithdrawn(from index: Int) { canvas?.cancel(tile: index) }
 
-  /// Before a commit: paints what the next picture lacks of views without a new frame, until the deadline.
+  /// Completes the next commit's picture: paints missed damage of views without a new frame, until the deadline.
   ///
-  /// - Returns: false where the deadline has passed before; then it is to be called again.
+  /// - Returns: false if the deadline has passed before; the caller must call again.
   func prepare(
     _ views: [Tile], mode: DisplayMode, _ order: CommitOrder, follows: Bool, until deadline: PaintDeadline
   ) throws(OutputError) -> Bool {
@@ -106,13 +106,13 @@ final class TiledComposition {
     return false
   }
 
-  /// Whether a view's newest frame is shown by its overlay plane.
+  /// Whether a view's newest frame goes on its overlay plane.
   private func isOnPlane(_ view: Tile) -> Bool {
     guard view.plane.index != nil, let frame = view.staged?.frame ?? view.latched else { return false }
     return planes.overlay(frame, of: view) != nil
   }
 
-  /// How a frame is drawn into its view's rectangle, with the view's cursor; black without a frame.
+  /// The painting of a frame and the view's cursor into the view's rectangle; black without a frame.
   private func painting(_ frame: Presenter.Frame?, of view: Tile) throws(OutputError) -> Painting {
     let origin = frame.map { view.origin(of: $0) } ?? (view.rect.x, view.rect.y)
     let picture = try frame.map { (frame) throws(OutputError) in try frame.buffer.buffer.mapped() }
@@ -124,7 +124,7 @@ final class TiledComposition {
       originY: origin.1)
   }
 
-  /// Commits the picture of all views, which `prepare` has painted.
+  /// Commits the picture of all views after `prepare` has completed it.
   func commit(
     _ views: [Tile], mode: DisplayMode, _ order: CommitOrder, into picture: inout Presenter.Picture
   ) throws(OutputError) -> CommitResult {
@@ -146,7 +146,7 @@ final class TiledComposition {
       try output.commit(next, fit: canvas.fit)
     } catch {
       guard case .rejected = error, !overlays.isEmpty else { throw error }
-      // The output refuses what it accepted in the test: all views are copied, in this commit already.
+      // The output refuses planes that it accepted in the test. Copy all views, in this commit.
       picture.endUse()
       for index in views.indices {
         planes.commitFailed(views[index], at: order.now)
@@ -162,17 +162,17 @@ final class TiledComposition {
     return .committed
   }
 
-  /// Adds the damage of a view that is copied and not painted yet.
+  /// Adds the damage of a copied view that is not painted yet.
   private func noteChanges(of view: Tile, _ index: Int, _ canvas: TileCanvas) {
     if let staged = view.staged, view.painted?.number != staged.frame.number {
-      // It was to go on a plane that the view has lost since.
+      // The frame was planned for a plane that the view has lost.
       canvas.add(changes(staged.frame, of: view), tile: index)
       view.painted = staged.frame
     }
     if view.isCursorChanged { moveCursor(of: view, showing: view.painted, index, canvas) }
   }
 
-  /// What a frame changes of its view, in the output's pixels.
+  /// A frame's damage in the output's pixels.
   private func changes(_ frame: Presenter.Frame, of view: Tile) -> DamageRegion {
     guard let last = view.painted, last.source == frame.source,
       last.buffer.buffer.layout == frame.buffer.buffer.layout
@@ -215,18 +215,18 @@ final class TiledComposition {
 
   // MARK: - Overlay planes
 
-  /// A view's cursor was shown, moved or hidden: a plane would cover it.
+  /// Handles a change of a view's cursor, which an overlay plane would cover.
   func cursorChanged(of view: Tile, at index: Int) {
     if view.cursor == nil { planes.isChanged = true } else { leavePlane(view, at: index) }
   }
 
-  /// A view has a new frame. One of another kind than its plane was tested with is copied again.
+  /// Handles a new frame. A frame unlike the one that the plane was tested with is copied.
   func frameArrived(_ frame: Presenter.Frame, _ byteCount: Int64, of view: Tile, at index: Int) {
     if output.overlayCount == 0 { return }
     if planes.frameArrived(frame, byteCount, of: view, on: output) { leavePlane(view, at: index) }
   }
 
-  /// After a flip: holds an auction of planes if it is due, and asks the hardware about at most one change.
+  /// After a flip, holds an auction of planes if it is due, and tests at most one change on the hardware.
   func flipped(_ views: [Tile], _ flip: PlaneAssignment.Flip) {
     guard output.overlayCount > 0, let canvas else { return }
     guard planes.holdAuction(views, flip, on: output, over: canvas) else { return }
@@ -239,13 +239,13 @@ final class TiledComposition {
         continue
       }
       planes.give(plane, to: view)
-      // The picture's copy of it is not shown any more; the plane shows it from the next commit on.
+      // From the next commit on the plane shows the view, not the picture.
       view.painted = nil
       planeChanged(view)
     }
   }
 
-  /// A view's frames are copied again, beginning with the one that is shown.
+  /// Takes a view off its plane: its frames are copied again, beginning with the current one.
   func leavePlane(_ view: Tile, at index: Int) {
     guard view.plane.index != nil else { return }
     view.plane.index = nil

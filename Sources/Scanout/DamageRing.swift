@@ -1,11 +1,11 @@
-/// The damage that each buffer of a swap chain lacks.
+/// The damage that each buffer of a swap chain has missed.
 ///
-/// A buffer that was last drawn some frames ago lacks the damage of all frames since. Every frame's damage is added for
-/// all buffers; drawing a buffer takes its missing damage, and only that must be drawn.
+/// A buffer last drawn some frames ago has missed the damage of all frames since. Every frame's damage is added to all
+/// buffers. To bring a buffer up to date, take its missed damage and draw only that.
 public struct DamageRing: Sendable {
   private var missing: [DamageRegion]
 
-  /// A ring for that many buffers whose content is unknown: each lacks all of `bounds`.
+  /// Creates a ring for buffers of unknown content: each has missed all of `bounds`.
   public init(bufferCount: Int, bounds: Rect) {
     missing = Array(repeating: DamageRegion(bounds), count: bufferCount)
   }
@@ -13,40 +13,40 @@ public struct DamageRing: Sendable {
   /// The number of buffers.
   public var bufferCount: Int { missing.count }
 
-  /// Adds one more buffer of unknown content; its index is the former `bufferCount`.
+  /// Adds a buffer of unknown content; its index is the former `bufferCount`.
   public mutating func addBuffer(bounds: Rect) { missing.append(DamageRegion(bounds)) }
 
   /// Removes all buffers.
   public mutating func removeBuffers() { missing.removeAll(keepingCapacity: true) }
 
-  /// Adds a frame's damage: every buffer lacks it until it is drawn.
+  /// Adds a frame's damage to all buffers.
   public mutating func add(_ damage: DamageRegion) {
     for index in missing.indices { missing[index].add(damage) }
   }
 
-  /// Adds a frame's damage for all buffers but the one that it was drawn into.
+  /// Adds a frame's damage to all buffers except the one that it was drawn into.
   public mutating func add(_ damage: DamageRegion, except drawn: Int) {
     for index in missing.indices where index != drawn { missing[index].add(damage) }
   }
 
-  /// Adds damage to one buffer, for buffers that do not all show the same picture.
+  /// Adds damage to one buffer, for buffers with different pictures.
   public mutating func add(_ damage: Rect, toBuffer index: Int) { missing[index].add(damage) }
 
-  /// Adds a region to one buffer, as where drawing it was not finished.
+  /// Adds a region to one buffer, for example if drawing it was not finished.
   public mutating func add(_ damage: DamageRegion, toBuffer index: Int) { missing[index].add(damage) }
 
-  /// The content of all buffers is unknown: each lacks all of `bounds`.
+  /// Marks the content of all buffers as unknown: each has missed all of `bounds`.
   public mutating func invalidate(bounds: Rect) {
     for index in missing.indices { missing[index] = DamageRegion(bounds) }
   }
 
-  /// The content of one buffer is unknown: it lacks all of `bounds`.
+  /// Marks the content of one buffer as unknown: it has missed all of `bounds`.
   public mutating func invalidate(buffer index: Int, bounds: Rect) { missing[index] = DamageRegion(bounds) }
 
-  /// A buffer's missing damage.
+  /// A buffer's missed damage.
   public func damage(ofBuffer index: Int) -> DamageRegion { missing[index] }
 
-  /// Takes a buffer's missing damage, which the caller draws: afterwards the buffer lacks nothing.
+  /// Returns and clears a buffer's missed damage, which the caller must draw.
   public mutating func takeDamage(ofBuffer index: Int) -> DamageRegion {
     let damage = missing[index]
     missing[index] = DamageRegion()
