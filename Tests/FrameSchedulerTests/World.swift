@@ -237,16 +237,19 @@ struct World {
   private mutating func notePart(_ blit: BlitOrder) {
     if blit.completes, blit.bytes.lowerBound == 0, blit.target == .next { return }
     let part = Part(vm: blit.vm, frame: blit.frame)
-    if let other = parts[blit.target], other != part, isCopied(other) {
+    if let other = parts[blit.target], other != part, isCopied(other, into: blit.target) {
       violate("whole pictures", "parts of \(other.vm) and \(blit.vm) in one picture")
     }
     if blit.completes, blit.target == .ahead { violate("whole pictures", "\(blit.vm) ends ahead") }
     parts[blit.target] = blit.completes ? nil : part
   }
 
-  /// Whether a frame is being copied still: one that was taken back is painted over.
-  private func isCopied(_ part: Part) -> Bool {
-    scheduler.vms.contains { $0.id == part.vm && $0.working?.id == part.frame }
+  /// Whether a frame is still being copied into that picture: one that was taken back is painted over, and may have been
+  /// begun again in the other picture.
+  private func isCopied(_ part: Part, into target: BlitTarget) -> Bool {
+    scheduler.vms.contains {
+      $0.id == part.vm && $0.working?.id == part.frame && $0.isAhead == (target == .ahead)
+    }
   }
 
   /// A commit leaves a frame that could be served only if the time that is left is too short for the whole frame, and
@@ -310,7 +313,7 @@ struct World {
     if decisions.latches.isEmpty, !decisions.needsFullDamage {
       violate("quiet without change", "an empty commit at \(now)")
     }
-    if let part = parts[.next], isCopied(part) { violate("whole pictures", "a part of \(part.vm) in a commit") }
+    if let part = parts[.next], isCopied(part, into: .next) { violate("whole pictures", "a part of \(part.vm) in a commit") }
     if Set(decisions.latches.map(\.vm)).count != decisions.latches.count {
       violate("one commit at a time", "a VM twice in a commit")
     }
