@@ -114,8 +114,6 @@ public struct DiscardedFrame: Hashable, Sendable {
 public enum DiscardReason: Hashable, Sendable {
   /// A newer frame of its VM became ready.
   case superseded
-  /// It did not become ready in time (`SchedulerConfiguration.readinessTimeoutNanoseconds`).
-  case neverReady
   /// Its VM was removed.
   case removed
   /// The display driver refused it on every path.

@@ -51,7 +51,7 @@ extension OutputScheduler {
     let through = held.map { FrameID($0.id.rawValue &- 1) } ?? last
     decisions.releases.append(FenceRelease(vm: vms[position].id, through: through))
     vms[position].firstUnreleased = held?.id
-    vms[position].firstUnreleasedAt = held?.arrived ?? 0
+    vms[position].firstUnreleasedAt = held?.ready ?? 0
   }
 
   /// The oldest frame that keeps its fence and those after it from being released.
@@ -66,7 +66,7 @@ extension OutputScheduler {
     if let completed = vms[position].completed, !completed.isRepeat, !releasesOnCopy { return completed }
     if let working = vms[position].working { return working }
     if let slot = vms[position].slot, !slot.isRepeat, isSeen(position) { return slot }
-    return vms[position].pendingCount > 0 ? vms[position].pending[0] : nil
+    return nil
   }
 
   /// Only its number, without moving the frame.
@@ -79,7 +79,7 @@ extension OutputScheduler {
     if let completed = vms[position].completed, !completed.isRepeat, !releasesOnCopy { return completed.id }
     if let working = vms[position].working { return working.id }
     if let slot = vms[position].slot, !slot.isRepeat, isSeen(position) { return slot.id }
-    return vms[position].pendingCount > 0 ? vms[position].pending[0].id : nil
+    return nil
   }
 
   /// The oldest held frame after one, whatever the release point is.
@@ -89,9 +89,6 @@ extension OutputScheduler {
     if let completed = vms[position].completed, completed.id > frame { return completed }
     if let working = vms[position].working, working.id > frame { return working }
     if let slot = vms[position].slot, slot.id > frame { return slot }
-    for place in 0..<vms[position].pendingCount where vms[position].pending[place].id > frame {
-      return vms[position].pending[place]
-    }
     return nil
   }
 
@@ -112,18 +109,6 @@ extension OutputScheduler {
     return rate >= timing.refreshMillihertz ? timing.periodNanoseconds : 1_000_000_000_000 / rate
   }
 
-  /// Drops frames whose fence did not signal in time.
-  mutating func expirePending(at now: Nanoseconds, into decisions: inout FrameDecisions) {
-    for position in vms.indices where vms[position].pendingCount > 0 {
-      while vms[position].pendingCount > 0,
-        vms[position].pending[0].arrived + configuration.readinessTimeoutNanoseconds <= now
-      {
-        let frame = vms[position].removePending(at: 0)
-        discard(frame, of: position, .neverReady, into: &decisions)
-      }
-    }
-  }
-
   /// The next time at which something other than a commit falls due.
   mutating func nextUpkeep() -> Nanoseconds? {
     refreshUpkeeps()
@@ -135,12 +120,8 @@ extension OutputScheduler {
   /// The same for one VM; `.max` for never.
   @inline(__always)
   func nextUpkeep(of position: Int) -> Nanoseconds {
-    var earliest = Nanoseconds.max
-    if vms[position].pendingCount > 0 {
-      earliest = vms[position].pending[0].arrived + configuration.readinessTimeoutNanoseconds
-    }
-    guard let first = vms[position].firstUnreleased else { return earliest }
-    earliest = min(earliest, vms[position].firstUnreleasedAt + configuration.releaseTimeoutNanoseconds)
+    guard let first = vms[position].firstUnreleased else { return .max }
+    var earliest = vms[position].firstUnreleasedAt + configuration.releaseTimeoutNanoseconds
     let held = oldestHeldID(position)
     if held.map({ $0 > first }) ?? true { earliest = min(earliest, vms[position].releaseAllowedAt) }
     return earliest

@@ -144,9 +144,6 @@ extension OutputScheduler {
       guard let frame, !frame.isRepeat else { continue }
       decisions.discarded.append(DiscardedFrame(vm: vm.id, frame: frame.id, reason: .removed))
     }
-    for place in 0..<vm.pendingCount {
-      decisions.discarded.append(DiscardedFrame(vm: vm.id, frame: vm.pending[place].id, reason: .removed))
-    }
   }
 
   private func admit(_ candidate: VMConfiguration, excluding position: Int?) throws(SchedulerError) -> Int64 {

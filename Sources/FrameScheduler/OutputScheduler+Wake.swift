@@ -2,7 +2,6 @@ extension OutputScheduler {
   /// Decides what falls due at `now`; call it when `nextWake` has come. An early or needless call does no harm.
   public mutating func wake(at now: Nanoseconds, into decisions: inout FrameDecisions) {
     decisions.removeAll()
-    expirePending(at: now, into: &decisions)
     if policy == .exclusive { expireGrant(at: now, into: &decisions) }
     var mustWait = false
     if let plan, plan.wake <= now { mustWait = !decide(plan, at: now, into: &decisions) }

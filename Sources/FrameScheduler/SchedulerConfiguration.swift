@@ -35,8 +35,6 @@ public struct SchedulerConfiguration: Hashable, Sendable {
   public var minimumRedZoneNanoseconds: Nanoseconds = 300_000
   /// The most that the adaptive red zone grows to; a quarter of the period bounds it too.
   public var maximumRedZoneNanoseconds: Nanoseconds = 3_000_000
-  /// A frame that was announced and did not become ready within this time is dropped.
-  public var readinessTimeoutNanoseconds: Nanoseconds = 1_000_000_000
   /// No fence is held longer than this.
   public var releaseTimeoutNanoseconds: Nanoseconds = 1_000_000_000
   /// The rate at which VMs in the background are paced, in millihertz.
@@ -74,7 +72,6 @@ public struct SchedulerConfiguration: Hashable, Sendable {
     try Self.check(.redZoneNanoseconds, maximumRedZoneNanoseconds, minimumRedZoneNanoseconds...10_000_000)
     try Self.check(
       .redZoneNanoseconds, redZoneNanoseconds, minimumRedZoneNanoseconds...maximumRedZoneNanoseconds)
-    try Self.check(.timeout, readinessTimeoutNanoseconds, 1_000_000...(60 * second))
     try Self.check(.timeout, releaseTimeoutNanoseconds, 1_000_000...(60 * second))
     try Self.check(.timeout, starvationNanoseconds, 1_000_000...(60 * second))
     try Self.check(.backgroundMillihertz, backgroundMillihertz, 1_000...1_000_000)

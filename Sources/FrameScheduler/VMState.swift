@@ -5,7 +5,7 @@ struct HeldFrame: Sendable {
   var cost: Nanoseconds
   /// The rate that the cost was planned with.
   var picosecondsPerByte: Int64
-  var arrived: Nanoseconds
+  /// When it came.
   var ready: Nanoseconds
   var isRepeat = false
 }
@@ -18,10 +18,9 @@ struct Promise: Sendable {
   var isWithinDeclared = true
 }
 
-/// All that the scheduler knows of one VM. Frames move pending → slot → working → completed → staged → shown; on the
+/// All that the scheduler knows of one VM. Frames move slot → working → completed → staged → shown; on the
 /// plane path slot → staged. In that order their numbers fall, so the oldest one is the last of them that is set.
 struct VMState: Sendable {
-  static let pendingLimit = 4
   /// After this time without a frame, the next one has no time kept for it.
   static let silenceNanoseconds: Nanoseconds = 1_000_000_000
 
@@ -83,9 +82,6 @@ struct VMState: Sendable {
   var tokens: TokenBucket
   var protection = ProtectionState()
   var statistics = VMStatistics()
-  /// Frames whose fence has not signalled, oldest first; `pendingCount` of them are in use.
-  var pending: InlineArray<4, HeldFrame>
-  var pendingCount = 0
 
   init(
     id: VMID, configuration: VMConfiguration, cap: Cadence, floor: Cadence, tokens: TokenBucket, copyRate: CopyRate
@@ -97,8 +93,6 @@ struct VMState: Sendable {
     self.floor = floor
     self.tokens = tokens
     path = configuration.path
-    let empty = HeldFrame(id: FrameID(0), byteCount: 0, cost: 0, picosecondsPerByte: 1, arrived: 0, ready: 0)
-    pending = InlineArray(repeating: empty)
   }
 
   @inline(__always)
@@ -132,24 +126,10 @@ struct VMState: Sendable {
 }
 
 extension VMState {
-  /// Takes the pending frame at a place out of the list.
-  mutating func removePending(at position: Int) -> HeldFrame {
-    let frame = pending[position]
-    for place in position..<(pendingCount - 1) { pending[place] = pending[place + 1] }
-    pendingCount -= 1
-    return frame
-  }
-
-  @inline(__always)
-  func pendingPosition(of frame: FrameID) -> Int? {
-    for position in 0..<pendingCount where pending[position].id == frame { return position }
-    return nil
-  }
-
   /// Notes that a frame's fence is held from now on.
   mutating func hold(_ frame: HeldFrame) {
     guard firstUnreleased == nil else { return }
     firstUnreleased = frame.id
-    firstUnreleasedAt = frame.arrived
+    firstUnreleasedAt = frame.ready
   }
 }

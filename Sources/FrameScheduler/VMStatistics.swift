@@ -6,7 +6,7 @@ public struct VMStatistics: Hashable, Sendable {
   public internal(set) var shown: Int64 = 0
   /// Frames that a newer one replaced before they were shown.
   public internal(set) var superseded: Int64 = 0
-  /// Frames that never became ready, or that the device refused.
+  /// Frames that the device refused.
   public internal(set) var dropped: Int64 = 0
   /// Announcements that came too fast.
   public internal(set) var throttled: Int64 = 0

@@ -62,7 +62,7 @@ struct BaselineSimulation {
   /// Hostile VMs whose frames every scheduler refuses or never gets.
   private func makesNoFrames(_ vm: Int) -> Bool {
     switch guests[vm].model.hostility {
-    case .neverReady, .wrongSizes, .replay, .memoryPush: true
+    case .wrongSizes, .replay, .memoryPush: true
     default: false
     }
   }

@@ -3,8 +3,8 @@ public import FrameScheduler
 /// One output with many VMs at work, to measure the cost of decisions: a third of them on planes, a
 /// quarter with a promise, all weights different.
 ///
-/// In every vblank each VM announces a frame whose fence has not signalled, then it signals, then a newer frame takes its
-/// place; all of them are served and shown. Nothing here allocates once it is made.
+/// In every vblank each VM announces a frame, then a newer one that takes its place; the newer ones are all served and
+/// shown. Nothing here allocates once it is made.
 public struct DecisionLoad: Sendable {
   /// Nanoseconds that the scheduler's calls took in one vblank, by a clock of the caller's.
   public struct Times: Sendable {
@@ -59,12 +59,11 @@ public struct DecisionLoad: Sendable {
     while number < vmCount {
       let vm = VMID(number)
       number += 1
-      _ = scheduler.framePending(vm, frame: FrameID(frame), byteCount: cost, at: time, into: &decisions)
       _ = scheduler.frameReady(vm, frame: FrameID(frame), byteCount: cost, at: time, into: &decisions)
       _ = scheduler.frameReady(vm, frame: FrameID(frame + 1), byteCount: cost, at: time, into: &decisions)
     }
     times.frames = clock() - begun
-    times.frameCount = 3 * UInt64(vmCount)
+    times.frameCount = 2 * UInt64(vmCount)
     let vblank = (time / period + 1) * period
     while let wake = scheduler.nextWake, wake < vblank {
       time = max(time, wake)

@@ -16,8 +16,6 @@ public enum Pacing: Hashable, Sendable, Codable {
 public enum Hostility: String, Hashable, Sendable, Codable, CaseIterable {
   /// 100 000 flushes a second.
   case flushFlood
-  /// The fences of its frames never signal.
-  case neverReady
   /// An 8K source in a small tile.
   case hugeSource
   /// Sizes out of bounds.

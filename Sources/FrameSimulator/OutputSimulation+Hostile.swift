@@ -12,7 +12,7 @@ struct HostileState {
     case .failingPlane: 1_000_000_000
     case .diesInCommit: 50_000_000
     case .debtReset: 20_000_000
-    case .flushFlood, .neverReady, .hugeSource, .wrongSizes, .memoryPush, .cursorFlood, .justTooLate, .sleepBurst,
+    case .flushFlood, .hugeSource, .wrongSizes, .memoryPush, .cursorFlood, .justTooLate, .sleepBurst,
       .costLies, .replay:
       nil
     }
@@ -26,10 +26,6 @@ extension OutputSimulation {
     let interval: Nanoseconds = 1_000_000
     let frame = FrameID(guests[position].lastFrame + 1)
     switch guests[position].model.hostility {
-    case .neverReady:
-      _ = guests[position].makeFrame(at: now)
-      readyTimes[position].append(now)
-      _ = scheduler.framePending(vm, frame: frame, byteCount: 1_000_000, at: now, into: &decisions)
     case .wrongSizes:
       let wrong: Int64 = frame.rawValue.isMultiple(of: 2) ? -1 : .max
       _ = scheduler.frameReady(vm, frame: frame, byteCount: wrong, at: now, into: &decisions)
@@ -70,7 +66,7 @@ extension OutputSimulation {
       try? scheduler.configureVM(vm, changed, at: now)
     case .failingPlane:
       scheduler.setPath(.plane, of: vm, at: now)
-    case .flushFlood, .neverReady, .hugeSource, .wrongSizes, .memoryPush, .cursorFlood, .justTooLate, .sleepBurst,
+    case .flushFlood, .hugeSource, .wrongSizes, .memoryPush, .cursorFlood, .justTooLate, .sleepBurst,
       .costLies, .replay:
       break
     }

@@ -16,8 +16,6 @@ extension Workload {
     switch hostility {
     case .flushFlood:
       guest = GuestModel(name, .openLoop(interval: 10_000), frameNanoseconds: 4 * millisecond)
-    case .neverReady:
-      guest = GuestModel(name, .openLoop(interval: millisecond), frameNanoseconds: 4 * millisecond)
     case .hugeSource:
       guest = GuestModel(name, .openLoop(interval: 16 * millisecond), frameNanoseconds: 80 * millisecond)
     case .wrongSizes:

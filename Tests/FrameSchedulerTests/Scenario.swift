@@ -7,8 +7,6 @@ struct Scenario: Course {
     case add(UInt32, weight: Int64, isPlane: Bool, sla: Int64?, cap: Int64?, isBackground: Bool, onCopy: Bool)
     case remove(UInt32)
     case frame(UInt32, cost: Int64)
-    case pending(UInt32, cost: Int64)
-    case signal(UInt32)
     case flood(UInt32, count: Int, cost: Int64)
     case policy(SchedulingPolicy)
     case focus(UInt32)
@@ -53,9 +51,7 @@ struct Scenario: Course {
     switch Int.random(in: 0..<40, using: &random) {
     case 0...1: return add(vm, &random)
     case 2: return .remove(vm)
-    case 3...13: return .frame(vm, cost: cost)
-    case 14...16: return .pending(vm, cost: cost)
-    case 17...18: return .signal(vm)
+    case 3...18: return .frame(vm, cost: cost)
     case 19: return .flood(vm, count: Int.random(in: 2...30, using: &random), cost: cost)
     case 20:
       return keepsPolicy ? .invalidate : .policy(SchedulingPolicy.allCases.randomElement(using: &random) ?? .fifo)
@@ -77,7 +73,6 @@ struct Scenario: Course {
   func play(fault: ((inout FrameDecisions) -> Void)? = nil) throws -> World {
     var world = try World(policy: policy)
     world.fault = fault
-    var unsignalled: [UInt32: FrameID] = [:]
     for step in steps {
       switch step {
       case .add(let vm, let weight, let isPlane, let sla, let cap, let isBackground, let onCopy):
@@ -93,11 +88,7 @@ struct Scenario: Course {
         }
       case .remove(let vm):
         if world.scheduler.statistics(of: VMID(vm)) != nil { world.removeVM(vm) }
-        unsignalled[vm] = nil
       case .frame(let vm, let cost): world.submit(vm, cost: cost)
-      case .pending(let vm, let cost): unsignalled[vm] = world.submit(vm, cost: cost, ready: false) ?? unsignalled[vm]
-      case .signal(let vm):
-        if let frame = unsignalled.removeValue(forKey: vm) { world.becomeReady(vm, frame) }
       case .flood(let vm, let count, let cost): for _ in 0..<count { world.submit(vm, cost: cost) }
       case .policy(let policy): world.call { $0.setPolicy(policy, at: $2, into: &$1) }
       case .focus(let vm): try? world.call { try $0.focus(on: VMID(vm), at: $2, into: &$1) }
@@ -138,13 +129,12 @@ struct Scenario: Course {
         plain(weight, isPlane, sla, cap, false, onCopy), plain(weight, isPlane, sla, cap, isBackground, false),
       ].filter { $0 != step }
     case .frame(let vm, let cost): return smaller(cost).map { .frame(vm, cost: $0) }
-    case .pending(let vm, let cost): return [.frame(vm, cost: cost)] + smaller(cost).map { .pending(vm, cost: $0) }
     case .flood(let vm, let count, let cost):
       return [.frame(vm, cost: cost)] + smaller(Int64(count)).map { .flood(vm, count: Int($0), cost: cost) }
         + smaller(cost).map { .flood(vm, count: count, cost: $0) }
     case .wait(let duration): return smaller(duration).map { .wait($0) }
     case .weight(let vm, let weight): return smaller(weight).filter { $0 > 0 }.map { .weight(vm, $0) }
-    case .remove, .signal, .policy, .focus, .release, .path, .invalidate, .refuse, .needlessWake: return []
+    case .remove, .policy, .focus, .release, .path, .invalidate, .refuse, .needlessWake: return []
     }
   }
 

@@ -77,16 +77,6 @@ struct SingleOutputTests {
     #expect(result.wakesPerSecond <= Double(refresh) / 1_000 + 1)
   }
 
-  @Test func `a frame that never becomes ready is dropped, and its fence released in time`() throws {
-    var world = try world()
-    world.submit(1, cost: 0, ready: false)
-    world.run(for: 2_000_000_000)
-    world.checkQuiet()
-    #expect(world.scheduler.statistics(of: VMID(1))?.dropped == 1)
-    #expect(world.commits.isEmpty)
-    #expect(world.violations.isEmpty)
-  }
-
   @Test func `stale numbers, wrong sizes, unknown VMs and floods are refused`() throws {
     var world = try world()
     var receipts: [FrameReceipt] = []

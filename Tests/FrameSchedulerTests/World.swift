@@ -29,7 +29,6 @@ struct World {
   private struct Frame {
     var arrived: Nanoseconds
     var byteCount: Int64
-    var isReady: Bool
     var isSettled = false
     var copied: Int64 = 0
     var isReleased = false
@@ -102,31 +101,19 @@ struct World {
 
   /// Announces a new frame; returns its number if it was accepted.
   @discardableResult
-  mutating func submit(_ vm: UInt32, cost: Int64, ready: Bool = true) -> FrameID? {
+  mutating func submit(_ vm: UInt32, cost: Int64) -> FrameID? {
     let id = VMID(vm)
     let frame = FrameID((lastFrame[id] ?? 0) + 1)
-    let entry = Frame(arrived: now, byteCount: cost, isReady: ready)
-    frames[id]?[frame] = entry
-    let receipt =
-      ready
-      ? scheduler.frameReady(id, frame: frame, byteCount: cost, at: now, into: &decisions)
-      : scheduler.framePending(id, frame: frame, byteCount: cost, at: now, into: &decisions)
+    frames[id]?[frame] = Frame(arrived: now, byteCount: cost)
+    let receipt = scheduler.frameReady(id, frame: frame, byteCount: cost, at: now, into: &decisions)
     guard receipt == .accepted else {
       frames[id]?[frame] = nil
       return nil
     }
     lastFrame[id] = frame.rawValue
-    if ready { reference?.frameReady(id, frame, cost: cost, at: now) }
+    reference?.frameReady(id, frame, cost: cost, at: now)
     apply()
     return frame
-  }
-
-  /// The fence of an announced frame signals.
-  mutating func becomeReady(_ vm: UInt32, _ frame: FrameID) {
-    guard let entry = frames[VMID(vm)]?[frame], !entry.isSettled, !entry.isReady else { return }
-    frames[VMID(vm)]?[frame]?.isReady = true
-    _ = scheduler.frameReady(VMID(vm), frame: frame, byteCount: entry.byteCount, at: now, into: &decisions)
-    apply()
   }
 
   /// Runs a call of the scheduler that fills `decisions`, and does what it decides.
@@ -218,7 +205,6 @@ struct World {
     guard let frame = frames[blit.vm]?[blit.frame] else {
       return violate("nothing after removal", "blit of \(blit.vm), which is gone")
     }
-    if !frame.isReady { violate("ready frames only", "blit of an unready frame") }
     // A frame that comes back is copied anew, from its first byte.
     if blit.bytes.lowerBound != frame.copied, blit.bytes.lowerBound != 0 {
       violate("whole copies", "a gap in the bytes of \(blit.frame)")
@@ -313,7 +299,9 @@ struct World {
     if decisions.latches.isEmpty, !decisions.needsFullDamage {
       violate("quiet without change", "an empty commit at \(now)")
     }
-    if let part = parts[.next], isCopied(part, into: .next) { violate("whole pictures", "a part of \(part.vm) in a commit") }
+    if let part = parts[.next], isCopied(part, into: .next) {
+      violate("whole pictures", "a part of \(part.vm) in a commit")
+    }
     if Set(decisions.latches.map(\.vm)).count != decisions.latches.count {
       violate("one commit at a time", "a VM twice in a commit")
     }
@@ -322,7 +310,6 @@ struct World {
         violate("nothing after removal", "a commit with \(latch.vm), which is gone")
         continue
       }
-      if !frame.isReady { violate("ready frames only", "frame \(latch.frame) was not ready") }
       if latch.path == .blit, frame.copied != frame.byteCount { violate("whole copies", "half a tile in a commit") }
     }
     if scheduler.policy == .exclusive, decisions.latches.contains(where: { $0.vm != scheduler.grant.holder }) {
@@ -369,16 +356,16 @@ struct World {
     }
   }
 
-  /// After a quiet time: every fence is released, the newest ready frame of every VM is on screen, no timer runs.
+  /// After a quiet time: every fence is released, the newest frame of every VM is on screen, no timer runs.
   mutating func checkQuiet() {
     for (vm, known) in frames {
       if known.values.contains(where: { !$0.isReleased }) {
         violate("fence release", "a fence of \(vm) is never released")
       }
-      let newest = known.filter(\.value.isReady).keys.max()
+      let newest = known.keys.max()
       guard scheduler.policy != .exclusive || scheduler.grant.holder == vm else { continue }
       if let newest, onScreen[vm] != newest, known[newest]?.isSettled == false {
-        violate("the newest frame is shown", "frame \(newest) of \(vm) was ready and is lost")
+        violate("the newest frame is shown", "frame \(newest) of \(vm) is lost")
       }
     }
     if scheduler.nextWake != nil { violate("quiet without change", "a timer runs while all is quiet") }
