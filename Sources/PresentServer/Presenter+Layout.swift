@@ -174,7 +174,7 @@ extension Presenter {
     do {
       try scheduler.focus(on: vm, asLease: asLease, at: now, into: &decisions)
     } catch {
-      preconditionFailure("a VM that the scheduler does not know: \(error)")
+      preconditionFailure("the scheduler lacks a VM of the output: \(error)")
     }
     reportUnseen()
   }
@@ -183,7 +183,7 @@ extension Presenter {
     do {
       try scheduler.requestExclusive(vm, priority: priority, asLease: asLease, at: now, into: &decisions)
     } catch {
-      preconditionFailure("a VM that the scheduler does not know: \(error)")
+      preconditionFailure("the scheduler lacks a VM of the output: \(error)")
     }
     reportUnseen()
   }

@@ -12,7 +12,7 @@ extension Presenter {
     do throws(SchedulerError) {
       try scheduler.addVM(lessee.id, VMSettings().configuration(vm: "", copy: nil), at: now)
     } catch {
-      throw .rejected("\(name) cannot take another lessee: \(error)")
+      throw .rejected("\(name) has no room for another lessee: \(error)")
     }
     leasing.add(lessee)
     // A lease makes the output exclusive.
