@@ -3,7 +3,7 @@ import PresentProtocol
 import StatusModel
 
 extension DaemonTrace.Scanout {
-  /// A surface without its frames.
+  /// An entry for a surface, without its frames.
   init(_ head: Surface, of session: ClientSession) {
     self.init(
       vm: head.vmName, pid: session.peer.pid, index: head.index, output: head.presenter?.name, frames: [])
