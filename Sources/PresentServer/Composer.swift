@@ -14,6 +14,21 @@ final class Composer {
     let copiedBytes: UInt64
   }
 
+  /// A frame that is drawn into the back buffer in parts.
+  private struct Drawing {
+    let frame: UInt64
+    let cursor: Presenter.Cursor?
+    let painting: Painting
+    let damage: DamageRegion
+    var brush: RegionBrush
+    var copiedBytes: UInt64 = 0
+
+    func hasCursor(_ other: Presenter.Cursor?) -> Bool {
+      guard let cursor, let other else { return cursor == nil && other == nil }
+      return cursor.buffer === other.buffer && cursor.x == other.x && cursor.y == other.y
+    }
+  }
+
   private struct Geometry: Equatable {
     var source: Rect
     var layout: FrameLayout
@@ -28,6 +43,7 @@ final class Composer {
   private var geometry: Geometry?
   private var lastCursor = Rect.empty
   private var ledger = CopyLedger()
+  private var drawing: Drawing?
 
   init(_ output: any Output, workers: CopyWorkers) {
     self.output = output
@@ -40,9 +56,37 @@ final class Composer {
   /// Swaps the buffers after a commit of the result of `compose`.
   func committed() { chain?.swap() }
 
-  /// Draws a frame into the back buffer.
-  func compose(_ frame: Presenter.Frame, cursor: Presenter.Cursor?) throws(OutputError) -> Result {
+  /// Whether a frame is being drawn, or is drawn and not composed yet.
+  func isDrawing(_ frame: Presenter.Frame) -> Bool { drawing?.frame == frame.number }
+
+  /// Draws a part of a frame, until the deadline. Returns false if some of it is left.
+  func draw(
+    _ frame: Presenter.Frame, cursor: Presenter.Cursor?, until deadline: PaintDeadline
+  ) throws(OutputError) -> Bool {
+    if drawing?.frame != frame.number || drawing?.hasCursor(cursor) != true { try begin(frame, cursor: cursor) }
+    guard var current = drawing.take(), let chain else { return true }
+    let before = ledger.copiedBytes
+    let isDone = current.brush.draw(
+      current.painting, into: chain.back.mapped, upTo: .max, until: deadline, workers, &ledger)
+    current.copiedBytes += ledger.copiedBytes - before
+    drawing = current
+    return isDone
+  }
+
+  /// Draws the rest of a frame, and returns its picture.
+  func compose(
+    _ frame: Presenter.Frame, cursor: Presenter.Cursor?, _ deadline: PaintDeadline
+  ) throws(OutputError) -> Result {
+    _ = try draw(frame, cursor: cursor, until: deadline)
+    guard let done = drawing.take(), let chain else { throw .rejected("the picture of the frame is lost") }
+    return Result(
+      buffer: chain.back.buffer, damage: done.damage, originX: done.painting.originX, originY: done.painting.originY,
+      copiedBytes: done.copiedBytes)
+  }
+
+  private func begin(_ frame: Presenter.Frame, cursor: Presenter.Cursor?) throws(OutputError) {
     let chain = try preparedChain(output.info.mode)
+    if let lost = drawing.take() { ring.add(lost.brush.region, toBuffer: chain.backIndex) }
     let source = try frame.buffer.buffer.mapped()
     let painting = Painting(
       screen: chain.bounds, picture: source, source: frame.source,
@@ -51,11 +95,8 @@ final class Composer {
       })
     let damage = changes(frame, painting, chain.bounds)
     ring.add(damage)
-    let before = ledger.copiedBytes
-    painting.paint(ring.takeDamage(ofBuffer: chain.backIndex), into: chain.back.mapped, workers, &ledger)
-    return Result(
-      buffer: chain.back.buffer, damage: damage, originX: painting.originX, originY: painting.originY,
-      copiedBytes: ledger.copiedBytes - before)
+    let brush = RegionBrush(ring.takeDamage(ofBuffer: chain.backIndex), bounds: chain.bounds)
+    drawing = Drawing(frame: frame.number, cursor: cursor, painting: painting, damage: damage, brush: brush)
   }
 
   /// The damage relative to the last composed picture.
@@ -77,6 +118,7 @@ final class Composer {
   private func preparedChain(_ mode: DisplayMode) throws(OutputError) -> SwapChain {
     if let chain, chain.bounds.width == mode.width, chain.bounds.height == mode.height { return chain }
     chain = nil
+    drawing = nil
     let made = try SwapChain(output, width: mode.width, height: mode.height)
     ring.invalidate(bounds: made.bounds)
     geometry = nil

@@ -15,8 +15,8 @@ struct DecidedWork {
   private var usedNanoseconds: UInt64 = 0
   /// The commit that follows the copies.
   private(set) var commit: Commit?
-  /// Whether the commit's picture is being completed.
-  var isPreparing = false
+  /// When the commit was begun; its picture may need more than one iteration.
+  private var commitBegunAt: Nanoseconds?
 
   /// Reserves storage for the most orders of a decision.
   init() { orders.reserveCapacity(FrameDecisions.mostVMs) }
@@ -56,9 +56,16 @@ struct DecidedWork {
     return true
   }
 
-  /// Removes the commit after it was made or abandoned.
+  /// The commit is tried; returns when it was tried first.
+  mutating func beginCommit(at now: Nanoseconds) -> Nanoseconds {
+    let begun = commitBegunAt ?? now
+    commitBegunAt = begun
+    return begun
+  }
+
+  /// The commit was made or abandoned.
   mutating func endCommit() {
     commit = nil
-    isPreparing = false
+    commitBegunAt = nil
   }
 }

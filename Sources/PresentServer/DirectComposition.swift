@@ -11,8 +11,8 @@ final class DirectComposition {
   private let name: String
   private var fits = FitCache()
   private let composer: Composer
-  /// Whether the composer has drawn since its last invalidation.
-  private var isComposed = false
+  /// Whether the composer has drawn since it was last invalidated.
+  private(set) var isComposed = false
   private var hasCursorPlane: Bool
   /// The view whose frame was committed last; its damage is relative to that frame.
   private var last: VMID?
@@ -43,29 +43,51 @@ final class DirectComposition {
   func commit(_ view: Tile, _ order: CommitOrder, into picture: inout Presenter.Picture) throws(OutputError)
     -> CommitResult
   {
-    guard var frame = view.staged?.frame ?? view.latched else { return .empty }
-    if view.staged == nil {
-      if !order.isFull && !view.isCursorChanged { return .unchanged }
-      frame.damage = DamageRegion()
-    }
-    if order.isFull || last != view.id {
-      frame.damage = DamageRegion(frame.source)
-      if isComposed { forgetComposed() }
-    }
+    guard view.staged != nil || view.latched != nil else { return .empty }
+    guard let frame = frame(of: view, order) else { return .unchanged }
     let (x, y) = try show(frame, of: view, order)
     last = view.id
     picture.add(frame, of: view, originX: x, originY: y)
     return .committed
   }
 
-  /// Commits a frame directly, or composes it if the output cannot scan it out.
+  /// Before a commit: draws a part of a frame that has to be composed as the last one was, until the deadline. Returns
+  /// false if some of it is left.
+  func prepare(_ view: Tile, _ order: CommitOrder, until deadline: PaintDeadline) throws(OutputError) -> Bool {
+    guard isComposed, let frame = frame(of: view, order) else { return true }
+    var isDirect = frame.buffer.composeReason == nil && (view.cursor == nil || hasCursorPlane)
+    if isDirect, case .compose = fit(frame, order) { isDirect = false }
+    if isDirect { return true }
+    isComposed = true
+    return try composer.draw(frame, cursor: hasCursorPlane ? nil : view.cursor, until: deadline)
+  }
+
+  /// The frame that a view shows with the next commit, with its damage; nil if nothing changes.
+  private func frame(of view: Tile, _ order: CommitOrder) -> Presenter.Frame? {
+    guard var frame = view.staged?.frame ?? view.latched else { return nil }
+    if view.staged == nil {
+      if !order.isFull && !view.isCursorChanged { return nil }
+      frame.damage = DamageRegion()
+    }
+    if order.isFull || last != view.id {
+      frame.damage = DamageRegion(frame.source)
+      if isComposed, !composer.isDrawing(frame) { forgetComposed() }
+    }
+    return frame
+  }
+
+  private func fit(_ frame: Presenter.Frame, _ order: CommitOrder) -> FitMethod {
+    fits.method(for: frame, keeping: order.keptMode) {
+      output.fit(frame.buffer.buffer, source: frame.source, keeping: order.keptMode)
+    }
+  }
+
+  /// Commits a frame directly, or composed where the output cannot show it as it is.
   private func show(_ frame: Presenter.Frame, of view: Tile, _ order: CommitOrder) throws(OutputError) -> (Int, Int) {
     var reason = frame.buffer.composeReason
     if reason == nil && view.cursor != nil && !hasCursorPlane { reason = "\(name) has no cursor plane" }
     if reason == nil {
-      let method = fits.method(for: frame, keeping: order.keptMode) {
-        output.fit(frame.buffer.buffer, source: frame.source, keeping: order.keptMode)
-      }
+      let method = fit(frame, order)
       if case .compose(let why) = method {
         reason = why
       } else {
@@ -105,7 +127,8 @@ final class DirectComposition {
     _ frame: Presenter.Frame, _ reason: String, of view: Tile, _ order: CommitOrder, blendsCursor: Bool
   ) throws(OutputError) -> (Int, Int) {
     isComposed = true
-    let composed = try composer.compose(frame, cursor: blendsCursor ? view.cursor : nil)
+    let composed = try composer.compose(
+      frame, cursor: blendsCursor ? view.cursor : nil, order.noDeadline)
     view.head.countCopy(composed.copiedBytes)
     let (x, y) = (composed.originX, composed.originY)
     let state =

@@ -47,6 +47,7 @@ extension Presenter {
     var order = CommitOrder(
       isFull: commit.isFull, keptMode: keptMode, isVariable: scheduler.followsCommits, now: now,
       noDeadline: PaintDeadline(without: clock))
+    let begun = work.beginCommit(at: order.now)
     var picture = spare
     spare = Picture.none
     do throws(OutputError) {
@@ -76,16 +77,24 @@ extension Presenter {
       tile.setLatched(staged.frame)
       tile.head.frameLatched(staged.frame.number, readyNanoseconds: staged.frame.readyNanoseconds)
     }
-    scheduler.commitDone(begunAt: order.now, at: now)
+    // Only copies into tiles are planned: others are part of what a commit takes.
+    scheduler.commitDone(begunAt: isTiled ? order.now : begun, at: now)
     return true
   }
 
   /// Completes the next commit's picture within this iteration's copy budget; false if work remains.
   private func prepare(_ order: CommitOrder) throws(OutputError) -> Bool {
-    guard case .tiled(let tiled) = composition, power.effective == .on else { return true }
+    guard power.effective == .on else { return true }
+    if case .direct(let direct) = composition, !direct.isComposed { return true }
     guard let deadline = budget.begin() else { return false }
     defer { budget.end(deadline) }
-    return try tiled.prepare(tiles, mode: homeMode, order, follows: onScreen.isTiled, until: deadline)
+    switch composition {
+    case .direct(let direct):
+      guard let focusedTile else { return true }
+      return try direct.prepare(focusedTile, order, until: deadline)
+    case .tiled(let tiled):
+      return try tiled.prepare(tiles, mode: homeMode, order, follows: onScreen.isTiled, until: deadline)
+    }
   }
 
   /// Commits the output's new content; false if nothing changes.

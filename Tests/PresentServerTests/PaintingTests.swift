@@ -57,6 +57,28 @@ struct PaintingTests {
     #expect(budget.longestNanoseconds <= PaintBudget.pieceNanoseconds + 2 * step)
   }
 
+  @Test func `frames that an output cannot show as they are are composed in parts too`() throws {
+    let output = FakeOutput(width: Self.size.width, height: Self.size.height, fit: .compose("no such mode"))
+    let (bench, clock) = try bench(layout: "single", output)
+    let client = try bench.client()
+    let source = Rect(width: Self.size.width, height: Self.size.height)
+    for id: UInt32 in 1...2 { try client.makeBuffer(id, source.width, source.height).fill(id * 0x11_1111) }
+    clock.nanosecondsPerRead = 600_000
+    for frame: UInt64 in 1...5 {
+      try client.present(frame, UInt32(frame % 2 + 1), source: source)
+      let parts = try runToCommit(bench, clock)
+      if frame > 1 { #expect(parts > 0) }
+      let picture = try #require(try bench.output.pending?.buffer?.mapped())
+      for row in stride(from: 0, to: source.height, by: 7) {
+        #expect(picture.color(row, row) == UInt32(frame % 2 + 1) * 0x11_1111)
+      }
+      bench.output.vblank()
+      try bench.settle()
+    }
+    let copied = try client.readStatus().vms.flatMap(\.scanouts).reduce(0) { $0 + $1.copiedBytes }
+    #expect(copied == 5 * UInt64(source.width * source.height * 4))
+  }
+
   @Test func `a frame's copied bytes are its pixels, however many parts its copy has`() throws {
     let (bench, clock) = try bench(layout: "tile 1x1")
     let client = try bench.client()
