@@ -330,7 +330,7 @@ struct LeaseTests {
       Issue.record("a 65th was taken")
       return
     }
-    #expect(message.code == .refused && message.text.contains("cannot take another lessee"))
+    #expect(message.code == .refused && message.text.contains("no room"))
     player.leave()
     _ = try late.messages()
     #expect(late.outputs[0]?.parked == false)
