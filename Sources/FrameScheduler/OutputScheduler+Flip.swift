@@ -11,49 +11,6 @@ extension OutputScheduler {
     plan = makePlan(at: now)
   }
 
-  /// The kernel refused the commit of the last decision: nothing of it is on screen, nothing is lost.
-  ///
-  /// The offender (if it is known) loses its plane and is copied from now on; if it was copied, its frame is dropped.
-  /// If there is time before the vblank, `decisions` holds the commit of all the others, to be done at once; else
-  /// they go into the next one.
-  public mutating func commitFailed(
-    offender: VMID?, at now: Nanoseconds, into decisions: inout FrameDecisions
-  ) {
-    let wasDirty = decisions.needsFullDamage
-    decisions.removeAll()
-    guard let failed = pendingFlip else { return }
-    pendingFlip = nil
-    doneIndex = failed.index - 1
-    isDirty = isDirty || wasDirty
-    let isInTime =
-      offender != nil
-      && (!predictor.isAnchored || failed.isImmediate || now + timer.commitCost <= predictor.time(of: failed.index))
-    for position in vms.indices {
-      guard let frame = vms[position].staged else { continue }
-      if vms[position].id == offender {
-        vms[position].staged = nil
-        unstageOffender(position, frame, for: failed.index, into: &decisions)
-      } else if isInTime {
-        decisions.latches.append(
-          LatchedFrame(
-            vm: vms[position].id, frame: frame.id, path: vms[position].stagedPath, isRepeat: frame.isRepeat))
-      } else {
-        vms[position].staged = nil
-        unstage(position, frame, for: failed.index, into: &decisions)
-      }
-    }
-    if isInTime, !decisions.latches.isEmpty || isDirty {
-      pendingFlip = failed
-      doneIndex = failed.index
-      decisions.commits = true
-      decisions.needsFullDamage = isDirty
-      decisions.showsFallback = displayed == .fallback
-      isDirty = false
-    }
-    flushReleases(at: now, into: &decisions)
-    replan(at: now)
-  }
-
   /// The commit of the last decision cannot be made on any path, or is lost with its monitor: its frames are discarded
   /// as refused, and nothing is tried again.
   public mutating func commitAbandoned(at now: Nanoseconds, into decisions: inout FrameDecisions) {
@@ -70,30 +27,6 @@ extension OutputScheduler {
     }
     flushReleases(at: now, into: &decisions)
     replan(at: now)
-  }
-
-  private mutating func unstage(
-    _ position: Int, _ frame: HeldFrame, for index: Int64, into decisions: inout FrameDecisions
-  ) {
-    vms[position].servedIndex = min(vms[position].servedIndex, index - 1)
-    if vms[position].stagedPath == .blit {
-      vms[position].completed = frame
-      vms[position].completedPromise = vms[position].stagedPromise
-    } else {
-      returnToSlot(position, frame, into: &decisions)
-    }
-  }
-
-  private mutating func unstageOffender(
-    _ position: Int, _ frame: HeldFrame, for index: Int64, into decisions: inout FrameDecisions
-  ) {
-    guard vms[position].stagedPath == .plane else {
-      discard(frame, of: position, .refusedByDevice, into: &decisions)
-      return
-    }
-    vms[position].path = .blit
-    vms[position].servedIndex = min(vms[position].servedIndex, index - 1)
-    returnToSlot(position, frame, into: &decisions)
   }
 
   /// Gives back a frame that was taken for service; a newer one in the slot supersedes it.

@@ -26,7 +26,7 @@
 ///   if kms.commit(decisions.latches) {
 ///     scheduler.commitDone(begunAt: begun, at: clock.now)
 ///   } else {
-///     scheduler.commitFailed(offender: nil, at: clock.now, into: &decisions)
+///     scheduler.commitAbandoned(at: clock.now, into: &decisions)
 ///   }
 /// }
 /// for release in decisions.releases { signalFences(of: release.vm, through: release.frame) }

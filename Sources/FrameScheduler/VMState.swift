@@ -26,7 +26,7 @@ struct VMState: Sendable {
 
   let id: VMID
   var configuration: VMConfiguration
-  /// Differs from the configuration's after the device refused the plane.
+  /// Differs from the configuration's after `setPath`.
   var path: FramePath
 
   var lastAccepted: FrameID?

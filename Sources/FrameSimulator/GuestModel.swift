@@ -28,7 +28,8 @@ public enum Hostility: String, Hashable, Sendable, Codable, CaseIterable {
   case configurationStorm
   /// A flood of frames without bytes.
   case cursorFlood
-  /// Its plane fails in every commit, and it is given a plane again each second.
+  /// Its plane fails in every commit, and it is given a plane again each second. The frame is then copied in the same
+  /// commit, which comes that much later.
   case failingPlane
   /// Ready one microsecond after each decision.
   case justTooLate

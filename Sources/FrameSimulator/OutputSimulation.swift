@@ -143,21 +143,16 @@ struct OutputSimulation {
     }
     if !decisions.blits.isEmpty { scheduler.blitsDone(at: time) }
     let releasesAt = time
-    var releases = decisions.releases
-    while decisions.commits {
+    if decisions.commits {
       let begun = time
       time += Self.commitNanoseconds
-      guard let offender = refusedPlane() else {
-        recorder.commits += 1
-        scheduler.commitDone(begunAt: begun, at: time)
-        scheduleFlip(committedAt: time)
-        break
-      }
-      scheduler.commitFailed(offender: offender, at: time, into: &decisions)
-      releases += decisions.releases
+      time += takeRefusedPlanes(at: time)
+      recorder.commits += 1
+      scheduler.commitDone(begunAt: begun, at: time)
+      scheduleFlip(committedAt: time)
     }
     busyUntil = max(busyUntil, time)
-    for release in releases {
+    for release in decisions.releases {
       let position = Int(release.vm.rawValue)
       if let next = guests[position].release(through: release.through, at: releasesAt) {
         events.add(.frame(position, epoch: epochs[position]), at: next)
@@ -165,11 +160,18 @@ struct OutputSimulation {
     }
   }
 
-  /// A latched plane that the display driver refuses (`failingPlane`).
-  private func refusedPlane() -> VMID? {
-    decisions.latches.first { latch in
-      latch.path == .plane && guests[Int(latch.vm.rawValue)].model.hostility == .failingPlane
-    }?.vm
+  /// The display driver refuses a plane (`failingPlane`): as in the daemon, its frame is copied and committed again at
+  /// once. Returns what that takes.
+  private mutating func takeRefusedPlanes(at time: Nanoseconds) -> Nanoseconds {
+    var extra: Nanoseconds = 0
+    for latch in decisions.latches where latch.path == .plane {
+      let model = guests[Int(latch.vm.rawValue)].model
+      guard model.hostility == .failingPlane else { continue }
+      scheduler.setPath(.blit, of: latch.vm, at: time)
+      scheduler.invalidate(repeatingFrames: false, at: time)
+      extra += model.frameNanoseconds + Self.commitNanoseconds
+    }
+    return extra
   }
 
   private mutating func scheduleFlip(committedAt time: Nanoseconds) {

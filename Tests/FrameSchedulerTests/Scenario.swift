@@ -15,6 +15,10 @@ struct Scenario: Course {
     case weight(UInt32, Int64)
     case invalidate
     case refuse(UInt32, Bool)
+    case refuseCommit
+    case withdraw(UInt32)
+    case visible(Bool)
+    case refresh(Int64)
     case wait(Nanoseconds)
     case needlessWake
   }
@@ -48,7 +52,7 @@ struct Scenario: Course {
       isLong
       ? Int64.random(in: 10_000_000...60_000_000, using: &random)
       : Int64.random(in: 0...5_000_000, using: &random)
-    switch Int.random(in: 0..<40, using: &random) {
+    switch Int.random(in: 0..<44, using: &random) {
     case 0...1: return add(vm, &random)
     case 2: return .remove(vm)
     case 3...18: return .frame(vm, cost: cost)
@@ -62,7 +66,11 @@ struct Scenario: Course {
     case 25: return .invalidate
     case 26: return .refuse(vm, Bool.random(using: &random))
     case 27: return .needlessWake
-    case 28: return .wait(Int64.random(in: 100_000_000...1_500_000_000, using: &random))
+    case 28: return .refuseCommit
+    case 29: return .withdraw(vm)
+    case 30: return .visible(Bool.random(using: &random))
+    case 31: return .refresh([24_000, 50_000, 60_000, 144_000].randomElement(using: &random) ?? 60_000)
+    case 32: return .wait(Int64.random(in: 100_000_000...1_500_000_000, using: &random))
     default: return .wait(Int64.random(in: 1...20_000_000, using: &random))
     }
   }
@@ -103,12 +111,19 @@ struct Scenario: Course {
       case .invalidate: world.scheduler.invalidate(repeatingFrames: true, at: world.now)
       case .refuse(let vm, let refuses):
         if refuses { world.refusing.insert(VMID(vm)) } else { world.refusing.remove(VMID(vm)) }
+      case .refuseCommit: world.refusesNextCommit = true
+      case .withdraw(let vm): world.withdrawFrames(of: vm)
+      case .visible(let visible): world.call { $0.setVisible(visible, at: $2, into: &$1) }
+      case .refresh(let millihertz): try world.setRefresh(millihertz)
       case .wait(let duration): world.run(for: duration)
       case .needlessWake: world.call { $0.wake(at: $2, into: &$1) }
       }
       world.run(until: world.now)
     }
-    world.run(for: 5_000_000_000)
+    world.refusesNextCommit = false
+    world.call { $0.setVisible(true, at: $2, into: &$1) }
+    // The longest frame costs sixty times what was declared: it is paid with six seconds of a rate of 10 Hz.
+    world.run(for: 10_000_000_000)
     world.checkQuiet()
     return world
   }
@@ -134,7 +149,9 @@ struct Scenario: Course {
         + smaller(cost).map { .flood(vm, count: count, cost: $0) }
     case .wait(let duration): return smaller(duration).map { .wait($0) }
     case .weight(let vm, let weight): return smaller(weight).filter { $0 > 0 }.map { .weight(vm, $0) }
-    case .remove, .policy, .focus, .release, .path, .invalidate, .refuse, .needlessWake: return []
+    case .remove, .policy, .focus, .release, .path, .invalidate, .refuse, .refuseCommit, .withdraw, .visible,
+      .refresh, .needlessWake:
+      return []
     }
   }
 

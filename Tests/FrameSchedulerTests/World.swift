@@ -37,7 +37,7 @@ struct World {
   static let firstVblank: Nanoseconds = 3_000_000
 
   var scheduler: OutputScheduler
-  let period: Nanoseconds
+  private(set) var period: Nanoseconds
   private(set) var now: Nanoseconds = 0
   private(set) var blits: [Blit] = []
   private(set) var shown: [Shown] = []
@@ -55,6 +55,8 @@ struct World {
   private var lastVirtualTime: (rebased: Int64, now: Int64) = (0, 0)
   /// VMs whose planes the display refuses.
   var refusing: Set<VMID> = []
+  /// Whether the display refuses the next commit on every path.
+  var refusesNextCommit = false
   var commitNanoseconds: Nanoseconds = 100_000
   var decisions = FrameDecisions()
   private var frames: [VMID: [FrameID: Frame]] = [:]
@@ -63,6 +65,8 @@ struct World {
   /// What is copied in part into the next picture, and ahead.
   private var parts: [BlitTarget: Part] = [:]
   private var flipAt: Nanoseconds?
+  /// The first vblank of the mode.
+  private var origin = firstVblank
   private var lastFlipAt: Nanoseconds = -1_000_000_000
   private let releaseTimeout: Nanoseconds
 
@@ -116,6 +120,21 @@ struct World {
     return frame
   }
 
+  /// Takes back a VM's frames and asks for a commit without them, as the daemon does when a VM blanks its screen.
+  mutating func withdrawFrames(of vm: UInt32) {
+    call { $0.withdrawFrames(of: VMID(vm), at: $2, into: &$1) }
+    scheduler.invalidate(repeatingFrames: false, at: now)
+  }
+
+  /// The output has another mode from the next vblank on, which is that of a flip that is pending.
+  mutating func setRefresh(_ refreshMillihertz: Int64) throws {
+    let timing = try OutputTiming(refreshMillihertz: refreshMillihertz)
+    guard timing != scheduler.timing else { return }
+    period = timing.periodNanoseconds
+    origin = flipAt ?? now + period
+    scheduler.setTiming(timing, at: now)
+  }
+
   /// Runs a call of the scheduler that fills `decisions`, and does what it decides.
   mutating func call(_ body: (inout OutputScheduler, inout FrameDecisions, Nanoseconds) throws -> Void) rethrows {
     try body(&scheduler, &decisions, now)
@@ -134,7 +153,7 @@ struct World {
       if let flip = flipAt, flip <= wake {
         flipAt = nil
         lastFlipAt = flip
-        let sequence = UInt64(max(0, flip - Self.firstVblank) / period)
+        let sequence = UInt64(max(0, flip - origin) / period)
         scheduler.flipDone(sequence: sequence, timestamp: flip, at: now, into: &decisions)
         checkStart()
         noteFlip(at: flip)
@@ -179,26 +198,40 @@ struct World {
     if now - begin > scheduler.configuration.sliceNanoseconds + scheduler.configuration.bandNanoseconds {
       violate("whole copies", "\(now - begin) ns of blits at once")
     }
-    var released = decisions.releases
-    while decisions.commits {
-      checkCommit()
-      let begun = now
-      now += commitNanoseconds
-      guard let offender = decisions.latches.first(where: { $0.path == .plane && refusing.contains($0.vm) })?.vm else {
-        latchLog.append(decisions.latches)
-        commits.append(begun)
-        scheduler.commitDone(begunAt: begun, at: now)
-        if scheduler.followsCommits {
-          flipAt = max(now + 50_000, lastFlipAt + period)
-          break
-        }
-        flipAt = Self.firstVblank + max(0, (now + 50_000 - Self.firstVblank + period - 1) / period) * period
-        break
-      }
-      scheduler.commitFailed(offender: offender, at: now, into: &decisions)
-      released += decisions.releases
+    for release in decisions.releases { note(release) }
+    if decisions.commits { commit() }
+  }
+
+  private mutating func commit() {
+    checkCommit()
+    let begun = now
+    now += commitNanoseconds
+    if refusesNextCommit {
+      refusesNextCommit = false
+      hasLeftover = false
+      scheduler.commitAbandoned(at: now, into: &decisions)
+      for discarded in decisions.discarded { settle(discarded.vm, discarded.frame) }
+      for release in decisions.releases { note(release) }
+      return
     }
-    for release in released { note(release) }
+    copyRefusedPlanes()
+    latchLog.append(decisions.latches)
+    commits.append(begun)
+    scheduler.commitDone(begunAt: begun, at: now)
+    if scheduler.followsCommits {
+      flipAt = max(now + 50_000, lastFlipAt + period)
+    } else {
+      flipAt = origin + max(0, (now + 50_000 - origin + period - 1) / period) * period
+    }
+  }
+
+  /// As in the daemon, frames on planes that the display refuses are copied, and committed again at once.
+  private mutating func copyRefusedPlanes() {
+    for latch in decisions.latches where latch.path == .plane && refusing.contains(latch.vm) {
+      scheduler.setPath(.blit, of: latch.vm, at: now)
+      scheduler.invalidate(repeatingFrames: false, at: now)
+      now += commitNanoseconds + (frames[latch.vm]?[latch.frame]?.byteCount ?? 0)
+    }
   }
 
   private mutating func note(_ blit: BlitOrder) {
@@ -335,7 +368,7 @@ struct World {
     guard let known = frames[release.vm] else { return }
     let freed = known.filter { !$0.value.isReleased && $0.key <= release.through }
     if freed.isEmpty { violate("fence release", "a release of nothing: \(release)") }
-    let isSeen = scheduler.policy != .exclusive || scheduler.grant.holder == release.vm
+    let isSeen = scheduler.isVisible && (scheduler.policy != .exclusive || scheduler.grant.holder == release.vm)
     for (id, frame) in freed {
       let age = now - frame.arrived
       if !frame.isSettled, isSeen, age < releaseTimeout, frame.copied < max(1, frame.byteCount) {
@@ -363,7 +396,7 @@ struct World {
         violate("fence release", "a fence of \(vm) is never released")
       }
       let newest = known.keys.max()
-      guard scheduler.policy != .exclusive || scheduler.grant.holder == vm else { continue }
+      guard scheduler.isVisible, scheduler.policy != .exclusive || scheduler.grant.holder == vm else { continue }
       if let newest, onScreen[vm] != newest, known[newest]?.isSettled == false {
         violate("the newest frame is shown", "frame \(newest) of \(vm) is lost")
       }
