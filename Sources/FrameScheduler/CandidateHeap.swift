@@ -13,8 +13,6 @@ struct Candidate: Sendable {
   var vm: VMID
   /// The place in the scheduler's table.
   var position: Int
-  /// Whether the VM is in the background.
-  var isBackground: Bool
 
   static func precedes(_ left: Candidate, _ right: Candidate) -> Bool {
     if left.key.level != right.key.level { return left.key.level < right.key.level }

@@ -31,11 +31,9 @@ public struct ExclusiveGrant: Sendable {
   public private(set) var since: Nanoseconds = 0
   /// The longest hold while others wait; `nil` for no limit. A VM cannot extend it.
   public var maximumHoldNanoseconds: Nanoseconds?
-  /// The time without a ready frame after which the holder counts as hung; `nil` for never.
+  /// The time without a ready frame after which the holder counts as hung; `nil` for never. A hung holder loses the
+  /// output to the next waiter; without one, the host's picture hides it.
   public var watchdogNanoseconds: Nanoseconds?
-  /// Whether a hung holder loses the output to the next waiter, or is only hidden by the host's picture.
-  public var watchdogHandsOver = true
-
   /// Whether the holder is hung.
   public private(set) var isHung = false
   private var holdsLease = false
@@ -86,17 +84,13 @@ public struct ExclusiveGrant: Sendable {
     return end(at: now)
   }
 
-  /// The VM gives the output back or stops waiting, or ended. Returns a lease to revoke.
-  mutating func release(_ vm: VMID, hasEnded: Bool, at now: Nanoseconds) -> VMID? {
+  /// The VM is gone, and with it its lease.
+  mutating func remove(_ vm: VMID, at now: Nanoseconds) {
     waiters.removeAll { $0.vm == vm }
-    if hasEnded {
-      switch state {
-      case .granted(vm), .revoking(vm): vacate(at: now)
-      case .free, .granted, .revoking: break
-      }
-      return nil
+    switch state {
+    case .granted(vm), .revoking(vm): vacate(at: now)
+    case .free, .granted, .revoking: break
     }
-    return holder == vm ? end(at: now) : nil
   }
 
   mutating func noteReady(_ vm: VMID, at now: Nanoseconds) {
@@ -110,7 +104,7 @@ public struct ExclusiveGrant: Sendable {
     guard let deadline, deadline <= now else { return nil }
     if let maximumHoldNanoseconds, !waiters.isEmpty, since + maximumHoldNanoseconds <= now { return end(at: now) }
     isHung = true
-    return watchdogHandsOver && !waiters.isEmpty ? end(at: now) : nil
+    return !waiters.isEmpty ? end(at: now) : nil
   }
 
   /// The kernel has taken the lease back.

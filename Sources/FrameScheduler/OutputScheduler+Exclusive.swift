@@ -28,15 +28,6 @@ extension OutputScheduler {
     replan(at: now)
   }
 
-  /// The VM returns the output, or stops waiting for it.
-  public mutating func releaseExclusive(_ vm: VMID, at now: Nanoseconds, into decisions: inout FrameDecisions) {
-    decisions.removeAll()
-    let before = grant.holder
-    decisions.revokedLease = grant.release(vm, hasEnded: false, at: now)
-    holderMayHaveChanged(from: before, into: &decisions)
-    replan(at: now)
-  }
-
   /// Revokes the output from its holder by the host's command (secure attention, peer policy).
   public mutating func revokeExclusive(at now: Nanoseconds, into decisions: inout FrameDecisions) {
     decisions.removeAll()
@@ -59,12 +50,10 @@ extension OutputScheduler {
 
   /// Sets how long a VM may hold the output, and when a holder counts as hung; `nil` is never.
   public mutating func setExclusiveLimits(
-    maximumHoldNanoseconds: Nanoseconds?, watchdogNanoseconds: Nanoseconds?, watchdogHandsOver: Bool = true,
-    at now: Nanoseconds
+    maximumHoldNanoseconds: Nanoseconds?, watchdogNanoseconds: Nanoseconds?, at now: Nanoseconds
   ) {
     grant.maximumHoldNanoseconds = maximumHoldNanoseconds
     grant.watchdogNanoseconds = watchdogNanoseconds
-    grant.watchdogHandsOver = watchdogHandsOver
     replan(at: now)
   }
 

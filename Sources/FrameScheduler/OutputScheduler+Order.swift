@@ -6,7 +6,6 @@ enum Level {
   static let overrunning: Int64 = 2
   static let starving: Int64 = 3
   static let shared: Int64 = 4
-  static let background: Int64 = 5
 }
 
 extension OutputScheduler {
@@ -157,14 +156,13 @@ extension OutputScheduler {
     case .roundRobin:
       key.primary = isBegun ? -1 : Int64((position - cursor + vms.count) % vms.count)
     case .weightedFair:
-      key = fairKey(position, for: index, level: Level.shared)
+      key = fairKey(position, for: index)
     case .exclusive:
       key.level = Level.promised
     case .sla, .hybrid:
       key = promisedKey(position, for: index) ?? sharedKey(position, for: index, at: now)
     }
-    return Candidate(
-      key: key, vm: vms[position].id, position: position, isBackground: vms[position].configuration.isBackground)
+    return Candidate(key: key, vm: vms[position].id, position: position)
   }
 
   @inline(__always)
@@ -191,23 +189,21 @@ extension OutputScheduler {
     if policy == .hybrid {
       let since = vms[position].working?.ready ?? vms[position].firstReady
       let isStarving = now - since >= configuration.starvationNanoseconds / 2
-      let hasReserve = vms[position].configuration.isBackground && backgroundCredit > 0
-      if isStarving || hasReserve { return CandidateKey(level: Level.starving, primary: since, secondary: 0) }
+      if isStarving { return CandidateKey(level: Level.starving, primary: since, secondary: 0) }
     }
-    return fairKey(
-      position, for: index, level: vms[position].configuration.isBackground ? Level.background : Level.shared)
+    return fairKey(position, for: index)
   }
 
   /// A frame that is under way competes with the tag of the part that is left, so that a long one delays nobody
   /// for longer than one interval; of equal tags the one with less left goes first.
   @inline(__always)
-  private func fairKey(_ position: Int, for index: Int64, level: Int64) -> CandidateKey {
+  private func fairKey(_ position: Int, for index: Int64) -> CandidateKey {
     if let working = vms[position].working {
       return CandidateKey(
-        level: level, primary: vms[position].runIndex == index ? vms[position].runTag : vms[position].finish,
+        level: Level.shared, primary: vms[position].runIndex == index ? vms[position].runTag : vms[position].finish,
         secondary: working.cost - vms[position].workingDone)
     }
     return CandidateKey(
-      level: level, primary: vms[position].startTag, secondary: vms[position].slot?.cost ?? 0)
+      level: Level.shared, primary: vms[position].startTag, secondary: vms[position].slot?.cost ?? 0)
   }
 }

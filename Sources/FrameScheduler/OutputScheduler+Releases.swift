@@ -59,11 +59,8 @@ extension OutputScheduler {
   /// A VM that does not have the output gets the fence of the frame in its slot at the background rate.
   @inline(__always)
   private func oldestHeld(_ position: Int) -> HeldFrame? {
-    let releasesOnCopy = vms[position].configuration.releasePoint == .copy
-    if let staged = vms[position].staged, !staged.isRepeat, !(releasesOnCopy && vms[position].stagedPath == .blit) {
-      return staged
-    }
-    if let completed = vms[position].completed, !completed.isRepeat, !releasesOnCopy { return completed }
+    if let staged = vms[position].staged, !staged.isRepeat { return staged }
+    if let completed = vms[position].completed, !completed.isRepeat { return completed }
     if let working = vms[position].working { return working }
     if let slot = vms[position].slot, !slot.isRepeat, isSeen(position) { return slot }
     return nil
@@ -72,17 +69,14 @@ extension OutputScheduler {
   /// Only its number, without moving the frame.
   @inline(__always)
   private func oldestHeldID(_ position: Int) -> FrameID? {
-    let releasesOnCopy = vms[position].configuration.releasePoint == .copy
-    if let staged = vms[position].staged, !staged.isRepeat, !(releasesOnCopy && vms[position].stagedPath == .blit) {
-      return staged.id
-    }
-    if let completed = vms[position].completed, !completed.isRepeat, !releasesOnCopy { return completed.id }
+    if let staged = vms[position].staged, !staged.isRepeat { return staged.id }
+    if let completed = vms[position].completed, !completed.isRepeat { return completed.id }
     if let working = vms[position].working { return working.id }
     if let slot = vms[position].slot, !slot.isRepeat, isSeen(position) { return slot.id }
     return nil
   }
 
-  /// The oldest held frame after one, whatever the release point is.
+  /// The oldest held frame after one.
   @inline(__always)
   private func nextHeld(_ position: Int, after frame: FrameID) -> HeldFrame? {
     if let staged = vms[position].staged, staged.id > frame { return staged }

@@ -62,7 +62,7 @@ extension OutputScheduler {
     if cursor > position { cursor -= 1 }
     if cursor >= vms.count { cursor = 0 }
     let holderBefore = grant.holder
-    decisions.revokedLease = grant.release(vm, hasEnded: true, at: now)
+    grant.remove(vm, at: now)
     if policy == .exclusive {
       holderMayHaveChanged(from: holderBefore, into: &decisions)
     } else if isVisible {
@@ -175,10 +175,7 @@ extension OutputScheduler {
 
   private func capCadence(_ configuration: VMConfiguration) -> Cadence {
     let refresh = timing.refreshMillihertz
-    var rate = min(configuration.rateCapMillihertz ?? refresh, refresh)
-    if configuration.isBackground, policy == .sla || policy == .hybrid {
-      rate = min(rate, self.configuration.backgroundMillihertz)
-    }
+    let rate = min(configuration.rateCapMillihertz ?? refresh, refresh)
     return Cadence(rate: rate, refresh: refresh, firstIndex: 0)
   }
 

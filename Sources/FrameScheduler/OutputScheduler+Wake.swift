@@ -104,7 +104,7 @@ extension OutputScheduler {
       let end = target == .next ? sliceEnd : min(limit, sliceEnd)
       let service = vms[position].serve(
         candidate.key, in: target, for: plan.index, from: time, until: end, rules, into: &decisions)
-      account(service, of: candidate, from: time, isInOrder: isInOrder)
+      account(service, of: candidate, isInOrder: isInOrder)
       served.end = service.end
       current = vms[position].isInPicture ? position : (isCurrent ? nil : current)
       if vms[position].isInPicture {
@@ -134,9 +134,8 @@ extension OutputScheduler {
 
   /// What a service is to others than the VM: the virtual time is that of its start, if it was the VM's turn.
   private mutating func account(
-    _ service: Service, of candidate: Candidate, from time: Nanoseconds, isInOrder: Bool
+    _ service: Service, of candidate: Candidate, isInOrder: Bool
   ) {
-    if candidate.isBackground { backgroundCredit -= service.end - time }
     if service.hasBegun, policy == .roundRobin { cursor = (candidate.position + 1) % vms.count }
     if service.isCharged, isInOrder { clock.advance(to: service.runTag) }
   }
@@ -162,12 +161,8 @@ extension OutputScheduler {
     pendingFlip = PendingFlip(index: plan.index, decidedAt: now, isImmediate: plan.isImmediate)
   }
 
-  /// Lets the background's sure part grow, and closes the hybrid policy's windows.
+  /// Closes the hybrid policy's windows.
   private mutating func accountTime(at now: Nanoseconds) {
-    let elapsed = min(now - (lastCreditAt ?? now), 1_000_000_000)
-    lastCreditAt = now
-    let limit = 1_000_000 * configuration.backgroundPermille
-    backgroundCredit = min(limit, backgroundCredit + elapsed * configuration.backgroundPermille / 1_000)
     let start = windowStart ?? now
     windowStart = start
     if now - start >= 1_000_000_000 {

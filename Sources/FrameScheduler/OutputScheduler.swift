@@ -97,8 +97,6 @@ public struct OutputScheduler: Sendable {
   /// The rate that copies of all VMs took of late.
   var copyRate: CopyRate
 
-  var backgroundCredit: Nanoseconds = 0
-  var lastCreditAt: Nanoseconds?
   var windowBusy: Nanoseconds = 0
   var windowStart: Nanoseconds?
   var utilisationPermille: Int64 = 0
@@ -143,16 +141,6 @@ public struct OutputScheduler: Sendable {
   /// What a VM got up to now.
   public func statistics(of vm: VMID) -> VMStatistics? {
     position(of: vm).map { vms[$0].statistics }
-  }
-
-  /// The frame of a VM that is on screen, or was last.
-  public func shownFrame(of vm: VMID) -> FrameID? {
-    position(of: vm).flatMap { vms[$0].shown?.id }
-  }
-
-  /// Whether `hybrid` holds a VM to its promised rate at present.
-  public func isProtected(_ vm: VMID) -> Bool {
-    position(of: vm).map { vms[$0].protection.isProtected } ?? false
   }
 
   /// The rate in millihertz that a VM's cap holds it to; `nil` where it has none below the refresh rate.

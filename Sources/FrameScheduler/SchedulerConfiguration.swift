@@ -37,10 +37,8 @@ public struct SchedulerConfiguration: Hashable, Sendable {
   public var maximumRedZoneNanoseconds: Nanoseconds = 3_000_000
   /// No fence is held longer than this.
   public var releaseTimeoutNanoseconds: Nanoseconds = 1_000_000_000
-  /// The rate at which VMs in the background are paced, in millihertz.
+  /// The rate at which VMs that are not seen are paced unless their configuration says otherwise, in millihertz.
   public var backgroundMillihertz: Int64 = 2_000
-  /// The part of the blit time that VMs in the background are sure of in `hybrid`, in thousandths.
-  public var backgroundPermille: Int64 = 50
   /// Frames per second that a VM may announce on average; further ones are throttled.
   public var commandRate: Int64 = 2_000
   /// Frames that a VM may announce at once.
@@ -75,7 +73,6 @@ public struct SchedulerConfiguration: Hashable, Sendable {
     try Self.check(.timeout, releaseTimeoutNanoseconds, 1_000_000...(60 * second))
     try Self.check(.timeout, starvationNanoseconds, 1_000_000...(60 * second))
     try Self.check(.backgroundMillihertz, backgroundMillihertz, 1_000...1_000_000)
-    try Self.check(.utilisationLimit, backgroundPermille, 0...500)
     try Self.check(.utilisationLimit, utilisationLimitPermille, 1...950)
     try Self.check(.commandRate, commandRate, 1...1_000_000)
     try Self.check(.commandBurst, commandBurst, 1...100_000)

@@ -36,16 +36,12 @@ public struct VMConfiguration: Hashable, Sendable {
   public var weight: Int64 = 100
   /// The promise to this VM, kept by the policies `sla` and `hybrid`.
   public var serviceLevel: ServiceLevel?
-  /// Paced at the background rate by `sla` and `hybrid`, and served after the others.
-  public var isBackground = false
   /// The most frames per 1000 seconds that this VM gets under any policy; `nil` is the refresh rate.
   public var rateCapMillihertz: Int64?
   /// The most frames per 1000 seconds while nobody sees the VM; `nil` is the scheduler's background rate.
   public var unseenMillihertz: Int64?
   /// How the VM's frames reach the screen.
   public var path = FramePath.plane
-  /// When the fence of a frame is released.
-  public var releasePoint = ReleasePoint.flip
   /// The VM's owner: a VM that is removed and added again by the same owner keeps its debt.
   public var owner: UInt64
 
@@ -72,14 +68,6 @@ public enum FramePath: Hashable, Sendable {
   case plane
   /// Its buffer is copied into the output's next back buffer, in bands.
   case blit
-}
-
-/// When a frame's fence is released.
-public enum ReleasePoint: Hashable, Sendable {
-  /// When the frame is on screen, so that the frame it replaced is not.
-  case flip
-  /// When the frame has been copied; on the plane path as `flip`.
-  case copy
 }
 
 /// Who is served first when not everything fits before the next vblank.

@@ -172,7 +172,6 @@ extension VMState {
 
   private mutating func stage(_ frame: HeldFrame, _ path: FramePath, into decisions: inout FrameDecisions) {
     staged = frame
-    stagedPath = path
     decisions.latches.append(LatchedFrame(vm: id, frame: frame.id, path: path, isRepeat: frame.isRepeat))
   }
 }

@@ -45,7 +45,6 @@ struct VMState: Sendable {
   var completed: HeldFrame?
   /// The frame in the commit whose flip is pending.
   var staged: HeldFrame?
-  var stagedPath = FramePath.plane
   /// The frame on screen, or the last that was.
   var shown: HeldFrame?
 

@@ -79,7 +79,6 @@ struct IsolationTests {
   private struct Hands: Course {
     enum Step: Equatable {
       case request(UInt32, priority: Int)
-      case release(UInt32)
       case focus(UInt32)
       case revoke
       case end(UInt32)
@@ -95,9 +94,8 @@ struct IsolationTests {
         let vm = UInt32.random(in: 0..<5, using: &random)
         switch Int.random(in: 0...19, using: &random) {
         case 0...3: return .request(vm, priority: Int.random(in: 0...2, using: &random))
-        case 4...5: return .release(vm)
         case 6: return .focus(vm)
-        case 7: return .revoke
+        case 4...5, 7: return .revoke
         case 8: return .end(vm)
         case 9...14: return .frame(vm)
         default: return .wait(Int64.random(in: 0...60_000_000, using: &random))
@@ -110,7 +108,7 @@ struct IsolationTests {
       case .request(let vm, let priority): priority > 0 ? [.request(vm, priority: 0)] : []
       case .wait(let time): time > 0 ? [.wait(0), .wait(time / 2)] : []
       case .focus(let vm): [.request(vm, priority: 0)]
-      case .release, .revoke, .end, .frame: []
+      case .revoke, .end, .frame: []
       }
     }
 
@@ -128,9 +126,6 @@ struct IsolationTests {
             let place = line.dropFirst().firstIndex { $0.priority < priority } ?? line.count
             line.insert((VMID(vm), priority), at: place)
           }
-        case .release(let vm):
-          world.call { $0.releaseExclusive(VMID(vm), at: $2, into: &$1) }
-          line.removeAll { $0.vm == VMID(vm) }
         case .focus(let vm):
           try world.call { try $0.focus(on: VMID(vm), at: $2, into: &$1) }
           if line.first?.vm != VMID(vm) {

@@ -4,13 +4,14 @@ import FrameSimulator
 /// A random course of events, made of steps that can be left out one by one, so that a failing one can be shrunk.
 struct Scenario: Course {
   enum Step: Hashable {
-    case add(UInt32, weight: Int64, isPlane: Bool, sla: Int64?, cap: Int64?, isBackground: Bool, onCopy: Bool)
+    case add(UInt32, weight: Int64, isPlane: Bool, sla: Int64?, cap: Int64?)
     case remove(UInt32)
     case frame(UInt32, cost: Int64)
     case flood(UInt32, count: Int, cost: Int64)
     case policy(SchedulingPolicy)
     case focus(UInt32)
-    case release(UInt32)
+    case request(UInt32)
+    case revoke
     case path(UInt32, isPlane: Bool)
     case weight(UInt32, Int64)
     case invalidate
@@ -41,8 +42,7 @@ struct Scenario: Course {
     .add(
       vm, weight: Int64.random(in: 1...400, using: &random), isPlane: Int.random(in: 0...2, using: &random) == 0,
       sla: Int.random(in: 0...2, using: &random) == 0 ? [10, 24, 30, 60][Int.random(in: 0...3, using: &random)] : nil,
-      cap: Int.random(in: 0...5, using: &random) == 0 ? Int64.random(in: 1...60, using: &random) : nil,
-      isBackground: Int.random(in: 0...6, using: &random) == 0, onCopy: Bool.random(using: &random))
+      cap: Int.random(in: 0...5, using: &random) == 0 ? Int64.random(in: 1...60, using: &random) : nil)
   }
 
   private static func step(_ random: inout SeededGenerator, keepsPolicy: Bool) -> Step {
@@ -60,7 +60,7 @@ struct Scenario: Course {
     case 20:
       return keepsPolicy ? .invalidate : .policy(SchedulingPolicy.allCases.randomElement(using: &random) ?? .fifo)
     case 21: return .focus(vm)
-    case 22: return .release(vm)
+    case 22: return Bool.random(using: &random) ? .request(vm) : .revoke
     case 23: return .path(vm, isPlane: Bool.random(using: &random))
     case 24: return .weight(vm, Int64.random(in: 1...10_000, using: &random))
     case 25: return .invalidate
@@ -83,7 +83,7 @@ struct Scenario: Course {
     world.fault = fault
     for step in steps {
       switch step {
-      case .add(let vm, let weight, let isPlane, let sla, let cap, let isBackground, let onCopy):
+      case .add(let vm, let weight, let isPlane, let sla, let cap):
         try? world.addVM(vm) { configuration in
           configuration.weight = weight
           configuration.path = isPlane ? .plane : .blit
@@ -91,8 +91,6 @@ struct Scenario: Course {
             ServiceLevel(rateMillihertz: $0 * 1_000, frameNanoseconds: 1_000_000)
           }
           configuration.rateCapMillihertz = cap.map { $0 * 1_000 }
-          configuration.isBackground = isBackground
-          configuration.releasePoint = onCopy ? .copy : .flip
         }
       case .remove(let vm):
         if world.scheduler.statistics(of: VMID(vm)) != nil { world.removeVM(vm) }
@@ -100,7 +98,8 @@ struct Scenario: Course {
       case .flood(let vm, let count, let cost): for _ in 0..<count { world.submit(vm, cost: cost) }
       case .policy(let policy): world.call { $0.setPolicy(policy, at: $2, into: &$1) }
       case .focus(let vm): try? world.call { try $0.focus(on: VMID(vm), at: $2, into: &$1) }
-      case .release(let vm): world.call { $0.releaseExclusive(VMID(vm), at: $2, into: &$1) }
+      case .request(let vm): try? world.call { try $0.requestExclusive(VMID(vm), at: $2, into: &$1) }
+      case .revoke: world.call { $0.revokeExclusive(at: $2, into: &$1) }
       case .path(let vm, let isPlane):
         world.scheduler.setPath(isPlane ? .plane : .blit, of: VMID(vm), at: world.now)
       case .weight(let vm, let weight):
@@ -130,18 +129,17 @@ struct Scenario: Course {
 
   static func simpler(_ step: Step) -> [Step] {
     switch step {
-    case .add(let vm, let weight, let isPlane, let sla, let cap, let isBackground, let onCopy):
+    case .add(let vm, let weight, let isPlane, let sla, let cap):
       func plain(
-        _ weight: Int64 = 100, _ isPlane: Bool = false, _ sla: Int64? = nil, _ cap: Int64? = nil,
-        _ isBackground: Bool = false, _ onCopy: Bool = false
+        _ weight: Int64 = 100, _ isPlane: Bool = false, _ sla: Int64? = nil, _ cap: Int64? = nil
       ) -> Step {
-        .add(vm, weight: weight, isPlane: isPlane, sla: sla, cap: cap, isBackground: isBackground, onCopy: onCopy)
+        .add(vm, weight: weight, isPlane: isPlane, sla: sla, cap: cap)
       }
       return [
-        plain(), plain(100, isPlane, sla, cap, isBackground, onCopy),
-        plain(weight, false, sla, cap, isBackground, onCopy),
-        plain(weight, isPlane, nil, cap, isBackground, onCopy), plain(weight, isPlane, sla, nil, isBackground, onCopy),
-        plain(weight, isPlane, sla, cap, false, onCopy), plain(weight, isPlane, sla, cap, isBackground, false),
+        plain(), plain(100, isPlane, sla, cap),
+        plain(weight, false, sla, cap),
+        plain(weight, isPlane, nil, cap), plain(weight, isPlane, sla, nil),
+
       ].filter { $0 != step }
     case .frame(let vm, let cost): return smaller(cost).map { .frame(vm, cost: $0) }
     case .flood(let vm, let count, let cost):
@@ -149,7 +147,7 @@ struct Scenario: Course {
         + smaller(cost).map { .flood(vm, count: count, cost: $0) }
     case .wait(let duration): return smaller(duration).map { .wait($0) }
     case .weight(let vm, let weight): return smaller(weight).filter { $0 > 0 }.map { .weight(vm, $0) }
-    case .remove, .policy, .focus, .release, .path, .invalidate, .refuse, .refuseCommit, .withdraw, .visible,
+    case .remove, .policy, .focus, .request, .revoke, .path, .invalidate, .refuse, .refuseCommit, .withdraw, .visible,
       .refresh, .needlessWake:
       return []
     }
