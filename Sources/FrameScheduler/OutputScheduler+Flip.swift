@@ -17,6 +17,7 @@ extension OutputScheduler {
     decisions.removeAll()
     guard let failed = pendingFlip else { return }
     pendingFlip = nil
+    (hasPlannedBlits, blitOverrun) = (false, 0)
     doneIndex = failed.index - 1
     for position in vms.indices {
       guard let frame = vms[position].staged else { continue }
