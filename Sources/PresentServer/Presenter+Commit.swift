@@ -59,7 +59,10 @@ extension Presenter {
       order.now = now
       guard try show(order, showsFallback: commit.showsFallback, in: &picture) else {
         spare = picture
-        for tile in tiles { tile.isCursorChanged = false }
+        for tile in tiles {
+          tile.isCursorChanged = false
+          if let staged = tile.staged.take() { drop(staged, of: tile) }
+        }
         abandonCommit()
         return true
       }
@@ -74,12 +77,23 @@ extension Presenter {
     for tile in tiles {
       tile.isCursorChanged = false
       guard let staged = tile.staged.take() else { continue }
+      // Another layout or focus came while the picture was completed.
+      guard picture.entry(of: tile.id) != nil else {
+        drop(staged, of: tile)
+        continue
+      }
       tile.setLatched(staged.frame)
       tile.head.frameLatched(staged.frame.number, readyNanoseconds: staged.frame.readyNanoseconds)
     }
     // Only copies into tiles are planned: others are part of what a commit takes.
     scheduler.commitDone(begunAt: isTiled ? order.now : begun, at: now)
     return true
+  }
+
+  /// Answers a frame that was to be in a commit and is not.
+  private func drop(_ staged: Tile.Held, of tile: Tile) {
+    tile.needsFullDamage = true
+    supersede(staged, of: tile)
   }
 
   /// Completes the next commit's picture within this iteration's copy budget; false if work remains.

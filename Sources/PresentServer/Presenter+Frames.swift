@@ -40,6 +40,7 @@ extension Presenter {
     let isVisible = isVisible(tile)
     scheduler.withdrawFrames(of: tile.id, at: now, into: &decisions)
     while !tile.held.isEmpty { supersede(tile.held.removeFirst(), of: tile) }
+    if let staged = tile.staged.take() { supersede(staged, of: tile) }
     tile.setLatched(nil)
     tile.painted = nil
     tile.isCursorChanged = false

@@ -186,9 +186,11 @@ final class Presenter {
     if variableRate.rule != .off { updateVariableRefresh() }
     // Bounded, so that the loop can handle other events.
     for _ in 0..<64 {
-      if !leasing.lessees.isEmpty { settleLease() }
       if !answers.isEmpty { answers.sendDue(at: now) }
-      if !work.isEmpty, !carryOut() { return timer?.arm(clock.nowNanoseconds) ?? () }
+      let isFree = work.isEmpty || carryOut()
+      // A commit that was decided on comes before a lease.
+      if isFree, !leasing.lessees.isEmpty { settleLease() }
+      if !isFree { return timer?.arm(clock.nowNanoseconds) ?? () }
       let now = now
       guard let wake = nextWake else { return }
       if wake > now {

@@ -96,6 +96,52 @@ struct PaintingTests {
     #expect(copied == 4 * UInt64(source.width * source.height * 4))
   }
 
+  /// A client with a frame that goes into a commit whose picture is not complete yet.
+  private func clientInCommit(_ bench: Bench, _ clock: HandClock) throws -> BenchClient {
+    let client = try bench.client()
+    let source = Rect(width: Self.size.width, height: Self.size.height)
+    try client.makeBuffer(1, source.width, source.height).fill(0x11_1111)
+    clock.nanosecondsPerRead = 900_000
+    try client.present(1, 1, source: source)
+    for _ in 0..<1000 {
+      if bench.server?.presenters.first?.tiles.first?.staged != nil { break }
+      guard clock.fireNext(until: .max) else { break }
+      try bench.settle()
+    }
+    #expect(bench.server?.presenters.first?.tiles.first?.staged != nil)
+    #expect(!bench.output.isCommitPending)
+    return client
+  }
+
+  @Test func `a screen that is blanked while its picture is completed does not show it`() throws {
+    let (bench, clock) = try bench(layout: "tile 1x1")
+    let client = try clientInCommit(bench, clock)
+    try client.send(.disable(scanout: 0))
+    #expect(try client.messages().contains(done(1, .superseded)))
+    for _ in 0..<100 where !bench.output.isCommitPending {
+      guard clock.fireNext(until: .max) else { break }
+      try bench.settle()
+    }
+    bench.output.vblank()
+    try bench.settle()
+    #expect(try bench.output.shown?.buffer?.mapped().color(0, 0) ?? 0 == 0)
+  }
+
+  @Test func `a frame is answered if the layout changes while its picture is completed`() throws {
+    let (bench, clock) = try bench(layout: "tile 1x1")
+    let client = try clientInCommit(bench, clock)
+    try bench.server?.apply("[outputs]\nlayout = \"single\"")
+    var answers: [ServerMessage] = []
+    for _ in 0..<100 {
+      bench.output.vblank()
+      answers += try client.messages()
+      if answers.contains(where: { if case .frameDone = $0 { true } else { false } }) { break }
+      _ = clock.fireNext(until: .max)
+    }
+    let outcomes = answers.compactMap { if case .frameDone(let done) = $0 { done.frame } else { nil } }
+    #expect(outcomes == [1])
+  }
+
   /// Copies take longer than the time between two vblanks, so that frames are copied ahead of their commit.
   @Test(arguments: ["tile 2x1", "tile 3x1", "tile 2x2"])
   func `no picture shows a part of a frame, although copies take longer than an interval`(layout: String) throws {
