@@ -31,8 +31,6 @@ struct CommitOrder {
   var isVariable: Bool
   /// The presenter's time.
   var now: Nanoseconds
-  /// For copies that cannot be split.
-  var noDeadline: PaintDeadline
 }
 
 /// The result of a commit.

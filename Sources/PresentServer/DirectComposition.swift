@@ -128,7 +128,7 @@ final class DirectComposition {
   ) throws(OutputError) -> (Int, Int) {
     isComposed = true
     let composed = try composer.compose(
-      frame, cursor: blendsCursor ? view.cursor : nil, order.noDeadline)
+      frame, cursor: blendsCursor ? view.cursor : nil, .never)
     view.head.countCopy(composed.copiedBytes)
     let (x, y) = (composed.originX, composed.originY)
     let state =

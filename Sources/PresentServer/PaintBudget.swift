@@ -32,18 +32,17 @@ final class PaintBudget {
   func endIteration() { usedNanoseconds = 0 }
 }
 
-/// The deadline of a piece of copying.
+/// The end of a piece of copying.
 struct PaintDeadline {
-  let clock: PresentClock
+  /// Nil for copies that cannot be divided.
+  private let clock: PresentClock?
   let begunNanoseconds: UInt64
   private let endNanoseconds: UInt64
 
-  /// No deadline, for the rare copy that cannot be split.
-  init(without clock: PresentClock) {
-    self.clock = clock
-    begunNanoseconds = 0
-    endNanoseconds = .max
-  }
+  /// For copies that must be made at once.
+  static var never: PaintDeadline { PaintDeadline() }
+
+  private init() { (clock, begunNanoseconds, endNanoseconds) = (nil, 0, .max) }
 
   init(clock: PresentClock, length: UInt64) {
     self.clock = clock
@@ -51,6 +50,5 @@ struct PaintDeadline {
     endNanoseconds = begunNanoseconds + length
   }
 
-  /// Whether the deadline has passed.
-  var hasPassed: Bool { clock.nowNanoseconds >= endNanoseconds }
+  var hasPassed: Bool { clock.map { $0.nowNanoseconds >= endNanoseconds } ?? false }
 }

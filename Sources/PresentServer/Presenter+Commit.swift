@@ -21,6 +21,7 @@ extension Presenter {
         tile.staged = tile.take(decisions.latches[index].frame)
       }
     }
+    if decisions.blits.isEmpty, !decisions.commits { return }
     work.take(decisions)
     carryOut()
   }
@@ -45,8 +46,7 @@ extension Presenter {
   /// Commits once the picture is complete; false if completing it needs another loop iteration.
   private func make(_ commit: DecidedWork.Commit) -> Bool {
     var order = CommitOrder(
-      isFull: commit.isFull, keptMode: keptMode, isVariable: scheduler.followsCommits, now: now,
-      noDeadline: PaintDeadline(without: clock))
+      isFull: commit.isFull, keptMode: keptMode, isVariable: scheduler.followsCommits, now: now)
     let begun = work.beginCommit(at: order.now)
     var picture = spare
     spare = Picture.none

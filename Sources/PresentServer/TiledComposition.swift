@@ -153,7 +153,7 @@ final class TiledComposition {
         leavePlane(views[index], at: index)
         noteChanges(of: views[index], index, canvas)
       }
-      _ = try repair(views, canvas, until: order.noDeadline)
+      _ = try repair(views, canvas, until: .never)
       return try commit(views, mode: mode, order, into: &picture)
     }
     if flips { canvas.committed() }
