@@ -130,7 +130,8 @@ let package = Package(
 
     // Executables
     .executableTarget(
-      name: "framepathd-config", dependencies: ["LinuxIO", "PresentProtocol", "DaemonSettings", "SettingsFile"],
+      name: "framepathd-config",
+      dependencies: ["LinuxIO", "PresentProtocol", "DaemonSettings", "SettingsFile", "CommandSupport"],
       swiftSettings: strict),
     .executableTarget(
       name: "framepathd",
@@ -263,8 +264,8 @@ let package = Package(
       name: "ProgramTests",
       dependencies: [
         "LinuxIO", "PresentProtocol", "CommandSupport", "TestSupport", "framepathd",
-        "framepath-vhost-user-gpu", "framepath-ivshmem", "framepath-guest", "framepath", "framepath-bench",
-        argumentParser,
+        "framepathd-config", "framepath-vhost-user-gpu", "framepath-ivshmem", "framepath-guest", "framepath",
+        "framepath-bench", argumentParser,
       ],
       swiftSettings: strict),
     .testTarget(

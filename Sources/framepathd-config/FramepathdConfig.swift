@@ -1,3 +1,4 @@
+import CommandSupport
 import DaemonSettings
 import Glibc
 import LinuxIO
@@ -12,11 +13,15 @@ import SettingsFile
 @main
 enum FramepathdConfig {
   static func main() {
-    guard CommandLine.arguments.count == 2 else {
+    let arguments = CommandLine.arguments.dropFirst()
+    if arguments.elementsEqual(["--version"]) {
+      print(ProgramVersion.text)
+      return
+    }
+    guard arguments.count == 1, let path = arguments.first, !path.hasPrefix("-") else {
       writeErrorLine("usage: framepathd-config FILE >RECORDS; framepathd --config FILE runs it")
       exit(64)
     }
-    let path = CommandLine.arguments[1]
     do {
       try write(read(path))
     } catch let error as SettingsError {

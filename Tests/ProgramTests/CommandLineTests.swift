@@ -66,7 +66,8 @@ struct CommandLineTests {
     #expect(throws: (any Error).self) { _ = try program.parseAsRoot(arguments) }
   }
 
-  @Test(arguments: programs.map { $0.name })
+  // framepathd runs framepathd-config, which has no other options.
+  @Test(arguments: programs.map { $0.name } + ["framepathd-config"])
   func `every program prints the package's version`(name: String) throws {
     let result = try Programs.run(name, ["--version"])
     #expect(result.exit.isSuccess)
