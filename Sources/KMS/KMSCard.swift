@@ -77,7 +77,8 @@ public final class KMSCard {
   ///
   /// - Parameters:
   ///   - connector: a name of `connectors`.
-  ///   - mode: nil for the monitor's preferred mode; else the mode of that size whose rate is the nearest within 1 Hz.
+  ///   - mode: nil for the monitor's preferred mode; a rate of 0 for the first mode of that size, another rate for the
+  ///     nearest one within 1 Hz.
   public func makeOutput(connector name: String, mode: DisplayMode?) throws(KMSError) -> KMSOutput {
     guard let connector = allConnectors.first(where: { !$0.isWriteback && $0.description.name == name }) else {
       throw .noConnector(name, has: connectors.map(\.name))

@@ -53,15 +53,18 @@ struct KMSMode: Equatable {
   /// How far a rate may be from the requested one: 59.94 Hz is accepted for 60.
   static let rateToleranceMillihertz = 1000
 
-  /// The mode for a request: the first of all without a request; else, of that size, the one with the nearest rate.
+  /// The mode for a request: the first of all without a request; else, of that size, the one with the nearest rate, or
+  /// the first if the requested rate is 0.
   static func choose(_ wanted: DisplayMode?, from modes: [KMSMode], connector: String) throws(KMSError) -> KMSMode {
     guard let wanted else {
       if let first = modes.first { return first }
       throw .disconnected(connector)
     }
     let sized = modes.filter { $0.mode.width == wanted.width && $0.mode.height == wanted.height }
-    let nearest = sized.min { $0.distance(to: wanted) < $1.distance(to: wanted) }
-    guard let nearest, nearest.distance(to: wanted) <= rateToleranceMillihertz else {
+    let nearest =
+      wanted.refreshMillihertz == 0
+      ? sized.first : sized.min { $0.distance(to: wanted) < $1.distance(to: wanted) }
+    guard let nearest, wanted.refreshMillihertz == 0 || nearest.distance(to: wanted) <= rateToleranceMillihertz else {
       throw .noMode(connector: connector, wanted: wanted, has: modes.map(\.mode))
     }
     return nearest

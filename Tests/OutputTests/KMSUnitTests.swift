@@ -54,6 +54,8 @@ private func timing(
     #expect(try KMSMode.choose(at5994, from: modes, connector: "HDMI-A-1") == fullHDSlow)
     #expect(try KMSMode.choose(DisplayMode("2560x1440"), from: modes, connector: "HDMI-A-1") == preferred)
     #expect(try KMSMode.choose(nil, from: modes, connector: "HDMI-A-1") == preferred)
+    let anyRate = DisplayMode(width: 1920, height: 1080, refreshMillihertz: 0)
+    #expect(try KMSMode.choose(anyRate, from: modes, connector: "HDMI-A-1") == fullHD)
   }
 
   @Test func `a guest's size is shown in the current mode, else in the one nearest to the output's own rate`() throws {
