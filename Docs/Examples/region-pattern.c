@@ -50,11 +50,8 @@ int main(int argc, char **argv) {
   if (error) return fail("no region", error, &screen);
 
   uint32_t width, height, refresh_mhz;
-  framepath_screen_mode(&screen, &width, &height, &refresh_mhz);
-  if (width == 0) {
-    fprintf(stderr, "region-pattern: there is no monitor now\n");
-    return 1;
-  }
+  error = framepath_screen_wait_mode(&screen, &width, &height, &refresh_mhz, 5000);
+  if (error) return fail("no output", error, &screen);
   uint32_t stride = (width * 4 + 255) / 256 * 256;
 
   for (uint32_t frame = 1; frame <= frames; frame++) {

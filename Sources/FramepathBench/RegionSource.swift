@@ -52,11 +52,10 @@ final class RegionSource: FrameSource {
     }
     self.screen = screen
     self.layout = layout
-    let deadline = monotonicNanoseconds() + 5_000_000_000
-    while screen.output == nil {
-      guard monotonicNanoseconds() < deadline else { throw BenchError("framepath-ivshmem has no output after 5 s") }
-      HostProcess.sleep(milliseconds: 1)
-      screen.readEvents()
+    do throws(GuestError) {
+      _ = try screen.waitForOutput()
+    } catch {
+      throw BenchError("framepath-ivshmem has no output: \(error)")
     }
     // All slots are drawn before anything is measured.
     var slots: [FrameSlot] = []

@@ -187,8 +187,21 @@ public final class GuestScreen {
   /// The VM's name.
   public var name: String { region.name }
 
-  /// The output's mode; nil without a monitor.
+  /// The output's mode; nil while there is no output.
   public var output: RegionOutput? { region.output }
+
+  /// Waits until there is an output: a host may accept a client before it has an output for it.
+  ///
+  /// - Throws: `.timedOut` if there is none in time.
+  public func waitForOutput(timeoutMilliseconds: Int = 5000) throws(GuestError) -> RegionOutput {
+    var result: RegionOutput?
+    try wait(timeoutMilliseconds) {
+      result = region.output
+      return result != nil
+    }
+    guard let result else { throw .timedOut }
+    return result
+  }
 
   /// The state of the host side.
   public var state: RegionHostState { region.state }

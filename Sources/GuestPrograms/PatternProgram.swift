@@ -33,10 +33,16 @@ struct PatternProgram: ParsableCommand {
 
   func run() throws {
     let screen = try GuestScreen(options.place)
-    var width = size?.width ?? 0
-    var height = size?.height ?? 0
-    if size == nil {
-      guard let output = screen.output else { throw ValidationError("There is no output at the moment; give --size.") }
+    let (width, height): (Int, Int)
+    if let size {
+      (width, height) = (size.width, size.height)
+    } else {
+      let output: RegionOutput
+      do throws(GuestError) {
+        output = try screen.waitForOutput()
+      } catch .timedOut {
+        throw ValidationError("There is no output at the moment; give --size.")
+      }
       (width, height) = (output.width, output.height)
     }
     guard let layout = screen.layout(width: width, height: height), layout.byteCount <= screen.slotByteCount else {

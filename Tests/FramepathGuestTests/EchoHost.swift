@@ -9,19 +9,26 @@ import Synchronization
 final class EchoHost: @unchecked Sendable {
   let host: RegionHost
   private let stopping = Atomic(false)
+  private let offersOutput = Atomic(false)
   private let ended = DispatchSemaphore(value: 0)
   /// The frames whose pixels all had the colour of their number.
   let goodFrames = Atomic(0)
 
-  init(slotCount: Int = 3) throws {
+  /// - Parameter hasOutput: false: the region has no output before `offerOutput`.
+  init(slotCount: Int = 3, hasOutput: Bool = true) throws {
     let size = 64 * 32 * 4
     guard let layout = RegionLayout(fittingFrameBytes: size, slotCount: slotCount) else { throw Unfit() }
     host = try RegionHost(name: "echo", layout: layout, sharesClock: true)
-    host.setOutput(RegionOutput(width: 64, height: 32, refreshMillihertz: 60_000))
+    if hasOutput { setOutput() }
     host.setState(.presenting)
   }
 
   struct Unfit: Error {}
+
+  /// Gives the running region its output.
+  func offerOutput() { offersOutput.store(true, ordering: .relaxed) }
+
+  private func setOutput() { host.setOutput(RegionOutput(width: 64, height: 32, refreshMillihertz: 60_000)) }
 
   /// A path that another client can open.
   var path: String { "/proc/self/fd/\(host.fd.raw)" }
@@ -38,6 +45,7 @@ final class EchoHost: @unchecked Sendable {
     var shown: Int?
     while !stopping.load(ordering: .relaxed) {
       if host.checkAttach() != nil { shown = nil }
+      if offersOutput.exchange(false, ordering: .relaxed) { setOutput() }
       while case .frame(let frame) = host.takeFrame() {
         let pixels = (raw.base + host.layout.slotOffset(frame.slot)).assumingMemoryBound(to: UInt32.self)
         let count = frame.layout.strideBytes / 4 * frame.layout.height

@@ -58,6 +58,28 @@ import Testing
     framepath_screen_close(&screen)
   }
 
+  @Test func `both libraries wait for an output that comes after the host has accepted the client`() throws {
+    let host = try EchoHost(hasOutput: false)
+    host.start()
+    defer { host.stop() }
+    var screen = framepath_screen()
+    try #require(framepath_screen_open_memory(&screen, host.host.fd.raw, nil, 5000) == 0)
+    var mode: (width: UInt32, height: UInt32, refresh: UInt32) = (1, 1, 1)
+    #expect(framepath_screen_wait_mode(&screen, &mode.width, &mode.height, &mode.refresh, 1) == -ETIMEDOUT)
+    #expect(mode.width == 0)
+    framepath_screen_close(&screen)
+    let guest = try GuestScreen(.file(host.path))
+    #expect(guest.output == nil)
+    #expect(throws: GuestError.timedOut) { try guest.waitForOutput(timeoutMilliseconds: 1) }
+    host.offerOutput()
+    #expect(try guest.waitForOutput() == RegionOutput(width: 64, height: 32, refreshMillihertz: 60_000))
+    var second = framepath_screen()
+    try #require(framepath_screen_open_memory(&second, host.host.fd.raw, nil, 5000) == 0)
+    #expect(framepath_screen_wait_mode(&second, &mode.width, &mode.height, &mode.refresh, 5000) == 0)
+    #expect(mode == (64, 32, 60_000))
+    framepath_screen_close(&second)
+  }
+
   @Test func `a second client on the machine is refused, and accepted when the first ends`() throws {
     let host = try EchoHost()
     host.start()

@@ -166,7 +166,8 @@ struct RegionTests {
     try LabHost.pause(milliseconds: 500)
     let good = try ChildProcess.run(
       ChildCommand(program, ["pattern", "--socket", socket, "--frames", "300", "--still"]), timeoutMilliseconds: 60_000)
-    #expect(good.output.contains("frames=300 flipped=300 superseded=0 failed=0 refused=0"))
+    #expect(
+      good.output.contains("frames=300 flipped=300 superseded=0 failed=0 refused=0"), "\(good.output)\(good.error)")
     #expect(bad.waitForExit(timeoutMilliseconds: 0) == nil)
     bad.kill()
     bad.waitForExit()

@@ -356,7 +356,7 @@ static inline int framepath_screen_displaced(const struct framepath_screen *scre
   return framepath_load(&framepath_guest_words(screen)->attach) != screen->attach;
 }
 
-/* The output's mode; a width of 0: no monitor at the moment. */
+/* The output's mode; a width of 0: no output at the moment. */
 static inline void framepath_screen_mode(const struct framepath_screen *screen, uint32_t *width, uint32_t *height,
                                          uint32_t *refresh_mhz) {
   uint64_t word = framepath_load(&framepath_host(screen)->output);
@@ -418,6 +418,22 @@ static inline int framepath_screen_acquire(struct framepath_screen *screen, int 
     if (framepath_load(&framepath_host(screen)->state) == FRAMEPATH_REGION_ENDED) return -EPIPE;
     if (framepath_now_ns() >= deadline) return -ETIMEDOUT;
     framepath_wait(screen, &pause, deadline);
+  }
+}
+
+/* Waits until there is an output, and returns its mode: a host may accept a client before it has an output for it.
+ * Returns 0, -ETIMEDOUT, -ESTALE (displaced) or -EPIPE (host ended). */
+static inline int framepath_screen_wait_mode(struct framepath_screen *screen, uint32_t *width, uint32_t *height,
+                                             uint32_t *refresh_mhz, int timeout_ms) {
+  uint64_t deadline = framepath_now_ns() + (uint64_t)timeout_ms * 1000000u;
+  for (uint64_t pause = 50000;;) {
+    framepath_screen_mode(screen, width, height, refresh_mhz);
+    if (*width) return 0;
+    if (framepath_screen_displaced(screen)) return -ESTALE;
+    if (framepath_load(&framepath_host(screen)->state) == FRAMEPATH_REGION_ENDED) return -EPIPE;
+    if (framepath_now_ns() >= deadline) return -ETIMEDOUT;
+    framepath_wait(screen, &pause, deadline);
+    framepath_screen_read_events(screen);
   }
 }
 
