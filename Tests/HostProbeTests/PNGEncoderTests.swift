@@ -1,9 +1,10 @@
 import CPNG
 import GraphicsMemory
 import LinuxIO
-import PNGFile
 import Scanout
 import Testing
+
+@testable import PNGFile
 
 @Suite("PNG files")
 struct PNGEncoderTests {
@@ -53,16 +54,33 @@ struct PNGEncoderTests {
       ])
   }
 
-  @Test func `a PNG can hold an incompressible picture`() throws {
+  /// A picture of pseudo-random pixels, which does not compress.
+  private func noise(_ width: Int, _ height: Int) throws -> MappedBuffer {
     var state: UInt32 = 1
-    let buffer = try picture(257, 129, .xrgb8888) { _, _ in
+    return try picture(width, height, .xrgb8888) { _, _ in
       state = state &* 1_664_525 &+ 1_013_904_223
       return state >> 8 | state << 24
     }
+  }
+
+  @Test(arguments: [(257, 129), (1919, 1079), (16384, 160), (113, 16384)])
+  func `a PNG can hold an incompressible picture of any size`(width: Int, height: Int) throws {
+    let buffer = try noise(width, height)
     let picture = try decoded(try PNGEncoder.encode(buffer))
-    #expect(picture.width == 257)
-    let pixel = buffer.pixels.loadUnaligned(fromByteOffset: 128 * (257 * 4 + 16) + 256 * 4, as: UInt32.self)
-    #expect(
-      Array(picture.rgba.suffix(4)) == [UInt8(pixel >> 16 & 0xFF), UInt8(pixel >> 8 & 0xFF), UInt8(pixel & 0xFF), 255])
+    #expect((picture.width, picture.height) == (width, height))
+    for (x, y) in [(0, 0), (width / 2, height / 2), (width - 1, height - 1)] {
+      let pixel = buffer.pixels.loadUnaligned(fromByteOffset: y * (width * 4 + 16) + x * 4, as: UInt32.self)
+      #expect(
+        Array(picture.rgba[(y * width + x) * 4..<(y * width + x + 1) * 4])
+          == [UInt8(pixel >> 16 & 0xFF), UInt8(pixel >> 8 & 0xFF), UInt8(pixel & 0xFF), 255])
+    }
+  }
+
+  @Test func `a picture that libpng cannot encode is refused with its size and a reason`() throws {
+    let buffer = try noise(64, 32)
+    let error = #expect(throws: PNGError.self) { try PNGEncoder.encode(buffer, room: 4000) }
+    let text = try #require(error).description
+    let needed = try PNGEncoder.encode(buffer).count
+    #expect(text == "a PNG of 64x32 pixels: \(needed) bytes do not fit into 4000")
   }
 }
