@@ -62,6 +62,7 @@ int clinux_thread_start(uintptr_t *thread, const char *name, void *(*body)(void 
 }
 
 int clinux_thread_join(uintptr_t thread) { return pthread_join((pthread_t)thread, NULL); }
+int clinux_thread_detach(uintptr_t thread) { return pthread_detach((pthread_t)thread); }
 
 int clinux_available_processors(void) {
   /* The kernel says EINVAL where the set is smaller than its own. */
@@ -115,17 +116,21 @@ ptrdiff_t clinux_send(int socket, const void *bytes, size_t length, const int *f
   return sendmsg(socket, &message, flags | MSG_NOSIGNAL);
 }
 
-ptrdiff_t clinux_receive(int socket, void *bytes, size_t capacity, int *fds, size_t *fdCount, int *truncated,
-                         int flags) {
+ptrdiff_t clinux_receive(int socket, void *bytes, size_t capacity, int *fds, size_t *fdCount, const int **excess,
+                         size_t *excessCount, int *truncated, int flags) {
+  static _Thread_local int rest[CLINUX_MAX_SENT_FDS];
+  /* Room for all that can be sent: what does not fit is closed by the kernel in this call, and may make it wait. */
   union {
     struct cmsghdr align;
-    char bytes[CMSG_SPACE(sizeof(int) * CLINUX_MAX_FDS)];
+    char bytes[CMSG_SPACE(sizeof(int) * CLINUX_MAX_SENT_FDS)];
   } control;
   struct iovec part = {.iov_base = bytes, .iov_len = capacity};
   struct msghdr message = {
       .msg_iov = &part, .msg_iovlen = 1, .msg_control = control.bytes, .msg_controllen = sizeof control.bytes};
   size_t room = *fdCount;
   *fdCount = 0;
+  *excess = rest;
+  *excessCount = 0;
   *truncated = 0;
   ptrdiff_t received = recvmsg(socket, &message, flags | MSG_CMSG_CLOEXEC);
   if (received < 0) return received;
@@ -139,8 +144,8 @@ ptrdiff_t clinux_receive(int socket, void *bytes, size_t capacity, int *fds, siz
       if (*fdCount < room) {
         fds[(*fdCount)++] = fd;
       } else {
-        close(fd);
         *truncated = 1;
+        if (*excessCount < CLINUX_MAX_SENT_FDS) rest[(*excessCount)++] = fd;
       }
     }
   }

@@ -35,6 +35,9 @@ public final class IvshmemServer {
   private let loop: EventLoop
   private let options: IvshmemServerOptions
   private let log: (String) -> Void
+  private let closer = DescriptorCloser()
+  /// Closes clients' connections, and what they send.
+  private let descriptors: DescriptorAccount
   private var guests: [Guest] = []
   private var listener: UnixSocket?
   private var source: EventLoop.Source?
@@ -67,6 +70,7 @@ public final class IvshmemServer {
     self.options = options
     self.log = log
     self.linkPath = linkPath
+    descriptors = DescriptorAccount(closer)
     loop.beforeWait = { [weak self] in self?.ringGuests() }
     try addGuest()
   }
@@ -100,7 +104,10 @@ public final class IvshmemServer {
     if let linkPath { removeFile(linkPath) }
   }
 
-  private func ringGuests() { for guest in guests { guest.session.ringNow() } }
+  private func ringGuests() {
+    for guest in guests { guest.session.ringNow() }
+    closer.endRound()
+  }
 
   @discardableResult
   private func addGuest() throws(SystemError) -> Guest {
@@ -127,7 +134,7 @@ public final class IvshmemServer {
     // A bounded number of connections, so that frames get their turn.
     for _ in 0..<8 {
       do throws(SystemError) {
-        guard let client = try listener?.accept() else { return }
+        guard let client = try listener?.accept(for: descriptors) else { return }
         let free = guests.first { $0.number == 1 && $0.socket == nil }
         guard free != nil || guests.count < options.guestLimit else {
           log("a client was turned away: \(options.guestLimit) guests are connected")
@@ -162,7 +169,7 @@ public final class IvshmemServer {
 
   /// A client does not send messages: received bytes are dropped, only the end of the connection matters.
   private func read(_ guest: Guest) {
-    var fds = ReceivedFDs()
+    var fds = ReceivedFDs(of: descriptors)
     var bytes = [UInt8](repeating: 0, count: 256)
     let result: ReceiveResult? = unsafe bytes.withUnsafeMutableBytes { space in
       try? unsafe guest.socket?.receive(into: space, fds: &fds, wait: false)

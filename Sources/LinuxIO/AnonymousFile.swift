@@ -7,6 +7,8 @@ public enum AnonymousFile: Sendable {
   case eventFD
   /// A fence: `linux/sync_file.h`.
   case syncFile
+  /// A synchronisation object of a DRM driver: `drm_syncobj`.
+  case syncObject
   /// A dma-buf: `linux/dma-buf.h`.
   case dmaBuf
 
@@ -15,6 +17,7 @@ public enum AnonymousFile: Sendable {
     switch LinuxFile.linkTarget("/proc/self/fd/\(fd)") {
     case "anon_inode:[eventfd]": self = .eventFD
     case "anon_inode:sync_file": self = .syncFile
+    case "anon_inode:syncobj_file": self = .syncObject
     default:
       // The link is a path that any file system can have; only the kernel's fdinfo identifies a dma-buf.
       guard LinuxFile.text("/proc/self/fdinfo/\(fd)")?.contains("\nexp_name:") == true else { return nil }

@@ -3,7 +3,11 @@ public import Glibc
 /// A file descriptor with one owner, closed once.
 public struct OwnedFD: ~Copyable, Sendable {
   /// The descriptor's number; valid only while this value lives.
-  public let raw: Int32
+  public private(set) var raw: Int32
+  /// Counts and closes a descriptor that another process made; nil: it is closed by this thread.
+  private var account: DescriptorAccount?
+  /// Whether closing it cannot wait for others.
+  private var isLocal = false
 
   /// Takes over `raw`; this value closes it.
   public init(taking raw: Int32) {
@@ -11,13 +15,35 @@ public struct OwnedFD: ~Copyable, Sendable {
     self.raw = raw
   }
 
-  deinit { close(raw) }
+  /// Takes over a descriptor that another process made; the account closes it.
+  public init(taking raw: Int32, of account: DescriptorAccount?) {
+    self.init(taking: raw)
+    account?.took(1)
+    self.account = account
+  }
+
+  deinit {
+    guard raw >= 0 else { return }
+    if let account { account.close(raw, isLocal: isLocal) } else { close(raw) }
+  }
 
   /// Gives up the descriptor: the caller closes it.
   public consuming func release() -> Int32 {
     let number = raw
-    discard self
+    account?.took(-1)
+    account = nil
+    raw = -1
     return number
+  }
+
+  /// The same descriptor, counted and closed by an account.
+  public consuming func owned(by account: DescriptorAccount) -> OwnedFD { OwnedFD(taking: release(), of: account) }
+
+  /// What kind of file it is, if it is one that the kernel implements itself; nil otherwise. Makes no call on the file.
+  public mutating func identify() -> AnonymousFile? {
+    let kind = AnonymousFile(of: raw)
+    if let kind { isLocal = kind != .dmaBuf }
+    return kind
   }
 
   /// A second descriptor of the same open file, close-on-exec.
@@ -25,7 +51,7 @@ public struct OwnedFD: ~Copyable, Sendable {
   /// The corresponding C function is `fcntl(F_DUPFD_CLOEXEC)`.
   public borrowing func duplicate() throws(SystemError) -> OwnedFD {
     let number = raw
-    return OwnedFD(taking: try check("fcntl(F_DUPFD_CLOEXEC)") { fcntl(number, F_DUPFD_CLOEXEC, 0) })
+    return OwnedFD(taking: try check("fcntl(F_DUPFD_CLOEXEC)") { fcntl(number, F_DUPFD_CLOEXEC, 0) }, of: account)
   }
 
   /// Opens a file, close-on-exec.

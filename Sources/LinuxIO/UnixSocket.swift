@@ -20,28 +20,47 @@ public struct PeerCredentials: Equatable, Sendable {
 
 /// The descriptors of one received message; those that are not taken are closed.
 public struct ReceivedFDs: ~Copyable {
+  private let account: DescriptorAccount?
   private var numbers: InlineArray<64, Int32> = .init(repeating: -1)
   /// The number of received descriptors.
   public private(set) var count = 0
 
-  /// No descriptors.
-  public init() {}
+  /// No descriptors yet.
+  ///
+  /// - Parameter account: counts and closes the descriptors of a sender that is not trusted.
+  public init(of account: DescriptorAccount? = nil) { self.account = account }
 
-  deinit {
-    for index in 0..<count where numbers[index] >= 0 { close(numbers[index]) }
-  }
+  deinit { for index in 0..<count where numbers[index] >= 0 { ReceivedFDs.close(numbers[index], account) } }
 
   /// Returns the descriptor at `index`, once; nil if there is none.
   public mutating func take(_ index: Int) -> OwnedFD? {
     guard index >= 0, index < count, numbers[index] >= 0 else { return nil }
     let number = numbers[index]
     numbers[index] = -1
-    return OwnedFD(taking: number)
+    account?.took(-1)
+    return OwnedFD(taking: number, of: account)
+  }
+
+  /// Closes the descriptors that were not taken.
+  public mutating func removeAll() {
+    for index in 0..<count where numbers[index] >= 0 { ReceivedFDs.close(numbers[index], account) }
+    count = 0
   }
 
   fileprivate mutating func append(_ number: Int32) {
+    account?.took(1)
     numbers[count] = number
     count += 1
+  }
+
+  /// Closes a descriptor beyond those that a message may have.
+  fileprivate func discard(_ number: Int32) {
+    account?.took(1)
+    ReceivedFDs.close(number, account)
+  }
+
+  private static func close(_ number: Int32, _ account: DescriptorAccount?) {
+    if let account { account.close(number) } else { _ = Glibc.close(number) }
   }
 }
 
@@ -143,16 +162,25 @@ public struct UnixSocket: ~Copyable {
   /// The next waiting connection; nil if none waits on a nonblocking listener.
   ///
   /// The corresponding C function is `accept4`.
-  public borrowing func accept() throws(SystemError) -> UnixSocket? {
+  /// - Parameter account: closes the connection: to close a socket closes the descriptors in its unread messages.
+  public borrowing func accept(for account: DescriptorAccount? = nil) throws(SystemError) -> UnixSocket? {
     let raw = fd.raw
     do throws(SystemError) {
       let number = try check("accept4") { clinux_accept4(raw, Int32(SOCK_CLOEXEC.rawValue)) }
-      return UnixSocket(taking: OwnedFD(taking: number))
+      return UnixSocket(taking: OwnedFD(taking: number, of: account))
     } catch {
       if error.code == EAGAIN || error.code == ECONNABORTED { return nil }
       throw error
     }
   }
+
+  /// The same socket, counted and closed by an account.
+  public consuming func owned(by account: DescriptorAccount) -> UnixSocket { UnixSocket(taking: fd.owned(by: account)) }
+
+  /// Ends the connection for both sides at once; unread messages stay until the descriptor is closed.
+  ///
+  /// The corresponding C function is `shutdown`. A socket that is not connected is left as it is.
+  public borrowing func shutDown() { _ = shutdown(fd.raw, Int32(SHUT_RDWR)) }
 
   /// The credentials of the peer.
   public borrowing func peerCredentials() throws(SystemError) -> PeerCredentials {
@@ -220,14 +248,16 @@ public struct UnixSocket: ~Copyable {
   ) throws(SystemError) -> ReceiveResult {
     var numbers: InlineArray<64, Int32> = .init(repeating: -1)
     var count = 64
+    var excess: UnsafePointer<Int32>?
+    var excessCount = 0
     var truncated: Int32 = 0
     let raw = fd.raw
-    fds = ReceivedFDs()
+    fds.removeAll()
     while true {
       let received = unsafe withUnsafeMutableBytes(of: &numbers) { space in
         unsafe clinux_receive(
-          raw, buffer.baseAddress, buffer.count, space.bindMemory(to: Int32.self).baseAddress, &count, &truncated,
-          wait ? 0 : Int32(MSG_DONTWAIT))
+          raw, buffer.baseAddress, buffer.count, space.bindMemory(to: Int32.self).baseAddress, &count, &excess,
+          &excessCount, &truncated, wait ? 0 : Int32(MSG_DONTWAIT))
       }
       if received < 0 {
         switch errno {
@@ -240,6 +270,8 @@ public struct UnixSocket: ~Copyable {
         }
       }
       for index in 0..<count { fds.append(numbers[index]) }
+      // SAFETY: the call has returned an array of `excessCount` numbers, valid until its next call on this thread.
+      if let excess = unsafe excess { for index in 0..<excessCount { fds.discard(unsafe excess[index]) } }
       if truncated != 0 { return .truncated }
       return received == 0 ? .closed : .bytes(received)
     }

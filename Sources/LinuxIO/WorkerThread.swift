@@ -6,6 +6,7 @@ import CLinux
 /// before it lets go of the thread.
 @safe public final class WorkerThread {
   private let thread: UInt
+  private var isDetached = false
 
   /// Starts a thread that calls `body` with `context`.
   ///
@@ -26,7 +27,15 @@ import CLinux
   /// Waits for the end of the thread.
   ///
   /// The corresponding C function is `pthread_join`.
-  deinit { _ = clinux_thread_join(thread) }
+  deinit { if !isDetached { _ = clinux_thread_join(thread) } }
+
+  /// Lets the thread end by itself, for one that may be in a call without end. Its context must outlive it.
+  ///
+  /// The corresponding C function is `pthread_detach`.
+  public func detach() {
+    if !isDetached { _ = clinux_thread_detach(thread) }
+    isDetached = true
+  }
 
   /// Processors that the calling thread may run on, at least 1.
   ///

@@ -45,6 +45,16 @@ public import LinuxIO
   /// The supplementary groups of the peer.
   public func peerGroups() -> [UInt32] { socket.peerGroups() }
 
+  /// Ends the connection for both sides at once. What was sent can still be read.
+  public func shutDown() { socket.shutDown() }
+
+  /// Sends an error and ends the connection, for a client that is not accepted.
+  public func turnAway(_ error: ErrorMessage) {
+    // A client that is gone, or has no room for one message, needs no error.
+    _ = try? send(.error(error, request: 0))
+    shutDown()
+  }
+
   /// Sends a message to the daemon, with descriptors that the caller keeps.
   ///
   /// - Returns: false if the socket is full: nothing was sent.

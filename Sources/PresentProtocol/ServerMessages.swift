@@ -181,11 +181,13 @@ public enum PresentErrorCode: UInt32, Sendable {
   case output = 9
   /// A buffer for a former generation.
   case stale = 10
+  /// The daemon has too many clients, or the client's user takes too much. The daemon closes.
+  case limit = 11
 
   /// Whether the daemon closes the connection after this error.
   public var isFatal: Bool {
     switch self {
-    case .version, .malformed, .nameTaken, .noSuchOutput, .noSuchBuffer: true
+    case .version, .malformed, .nameTaken, .noSuchOutput, .noSuchBuffer, .limit: true
     case .noSuchVM, .noMemory, .refused, .output, .stale: false
     }
   }
@@ -195,7 +197,7 @@ public enum PresentErrorCode: UInt32, Sendable {
   public var mayHeal: Bool {
     switch self {
     case .version, .malformed: false
-    case .nameTaken, .noSuchOutput, .noSuchVM, .noSuchBuffer, .noMemory, .refused, .output, .stale: true
+    case .nameTaken, .noSuchOutput, .noSuchVM, .noSuchBuffer, .noMemory, .refused, .output, .stale, .limit: true
     }
   }
 }

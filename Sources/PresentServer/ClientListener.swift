@@ -5,6 +5,8 @@ import LinuxIO
 final class ClientListener {
   private let socket: ServerSocket
   private let loop: EventLoop
+  /// Closes connections whose user is not known yet.
+  private let strangers: DescriptorAccount
   private var source: EventLoop.Source?
   private var isPaused = false
   private var onClient: ((consuming UnixSocket) throws(SystemError) -> Void)?
@@ -13,9 +15,10 @@ final class ClientListener {
 
   var path: String { socket.path }
 
-  init(_ socket: consuming ServerSocket, loop: EventLoop) {
+  init(_ socket: consuming ServerSocket, loop: EventLoop, closer: DescriptorCloser) {
     self.socket = socket
     self.loop = loop
+    strangers = DescriptorAccount(closer)
   }
 
   /// Starts accepting clients.
@@ -48,7 +51,7 @@ final class ClientListener {
     for _ in 0..<16 {
       if let why = objection() { return pause(why) }
       do throws(SystemError) {
-        guard let client = try socket.listener.accept() else { return }
+        guard let client = try socket.listener.accept(for: strangers) else { return }
         try onClient?(client)
       } catch {
         if error.isShortage { return pause(error.description) }

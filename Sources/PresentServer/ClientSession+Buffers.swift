@@ -65,7 +65,10 @@ extension ClientSession {
       return head.show(frame, after: acquirePoint)
     }
     // Polling another kind of file could block on the process that serves it.
-    guard let fence = fds.take(0), let kind = AnonymousFile(of: fence.raw), kind != .dmaBuf else {
+    guard var fence = fds.take(0) else { return fail(.malformed, "PRESENT without its acquire fence") }
+    switch fence.identify() {
+    case .syncFile, .eventFD: break
+    case .dmaBuf, .syncObject, nil:
       return fail(.malformed, "PRESENT's acquire fence is neither a sync file nor an eventfd")
     }
     buffer.lastFrame = present.frame

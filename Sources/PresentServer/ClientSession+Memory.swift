@@ -52,8 +52,8 @@ extension ClientSession {
       let memory: ImportedMemory
       switch imported.memoryKind {
       case .dmaBuf:
-        guard let fd = fds.take(0) else { throw .malformed("IMPORT_BUFFER without its dma-buf") }
-        guard AnonymousFile(of: fd.raw) == .dmaBuf else {
+        guard var fd = fds.take(0) else { throw .malformed("IMPORT_BUFFER without its dma-buf") }
+        guard fd.identify() == .dmaBuf else {
           return refuse(.refused, "the descriptor is not a dma-buf", number, about: place.scanout)
         }
         memory = .dmaBuf(SharedFD(fd))

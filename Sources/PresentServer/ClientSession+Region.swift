@@ -10,10 +10,10 @@ extension ClientSession {
     guard self.region(of: head) == nil else {
       return fail(.malformed, "scanout \(region.scanout) already has a region")
     }
-    guard let memory = fds.take(0), let doorbell = fds.take(1) else {
+    guard let memory = fds.take(0), var doorbell = fds.take(1) else {
       return fail(.malformed, "REGION without memory or doorbell descriptor")
     }
-    guard AnonymousFile(of: doorbell.raw) == .eventFD else {
+    guard doorbell.identify() == .eventFD else {
       return refuse(.refused, "the region's doorbell is not an eventfd", .none, about: head.id)
     }
     guard let bytes = Int(exactly: region.regionByteCount), let slotCount = Int(exactly: region.slotCount),
@@ -25,7 +25,7 @@ extension ClientSession {
     }
     var guestDoorbell: GuestDoorbell?
     if region.hasGuestDoorbell {
-      guard let given = fds.take(2), AnonymousFile(of: given.raw) == .eventFD else {
+      guard var given = fds.take(2), given.identify() == .eventFD else {
         return refuse(.refused, "the guest's doorbell is not an eventfd", .none, about: head.id)
       }
       // A client that holds the eventfd could make writes to it block. Untrusted clients get messages instead.

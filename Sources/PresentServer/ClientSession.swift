@@ -16,6 +16,8 @@ final class ClientSession {
   private(set) lazy var requests = BufferRequests(account, maker: self)
   unowned let server: Server
   private let connection: PresentConnection
+  /// The connection, and what the client has sent.
+  let descriptors: DescriptorAccount
   private var source: EventLoop.Source?
   private var wantsWritable = false
   private var framePace = MessagePace.frames
@@ -27,8 +29,9 @@ final class ClientSession {
   /// Whether `sendBatch` will be called at the end of this loop iteration.
   private var isInRound = false
 
-  init(_ connection: PresentConnection, server: Server) throws(SystemError) {
+  init(_ connection: PresentConnection, _ descriptors: DescriptorAccount, server: Server) throws(SystemError) {
     self.connection = connection
+    self.descriptors = descriptors
     outbox = Outbox(connection)
     self.server = server
     peer = try connection.peerCredentials()
@@ -62,7 +65,10 @@ final class ClientSession {
     if ready.contains(.writable) { flush() }
     // Bounded, so that other clients are served too.
     for _ in 0..<32 where !isClosed {
-      var fds = ReceivedFDs()
+      if descriptors.closingCount > server.options.closingLimit {
+        return fail(.malformed, "more than \(server.options.closingLimit) of its descriptors cannot be closed")
+      }
+      var fds = ReceivedFDs(of: descriptors)
       do throws(PresentProtocolError) {
         guard let message = try connection.receiveClientMessage(fds: &fds) else { return }
         accept(message, &fds)
@@ -276,6 +282,7 @@ final class ClientSession {
     sendBatch()
     isClosed = true
     if let why { log(why) }
+    connection.shutDown()
     if let source = source.take() { server.loop.remove(source) }
     server.reports.end(for: self)
     for presenter in server.presenters { presenter.endLeases(of: self) }

@@ -5,6 +5,7 @@ import PresentProtocol
 /// The connected clients in connection order.
 final class ClientTable {
   private(set) var sessions: [ClientSession] = []
+  let users: ClientUsers
   /// Sessions by memory account.
   private var byAccount: [VMID: ClientSession] = [:]
   /// Sessions to close when no caller iterates over the lists.
@@ -13,8 +14,9 @@ final class ClientTable {
   private let loop: EventLoop
   private var source: EventLoop.Source?
 
-  init(loop: EventLoop) throws(SystemError) {
+  init(loop: EventLoop, closer: DescriptorCloser) throws(SystemError) {
     self.loop = loop
+    users = ClientUsers(closer)
     wake = try EventFD()
     source = try loop.add(wake.fd.raw) { [unowned self] _ in endDropped() }
   }

@@ -33,6 +33,8 @@ public final class Server {
   let clients: ClientTable
   let placement: Placement
   let rounds = RoundEnd()
+  /// Closes the clients' descriptors and connections.
+  private let closer: DescriptorCloser
   let pauses: ReadPauses
   /// The memory for buffers of all clients.
   let memory: MemoryBroker
@@ -74,9 +76,10 @@ public final class Server {
     self.write = write
     memory = MemoryBroker(limitBytes: options.memoryLimitBytes, clock: options.clock)
     placement = Placement(loop: loop, clock: options.clock, makeParkedOutput: makeParkedOutput, log: write)
-    listener = ClientListener(socket, loop: loop)
+    closer = DescriptorCloser(patienceMilliseconds: options.closePatienceMilliseconds)
+    listener = ClientListener(socket, loop: loop, closer: closer)
     do throws(SystemError) {
-      clients = try ClientTable(loop: loop)
+      clients = try ClientTable(loop: loop, closer: closer)
       pauses = try ReadPauses(loop: loop, clock: options.clock)
       reports = try ReportWriter(loop)
       for output in outputs { try placement.add(output) }
@@ -130,6 +133,7 @@ public final class Server {
     changes.endRound(presenters)
     rounds.sendBatches()
     placement.budget.endIteration()
+    closer.endRound()
   }
 
   // MARK: - Clients
@@ -140,9 +144,22 @@ public final class Server {
       objection: { [unowned self] in
         clients.sessions.count < options.connectionLimit ? nil : "\(clients.sessions.count) clients"
       },
-      onClient: { [unowned self] (client: consuming UnixSocket) throws(SystemError) in
-        clients.add(try ClientSession(PresentConnection(client), server: self))
-      })
+      onClient: { [unowned self] (client: consuming UnixSocket) throws(SystemError) in try admit(client) })
+  }
+
+  private func admit(_ socket: consuming UnixSocket) throws(SystemError) {
+    let user = clients.users.user(try socket.peerCredentials().uid)
+    let account = DescriptorAccount(closer, in: user.descriptors)
+    let connection = try PresentConnection(socket.owned(by: account))
+    if let why = objection(toClientOf: user) { return connection.turnAway(ErrorMessage(code: .limit, text: why)) }
+    clients.add(try ClientSession(connection, account, server: self))
+  }
+
+  /// Why no further client of a user is accepted; nil if it is.
+  private func objection(toClientOf user: ClientUser) -> String? {
+    let closing = user.descriptors.closingCount
+    guard closing >= options.userClosingLimit else { return nil }
+    return "\(closing) descriptors that clients of user \(user.uid) sent cannot be closed"
   }
 
   /// Why a client is refused; nil if it is accepted.

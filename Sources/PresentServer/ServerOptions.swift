@@ -11,6 +11,13 @@ public struct ServerOptions {
   public var connectionLimit = 512
   /// Limit for messages queued for a client that does not read; beyond it the client is dropped.
   public var waitingMessageLimit = 1024
+  /// Limit for descriptors of one client that are being closed, of kinds whose `close` may wait for others; beyond it the
+  /// client is ended.
+  public var closingLimit = 16
+  /// The same for all clients of one user; at the limit no further client of the user is accepted.
+  public var userClosingLimit = 64
+  /// How long `close` of a client's descriptor may wait if a signal can end the wait.
+  public var closePatienceMilliseconds: Int32 = 100
   /// The clock of deadlines and settings in seconds.
   public var clock = PresentClock()
 

@@ -109,6 +109,7 @@ static inline int framepath_daemon_error(struct framepath_daemon *daemon, const 
   case FRAMEPATH_ERROR_VERSION: return -EPROTONOSUPPORT;
   case FRAMEPATH_ERROR_NAME_TAKEN: return -EADDRINUSE;
   case FRAMEPATH_ERROR_NO_MEMORY: return -ENOMEM;
+  case FRAMEPATH_ERROR_LIMIT: return -EMFILE;
   default: return -ECONNREFUSED;
   }
 }
@@ -204,7 +205,8 @@ static inline int framepath_daemon_connect(struct framepath_daemon *daemon, uint
  * it refuses the client, for example because its name is in use. */
 static inline void framepath_daemon_retry_later(struct framepath_daemon *daemon, int error) {
   uint32_t pause = 100;
-  if (error == -EADDRINUSE || error == -ECONNREFUSED || error == -ENOMEM || error == -EPROTONOSUPPORT) {
+  if (error == -EADDRINUSE || error == -ECONNREFUSED || error == -ENOMEM || error == -EMFILE ||
+      error == -EPROTONOSUPPORT) {
     daemon->retry_pause = daemon->retry_pause == 0 ? 100 : daemon->retry_pause < 2500 ? daemon->retry_pause * 2 : 5000;
     pause = daemon->retry_pause;
   }

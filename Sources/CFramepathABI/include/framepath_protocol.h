@@ -106,6 +106,7 @@ enum framepath_error_code {
   FRAMEPATH_ERROR_REFUSED = 8,        /* the request cannot be fulfilled; the text has the reason */
   FRAMEPATH_ERROR_OUTPUT = 9,         /* a commit failed; its frame is REJECTED */
   FRAMEPATH_ERROR_STALE = 10,         /* a buffer for a former generation */
+  FRAMEPATH_ERROR_LIMIT = 11,         /* the daemon or the user has too many clients; the connection ends */
 };
 
 struct framepath_rect {

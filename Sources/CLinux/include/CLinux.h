@@ -24,6 +24,12 @@ int clinux_set_thread_name(const char *name);
 /* Starts a joinable thread with a small stack and all signals blocked; 0, or an errno. */
 int clinux_thread_start(uintptr_t *thread, const char *name, void *(*body)(void *), void *context);
 int clinux_thread_join(uintptr_t thread);
+int clinux_thread_detach(uintptr_t thread);
+/* A timer of the calling thread whose signal ends waits of that thread; 0, or an errno. */
+int clinux_interrupter_create(intptr_t *timer);
+void clinux_interrupter_delete(intptr_t timer);
+/* close, whose waits end after some milliseconds if a signal can end them. */
+void clinux_interrupted_close(intptr_t timer, int fd, int milliseconds);
 /* The processors that the calling thread may run on: sched_getaffinity. At least 1. */
 int clinux_available_processors(void);
 /* FUTEX_WAIT_PRIVATE and FUTEX_WAKE_PRIVATE. */
@@ -37,10 +43,15 @@ char *const *clinux_environment(void);
 /* Sends `length` bytes and `fdCount` descriptors as one message; never raises SIGPIPE. */
 ptrdiff_t clinux_send(int socket, const void *bytes, size_t length, const int *fds, size_t fdCount, int flags);
 
+/* The most that the kernel passes with one message (SCM_MAX_FD). */
+#define CLINUX_MAX_SENT_FDS 253
+
 /* Receives one message. `*fdCount` is the capacity of `fds` on entry, the number received on return.
- * `*truncated` is 1 when bytes or descriptors did not fit; received descriptors are close-on-exec. */
-ptrdiff_t clinux_receive(int socket, void *bytes, size_t capacity, int *fds, size_t *fdCount, int *truncated,
-                         int flags);
+ * `*truncated` is 1 when bytes or descriptors did not fit; received descriptors are close-on-exec.
+ * Descriptors beyond the capacity are not closed: `*excess` is their array, of this thread and until its next call, and
+ * `*excessCount` their number. */
+ptrdiff_t clinux_receive(int socket, void *bytes, size_t capacity, int *fds, size_t *fdCount, const int **excess,
+                         size_t *excessCount, int *truncated, int flags);
 
 /* A nonblocking netlink socket that hears the kernel's device events (kobject uevent, group 1). */
 int clinux_uevent_socket(void);
