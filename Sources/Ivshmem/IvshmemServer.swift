@@ -13,8 +13,6 @@ public struct IvshmemServerOptions: Sendable {
   public var output: String?
   /// Whether guests are processes of this machine, which share its CLOCK_MONOTONIC.
   public var sharesClock = false
-  /// Whether only this user's processes can connect.
-  public var isPrivate = true
   /// The limit for guests.
   public var guestLimit = mostGuests
   /// The largest limit for guests.
@@ -115,7 +113,7 @@ public final class IvshmemServer {
     let session = try RegionSession(
       loop: loop, name: number == 1 ? options.name : "\(options.name)-\(number)", layout: options.layout,
       daemonPath: options.daemonPath, output: number == 1 ? options.output : nil, sharesClock: options.sharesClock,
-      isPrivate: options.isPrivate, log: log)
+      log: log)
     session.onHopelessRefusal = { [weak self] in
       guard let self, guests.allSatisfy({ $0.socket == nil }) else { return }
       onHopelessRefusal?()

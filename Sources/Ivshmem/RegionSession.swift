@@ -20,6 +20,8 @@ public final class RegionSession {
   public let hostDoorbell: EventFD
   /// The host raises it for a guest that listens.
   public let guestDoorbell: EventFD
+  /// Nil if the kernel has none.
+  private let raiser = try? EventRaiser()
   /// The VM's name.
   public let name: String
 
@@ -29,7 +31,6 @@ public final class RegionSession {
   private let loop: EventLoop
   private let log: (String) -> Void
   private let sharesClock: Bool
-  private let isPrivate: Bool
   /// Nil while the daemon serves the region.
   private var service: RegionService?
   /// The output's mode, from the daemon's OUTPUT.
@@ -46,18 +47,15 @@ public final class RegionSession {
   ///   - daemonPath: the daemon's socket.
   ///   - output: the output's name; nil for any free one.
   ///   - sharesClock: whether the guest is a process of this machine.
-  ///   - isPrivate: whether only this user has the guest's doorbell. Otherwise the daemon does not raise it: another
-  ///     owner of an eventfd can make a write to it block forever.
   ///   - log: gets one line per event; never called for a frame.
   public init(
     loop: EventLoop, name: String, layout: RegionLayout, daemonPath: String, output: String? = nil,
-    sharesClock: Bool = false, isPrivate: Bool = true, log: @escaping (String) -> Void
+    sharesClock: Bool = false, log: @escaping (String) -> Void
   ) throws(SystemError) {
     self.loop = loop
     self.name = name
     self.log = log
     self.sharesClock = sharesClock
-    self.isPrivate = isPrivate
     self.layout = layout
     memory = SharedFD(try layout.makeMemory())
     hostDoorbell = try EventFD()
@@ -82,7 +80,7 @@ public final class RegionSession {
     // The daemon may not have noticed yet; its only later write is the same state.
     let last = service?.host ?? (try? RegionHost(memory: memory, name: name, layout: layout, sharesClock: sharesClock))
     last?.setState(.ended)
-    if last?.guestFlags.contains(.listens) == true { guestDoorbell.signal() }
+    if last?.guestFlags.contains(.listens) == true { ringGuest() }
     endService()
     if let source = timerSource.take() { loop.remove(source) }
   }
@@ -98,7 +96,7 @@ public final class RegionSession {
         ? RegionOutput(
           width: output.mode.width, height: output.mode.height, refreshMillihertz: output.mode.refreshMillihertz) : nil
       if service != nil { handOver() }
-    case .regionNews: guestDoorbell.signal()
+    case .regionNews: ringGuest()
     case .frameDone, .released: break
     case .refused(let refusal):
       log("\(name): framepathd refuses it: \(refusal.message.text)\(refusal.mayHeal ? "; retrying" : "")")
@@ -118,8 +116,7 @@ public final class RegionSession {
     // If this fails, the end of the connection follows.
     _ = client.attachRegion(
       scanout: 0, memory: memory.raw, regionByteCount: layout.regionByteCount, slotCount: layout.slotCount,
-      sharesClock: sharesClock, hostDoorbell: hostDoorbell.fd.raw, guestDoorbell: isPrivate ? guestDoorbell.fd.raw : nil
-    )
+      sharesClock: sharesClock, hostDoorbell: hostDoorbell.fd.raw, guestDoorbell: guestDoorbell.fd.raw)
   }
 
   private func serveAgain() {
@@ -160,7 +157,10 @@ public final class RegionSession {
   }
 
   /// Rings for this round's events, before the loop waits.
-  func ringNow() { if service?.takeRing() == true { guestDoorbell.signal() } }
+  func ringNow() { if service?.takeRing() == true { ringGuest() } }
+
+  /// Without a raiser, an owner of the eventfd can stop this server, but not the daemon.
+  private func ringGuest() { if let raiser { raiser.raise(guestDoorbell.fd.raw) } else { guestDoorbell.signal() } }
 }
 
 extension RegionSession: RegionServiceDelegate {

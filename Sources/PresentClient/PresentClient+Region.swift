@@ -9,7 +9,7 @@ extension PresentClient {
   ///   - regionByteCount: its size.
   ///   - sharesClock: whether the guest reads this machine's CLOCK_MONOTONIC.
   ///   - hostDoorbell: the eventfd that wakes the daemon.
-  ///   - guestDoorbell: an eventfd that a daemon of the same user signals; nil for REGION_NEWS.
+  ///   - guestDoorbell: an eventfd that is raised for news; nil for REGION_NEWS.
   /// - Returns: false without a daemon, or if its socket is full; then the connection is lost.
   public func attachRegion(
     scanout: Int, memory: Int32, regionByteCount: Int, slotCount: Int, sharesClock: Bool, hostDoorbell: Int32,

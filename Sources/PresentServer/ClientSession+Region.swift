@@ -28,8 +28,8 @@ extension ClientSession {
       guard var given = fds.take(2), given.identify() == .eventFD else {
         return refuse(.refused, "the guest's doorbell is not an eventfd", .none, about: head.id)
       }
-      // A client that holds the eventfd could make writes to it block. Untrusted clients get messages instead.
-      if peer.uid == 0 || peer.uid == currentUserID() { guestDoorbell = GuestDoorbell(EventFD(taking: given)) }
+      // Its other owners could make a write to it block.
+      if let raiser = server.raiser { guestDoorbell = GuestDoorbell(event: SharedFD(given), raiser: raiser) }
     }
     do throws(SystemError) {
       let host = try RegionHost(

@@ -26,11 +26,12 @@ protocol RegionConnection: SurfaceOwner {
   ) throws(SlotRefusal) -> ClientBuffer
 }
 
-/// An eventfd that the daemon signals. Its holder must be trusted, because it can make a write block.
-final class GuestDoorbell {
-  let event: EventFD
+/// A client's eventfd that wakes its guest.
+struct GuestDoorbell {
+  let event: SharedFD
+  let raiser: EventRaiser
 
-  init(_ event: consuming EventFD) { self.event = event }
+  func ring() { raiser.raise(event.raw) }
 }
 
 /// A region whose frames a surface shows: the host's side, in the daemon itself.
@@ -147,7 +148,7 @@ final class RegionFeed {
     adjustDoorbell(drewAhead: wasQuiet)
     guard service.takeRing() else { return }
     if let guestDoorbell {
-      guestDoorbell.event.signal()
+      guestDoorbell.ring()
     } else {
       connection.sendRegionNews(of: surface)
     }

@@ -33,6 +33,8 @@ public final class Server {
   let clients: ClientTable
   let placement: Placement
   let rounds = RoundEnd()
+  /// Raises clients' eventfds; nil if the kernel cannot, so that their owners get messages.
+  private(set) lazy var raiser = try? EventRaiser()
   /// Closes the clients' descriptors and connections.
   private let closer: DescriptorCloser
   let pauses: ReadPauses

@@ -124,7 +124,6 @@ struct FramepathIvshmem: ParsableCommand {
     options.name = vm
     options.output = output.isEmpty ? nil : output
     options.sharesClock = containers
-    options.isPrivate = mode & 0o077 == 0
     let socket: UnixSocket
     if let path = socketPath {
       socket = try UnixSocket.listenReplacing(path, mode: mode)

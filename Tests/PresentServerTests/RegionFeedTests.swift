@@ -1,4 +1,5 @@
 import CFramepathABI
+import Glibc
 import GraphicsMemory
 import HybridRegion
 import LinuxIO
@@ -20,15 +21,17 @@ private final class RegionClient {
   let guest: RegionGuest
   private(set) var events: [RegionEvent] = []
 
-  init(_ bench: Bench, name: String = "box", hasGuestDoorbell: Bool = false) throws {
+  init(
+    _ bench: Bench, name: String = "box", hasGuestDoorbell: Bool = false, guestDoorbell: consuming EventFD? = nil
+  ) throws {
     self.bench = bench
     layout = try #require(RegionLayout(fittingFrameBytes: 64 * 48 * 4, slotCount: 3))
     memory = SharedFD(try layout.makeMemory())
     doorbell = try EventFD()
-    guestDoorbell = try EventFD()
+    if let guestDoorbell { self.guestDoorbell = guestDoorbell } else { self.guestDoorbell = try EventFD() }
     client = try bench.client(name)
     try RegionClient.give(
-      client, memory, layout, doorbell.fd.raw, hasGuestDoorbell ? guestDoorbell.fd.raw : nil)
+      client, memory, layout, doorbell.fd.raw, hasGuestDoorbell ? self.guestDoorbell.fd.raw : nil)
     try bench.settle()
     guest = try RegionGuest(
       Mapping(fd: memory.raw, byteCount: layout.regionByteCount), isWeaklyOrdered: false)
@@ -160,6 +163,22 @@ struct RegionFeedTests {
     try bench.settle()
     #expect(box.guestDoorbell.drain() == 1)
     #expect(try box.client.messages().isEmpty)
+  }
+
+  @Test func `a guest doorbell whose counter is full, and whose writers would wait, costs the daemon nothing`() throws {
+    let bench = try Bench()
+    let full = OwnedFD(taking: eventfd(0, 0))
+    var most = UInt64.max - 1
+    try #require(write(full.raw, &most, 8) == 8)
+    let box = try RegionClient(bench, hasGuestDoorbell: true, guestDoorbell: EventFD(taking: full))
+    try box.attach()
+    let frame = try box.present()
+    bench.output.vblank()
+    try bench.settle()
+    #expect(box.newEvents().contains(flipped(frame, 101)))
+    #expect(try bench.client("other").readStatus().vms.count == 2)
+    // It was raised, as far as it can be.
+    #expect(box.guestDoorbell.drain() == .max)
   }
 
   @Test func `a client that uses slots in turn loses no frame, because two are pending and the third waits`() throws {

@@ -294,8 +294,8 @@ struct framepath_revoke {
 
 enum framepath_region_message_flag {
   FRAMEPATH_REGION_MESSAGE_SHARED_CLOCK = 1,   /* the guest reads this machine's CLOCK_MONOTONIC */
-  FRAMEPATH_REGION_MESSAGE_GUEST_DOORBELL = 2, /* a third descriptor: an eventfd that the daemon signals for clients of
-                                                 its own user or root; others get REGION_NEWS */
+  FRAMEPATH_REGION_MESSAGE_GUEST_DOORBELL = 2, /* a third descriptor: an eventfd that is raised when there is news;
+                                                 where the kernel cannot, the client gets REGION_NEWS */
 };
 
 /* From now on a scanout's frames are presented through the rings of a region (framepath_region.h). Descriptors: the

@@ -43,6 +43,12 @@ char *const *clinux_environment(void);
 /* Sends `length` bytes and `fdCount` descriptors as one message; never raises SIGPIPE. */
 ptrdiff_t clinux_send(int socket, const void *bytes, size_t length, const int *fds, size_t fdCount, int flags);
 
+/* Raises eventfds by the end of an asynchronous read of /dev/null (linux/aio_abi.h, IOCB_FLAG_RESFD). Unlike write, the
+ * kernel's own raise never waits: a full counter stays full, whatever the file's flags. 0, or an errno. */
+int clinux_raiser_open(uint64_t *context);
+void clinux_raiser_close(uint64_t context);
+int clinux_raise(uint64_t context, int nullDevice, int event);
+
 /* The most that the kernel passes with one message (SCM_MAX_FD). */
 #define CLINUX_MAX_SENT_FDS 253
 
