@@ -41,10 +41,9 @@ extension ClientSession {
       return fail(
         .malformed, "PRESENT of (\(source.x), \(source.y)) \(source.width)x\(source.height), outside of the buffer")
     }
-    let frame = Presenter.Frame(
-      buffer: buffer, number: present.frame, source: present.source,
-      damage: present.damage.clipped(to: present.source),
-      readyNanoseconds: present.readyNanoseconds)
+    let update = SurfaceUpdate(
+      frame: SurfaceFrame(buffer: buffer, number: present.frame, source: present.source),
+      damage: present.damage.clipped(to: present.source), readyNanoseconds: present.readyNanoseconds)
     var acquirePoint: SharedFD?
     switch sync {
     case .none: break
@@ -57,12 +56,12 @@ extension ClientSession {
     }
     guard present.hasAcquireFence || acquirePoint != nil else {
       buffer.lastFrame = present.frame
-      return head.show(frame)
+      return head.show(update)
     }
     if let acquirePoint {
       guard !present.hasAcquireFence else { return fail(.malformed, "PRESENT has both an acquire point and a fence") }
       buffer.lastFrame = present.frame
-      return head.show(frame, after: acquirePoint)
+      return head.show(update, after: acquirePoint)
     }
     // Polling another kind of file could block on the process that serves it.
     guard var fence = fds.take(0) else { return fail(.malformed, "PRESENT without its acquire fence") }
@@ -72,7 +71,7 @@ extension ClientSession {
       return fail(.malformed, "PRESENT's acquire fence is neither a sync file nor an eventfd")
     }
     buffer.lastFrame = present.frame
-    head.show(frame, after: SharedFD(fence))
+    head.show(update, after: SharedFD(fence))
   }
 
   func setCursor(_ cursor: SetCursor) {
@@ -83,6 +82,6 @@ extension ClientSession {
     guard let buffer = head.buffers[BufferID(wire: id)], buffer.usage == .cursor else {
       return fail(.noSuchBuffer, "CURSOR of buffer \(id), which is not a cursor buffer")
     }
-    tile.presenter.setCursor(Presenter.Cursor(buffer: buffer, x: Int(cursor.x), y: Int(cursor.y)), on: tile)
+    tile.presenter.setCursor(SurfaceCursor(buffer: buffer, x: Int(cursor.x), y: Int(cursor.y)), on: tile)
   }
 }

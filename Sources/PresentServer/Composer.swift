@@ -17,13 +17,13 @@ final class Composer {
   /// A frame that is drawn into the back buffer in parts.
   private struct Drawing {
     let frame: UInt64
-    let cursor: Presenter.Cursor?
+    let cursor: SurfaceCursor?
     let painting: Painting
     let damage: DamageRegion
     var brush: RegionBrush
     var copiedBytes: UInt64 = 0
 
-    func hasCursor(_ other: Presenter.Cursor?) -> Bool {
+    func hasCursor(_ other: SurfaceCursor?) -> Bool {
       guard let cursor, let other else { return cursor == nil && other == nil }
       return cursor.buffer === other.buffer && cursor.x == other.x && cursor.y == other.y
     }
@@ -57,13 +57,16 @@ final class Composer {
   func committed() { chain?.swap() }
 
   /// Whether a frame is being drawn, or is drawn and not composed yet.
-  func isDrawing(_ frame: Presenter.Frame) -> Bool { drawing?.frame == frame.number }
+  func isDrawing(_ frame: SurfaceFrame) -> Bool { drawing?.frame == frame.number }
 
-  /// Draws a part of a frame, until the deadline. Returns false if some of it is left.
+  /// Draws a part of a frame with the damage since the last one, until the deadline. Returns false if some of it is
+  /// left.
   func draw(
-    _ frame: Presenter.Frame, cursor: Presenter.Cursor?, until deadline: PaintDeadline
+    _ frame: SurfaceFrame, _ damage: DamageRegion, cursor: SurfaceCursor?, until deadline: PaintDeadline
   ) throws(OutputError) -> Bool {
-    if drawing?.frame != frame.number || drawing?.hasCursor(cursor) != true { try begin(frame, cursor: cursor) }
+    if drawing?.frame != frame.number || drawing?.hasCursor(cursor) != true {
+      try begin(frame, damage, cursor: cursor)
+    }
     guard var current = drawing.take(), let chain else { return true }
     let before = ledger.copiedBytes
     let isDone = current.brush.draw(
@@ -75,16 +78,18 @@ final class Composer {
 
   /// Draws the rest of a frame, and returns its picture.
   func compose(
-    _ frame: Presenter.Frame, cursor: Presenter.Cursor?, _ deadline: PaintDeadline
+    _ frame: SurfaceFrame, _ damage: DamageRegion, cursor: SurfaceCursor?
   ) throws(OutputError) -> Result {
-    _ = try draw(frame, cursor: cursor, until: deadline)
+    _ = try draw(frame, damage, cursor: cursor, until: .never)
     guard let done = drawing.take(), let chain else { throw .rejected("the picture of the frame is lost") }
     return Result(
       buffer: chain.back.buffer, damage: done.damage, originX: done.painting.originX, originY: done.painting.originY,
       copiedBytes: done.copiedBytes)
   }
 
-  private func begin(_ frame: Presenter.Frame, cursor: Presenter.Cursor?) throws(OutputError) {
+  private func begin(
+    _ frame: SurfaceFrame, _ changed: DamageRegion, cursor: SurfaceCursor?
+  ) throws(OutputError) {
     let chain = try preparedChain(output.info.mode)
     if let lost = drawing.take() { ring.add(lost.brush.region, toBuffer: chain.backIndex) }
     let source = try frame.buffer.buffer.mapped()
@@ -93,14 +98,16 @@ final class Composer {
       cursor: try cursor.map { (cursor) throws(OutputError) in
         Painting.Sprite(picture: try cursor.buffer.buffer.mapped(), x: cursor.x, y: cursor.y)
       })
-    let damage = changes(frame, painting, chain.bounds)
+    let damage = changes(frame, changed, painting, chain.bounds)
     ring.add(damage)
     let brush = RegionBrush(ring.takeDamage(ofBuffer: chain.backIndex), bounds: chain.bounds)
     drawing = Drawing(frame: frame.number, cursor: cursor, painting: painting, damage: damage, brush: brush)
   }
 
   /// The damage relative to the last composed picture.
-  private func changes(_ frame: Presenter.Frame, _ painting: Painting, _ screen: Rect) -> DamageRegion {
+  private func changes(
+    _ frame: SurfaceFrame, _ changed: DamageRegion, _ painting: Painting, _ screen: Rect
+  ) -> DamageRegion {
     let now = Geometry(source: frame.source, layout: frame.buffer.buffer.layout)
     let cursorNow = painting.cursorBounds
     defer {
@@ -109,7 +116,7 @@ final class Composer {
     }
     if geometry != now { return DamageRegion(screen) }
     var damage = DamageRegion()
-    for index in 0..<frame.damage.count { damage.add(painting.onScreen(frame.damage[index])) }
+    for index in 0..<changed.count { damage.add(painting.onScreen(changed[index])) }
     damage.add(lastCursor)
     damage.add(cursorNow)
     return damage

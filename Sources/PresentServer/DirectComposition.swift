@@ -43,9 +43,9 @@ final class DirectComposition {
   func commit(_ view: Tile, _ order: CommitOrder, into picture: inout Presenter.Picture) throws(OutputError)
     -> CommitResult
   {
-    guard view.staged != nil || view.latched != nil else { return .empty }
-    guard let frame = frame(of: view, order) else { return .unchanged }
-    let (x, y) = try show(frame, of: view, order)
+    guard let frame = view.staged?.frame ?? view.latched else { return .empty }
+    guard changes(view, order) else { return .unchanged }
+    let (x, y) = try show(frame, damage(of: view, frame, order), of: view, order)
     last = view.id
     picture.add(frame, of: view, originX: x, originY: y)
     return .committed
@@ -54,36 +54,39 @@ final class DirectComposition {
   /// Before a commit: draws a part of a frame that has to be composed as the last one was, until the deadline. Returns
   /// false if some of it is left.
   func prepare(_ view: Tile, _ order: CommitOrder, until deadline: PaintDeadline) throws(OutputError) -> Bool {
-    guard isComposed, let frame = frame(of: view, order) else { return true }
+    guard isComposed, let frame = view.staged?.frame ?? view.latched, changes(view, order) else { return true }
+    let damage = damage(of: view, frame, order)
     var isDirect = frame.buffer.composeReason == nil && (view.cursor == nil || hasCursorPlane)
     if isDirect, case .compose = fit(frame, order) { isDirect = false }
     if isDirect { return true }
     isComposed = true
-    return try composer.draw(frame, cursor: hasCursorPlane ? nil : view.cursor, until: deadline)
+    return try composer.draw(frame, damage, cursor: hasCursorPlane ? nil : view.cursor, until: deadline)
   }
 
-  /// The frame that a view shows with the next commit, with its damage; nil if nothing changes.
-  private func frame(of view: Tile, _ order: CommitOrder) -> Presenter.Frame? {
-    guard var frame = view.staged?.frame ?? view.latched else { return nil }
-    if view.staged == nil {
-      if !order.isFull && !view.isCursorChanged { return nil }
-      frame.damage = DamageRegion()
-    }
+  /// Whether a commit changes anything: a new frame, a moved cursor, or another picture was on screen.
+  private func changes(_ view: Tile, _ order: CommitOrder) -> Bool {
+    view.staged != nil || order.isFull || view.isCursorChanged
+  }
+
+  /// The damage of a view's frame since the last commit.
+  private func damage(of view: Tile, _ frame: SurfaceFrame, _ order: CommitOrder) -> DamageRegion {
     if order.isFull || last != view.id {
-      frame.damage = DamageRegion(frame.source)
       if isComposed, !composer.isDrawing(frame) { forgetComposed() }
+      return DamageRegion(frame.source)
     }
-    return frame
+    return view.staged?.update.damage ?? DamageRegion()
   }
 
-  private func fit(_ frame: Presenter.Frame, _ order: CommitOrder) -> FitMethod {
+  private func fit(_ frame: SurfaceFrame, _ order: CommitOrder) -> FitMethod {
     fits.method(for: frame, keeping: order.keptMode) {
       output.fit(frame.buffer.buffer, source: frame.source, keeping: order.keptMode)
     }
   }
 
   /// Commits a frame directly, or composed where the output cannot show it as it is.
-  private func show(_ frame: Presenter.Frame, of view: Tile, _ order: CommitOrder) throws(OutputError) -> (Int, Int) {
+  private func show(
+    _ frame: SurfaceFrame, _ damage: DamageRegion, of view: Tile, _ order: CommitOrder
+  ) throws(OutputError) -> (Int, Int) {
     var reason = frame.buffer.composeReason
     if reason == nil && view.cursor != nil && !hasCursorPlane { reason = "\(name) has no cursor plane" }
     if reason == nil {
@@ -92,7 +95,7 @@ final class DirectComposition {
         reason = why
       } else {
         do throws(OutputError) {
-          return try showDirectly(frame, method, of: view, order)
+          return try showDirectly(frame, damage, method, of: view, order)
         } catch {
           guard case .rejected(let why) = error else { throw error }
           fits.remember(.compose(why), for: frame, keeping: order.keptMode)
@@ -101,21 +104,20 @@ final class DirectComposition {
       }
     }
     do throws(OutputError) {
-      return try showComposed(frame, reason ?? "", of: view, order, blendsCursor: !hasCursorPlane)
+      return try showComposed(frame, damage, reason ?? "", of: view, order, blendsCursor: !hasCursorPlane)
     } catch {
       guard case .rejected = error, hasCursorPlane, view.cursor != nil else { throw error }
-      return try showComposed(frame, reason ?? "", of: view, order, blendsCursor: true)
+      return try showComposed(frame, damage, reason ?? "", of: view, order, blendsCursor: true)
     }
   }
 
   private func showDirectly(
-    _ frame: Presenter.Frame, _ method: FitMethod, of view: Tile, _ order: CommitOrder
+    _ frame: SurfaceFrame, _ damage: DamageRegion, _ method: FitMethod, of view: Tile, _ order: CommitOrder
   ) throws(OutputError) -> (Int, Int) {
     var origin = (0, 0)
     if case .centered(let x, let y) = method { origin = (x, y) }
     let state = view.cursor.map { CursorState(buffer: $0.buffer.buffer, x: $0.x + origin.0, y: $0.y + origin.1) }
-    var shown = OutputFrame(
-      buffer: frame.buffer.buffer, source: frame.source, damage: frame.damage, cursor: state)
+    var shown = OutputFrame(buffer: frame.buffer.buffer, source: frame.source, damage: damage, cursor: state)
     shown.isVariable = order.isVariable
     try output.commit(shown, fit: method)
     if isComposed { forgetComposed() }
@@ -124,11 +126,11 @@ final class DirectComposition {
   }
 
   private func showComposed(
-    _ frame: Presenter.Frame, _ reason: String, of view: Tile, _ order: CommitOrder, blendsCursor: Bool
+    _ frame: SurfaceFrame, _ damage: DamageRegion, _ reason: String, of view: Tile, _ order: CommitOrder,
+    blendsCursor: Bool
   ) throws(OutputError) -> (Int, Int) {
     isComposed = true
-    let composed = try composer.compose(
-      frame, cursor: blendsCursor ? view.cursor : nil, .never)
+    let composed = try composer.compose(frame, damage, cursor: blendsCursor ? view.cursor : nil)
     view.head.countCopy(composed.copiedBytes)
     let (x, y) = (composed.originX, composed.originY)
     let state =

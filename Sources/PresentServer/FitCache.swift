@@ -17,7 +17,7 @@ struct FitCache {
     var isImported: Bool
     var keeping: DisplayMode?
 
-    init(_ frame: Presenter.Frame, keeping: DisplayMode?) {
+    init(_ frame: SurfaceFrame, keeping: DisplayMode?) {
       self.keeping = keeping
       let layout = frame.buffer.buffer.layout
       sourceWidth = frame.source.width
@@ -38,7 +38,7 @@ struct FitCache {
   /// The last result, because most frames are like the one before.
   private var last: (key: Key, method: FitMethod)?
 
-  mutating func method(for frame: Presenter.Frame, keeping: DisplayMode?, ask: () -> FitMethod) -> FitMethod {
+  mutating func method(for frame: SurfaceFrame, keeping: DisplayMode?, ask: () -> FitMethod) -> FitMethod {
     let key = Key(frame, keeping: keeping)
     if let last, last.key == key { return last.method }
     let known = methods[key]
@@ -50,7 +50,7 @@ struct FitCache {
     return answer
   }
 
-  mutating func remember(_ method: FitMethod, for frame: Presenter.Frame, keeping: DisplayMode?) {
+  mutating func remember(_ method: FitMethod, for frame: SurfaceFrame, keeping: DisplayMode?) {
     methods[Key(frame, keeping: keeping)] = method
     last = nil
   }

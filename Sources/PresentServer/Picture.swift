@@ -4,8 +4,8 @@ extension Presenter {
   /// One tile's part of a picture.
   struct PictureEntry {
     var tile: VMID
-    var frame: Frame
-    var cursor: Cursor?
+    var frame: SurfaceFrame
+    var cursor: SurfaceCursor?
     /// The position of the frame's first pixel on the output.
     var originX: Int
     var originY: Int
@@ -26,7 +26,7 @@ extension Presenter {
     static var none: Picture { Picture(entries: []) }
 
     /// Adds a view's frame and its cursor; each is a use of its buffer.
-    mutating func add(_ frame: Frame, of view: Tile, originX: Int, originY: Int) {
+    mutating func add(_ frame: SurfaceFrame, of view: Tile, originX: Int, originY: Int) {
       frame.buffer.beginUse()
       view.cursor?.buffer.beginUse()
       let isDue = view.staged.map { !$0.isReported } ?? false

@@ -42,7 +42,7 @@ struct PlaneAssignment {
   /// Counts a frame for the next auction. Returns true if the view must leave its plane, because the frame's kind
   /// differs from the tested one.
   mutating func frameArrived(
-    _ frame: Presenter.Frame, _ byteCount: Int64, of view: Tile, on output: any Output
+    _ frame: SurfaceFrame, _ byteCount: Int64, of view: Tile, on output: any Output
   ) -> Bool {
     view.plane.announcedCount += 1
     view.plane.announcedBytes += byteCount
@@ -91,7 +91,7 @@ struct PlaneAssignment {
   }
 
   /// A frame on a plane, clipped to its view's rectangle.
-  func overlay(_ frame: Presenter.Frame, of view: Tile) -> OverlayFrame? {
+  func overlay(_ frame: SurfaceFrame, of view: Tile) -> OverlayFrame? {
     guard let buffer = frame.buffer.planeBuffer else { return nil }
     let origin = view.origin(of: frame)
     let source = Rect(
@@ -103,14 +103,14 @@ struct PlaneAssignment {
 
   /// The planes that could show a frame, one bit each. The frame must cover its view's rectangle, and there must be no
   /// cursor, which would be below it.
-  private func planes(for frame: Presenter.Frame, of view: Tile, on output: any Output) -> UInt64 {
+  private func planes(for frame: SurfaceFrame, of view: Tile, on output: any Output) -> UInt64 {
     guard view.cursor == nil, frame.source.width >= view.rect.width, frame.source.height >= view.rect.height,
       !view.rect.isEmpty, let buffer = frame.buffer.planeBuffer
     else { return 0 }
     return output.overlayPlanes(for: buffer)
   }
 
-  private func bid(_ frame: Presenter.Frame, of view: Tile, _ flip: Flip, on output: any Output) -> PlaneBid? {
+  private func bid(_ frame: SurfaceFrame, of view: Tile, _ flip: Flip, on output: any Output) -> PlaneBid? {
     let mask = planes(for: frame, of: view, on: output)
     if mask == 0 { return nil }
     let vblanks = max(1, Int64(clamping: flip.sequence &- lastSequence))
@@ -122,7 +122,7 @@ struct PlaneAssignment {
   }
 
   /// A hash of everything that the result of a TEST_ONLY commit depends on.
-  private func signature(of frame: Presenter.Frame, _ view: Tile) -> UInt64 {
+  private func signature(of frame: SurfaceFrame, _ view: Tile) -> UInt64 {
     let layout = frame.buffer.buffer.layout
     var hash = FNV1a()
     hash.add(frame.source)

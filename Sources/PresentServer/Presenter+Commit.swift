@@ -83,7 +83,7 @@ extension Presenter {
         continue
       }
       tile.setLatched(staged.frame)
-      tile.head.frameLatched(staged.frame.number, readyNanoseconds: staged.frame.readyNanoseconds)
+      tile.head.frameLatched(staged.frame.number, readyNanoseconds: staged.update.readyNanoseconds)
     }
     // Only copies into tiles are planned: others are part of what a commit takes.
     scheduler.commitDone(begunAt: isTiled ? order.now : begun, at: now)

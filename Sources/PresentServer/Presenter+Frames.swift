@@ -8,18 +8,19 @@ import Scanout
 
 extension Presenter {
   /// Accepts a frame. Its buffer is in use until it is released.
-  func present(_ new: Frame, on tile: Tile) {
-    var frame = new
+  func present(_ new: SurfaceUpdate, on tile: Tile) {
+    let frame = new.frame
     frame.buffer.beginUse()
-    if tile.needsFullDamage { frame.damage = DamageRegion(frame.source) }
-    tile.needsFullDamage = false
-    let byteCount = byteCount(of: frame, on: tile)
+    let byteCount = isTiled ? byteCount(of: new, on: tile) : 0
     if case .tiled(let tiled) = composition, let index = tiles.firstIndex(where: { $0 === tile }) {
       tiled.frameArrived(frame, byteCount, of: tile, at: index)
     }
     if power.watchesIdle { restartIdleTime(for: tile) }
     let id = nextFrameID()
     let receipt = scheduler.frameReady(tile.id, frame: id, byteCount: byteCount, at: now, into: &decisions)
+    var held = Tile.Held(id: id, update: new, byteCount: byteCount)
+    if tile.needsFullDamage { held.update.damage = DamageRegion(frame.source) }
+    tile.needsFullDamage = false
     guard receipt == .accepted else {
       tile.needsFullDamage = true
       tile.head.frameDone(frame.number, .superseded)
@@ -27,10 +28,10 @@ extension Presenter {
     }
     for index in decisions.discarded.indices {
       guard let old = tile.take(decisions.discarded[index].frame) else { continue }
-      frame.supersede(old.frame)
+      held.update.supersede(old.update)
       supersede(old, of: tile)
     }
-    tile.held.append(Tile.Held(id: id, frame: frame, byteCount: byteCount))
+    tile.held.append(held)
     reportUnseen()
     run()
   }
@@ -56,7 +57,7 @@ extension Presenter {
   }
 
   /// Changes or moves the cursor; nil hides it.
-  func setCursor(_ new: Cursor?, on tile: Tile) {
+  func setCursor(_ new: SurfaceCursor?, on tile: Tile) {
     if let new, let old = tile.cursor, new.buffer === old.buffer, new.x == old.x, new.y == old.y { return }
     if new == nil && tile.cursor == nil { return }
     new?.buffer.beginUse()
@@ -83,12 +84,12 @@ extension Presenter {
     (inFlight ?? onScreen).entry(of: tile.id) != nil || onScreen.entry(of: tile.id) != nil
   }
 
-  /// The number of bytes to copy for a frame's damage.
-  func byteCount(of frame: Frame, on tile: Tile) -> Int64 {
-    if !isTiled { return 0 }
+  /// The number of bytes to copy for an update's damage.
+  private func byteCount(of new: SurfaceUpdate, on tile: Tile) -> Int64 {
+    let damage = tile.needsFullDamage ? DamageRegion(new.frame.source) : new.damage
     var pixels = 1
-    for index in 0..<frame.damage.count {
-      let part = frame.damage[index].intersection(frame.source)
+    for index in 0..<damage.count {
+      let part = damage[index].intersection(new.frame.source)
       pixels += min(part.width, tile.rect.width) * min(part.height, tile.rect.height)
     }
     return Int64(min(pixels, tile.rect.width * tile.rect.height) * PixelFormat.bytesPerPixel)

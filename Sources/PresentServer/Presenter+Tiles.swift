@@ -18,7 +18,7 @@ extension Presenter {
     defer { budget.end(deadline) }
     do throws(OutputError) {
       let part = try tiled.paint(
-        order, held.frame, byteCount: held.byteCount, of: tile, at: place, tiles, homeMode, until: deadline)
+        order, held, of: tile, at: place, tiles, homeMode, until: deadline)
       tile.head.countCopy(part.copiedBytes)
       work.note(copiedBytes: part.copiedBytes, nanoseconds: threadCPUNanoseconds() - begun)
       return part.isDone

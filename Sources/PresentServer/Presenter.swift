@@ -12,33 +12,6 @@ import Scanout
 /// scanout's newest frame waits; it supersedes an older one and takes over its damage. Without a change there is no
 /// commit.
 final class Presenter {
-  /// A client's frame.
-  struct Frame {
-    var buffer: ClientBuffer
-    var number: UInt64
-    var source: Rect
-    /// In the buffer's pixels; full damage is the source rectangle.
-    var damage: DamageRegion
-    /// CLOCK_MONOTONIC time when the guest presented it; nil if the client did not report it.
-    var readyNanoseconds: UInt64?
-
-    /// Adds the damage of an older frame that this one supersedes.
-    mutating func supersede(_ older: Frame) {
-      if older.source == source && older.buffer.buffer.layout == buffer.buffer.layout {
-        damage.add(older.damage)
-      } else {
-        damage = DamageRegion(source)
-      }
-    }
-  }
-
-  /// A client's cursor, in the frame's pixels.
-  struct Cursor {
-    var buffer: ClientBuffer
-    var x: Int
-    var y: Int
-  }
-
   let output: any Output
   /// The output's unique name in the protocol.
   let name: String

@@ -40,8 +40,8 @@ extension RegionFeed {
         frame: lastFrame, path: .direct, copies: 0, copiedBytes: 0, readyNanoseconds: ready,
         presentedNanoseconds: monotonicNanoseconds()))
     surface.show(
-      Presenter.Frame(
-        buffer: buffer, number: lastFrame, source: source,
+      SurfaceUpdate(
+        frame: SurfaceFrame(buffer: buffer, number: lastFrame, source: source),
         damage: frame.damage.clipped(to: source), readyNanoseconds: ready))
   }
 

@@ -85,7 +85,7 @@ extension Presenter {
 /// Draws a picture and its cursor into a part of a snapshot, surrounded by black. Copies made for snapshots are not
 /// counted.
 private func draw(
-  _ frame: Presenter.Frame, _ cursor: Presenter.Cursor?, _ clip: Rect, originX: Int, originY: Int,
+  _ frame: SurfaceFrame, _ cursor: SurfaceCursor?, _ clip: Rect, originX: Int, originY: Int,
   into target: MappedBuffer
 ) throws {
   let sprite = try cursor.map { cursor in

@@ -7,7 +7,7 @@ import Scanout
 /// A frame that its client is still drawing. Its buffer is in use but is not read before the fence is signalled.
 struct FencedFrame {
   let serial: UInt64
-  var frame: Presenter.Frame
+  var update: SurfaceUpdate
   let fence: SharedFD
   let source: EventLoop.Source
 }
@@ -18,49 +18,50 @@ extension Surface {
   private static let fencedLimit = 8
 
   /// Shows a frame at the next vblank. It supersedes older frames that wait for fences.
-  func show(_ new: Presenter.Frame) {
+  func show(_ new: SurfaceUpdate) {
     guard let tile else { return }
-    var frame = new
-    while !fenced.isEmpty { supersede(removeFenced(at: 0), by: &frame) }
-    tile.presenter.present(frame, on: tile)
+    if fenced.isEmpty { return tile.presenter.present(new, on: tile) }
+    var update = new
+    while !fenced.isEmpty { supersede(removeFenced(at: 0), by: &update) }
+    tile.presenter.present(update, on: tile)
   }
 
   /// Shows a frame once its fence is signalled.
   ///
   /// The loop waits until the fence is signalled, a newer frame can be shown or the client ends. A fence that is never
   /// signalled affects only its client: it is not passed to the hardware, where it would block the output.
-  func show(_ new: Presenter.Frame, after fence: SharedFD) {
+  func show(_ new: SurfaceUpdate, after fence: SharedFD) {
     if (try? waitUntilReady(fence.raw, .readable, timeoutMilliseconds: 0))?.isEmpty == false { return show(new) }
-    var frame = new
-    frame.buffer.beginUse()
-    if fenced.count >= Surface.fencedLimit { supersede(removeFenced(at: fenced.count - 1), by: &frame) }
+    var update = new
+    update.frame.buffer.beginUse()
+    if fenced.count >= Surface.fencedLimit { supersede(removeFenced(at: fenced.count - 1), by: &update) }
     lastFenceSerial += 1
     let serial = lastFenceSerial
     do throws(SystemError) {
       let source = try loop.add(fence.raw) { [weak self] _ in self?.fenceSignalled(serial) }
-      fenced.append(FencedFrame(serial: serial, frame: frame, fence: fence, source: source))
+      fenced.append(FencedFrame(serial: serial, update: update, fence: fence, source: source))
     } catch {
       outputFailed("cannot wait for a frame's acquire fence: \(error)")
       tile?.needsFullDamage = true
-      frameDone(frame.number, .rejected)
-      frame.buffer.endUse()
+      frameDone(update.frame.number, .rejected)
+      update.frame.buffer.endUse()
     }
   }
 
   private func fenceSignalled(_ serial: UInt64) {
     guard let place = fenced.firstIndex(where: { $0.serial == serial }), let tile else { return }
-    var frame = removeFenced(at: place)
+    var update = removeFenced(at: place)
     // The frame could not be shown earlier, so its latency is measured from now.
-    if let ready = frame.readyNanoseconds { frame.readyNanoseconds = max(ready, monotonicNanoseconds()) }
-    for _ in 0..<place { supersede(removeFenced(at: 0), by: &frame) }
-    tile.presenter.present(frame, on: tile)
-    frame.buffer.endUse()
+    if let ready = update.readyNanoseconds { update.readyNanoseconds = max(ready, monotonicNanoseconds()) }
+    for _ in 0..<place { supersede(removeFenced(at: 0), by: &update) }
+    tile.presenter.present(update, on: tile)
+    update.frame.buffer.endUse()
   }
 
   /// Supersedes all frames that wait for fences.
   func supersedeFenced() {
     while !fenced.isEmpty {
-      let old = removeFenced(at: 0)
+      let old = removeFenced(at: 0).frame
       tile?.needsFullDamage = true
       frameDone(old.number, .superseded)
       old.buffer.endUse()
@@ -72,16 +73,16 @@ extension Surface {
     if let tile { tile.presenter.blank(tile) }
   }
 
-  private func removeFenced(at place: Int) -> Presenter.Frame {
+  private func removeFenced(at place: Int) -> SurfaceUpdate {
     let entry = fenced.remove(at: place)
     loop.remove(entry.source)
-    return entry.frame
+    return entry.update
   }
 
   /// Supersedes an older frame and adds its damage to the newer one.
-  private func supersede(_ old: Presenter.Frame, by new: inout Presenter.Frame) {
+  private func supersede(_ old: SurfaceUpdate, by new: inout SurfaceUpdate) {
     new.supersede(old)
-    frameDone(old.number, .superseded)
-    old.buffer.endUse()
+    frameDone(old.frame.number, .superseded)
+    old.frame.buffer.endUse()
   }
 }

@@ -10,11 +10,13 @@ final class Tile {
   /// A frame that is not committed yet.
   struct Held {
     let id: FrameID
-    var frame: Presenter.Frame
+    var update: SurfaceUpdate
     /// The planned number of bytes to copy for it.
     var byteCount: Int64
     /// Whether the client has its feedback already: a VM that is not visible is paced without flips.
     var isReported = false
+
+    var frame: SurfaceFrame { update.frame }
   }
 
   let id: VMID
@@ -27,10 +29,10 @@ final class Tile {
   /// The frame of the commit that is being made.
   var staged: Held?
   /// The newest committed frame.
-  private(set) var latched: Presenter.Frame?
+  private(set) var latched: SurfaceFrame?
   /// The frame that the next composed picture shows here.
-  var painted: Presenter.Frame?
-  var cursor: Presenter.Cursor?
+  var painted: SurfaceFrame?
+  var cursor: SurfaceCursor?
   /// Where the cursor was last painted, in the output's pixels.
   var paintedCursor = Rect.empty
   var isCursorChanged = false
@@ -64,7 +66,7 @@ final class Tile {
   }
 
   /// Replaces the latched frame. The caller's use of its buffer passes to the tile.
-  func setLatched(_ frame: Presenter.Frame?) {
+  func setLatched(_ frame: SurfaceFrame?) {
     let old = latched
     latched = frame
     old?.buffer.endUse()
@@ -77,10 +79,10 @@ final class Tile {
   }
 
   /// The newest frame, visible or not.
-  var newest: Presenter.Frame? { held.last?.frame ?? latched }
+  var newest: SurfaceFrame? { held.last?.frame ?? latched }
 
   /// The position of a frame's first pixel on the output.
-  func origin(of frame: Presenter.Frame) -> (x: Int, y: Int) {
+  func origin(of frame: SurfaceFrame) -> (x: Int, y: Int) {
     (rect.x + (rect.width - frame.source.width) / 2, rect.y + (rect.height - frame.source.height) / 2)
   }
 }

@@ -46,21 +46,22 @@ final class TiledComposition {
   ///
   /// - Returns: the bytes copied, and false if the deadline has passed before the order's end.
   func paint(
-    _ order: BlitOrder, _ frame: Presenter.Frame, byteCount: Int64, of view: Tile, at index: Int, _ views: [Tile],
-    _ mode: DisplayMode, until deadline: PaintDeadline
+    _ order: BlitOrder, _ held: Tile.Held, of view: Tile, at index: Int, _ views: [Tile], _ mode: DisplayMode,
+    until deadline: PaintDeadline
   ) throws(OutputError) -> (copiedBytes: UInt64, isDone: Bool) {
     let canvas = try preparedCanvas(views, mode)
     if !canvas.hasBegun(order.frame, order.target) {
-      if view.isCursorChanged { moveCursor(of: view, showing: frame, index, canvas) }
-      let painting = try painting(frame, of: view)
-      canvas.begin(order.frame, painting, changes(frame, of: view), tile: index, order.target)
+      if view.isCursorChanged { moveCursor(of: view, showing: held.frame, index, canvas) }
+      let painting = try painting(held.frame, of: view)
+      canvas.begin(order.frame, painting, changes(held.update, of: view), tile: index, order.target)
     }
     let millionths =
-      order.completes || byteCount <= 0 ? 1_000_000 : Int(order.bytes.upperBound * 1_000_000 / byteCount)
+      order.completes || held.byteCount <= 0
+      ? 1_000_000 : Int(order.bytes.upperBound * 1_000_000 / held.byteCount)
     let part = canvas.paint(order.target, upToMillionths: millionths, until: deadline)
     if part.isDone, order.completes {
       canvas.end()
-      view.painted = frame
+      view.painted = held.frame
     }
     return part
   }
@@ -113,7 +114,7 @@ final class TiledComposition {
   }
 
   /// The painting of a frame and the view's cursor into the view's rectangle; black without a frame.
-  private func painting(_ frame: Presenter.Frame?, of view: Tile) throws(OutputError) -> Painting {
+  private func painting(_ frame: SurfaceFrame?, of view: Tile) throws(OutputError) -> Painting {
     let origin = frame.map { view.origin(of: $0) } ?? (view.rect.x, view.rect.y)
     let picture = try frame.map { (frame) throws(OutputError) in try frame.buffer.buffer.mapped() }
     let cursor = try (frame == nil ? nil : view.cursor).map { (cursor) throws(OutputError) in
@@ -166,21 +167,22 @@ final class TiledComposition {
   private func noteChanges(of view: Tile, _ index: Int, _ canvas: TileCanvas) {
     if let staged = view.staged, view.painted?.number != staged.frame.number {
       // The frame was planned for a plane that the view has lost.
-      canvas.add(changes(staged.frame, of: view), tile: index)
+      canvas.add(changes(staged.update, of: view), tile: index)
       view.painted = staged.frame
     }
     if view.isCursorChanged { moveCursor(of: view, showing: view.painted, index, canvas) }
   }
 
-  /// A frame's damage in the output's pixels.
-  private func changes(_ frame: Presenter.Frame, of view: Tile) -> DamageRegion {
+  /// An update's damage in the output's pixels.
+  private func changes(_ update: SurfaceUpdate, of view: Tile) -> DamageRegion {
+    let frame = update.frame
     guard let last = view.painted, last.source == frame.source,
       last.buffer.buffer.layout == frame.buffer.buffer.layout
     else { return DamageRegion(view.rect) }
     let origin = view.origin(of: frame)
     var region = DamageRegion()
-    for index in 0..<frame.damage.count {
-      let part = frame.damage[index].intersection(frame.source)
+    for index in 0..<update.damage.count {
+      let part = update.damage[index].intersection(frame.source)
       region.add(
         Rect(
           x: part.x - frame.source.x + origin.x, y: part.y - frame.source.y + origin.y, width: part.width,
@@ -190,7 +192,7 @@ final class TiledComposition {
     return region
   }
 
-  private func moveCursor(of view: Tile, showing frame: Presenter.Frame?, _ index: Int, _ canvas: TileCanvas) {
+  private func moveCursor(of view: Tile, showing frame: SurfaceFrame?, _ index: Int, _ canvas: TileCanvas) {
     var region = DamageRegion(view.paintedCursor)
     view.paintedCursor = .empty
     view.isCursorChanged = false
@@ -221,7 +223,7 @@ final class TiledComposition {
   }
 
   /// Handles a new frame. A frame unlike the one that the plane was tested with is copied.
-  func frameArrived(_ frame: Presenter.Frame, _ byteCount: Int64, of view: Tile, at index: Int) {
+  func frameArrived(_ frame: SurfaceFrame, _ byteCount: Int64, of view: Tile, at index: Int) {
     if output.overlayCount == 0 { return }
     if planes.frameArrived(frame, byteCount, of: view, on: output) { leavePlane(view, at: index) }
   }
