@@ -203,14 +203,14 @@ struct SharedOutputTests {
 
   @Test(arguments: ["fifo", "roundRobin", "weightedFair", "sla"])
   func `another policy between two commits loses no frame`(_ policy: String) throws {
-    let bench = try Bench()
+    let bench = try Bench(clock: HandClock())
     try bench.server?.apply("[outputs]\nlayout = \"tile 2x1\"")
     let clients = [try painter("a", bench, 1), try painter("b", bench, 2)]
     var flips = 0
     for frame: UInt64 in 1...20 {
       for client in clients { try client.present(frame, UInt32(frame % 2) + 1, source: tileSource) }
       if frame == 10 { try bench.server?.apply("[output.fake-0]\npolicy = \"\(policy)\"") }
-      for _ in 0..<3 { bench.output.vblank() }
+      for _ in 0..<3 { try bench.vblank() }
       for client in clients {
         for case .frameDone(let done) in try client.messages() where done.outcome == .flipped { flips += 1 }
       }
