@@ -24,7 +24,6 @@ import LinuxIO
     let base: UnsafeMutableRawPointer
   }
   private var windows: [Window] = unsafe []
-  private var lastHit = 0
 
   /// An empty table.
   public init() {}
@@ -60,8 +59,7 @@ import LinuxIO
   ///
   /// The pointer is valid until `generation` changes. Nil for a byte count of 0.
   public func contiguous(_ address: UInt64, _ byteCount: Int) -> UnsafeMutableRawPointer? {
-    guard byteCount > 0, let index = windowIndex(address) else { return nil }
-    let window = unsafe windows[index]
+    guard byteCount > 0, let window = unsafe window(of: address) else { return nil }
     let offset = unsafe address - window.guestAddress
     // SAFETY: `offset` is inside the window, and so are the bytes after it.
     guard unsafe UInt64(byteCount) <= window.byteCount - offset else { return nil }
@@ -121,10 +119,10 @@ import LinuxIO
   /// The region owns the descriptor: use it before `generation` changes. Offset and length are page-aligned only if the
   /// arguments are.
   public func fileRange(_ address: UInt64, _ byteCount: Int) -> MemoryRange? {
-    guard byteCount > 0, let index = windowIndex(address) else { return nil }
-    let region = regions[index]
-    let offset = Int(address - region.guestAddress)
-    guard byteCount <= region.byteCount - offset else { return nil }
+    guard byteCount > 0, let region = regions.last(where: { $0.guestAddress <= address }) else { return nil }
+    let distance = address - region.guestAddress
+    guard distance < UInt64(region.byteCount), byteCount <= region.byteCount - Int(distance) else { return nil }
+    let offset = Int(distance)
     return MemoryRange(fd: region.fd.raw, offset: region.fileOffset + offset, byteCount: byteCount)
   }
 
@@ -134,7 +132,8 @@ import LinuxIO
   /// The pointer is valid until `generation` changes.
   public func userAddressToPointer(_ userAddress: UInt64, _ byteCount: Int) -> UnsafeMutableRawPointer? {
     guard byteCount > 0 else { return nil }
-    for index in 0..<regions.count {
+    let windows = unsafe self.windows
+    for index in unsafe windows.indices {
       let window = unsafe windows[index]
       let (offset, below) = unsafe userAddress.subtractingReportingOverflow(window.userAddress)
       // SAFETY: `offset` is inside the window, and so are the bytes after it.
@@ -151,7 +150,6 @@ import LinuxIO
       unsafe Window(
         guestAddress: $0.guestAddress, userAddress: $0.userAddress, byteCount: UInt64($0.byteCount), base: $0.base)
     }
-    lastHit = 0
     generation &+= 1
   }
 
@@ -159,8 +157,7 @@ import LinuxIO
     var address = address
     var rest = byteCount
     while rest > 0 {
-      guard let index = windowIndex(address) else { return false }
-      let window = unsafe windows[index]
+      guard let window = unsafe window(of: address) else { return false }
       let offset = unsafe address - window.guestAddress
       let count = unsafe Int(min(UInt64(rest), window.byteCount - offset))
       // SAFETY: `offset` is inside the window, and `count` ends with it at the latest.
@@ -172,22 +169,18 @@ import LinuxIO
     return true
   }
 
-  /// The index of the region that contains `address`.
-  private func windowIndex(_ address: UInt64) -> Int? {
-    if lastHit < regions.count, holds(lastHit, address) { return lastHit }
+  /// The region that contains `address`.
+  private func window(of address: UInt64) -> Window? {
+    // One access to the class's property instead of one for each step.
+    let windows = unsafe self.windows
     var low = 0
-    var high = regions.count
+    var high = unsafe windows.count
     while low < high {
       let middle = (low + high) / 2
       if unsafe windows[middle].guestAddress <= address { low = middle + 1 } else { high = middle }
     }
-    guard low > 0, holds(low - 1, address) else { return nil }
-    lastHit = low - 1
-    return lastHit
-  }
-
-  private func holds(_ index: Int, _ address: UInt64) -> Bool {
-    let (offset, below) = unsafe address.subtractingReportingOverflow(windows[index].guestAddress)
-    return unsafe !below && offset < windows[index].byteCount
+    guard low > 0 else { return nil }
+    let window = unsafe windows[low - 1]
+    return unsafe address - window.guestAddress < window.byteCount ? window : nil
   }
 }

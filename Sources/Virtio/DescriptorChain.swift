@@ -11,32 +11,41 @@ import GuestMemory
   /// The specification's limit on the bytes of a chain.
   private static let maxByteCount: UInt64 = 1 << 32
 
-  private struct Segment {
+  fileprivate struct Segment {
     let address: UInt64
     let byteCount: UInt32
   }
 
-  /// Identifies the chain for `Virtqueue.push`.
-  public private(set) var head: UInt16 = 0
-  /// The bytes that the driver wrote for the device.
-  public private(set) var readableByteCount = 0
-  /// The bytes that the device may write.
-  public private(set) var writableByteCount = 0
+  /// The chain of one request. A structure, because the class's properties are checked at each access.
+  struct Buffers {
+    var head: UInt16 = 0
+    var readableByteCount = 0
+    var writableByteCount = 0
+    fileprivate var segments: ContiguousArray<Segment> = []
+    fileprivate var readableSegmentCount = 0
+  }
 
   private let memory: GuestMemory
-  private var segments: ContiguousArray<Segment> = []
-  private var readableSegmentCount = 0
+  private var buffers = Buffers()
+
+  /// Identifies the chain for `Virtqueue.push`.
+  public var head: UInt16 { buffers.head }
+  /// The bytes that the driver wrote for the device.
+  public var readableByteCount: Int { buffers.readableByteCount }
+  /// The bytes that the device may write.
+  public var writableByteCount: Int { buffers.writableByteCount }
 
   init(memory: GuestMemory, size: Int) {
     self.memory = memory
-    segments.reserveCapacity(min(size, 128))
+    buffers.segments.reserveCapacity(min(size, 128))
   }
 
   /// Copies readable bytes from `offset` on into `buffer`.
   ///
   /// - Returns: the number of copied bytes; fewer than the buffer holds if the chain ends before.
   public func read(into buffer: UnsafeMutableRawBufferPointer, offset: Int = 0) -> Int {
-    transfer(segments: 0..<readableSegmentCount, offset: offset, byteCount: buffer.count) { address, part in
+    let readable = buffers.segments[..<buffers.readableSegmentCount]
+    return transfer(readable, offset: offset, byteCount: buffer.count) { address, part in
       unsafe memory.copyIn(from: address, into: UnsafeMutableRawBufferPointer(rebasing: buffer[part]))
     }
   }
@@ -45,19 +54,20 @@ import GuestMemory
   ///
   /// - Returns: the number of copied bytes; fewer than given if the chain ends before.
   public func write(_ bytes: UnsafeRawBufferPointer, at offset: Int = 0) -> Int {
-    transfer(segments: readableSegmentCount..<segments.count, offset: offset, byteCount: bytes.count) { address, part in
+    let writable = buffers.segments[buffers.readableSegmentCount...]
+    return transfer(writable, offset: offset, byteCount: bytes.count) { address, part in
       unsafe memory.copyOut(UnsafeRawBufferPointer(rebasing: bytes[part]), to: address)
     }
   }
 
   /// Calls `copy` for each segment's part of the `byteCount` bytes from `offset` on.
   private func transfer(
-    segments range: Range<Int>, offset: Int, byteCount: Int, _ copy: (UInt64, Range<Int>) -> Bool
+    _ segments: ContiguousArray<Segment>.SubSequence, offset: Int, byteCount: Int, _ copy: (UInt64, Range<Int>) -> Bool
   ) -> Int {
     guard offset >= 0 else { return 0 }
     var skip = offset
     var done = 0
-    for index in range where done < byteCount {
+    for index in segments.indices where done < byteCount {
       let segment = segments[index]
       let length = Int(segment.byteCount)
       if skip >= length {
@@ -76,6 +86,14 @@ import GuestMemory
 
   /// Walks the chain at `head` of `table` and stores its buffers.
   func gather(head: UInt16, table: DescriptorTable, allowsIndirect: Bool) throws(VirtqueueError) {
+    try buffers.gather(head: head, table: table, memory, allowsIndirect: allowsIndirect)
+  }
+}
+
+extension DescriptorChain.Buffers {
+  fileprivate mutating func gather(
+    head: UInt16, table: DescriptorTable, _ memory: GuestMemory, allowsIndirect: Bool
+  ) throws(VirtqueueError) {
     segments.removeAll(keepingCapacity: true)
     self.head = head
     readableSegmentCount = 0
@@ -93,13 +111,13 @@ import GuestMemory
       }
       if descriptor.isIndirect {
         guard allowsIndirect, !isIndirect, !descriptor.hasNext else { throw .unexpectedIndirect(head: head) }
-        table = try indirectTable(descriptor)
+        table = try indirectTable(descriptor, memory)
         isIndirect = true
         index = 0
         visited = 0
         continue
       }
-      try append(descriptor)
+      try append(descriptor, memory)
       guard descriptor.hasNext else { return }
       guard Int(descriptor.next) < table.count else {
         throw .nextOutOfRange(next: descriptor.next, count: table.count)
@@ -108,7 +126,8 @@ import GuestMemory
     }
   }
 
-  private func indirectTable(_ descriptor: Descriptor) throws(VirtqueueError) -> DescriptorTable {
+  private func indirectTable(_ descriptor: Descriptor, _ memory: GuestMemory) throws(VirtqueueError) -> DescriptorTable
+  {
     let byteCount = Int(descriptor.byteCount)
     let (count, rest) = byteCount.quotientAndRemainder(dividingBy: Rings.descriptorByteCount)
     guard count > 0, rest == 0, count <= DescriptorChain.maxDescriptorCount else {
@@ -120,7 +139,7 @@ import GuestMemory
     return DescriptorTable(indirect: descriptor.address, count: count, memory: memory)
   }
 
-  private func append(_ descriptor: Descriptor) throws(VirtqueueError) {
+  private mutating func append(_ descriptor: Descriptor, _ memory: GuestMemory) throws(VirtqueueError) {
     let byteCount = Int(descriptor.byteCount)
     guard byteCount > 0 else { throw .emptyDescriptor(head: head) }
     guard segments.count < DescriptorChain.maxDescriptorCount else {
@@ -139,6 +158,6 @@ import GuestMemory
       readableByteCount += byteCount
       readableSegmentCount += 1
     }
-    segments.append(Segment(address: descriptor.address, byteCount: descriptor.byteCount))
+    segments.append(DescriptorChain.Segment(address: descriptor.address, byteCount: descriptor.byteCount))
   }
 }
