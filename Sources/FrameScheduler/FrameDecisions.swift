@@ -16,6 +16,8 @@ public struct FrameDecisions: Sendable {
   public internal(set) var needsFullDamage = false
   /// Whether to show the host's own picture, because the VM that has the output has no frame.
   public internal(set) var showsFallback = false
+  /// Whether the display follows this commit (variable refresh rate).
+  public internal(set) var isVariable = false
   /// The frames that this flip brought on screen.
   public internal(set) var shown: [ShownFrame] = []
   /// Frames that will not be shown; their buffers are free.
@@ -47,6 +49,7 @@ public struct FrameDecisions: Sendable {
     promotesAhead = false
     commits = false
     needsFullDamage = false
+    isVariable = false
     showsFallback = false
     revokedLease = nil
   }

@@ -156,6 +156,7 @@ extension OutputScheduler {
     guard !decisions.latches.isEmpty || isDirty || isTouched else { return }
     decisions.commits = true
     decisions.needsFullDamage = isDirty
+    decisions.isVariable = followsCommits
     isDirty = false
     isTouched = false
     pendingFlip = PendingFlip(index: plan.index, decidedAt: now, isImmediate: plan.isImmediate)

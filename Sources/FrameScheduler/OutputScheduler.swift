@@ -83,8 +83,11 @@ public struct OutputScheduler: Sendable {
   var isTouched = false
   /// What the last commit under `exclusive` showed.
   var displayed = Displayed.tiles
-  var plan: Plan?
-  var upkeepWake: Nanoseconds?
+  var plan: Plan? { didSet { updateNextWake() } }
+  var upkeepWake: Nanoseconds? { didSet { updateNextWake() } }
+  /// When to call `wake(at:into:)` next, or `nil` for not before the next event. Changes with every call. Stored,
+  /// because a caller in another module copies the scheduler to compute it.
+  public private(set) var nextWake: Nanoseconds?
   /// Whether blits were planned since the last commit, how much longer they took than planned, and when the last ones
   /// end, or ended.
   var hasPlannedBlits = false
@@ -126,10 +129,9 @@ public struct OutputScheduler: Sendable {
     upkeeps = Array(repeating: .max, count: capacity)
   }
 
-  /// When to call `wake(at:into:)` next, or `nil` for not before the next event. Changes with every call.
-  public var nextWake: Nanoseconds? {
-    guard let plan else { return upkeepWake }
-    return min(plan.wake, upkeepWake ?? .max)
+  @inline(__always)
+  private mutating func updateNextWake() {
+    nextWake = plan.map { min($0.wake, upkeepWake ?? .max) } ?? upkeepWake
   }
 
   /// Whether a commit is out whose flip event has not come.

@@ -66,7 +66,7 @@ public struct VblankPredictor: Sendable {
       return lastIndex
     }
     outliers = 0
-    if step > Self.maximumGap { count = 0 }
+    if step > Self.maximumGap { (count, next) = (0, 0) }
     lastSequence = sequence
     lastTime = time
     append(index: lastIndex, time: time)
@@ -123,9 +123,9 @@ public struct VblankPredictor: Sendable {
     var sumXX: Int64 = 0
     var sumXY: Int64 = 0
     let period = slope >> 16
-    for position in 0..<count {
+    // The first `count` samples, in any order.
+    for sample in 0..<count {
       // Against the present slope the residuals are small, which keeps the products small.
-      let sample = (next - 1 - position + Self.windowLength) % Self.windowLength
       let x = indices[sample] - lastIndex
       let y = times[sample] - lastTime - x * period
       sumX += x

@@ -6,6 +6,7 @@ struct DecidedWork {
   struct Commit {
     var isFull: Bool
     var showsFallback: Bool
+    var isVariable: Bool
   }
 
   private var orders: [BlitOrder] = []
@@ -26,13 +27,11 @@ struct DecidedWork {
   /// The current or next copy.
   var order: BlitOrder? { done < orders.count ? orders[done] : nil }
 
-  /// Adds a decision's copies and its commit.
-  mutating func take(_ decisions: FrameDecisions) {
-    for index in decisions.blits.indices { orders.append(decisions.blits[index]) }
-    if decisions.commits {
-      commit = Commit(isFull: decisions.needsFullDamage, showsFallback: decisions.showsFallback)
-    }
-  }
+  /// Adds a decision's copies.
+  mutating func add(_ blits: [BlitOrder]) { if !blits.isEmpty { orders.append(contentsOf: blits) } }
+
+  /// Adds the commit that follows the copies.
+  mutating func add(_ commit: Commit) { self.commit = commit }
 
   /// Records a copied part of the current order.
   mutating func note(copiedBytes bytes: UInt64, nanoseconds: UInt64) {

@@ -5,9 +5,11 @@ extension Presenter {
   /// Sets limits; a hold that already exceeds them ends now.
   func setLimits(_ limits: ExclusiveLimits) {
     self.limits = limits
-    scheduler.setExclusiveLimits(
-      maximumHoldNanoseconds: limits.maximumHoldSeconds.map { $0 * 1_000_000_000 },
-      watchdogNanoseconds: limits.watchdogSeconds.map { $0 * 1_000_000_000 }, at: now)
+    schedule.update {
+      $0.setExclusiveLimits(
+        maximumHoldNanoseconds: limits.maximumHoldSeconds.map { $0 * 1_000_000_000 },
+        watchdogNanoseconds: limits.watchdogSeconds.map { $0 * 1_000_000_000 }, at: $1)
+    }
     run()
   }
 
@@ -17,8 +19,7 @@ extension Presenter {
   /// Takes the output from its holder, which goes to the end of the queue. The VM that has waited longest gets it.
   func revoke() {
     leasing.reason = "the host took \(name) back"
-    scheduler.revokeExclusive(at: now, into: &decisions)
-    reportUnseen()
+    accept(schedule.decide { $0.revokeExclusive(at: $1, into: &$2) })
     queueAll()
     run()
   }
@@ -26,8 +27,8 @@ extension Presenter {
   /// Queues all VMs except the holder for the output; VMs that are already waiting keep their place.
   func queueAll() {
     guard sharing.isExclusive else { return }
-    for tile in tiles where scheduler.grant.holder != tile.id {
-      if !scheduler.grant.waiters.contains(where: { $0.vm == tile.id }) { requestOutput(tile.id) }
+    for tile in tiles where schedule.state.grant.holder != tile.id {
+      if !schedule.state.grant.waiters.contains(where: { $0.vm == tile.id }) { requestOutput(tile.id) }
     }
   }
 }

@@ -5,15 +5,15 @@ import PresentProtocol
 import Scanout
 
 extension Presenter {
-  /// Carries out the scheduler's decisions: copies, commit and feedback. Copies may take several loop iterations.
-  func apply() {
+  /// Carries out the scheduler's decisions: feedback now; copies and the commit in `carryOut`, because they may take
+  /// several loop iterations.
+  func accept(_ decisions: consuming FrameDecisions) {
     for index in decisions.discarded.indices {
       let discarded = decisions.discarded[index]
-      guard let tile = tile(discarded.vm), let held = tile.take(discarded.frame) else { continue }
-      tile.needsFullDamage = true
-      supersede(held, of: tile)
+      guard let tile = tile(discarded.vm), let old = tile.discard(discarded.frame) else { continue }
+      supersede(old, of: tile)
     }
-    reportUnseen()
+    for index in decisions.releases.indices { reportUnseen(decisions.releases[index]) }
     if decisions.promotesAhead, case .tiled(let tiled) = composition { tiled.promoteAhead() }
     if decisions.commits {
       for index in decisions.latches.indices {
@@ -21,9 +21,13 @@ extension Presenter {
         tile.staged = tile.take(decisions.latches[index].frame)
       }
     }
-    if decisions.blits.isEmpty, !decisions.commits { return }
-    work.take(decisions)
-    carryOut()
+    work.add(decisions.blits)
+    if decisions.commits {
+      work.add(
+        DecidedWork.Commit(
+          isFull: decisions.needsFullDamage, showsFallback: decisions.showsFallback, isVariable: decisions.isVariable))
+    }
+    schedule.recycle(decisions)
   }
 
   /// Continues pending work within this iteration's copy budget; false if work remains.
@@ -32,12 +36,14 @@ extension Presenter {
     while let order = work.order {
       guard paint(order) else { return false }
       let copied = work.endOrder()
-      scheduler.blitDone(
-        order, byteCount: Int64(clamping: copied.copiedBytes), nanoseconds: Nanoseconds(clamping: copied.nanoseconds))
+      schedule.update { (scheduler, _) in
+        scheduler.blitDone(
+          order, byteCount: Int64(clamping: copied.copiedBytes), nanoseconds: Nanoseconds(clamping: copied.nanoseconds))
+      }
     }
     if work.endOrders() {
       redeclarePromises()
-      scheduler.blitsDone(at: now)
+      schedule.update { $0.blitsDone(at: $1) }
     }
     guard let commit = work.commit else { return true }
     return make(commit)
@@ -46,7 +52,7 @@ extension Presenter {
   /// Commits once the picture is complete; false if completing it needs another loop iteration.
   private func make(_ commit: DecidedWork.Commit) -> Bool {
     var order = CommitOrder(
-      isFull: commit.isFull, keptMode: keptMode, isVariable: scheduler.followsCommits, now: now)
+      isFull: commit.isFull, keptMode: keptMode, isVariable: commit.isVariable, now: now)
     let begun = work.beginCommit(at: order.now)
     var picture = spare
     spare = Picture.none
@@ -86,7 +92,8 @@ extension Presenter {
       tile.head.frameLatched(staged.frame.number, readyNanoseconds: staged.update.readyNanoseconds)
     }
     // Only copies into tiles are planned: others are part of what a commit takes.
-    scheduler.commitDone(begunAt: isTiled ? order.now : begun, at: now)
+    let begunAt = isTiled ? order.now : begun
+    schedule.update { $0.commitDone(begunAt: begunAt, at: $1) }
     return true
   }
 
@@ -168,8 +175,7 @@ extension Presenter {
 
   /// Reports to the scheduler that a commit was not made or that its flip will not arrive.
   func abandonCommit() {
-    scheduler.commitAbandoned(at: now, into: &decisions)
-    reportUnseen()
+    accept(schedule.decide { $0.commitAbandoned(at: $1, into: &$2) })
   }
 
   /// Handles the flip of the last commit.
@@ -186,12 +192,13 @@ extension Presenter {
     for index in onScreen.entries.indices {
       guard let head = onScreen.entries[index].reportTo.take() else { continue }
       let frame = onScreen.entries[index].frame.number
-      if let tile = tile(onScreen.entries[index].tile), tile.isCapped, let rate = scheduler.heldMillihertz(of: tile.id)
+      if let tile = tile(onScreen.entries[index].tile), tile.isCapped,
+        let rate = schedule.state.heldMillihertz(of: tile.id)
       {
         answers.send(
           DeferredAnswers.Answer(
             vm: tile.id, head: head, frame: frame, timeNanoseconds: timeNanoseconds, sequence: sequence),
-          rateMillihertz: rate, periodNanoseconds: scheduler.timing.periodNanoseconds,
+          rateMillihertz: rate, periodNanoseconds: schedule.state.timing.periodNanoseconds,
           flippedAt: isPlausible ? time : now, now: now)
       } else {
         head.frameDone(frame, .flipped, timeNanoseconds: timeNanoseconds, sequence: sequence)
@@ -200,9 +207,13 @@ extension Presenter {
     old.endUse()
     spare = old
     // The guest's mode may have a different refresh rate.
-    scheduler.setTiming(Presenter.timing(of: output.currentMode), at: now)
-    scheduler.flipDone(sequence: sequence, timestamp: isPlausible ? time : nil, at: now, into: &decisions)
-    reportUnseen()
+    let timing = OutputSchedule.timing(of: output.currentMode)
+    let flipTime = isPlausible ? time : nil
+    accept(
+      schedule.decide { (scheduler, now, decisions) in
+        scheduler.setTiming(timing, at: now)
+        scheduler.flipDone(sequence: sequence, timestamp: flipTime, at: now, into: &decisions)
+      })
     if case .tiled(let tiled) = composition {
       let refresh = Int64(homeMode.refreshMillihertz)
       tiled.flipped(tiles, PlaneAssignment.Flip(sequence: sequence, refreshMillihertz: refresh, now: now))

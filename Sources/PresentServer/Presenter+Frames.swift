@@ -17,29 +17,20 @@ extension Presenter {
     }
     if power.watchesIdle { restartIdleTime(for: tile) }
     let id = nextFrameID()
-    let receipt = scheduler.frameReady(tile.id, frame: id, byteCount: byteCount, at: now, into: &decisions)
-    var held = Tile.Held(id: id, update: new, byteCount: byteCount)
-    if tile.needsFullDamage { held.update.damage = DamageRegion(frame.source) }
-    tile.needsFullDamage = false
-    guard receipt == .accepted else {
-      tile.needsFullDamage = true
-      tile.head.frameDone(frame.number, .superseded)
-      return frame.buffer.endUse()
+    tile.hold(Tile.Held(id: id, update: new, byteCount: byteCount))
+    var receipt = FrameReceipt.accepted
+    let decisions = schedule.decide {
+      receipt = $0.frameReady(tile.id, frame: id, byteCount: byteCount, at: $1, into: &$2)
     }
-    for index in decisions.discarded.indices {
-      guard let old = tile.take(decisions.discarded[index].frame) else { continue }
-      held.update.supersede(old.update)
-      supersede(old, of: tile)
-    }
-    tile.held.append(held)
-    reportUnseen()
+    if receipt != .accepted, let refused = tile.discard(id) { supersede(refused, of: tile) }
+    accept(decisions)
     run()
   }
 
   /// Blanks a scanout's part of the output.
   func blank(_ tile: Tile) {
     let isVisible = isVisible(tile)
-    scheduler.withdrawFrames(of: tile.id, at: now, into: &decisions)
+    accept(schedule.decide { $0.withdrawFrames(of: tile.id, at: $1, into: &$2) })
     while !tile.held.isEmpty { supersede(tile.held.removeFirst(), of: tile) }
     if let staged = tile.staged.take() { supersede(staged, of: tile) }
     tile.setLatched(nil)
@@ -51,7 +42,7 @@ extension Presenter {
         tiled.framesWithdrawn(from: index)
         tiled.repaint(tile, at: index)
       }
-      scheduler.invalidate(repeatingFrames: false, at: now)
+      redraw()
     }
     run()
   }
@@ -70,7 +61,9 @@ extension Presenter {
     }
     if power.watchesIdle { restartIdleTime(for: tile) }
     // Without a frame the cursor waits for the next one.
-    if tile.latched != nil, scheduler.isVisible, isTiled || focusedTile === tile { scheduler.touch(at: now) }
+    if tile.latched != nil, schedule.state.isVisible, isTiled || focusedTile === tile {
+      schedule.update { $0.touch(at: $1) }
+    }
     run()
   }
 
@@ -95,16 +88,19 @@ extension Presenter {
     return Int64(min(pixels, tile.rect.width * tile.rect.height) * PixelFormat.bytesPerPixel)
   }
 
-  /// Reports frames that the scheduler has released for VMs that are not visible. They count as flipped.
-  func reportUnseen() {
-    for index in decisions.releases.indices {
-      let release = decisions.releases[index]
-      guard let tile = tile(release.vm) else { continue }
-      for place in tile.held.indices where tile.held[place].id <= release.through && !tile.held[place].isReported {
-        tile.held[place].isReported = true
-        tile.head.frameDone(
-          tile.held[place].frame.number, .flipped, timeNanoseconds: UInt64(now), sequence: lastSequence)
-      }
+  /// Reports the frames that the scheduler has released for a VM that is not visible. They count as flipped.
+  func reportUnseen(_ release: FenceRelease) {
+    guard let tile = tile(release.vm) else { return }
+    for place in tile.held.indices where tile.held[place].id <= release.through && !tile.held[place].isReported {
+      tile.held[place].isReported = true
+      tile.head.frameDone(
+        tile.held[place].frame.number, .flipped, timeNanoseconds: UInt64(clamping: now), sequence: lastSequence)
     }
   }
+
+  /// Has the picture committed again without a new frame.
+  func redraw() { schedule.update { $0.invalidate(repeatingFrames: false, at: $1) } }
+
+  /// Sets how a tile's next frames reach the screen.
+  func setPath(_ path: FramePath, of tile: Tile) { schedule.update { $0.setPath(path, of: tile.id, at: $1) } }
 }

@@ -38,20 +38,24 @@ extension Presenter {
 
   private func add(_ tile: Tile, _ settings: VMSettings) throws(SchedulerError) {
     let configuration = configuration(tile, settings)
-    try scheduler.addVM(tile.id, configuration, at: now)
+    try schedule.update { (scheduler, now) throws(SchedulerError) in
+      try scheduler.addVM(tile.id, configuration, at: now)
+    }
     tile.isCapped = configuration.rateCapMillihertz != nil
   }
 
   /// Applies new settings of a scanout's VM. On error the old settings remain.
   func configure(_ tile: Tile, _ settings: VMSettings) throws(SchedulerError) {
     try update(tile, settings)
-    if tile.plane.index != nil { scheduler.setPath(.plane, of: tile.id, at: now) }
+    if tile.plane.index != nil { setPath(.plane, of: tile) }
     run()
   }
 
   private func update(_ tile: Tile, _ settings: VMSettings) throws(SchedulerError) {
     let configuration = configuration(tile, settings)
-    try scheduler.configureVM(tile.id, configuration, at: now)
+    try schedule.update { (scheduler, now) throws(SchedulerError) in
+      try scheduler.configureVM(tile.id, configuration, at: now)
+    }
     tile.isCapped = configuration.rateCapMillihertz != nil
   }
 
@@ -77,12 +81,12 @@ extension Presenter {
   /// The bytes and the longest expected time for copying a whole tile, based on the measured copy rate.
   func copy(of rect: Rect) -> DeclaredCopy {
     let byteCount = Int64(rect.width) * Int64(rect.height) * Int64(PixelFormat.bytesPerPixel)
-    return DeclaredCopy(byteCount: byteCount, nanoseconds: byteCount * scheduler.picosecondsPerByte / 1000 * 5 / 4)
+    return DeclaredCopy(byteCount: byteCount, nanoseconds: byteCount * schedule.state.picosecondsPerByte / 1000 * 5 / 4)
   }
 
   /// Updates the declared copy times of promised frames if the copy rate has changed by more than a quarter.
   func redeclarePromises() {
-    let rate = scheduler.picosecondsPerByte
+    let rate = schedule.state.picosecondsPerByte
     guard abs(rate - declaredPicosecondsPerByte) > declaredPicosecondsPerByte / 4 else { return }
     declaredPicosecondsPerByte = rate
     // A promise that no longer fits remains; its missed frames are counted.
@@ -105,7 +109,7 @@ extension Presenter {
       inFlight = picture
     }
     let isVisible = isVisible(tile)
-    scheduler.removeVM(tile.id, at: now, into: &decisions)
+    accept(schedule.decide { $0.removeVM(tile.id, at: $1, into: &$2) })
     tile.setLatched(nil)
     tile.painted = nil
     tile.cursor?.buffer.endUse()
@@ -114,7 +118,7 @@ extension Presenter {
     let others = tiles.map { ($0, $0.rect) }
     arrange()
     for (other, rect) in others where other.rect != rect { other.head.describe() }
-    if isVisible { scheduler.invalidate(repeatingFrames: false, at: now) }
+    if isVisible { redraw() }
     run()
   }
 
@@ -125,12 +129,12 @@ extension Presenter {
         of: index, count: tiles.count, vm: tile.head.vmName, width: homeMode.width, height: homeMode.height)
       tile.painted = tile.latched
       tile.paintedCursor = .empty
-      if tile.plane.index != nil { scheduler.setPath(isTiled ? .blit : .plane, of: tile.id, at: now) }
+      if tile.plane.index != nil { setPath(isTiled ? .blit : .plane, of: tile) }
       tile.plane.index = nil
       tile.isCursorChanged = tile.isCursorChanged || tile.cursor != nil
     }
     if case .tiled(let tiled) = composition { tiled.arranged(tiles) }
-    if isTiled, !onScreen.entries.isEmpty { scheduler.invalidate(repeatingFrames: false, at: now) }
+    if isTiled, !onScreen.entries.isEmpty { redraw() }
   }
 
   /// The preferred mode reported to a scanout's client.
@@ -152,7 +156,7 @@ extension Presenter {
   func share(_ new: OutputSharing) {
     let old = sharing
     sharing = new
-    scheduler.setPolicy(new.policy, at: now, into: &decisions)
+    accept(schedule.decide { $0.setPolicy(new.policy, at: $1, into: &$2) })
     if new.isExclusive, !old.isExclusive { queueAll() }
     // This changes whether frames are copied.
     if new.isTiled != old.isTiled {
@@ -172,19 +176,18 @@ extension Presenter {
 
   func focus(on vm: VMID, asLease: Bool) {
     do {
-      try scheduler.focus(on: vm, asLease: asLease, at: now, into: &decisions)
+      accept(try schedule.decide { try $0.focus(on: vm, asLease: asLease, at: $1, into: &$2) })
     } catch {
       preconditionFailure("the scheduler lacks a VM of the output: \(error)")
     }
-    reportUnseen()
   }
 
   func requestOutput(_ vm: VMID, priority: Int = 0, asLease: Bool = false) {
     do {
-      try scheduler.requestExclusive(vm, priority: priority, asLease: asLease, at: now, into: &decisions)
+      accept(
+        try schedule.decide { try $0.requestExclusive(vm, priority: priority, asLease: asLease, at: $1, into: &$2) })
     } catch {
       preconditionFailure("the scheduler lacks a VM of the output: \(error)")
     }
-    reportUnseen()
   }
 }

@@ -10,17 +10,19 @@ extension Presenter {
     if let objection = output.leaseObjection { throw .rejected(objection) }
     let lessee = Lessee(id: nextVMID(), holder: holder, request: request)
     do throws(SchedulerError) {
-      try scheduler.addVM(lessee.id, VMSettings().configuration(vm: "", copy: nil), at: now)
+      try schedule.update { (scheduler, now) throws(SchedulerError) in
+        try scheduler.addVM(lessee.id, VMSettings().configuration(vm: "", copy: nil), at: now)
+      }
     } catch {
       throw .rejected("\(name) has no room for another lessee: \(error)")
     }
     leasing.add(lessee)
     // A lease makes the output exclusive.
     share(sharing.with(lessees: true))
-    if scheduler.grant.isLeased {
+    if schedule.state.grant.isLeased {
       requestOutput(lessee.id, priority: Presenter.lesseePriority, asLease: true)
     } else {
-      let displaced = scheduler.grant.holder
+      let displaced = schedule.state.grant.holder
       focus(on: lessee.id, asLease: true)
       // The displaced VM gets the output back after the lease.
       if let displaced { requestOutput(displaced, priority: Presenter.displacedPriority) }
@@ -35,7 +37,7 @@ extension Presenter {
   /// Grants or revokes the lease as the scheduler has decided. Called after every change.
   func settleLease() {
     while true {
-      switch scheduler.grant.state {
+      switch schedule.state.grant.state {
       case .free: return
       case .revoking(let id):
         guard let lessee = leasing.lessee(id) else { return }
@@ -79,16 +81,14 @@ extension Presenter {
         lessee.holder.leaseRefused(why, request: lessee.request)
       }
     }
-    switch scheduler.grant.state {
+    switch schedule.state.grant.state {
     case .granted(lessee.id), .revoking(lessee.id):
       if leasing.isCleared { output.endLease(showsPicture: isPictureKept) }
       leasing.isCleared = false
-      scheduler.leaseReturned(at: now, into: &decisions)
-      reportUnseen()
+      accept(schedule.decide { $0.leaseReturned(at: $1, into: &$2) })
     case .free, .granted, .revoking: break
     }
-    scheduler.removeVM(lessee.id, at: now, into: &decisions)
-    reportUnseen()
+    accept(schedule.decide { $0.removeVM(lessee.id, at: $1, into: &$2) })
     // Restore how frames were shown before the lease.
     if leasing.lessees.isEmpty { share(sharing.with(lessees: false)) }
     queueAll()

@@ -45,15 +45,14 @@ extension Presenter {
   private func powerChanged() {
     let isOn = power.effective == .on
     if isOn {
-      if scheduler.isVisible { return }
+      if schedule.state.isVisible { return }
       for tile in tiles {
         tile.isCursorChanged = tile.isCursorChanged || tile.cursor != nil || !tile.paintedCursor.isEmpty
       }
-    } else if !scheduler.isVisible {
-      if power.effective != power.committed { scheduler.invalidate(repeatingFrames: false, at: now) }
+    } else if !schedule.state.isVisible {
+      if power.effective != power.committed { redraw() }
       return
     }
-    scheduler.setVisible(isOn, at: now, into: &decisions)
-    reportUnseen()
+    accept(schedule.decide { $0.setVisible(isOn, at: $1, into: &$2) })
   }
 }

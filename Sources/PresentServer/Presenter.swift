@@ -26,8 +26,7 @@ final class Presenter {
   var limits = ExclusiveLimits()
   var leasing = Leasing()
 
-  var scheduler: OutputScheduler
-  var decisions = FrameDecisions()
+  var schedule: OutputSchedule
   /// Decided work that is not finished.
   var work = DecidedWork()
   var onScreen = Picture()
@@ -50,17 +49,12 @@ final class Presenter {
   let clock: PresentClock
   let budget: PaintBudget
   /// The copy rate used for the last declaration of promises.
-  var declaredPicosecondsPerByte = Presenter.picosecondsPerByte
+  var declaredPicosecondsPerByte = OutputSchedule.picosecondsPerByte
   /// Threads for large copies, shared by all outputs.
   let workers: CopyWorkers
-  /// Fires when the next work is due; may fire early.
-  private var timer: PresentTimer?
   private var isRunning = false
   private var lastVM: UInt32 = 0
   private var lastFrame: UInt64 = 0
-
-  /// The assumed copy time per byte until it is measured, in picoseconds: 4 GB/s.
-  static let picosecondsPerByte: Int64 = 250
 
   init(
     _ output: any Output, name: String, isFallback: Bool = false, loop: EventLoop, clock: PresentClock,
@@ -77,33 +71,13 @@ final class Presenter {
     homeMode = info.mode
     variableRate = VariableRate(info)
     composition = .direct(DirectComposition(output, name: name, workers: workers))
-    scheduler = Presenter.makeScheduler(info.mode)
-    timer = try clock.timer(on: loop) { [unowned self] in run() }
-  }
-
-  static func makeScheduler(_ mode: DisplayMode) -> OutputScheduler {
-    var configuration = SchedulerConfiguration()
-    configuration.picosecondsPerByte = picosecondsPerByte
-    configuration.commitsSoleFramesAtOnce = true
-    configuration.releasesSeenFrames = false
-    // Clients are rate-limited where their messages are read.
-    configuration.commandRate = 1_000_000
-    configuration.commandBurst = 100_000
-    do {
-      return try OutputScheduler(timing: timing(of: mode), policy: .hybrid, configuration: configuration)
-    } catch {
-      preconditionFailure("the scheduler refuses its configuration: \(error)")
-    }
-  }
-
-  static func timing(of mode: DisplayMode) -> OutputTiming {
-    let rate = min(max(Int64(mode.refreshMillihertz), 1_000), 1_000_000)
-    do { return try OutputTiming(refreshMillihertz: rate) } catch { preconditionFailure("\(error)") }
+    schedule = OutputSchedule(info.mode, clock)
+    try schedule.start(on: loop) { [unowned self] in run() }
   }
 
   /// Closes the output.
   func close() {
-    timer = nil
+    schedule.close()
     power.close()
     output.onEvent = nil
     output.close()
@@ -116,7 +90,7 @@ final class Presenter {
 
   /// The scanout that has the output to itself.
   var focusedTile: Tile? {
-    if sharing.isExclusive { return scheduler.grant.holder.flatMap { tile($0) } }
+    if sharing.isExclusive { return schedule.state.grant.holder.flatMap { tile($0) } }
     return isTiled ? nil : tiles.first
   }
 
@@ -129,8 +103,8 @@ final class Presenter {
     if !isTiled { return .direct(DirectComposition(output, name: name, workers: workers)) }
     return .tiled(
       TiledComposition(output, workers: workers) { [unowned self] tile in
-        scheduler.setPath(tile.plane.index == nil ? .blit : .plane, of: tile.id, at: now)
-        scheduler.invalidate(repeatingFrames: false, at: now)
+        setPath(tile.plane.index == nil ? .blit : .plane, of: tile)
+        redraw()
       })
   }
 
@@ -163,28 +137,25 @@ final class Presenter {
       let isFree = work.isEmpty || carryOut()
       // A commit that was decided on comes before a lease.
       if isFree, !leasing.lessees.isEmpty { settleLease() }
-      if !isFree { return timer?.arm(clock.nowNanoseconds) ?? () }
+      if !isFree { return schedule.arm(nil) }
       let now = now
       guard let wake = nextWake else { return }
-      if wake > now {
-        timer?.arm(UInt64(wake))
-        return
-      }
+      if wake > now { return schedule.arm(wake) }
       // The flip of a commit that is no longer tracked must arrive first.
       if inFlight == nil, output.isCommitPending { return }
-      let holder = scheduler.grant.holder
-      scheduler.wake(at: now, into: &decisions)
-      let hasLost = scheduler.grant.holder != holder
-      apply()
+      let holder = sharing.isExclusive ? schedule.state.grant.holder : nil
+      accept(schedule.decide { $0.wake(at: $1, into: &$2) })
+      let hasLost = sharing.isExclusive && schedule.state.grant.holder != holder
+      if !work.isEmpty { carryOut() }
       // A VM that lost the output goes back into the queue.
       if hasLost { queueAll() }
     }
-    timer?.arm(clock.nowNanoseconds)
+    schedule.arm(nil)
   }
 
   private var nextWake: Nanoseconds? {
-    guard !answers.isEmpty, let owed = answers.nextDue else { return scheduler.nextWake }
-    return min(owed, scheduler.nextWake ?? .max)
+    guard !answers.isEmpty, let owed = answers.nextDue else { return schedule.state.nextWake }
+    return min(owed, schedule.state.nextWake ?? .max)
   }
 
   /// Handles a changed output, whose capabilities must be tested again.
@@ -193,7 +164,7 @@ final class Presenter {
     let info = output.info
     variableRate.take(info)
     if !info.modes.contains(homeMode) { homeMode = info.modes.first ?? info.mode }
-    scheduler.setTiming(Presenter.timing(of: info.mode), at: now)
+    schedule.update { $0.setTiming(OutputSchedule.timing(of: info.mode), at: $1) }
     // The flip of a commit lost with the monitor never arrives.
     if !output.isCommitPending, var lost = inFlight.take() {
       for entry in lost.entries { entry.reportTo?.frameDone(entry.frame.number, .rejected) }

@@ -18,7 +18,7 @@ extension Server {
 
   /// Checks an output whose sharing does not change; only the VMs in the plan change.
   private func check(_ plan: SettingsPlan, on presenter: Presenter) throws(SettingsError) {
-    var trial = presenter.scheduler
+    var trial = presenter.schedule.state
     for (name, settings) in plan.vmsInOrder {
       for tile in presenter.tiles where tile.head.vmName == name {
         do throws(SchedulerError) {
@@ -34,7 +34,7 @@ extension Server {
   private func check(
     _ plan: SettingsPlan, on presenter: Presenter, as wanted: OutputSettings
   ) throws(SettingsError) {
-    var trial = Presenter.makeScheduler(presenter.homeMode)
+    var trial = OutputSchedule.makeScheduler(for: presenter.homeMode)
     let isTiled = OutputSharing(layout: wanted.layout, policy: wanted.policy).isTiled
     let vms = wanted.layout.vms(of: presenter.tiles.map(\.head.vmName))
     for (index, vm) in vms.enumerated() {
@@ -58,7 +58,7 @@ extension Server {
     var refused: SettingsError?
     for presenter in presenters {
       do throws(SchedulerError) {
-        var trial = Presenter.makeScheduler(presenter.homeMode)
+        var trial = OutputSchedule.makeScheduler(for: presenter.homeMode)
         let configuration = settings.configuration(vm: name, copy: nil)
         try trial.addVM(VMID(0), configuration, at: presenter.now)
         return

@@ -57,7 +57,7 @@ extension Tile {
   /// that is not visible, the newest frame.
   func pictureOfFrame() throws -> MappedBuffer {
     let shown = presenter.leasing.current == nil ? presenter.onScreen.entry(of: id) : nil
-    let isUnseen = shown == nil && (held.last?.isReported == true || !presenter.scheduler.isVisible)
+    let isUnseen = shown == nil && (held.last?.isReported == true || !presenter.schedule.state.isVisible)
     guard let frame = shown?.frame ?? newest, presenter.isVisible(self) || isUnseen else {
       let mode = presenter.mode(of: self)
       return try newPicture(Rect(width: mode.width, height: mode.height))

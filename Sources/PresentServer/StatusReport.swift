@@ -41,12 +41,13 @@ extension DaemonStatus.Output {
       name: presenter.name, kind: Kind(info.kind), width: info.mode.width, height: info.mode.height,
       refreshMillihertz: info.mode.refreshMillihertz, commits: counters.commits, missedVblanks: counters.missedVblanks,
       connected: info.connected, cursorSize: info.cursorSize, layout: presenter.sharing.layout.name,
-      policy: Policy(presenter.scheduler.policy), redZoneNanoseconds: presenter.scheduler.redZoneNanoseconds,
+      policy: Policy(presenter.schedule.state.policy), redZoneNanoseconds: presenter.schedule.state.redZoneNanoseconds,
       maximumHoldSeconds: presenter.limits.maximumHoldSeconds, watchdogSeconds: presenter.limits.watchdogSeconds,
       overlayPlanes: presenter.output.overlayCount, leasePolicy: presenter.leasing.policy.text,
       leasesWaiting: presenter.leasing.lessees.count { $0 !== lessee }, lessee: lessee.flatMap(Lessee.init),
       vrr: VariableRefresh(presenter.variableRate.rule), variableSlowestMillihertz: slowest == 0 ? nil : slowest,
-      variableFastestMillihertz: info.variableMillihertz?.upperBound, isVariable: presenter.scheduler.followsCommits,
+      variableFastestMillihertz: info.variableMillihertz?.upperBound,
+      isVariable: presenter.schedule.state.followsCommits,
       power: Power(presenter.power.effective), powerReason: PowerReason(presenter.power),
       idleBlankSeconds: presenter.power.limits.blankSeconds, idleOffSeconds: presenter.power.limits.offSeconds,
       vms: presenter.tiles.map(Tile.init), vm: shown?.head.vmName)
@@ -87,7 +88,7 @@ extension DaemonStatus.VM {
 extension DaemonStatus.Scanout {
   fileprivate init(_ head: Surface, of session: ClientSession) {
     let frame = head.tile.flatMap { $0.presenter.onScreen.entry(of: $0.id)?.frame }
-    let granted = head.tile.flatMap { $0.presenter.scheduler.statistics(of: $0.id) }
+    let granted = head.tile.flatMap { $0.presenter.schedule.state.statistics(of: $0.id) }
     let (path, reason) = head.currentPath
     let counters = head.counters
     let hasLatch = counters.latch.count > 0

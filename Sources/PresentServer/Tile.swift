@@ -53,10 +53,25 @@ final class Tile {
     held.reserveCapacity(8)
   }
 
+  /// Adds a frame that the client has presented.
+  func hold(_ new: Held) {
+    held.append(new)
+    if needsFullDamage { held[held.count - 1].update.damage = DamageRegion(new.frame.source) }
+    needsFullDamage = false
+  }
+
   /// Removes and returns a held frame; nil if there is no such frame.
   func take(_ id: FrameID) -> Held? {
     for index in held.indices where held[index].id == id { return held.remove(at: index) }
     return nil
+  }
+
+  /// Removes and returns a held frame that is not shown; nil if there is no such frame. The next frame shows its damage.
+  func discard(_ id: FrameID) -> Held? {
+    guard let index = held.firstIndex(where: { $0.id == id }) else { return nil }
+    let old = held.remove(at: index)
+    if index < held.count { held[index].update.supersede(old.update) } else { needsFullDamage = true }
+    return old
   }
 
   /// A held or staged frame; nil if there is no such frame.

@@ -24,7 +24,7 @@ struct CopyChargeTests {
       if frame == 3 { break }
       bench.output.vblank()
     }
-    let vm = try #require(server.presenters.first?.scheduler.vms.first)
+    let vm = try #require(server.presenters.first?.schedule.state.vms.first)
     #expect(vm.statistics.missed == 0, "\(vm.statistics)")
     #expect(vm.statistics.blitNanoseconds > 4_000_000)
   }
