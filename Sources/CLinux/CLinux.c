@@ -7,6 +7,7 @@
 #include <linux/futex.h>
 #include <linux/memfd.h>
 #include <linux/netlink.h>
+#include <linux/sockios.h>
 #include <linux/udmabuf.h>
 #include <pthread.h>
 #include <sched.h>
@@ -150,6 +151,11 @@ ptrdiff_t clinux_receive(int socket, void *bytes, size_t capacity, int *fds, siz
     }
   }
   return received;
+}
+
+int clinux_unread_bytes(int socket) {
+  int count = 0;
+  return ioctl(socket, SIOCOUTQ, &count) < 0 ? 0 : count;
 }
 
 int clinux_uevent_socket(void) {

@@ -177,6 +177,14 @@ public struct UnixSocket: ~Copyable {
   /// The same socket, counted and closed by an account.
   public consuming func owned(by account: DescriptorAccount) -> UnixSocket { UnixSocket(taking: fd.owned(by: account)) }
 
+  /// Whether the other side has not read all that was sent. Each message that it reads makes this side writable anew.
+  ///
+  /// The corresponding C function is `ioctl(SIOCOUTQ)`.
+  public var hasUnreadAtPeer: Bool {
+    // A message counts with its kernel structures; the last byte is freed after this side was woken.
+    clinux_unread_bytes(fd.raw) > 256
+  }
+
   /// Ends the connection for both sides at once; unread messages stay until the descriptor is closed.
   ///
   /// The corresponding C function is `shutdown`. A socket that is not connected is left as it is.

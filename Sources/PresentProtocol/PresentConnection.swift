@@ -48,6 +48,9 @@ public import LinuxIO
   /// Ends the connection for both sides at once. What was sent can still be read.
   public func shutDown() { socket.shutDown() }
 
+  /// Whether the other side has not read all that was sent.
+  public var hasUnreadAtPeer: Bool { socket.hasUnreadAtPeer }
+
   /// Sends an error and ends the connection, for a client that is not accepted.
   public func turnAway(_ error: ErrorMessage) {
     // A client that is gone, or has no room for one message, needs no error.

@@ -11,6 +11,8 @@ final class ClientBuffer {
   let buffer: any ScanoutBuffer
   let usage: BufferUsage
   let isImported: Bool
+  /// The memory of an imported memfd, for reading it once; nil for other memory, which can be mapped.
+  let pages: ClientPages?
   /// Why the output cannot scan the buffer out; nil if it can.
   let composeReason: String?
   /// The surface that receives the release; nil after the buffer is lost or destroyed. Cleared before the surface ends.
@@ -27,13 +29,13 @@ final class ClientBuffer {
 
   init(
     id: BufferID, buffer: any ScanoutBuffer, usage: BufferUsage, isImported: Bool, composeReason: String?,
-    head: Surface,
-    account: MemoryAccount, chargedBytes: Int
+    head: Surface, account: MemoryAccount, chargedBytes: Int, pages: ClientPages? = nil
   ) {
     self.id = id
     self.buffer = buffer
     self.usage = usage
     self.isImported = isImported
+    self.pages = pages
     self.composeReason = composeReason
     self.head = head
     self.account = account

@@ -51,20 +51,27 @@ extension ClientSession {
     }
   }
 
-  func answerSnapshot(_ subject: SnapshotSubject, _ request: RequestID) {
-    do throws(SnapshotError) {
-      let (picture, fromWriteback) = try server.snapshot(subject)
-      let byteCount = picture.pixelByteCount + picture.layout.offset
-      send(
-        .snapshotReply(
-          SnapshotReply(
-            layout: picture.layout, fromWriteback: fromWriteback, memoryKind: picture.kind,
-            byteCount: UInt64(byteCount)), request: request.wire), fd: picture.fd)
-    } catch {
-      switch error {
-      case .unknown(let text): refuse(.noSuchVM, text, request)
-      case .failed(let text): refuse(.refused, text, request)
-      }
-    }
+  /// Begins the answer to a long request; one at a time, which the client has read before the next one begins.
+  ///
+  /// A client that does not read its answers is not read from either, so that at most one waits for it.
+  func inquire(_ inquiry: Inquiry, _ request: RequestID) {
+    // Requests that a client left behind are not answered.
+    if isHungUp { return close("disconnected") }
+    if isTaken { begin(inquiry, request) } else { wait(with: inquiry, request) }
   }
+
+  /// Begins the answer to a waiting request, if the client has read the last one.
+  func inquireAgain() {
+    guard !isClosed, let (inquiry, request) = waitingInquiry, isTaken else { return }
+    endWaiting()
+    begin(inquiry, request)
+  }
+
+  private func begin(_ inquiry: Inquiry, _ request: RequestID) {
+    charge = nil
+    if case .status = inquiry { server.changes.looked(self) }
+    server.reports.begin(inquiry, for: self, request)
+  }
+
+  private var isTaken: Bool { !server.reports.isWriting(for: self) && hasNothingUnread }
 }

@@ -143,11 +143,16 @@ extension ClientSession: BufferMaker {
   ) {
     var usage = BufferUsage.frame
     var isImported = true
-    if case .made(let create) = wanted.origin { (usage, isImported) = (create.usage, false) }
+    var pages: ClientPages?
+    switch wanted.origin {
+    case .made(let create): (usage, isImported) = (create.usage, false)
+    case .imported(_, .memfd(let ranges, let owners)): pages = ClientPages(ranges, owners)
+    case .imported(_, .dmaBuf): break
+    }
     // From here on the buffer returns its memory when it is freed.
     let made = ClientBuffer(
       id: wanted.buffer, buffer: buffer, usage: usage, isImported: isImported, composeReason: composeReason,
-      head: head, account: account, chargedBytes: byteCount)
+      head: head, account: account, chargedBytes: byteCount, pages: pages)
     do throws(OutputError) {
       let fd = isImported ? nil : SharedFD(try buffer.descriptor())
       head.buffers[wanted.buffer] = made

@@ -25,28 +25,30 @@ extension ClientSession: RegionConnection {
   ) throws(SlotRefusal) -> ClientBuffer {
     guard let presenter = surface.presenter else { throw SlotRefusal(reason: .output, text: "it has no output") }
     let byteCount = server.memory.settings.countsImports ? range.byteCount : 0
-    if let why = objection(toBytes: byteCount) { throw SlotRefusal(reason: .noMemory, text: why) }
+    if let why = account.objection(toBytes: byteCount) { throw SlotRefusal(reason: .noMemory, text: why) }
     do throws(OutputError) {
       let buffer = try presenter.importedBuffer(.memfd([range], [memory]), layout, 0)
       return ClientBuffer(
         id: id, buffer: buffer, usage: .frame, isImported: true, composeReason: nil, head: surface, account: account,
-        chargedBytes: byteCount)
+        chargedBytes: byteCount, pages: ClientPages([range], [memory]))
     } catch {
       account.giveBack(byteCount)
       throw SlotRefusal(reason: .output, text: "\(error)")
     }
   }
+}
 
-  /// Charges memory if it is available immediately; otherwise returns the reason.
-  private func objection(toBytes byteCount: Int) -> String? {
+extension MemoryAccount {
+  /// Takes memory if it is available immediately; otherwise returns the reason.
+  func objection(toBytes byteCount: Int) -> String? {
     if byteCount == 0 { return nil }
-    if account.admissionTicket != nil { return account.text(byteCount, nil) }
-    switch account.request(byteCount) {
+    if admissionTicket != nil { return text(byteCount, nil) }
+    switch request(byteCount) {
     case .granted: return nil
     case .suspended(let ticket):
-      account.withdraw(ticket)
-      return account.text(byteCount, nil)
-    case .refused(let why): return account.text(byteCount, why)
+      withdraw(ticket)
+      return text(byteCount, nil)
+    case .refused(let why): return text(byteCount, why)
     }
   }
 }

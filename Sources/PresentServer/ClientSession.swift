@@ -25,6 +25,11 @@ final class ClientSession {
   /// The time until which nothing is read from a client that presents too often.
   private(set) var pausedUntilNanoseconds: UInt64?
 
+  /// A request whose answer waits until the client has read its messages; nothing is read from the client meanwhile.
+  private(set) var waitingInquiry: (Inquiry, RequestID)?
+  /// The memory of the last snapshot.
+  var charge: SnapshotCharge?
+
   private var outbox: Outbox
   /// Whether `sendBatch` will be called at the end of this loop iteration.
   private var isInRound = false
@@ -61,10 +66,13 @@ final class ClientSession {
   // MARK: - Receiving
 
   private func handle(_ ready: Readiness) {
-    if pausedUntilNanoseconds != nil, ready.contains(.hangUp) { return close("disconnected") }
-    if ready.contains(.writable) { flush() }
+    if pausedUntilNanoseconds != nil || waitingInquiry != nil, ready.contains(.hangUp) { return close("disconnected") }
+    if ready.contains(.writable) {
+      if wantsWritable { flush() }
+      inquireAgain()
+    }
     // Bounded, so that other clients are served too.
-    for _ in 0..<32 where !isClosed {
+    for _ in 0..<32 where !isClosed && waitingInquiry == nil {
       if descriptors.closingCount > server.options.closingLimit {
         return fail(.malformed, "more than \(server.options.closingLimit) of its descriptors cannot be closed")
       }
@@ -111,14 +119,12 @@ final class ClientSession {
     case .path(let index, let path, let reason):
       head(ScanoutID(wire: index))?.setPath(path, reason: reason)
       server.changes.note(.vms)
-    case .status(let request):
-      server.changes.looked(self)
-      server.reports.begin(.status, for: self, RequestID(wire: request))
-    case .snapshot(let subject, let request): answerSnapshot(subject, RequestID(wire: request))
+    case .status(let request): inquire(.status, RequestID(wire: request))
+    case .snapshot(let subject, let request): inquire(.snapshot(subject), RequestID(wire: request))
     case .settings(let count, let request): changeSettings(count, RequestID(wire: request), &fds)
     case .focus(let vm, let request): focus(onVM: vm, RequestID(wire: request))
     case .revoke(let output, let ofLease, let request): revoke(output, ofLease: ofLease, RequestID(wire: request))
-    case .trace(let request): server.reports.begin(.trace, for: self, RequestID(wire: request))
+    case .trace(let request): inquire(.trace, RequestID(wire: request))
     case .region(let region): attachRegion(region, &fds)
     case .lease(let output, let request): requestLease(of: output, RequestID(wire: request))
     case .syncPoints(let points, let request): setSyncPoints(points, RequestID(wire: request), &fds)
@@ -247,6 +253,20 @@ final class ClientSession {
     watch()
   }
 
+  /// Stops reading until the client has read its messages.
+  func wait(with inquiry: Inquiry, _ request: RequestID) {
+    waitingInquiry = (inquiry, request)
+    watch()
+  }
+
+  func endWaiting() {
+    waitingInquiry = nil
+    watch()
+  }
+
+  /// Whether the client has read all that was sent, and nothing waits to be sent.
+  var hasNothingUnread: Bool { outbox.waitingCount == 0 && !outbox.hasBatch && !connection.hasUnreadAtPeer }
+
   private func watchWritable(_ on: Bool) {
     wantsWritable = on
     watch()
@@ -254,8 +274,13 @@ final class ClientSession {
 
   private func watch() {
     guard let source else { return }
-    var interest: Readiness = pausedUntilNanoseconds == nil ? .readable : []
-    if wantsWritable { interest.insert(.writable) }
+    var interest: Readiness = pausedUntilNanoseconds == nil && waitingInquiry == nil ? .readable : []
+    if wantsWritable {
+      interest.insert(.writable)
+    } else if waitingInquiry != nil {
+      // An edge for each message that the client reads.
+      interest.formUnion([.writable, .edge])
+    }
     do { try server.loop.modify(source, interest) } catch {
       server.clients.drop(self, "\(error)")
     }
@@ -285,6 +310,7 @@ final class ClientSession {
     connection.shutDown()
     if let source = source.take() { server.loop.remove(source) }
     server.reports.end(for: self)
+    charge = nil
     for presenter in server.presenters { presenter.endLeases(of: self) }
     for surface in heads { endRegion(of: surface) }
     server.placement.vacate(heads)

@@ -2,116 +2,161 @@ import LinuxIO
 import PresentProtocol
 import StatusModel
 
-/// Answers STATUS and TRACE, each client's requests in order.
+/// A request for something that takes long to write.
+enum Inquiry {
+  case status
+  case trace
+  case snapshot(SnapshotSubject)
+
+  var isSnapshot: Bool { if case .snapshot = self { true } else { false } }
+}
+
+/// How far an answer is.
+enum AnswerProgress {
+  case unfinished
+  /// It waits for others; call `write` again a little later.
+  case blocked
+  case complete
+}
+
+/// An answer being written.
+protocol Answer: AnyObject {
+  /// Writes until `deadline` on CLOCK_MONOTONIC.
+  func write(until deadline: UInt64) throws -> AnswerProgress
+
+  /// Sends the complete answer.
+  func send(_ request: RequestID)
+}
+
+/// Writes the answers to STATUS, TRACE and SNAPSHOT, one per client at a time.
 ///
-/// A report is written in slices of `sliceNanoseconds` between iterations of the loop, so that a long one does not
-/// delay frames; a short one is answered at once. Clients take turns. A report ends with its client's connection.
+/// They are written in slices of `sliceNanoseconds` between iterations of the loop, so that a long one does not delay
+/// frames; a short one is sent at once. Clients take turns. An answer ends with its client's connection.
 final class ReportWriter {
-  /// The kinds of reports.
-  enum Kind {
-    case status, trace
-  }
-
-  /// The length of a slice; it may be exceeded by one piece: a VM or a frame.
+  /// The length of a slice; it may be exceeded by one piece: a VM, a frame, or some rows of a picture.
   private static let sliceNanoseconds: UInt64 = 250_000
-  /// The limit for requests of one client that wait behind the current one.
-  static let waitingLimit = 8
+  /// The pause before another look at answers that wait for others.
+  private static let pauseNanoseconds: UInt64 = 5_000_000
 
-  /// A client's requests.
   private struct Turn {
     unowned let session: ClientSession
-    /// The first one is being written.
-    var requests: [(kind: Kind, request: RequestID)]
-    var report: Report?
+    let inquiry: Inquiry
+    let request: RequestID
+    var answer: (any Answer)?
+    var isBlocked = false
+
+    var isDrawing: Bool { (answer as? SnapshotAnswer)?.isDrawing == true }
   }
 
   private var turns: [Turn] = []
   private let loop: EventLoop
   private let wake: EventFD
   private var source: EventLoop.Source?
+  private var pause: PresentTimer?
 
-  init(_ loop: EventLoop) throws(SystemError) {
+  init(_ loop: EventLoop, _ clock: PresentClock) throws(SystemError) {
     self.loop = loop
     wake = try EventFD()
     // Edge-triggered, so that the count need not be read.
     source = try loop.add(wake.fd.raw, [.readable, .edge]) { [unowned self] _ in writeSlice() }
+    pause = try clock.timer(on: loop) { [unowned self] in
+      for index in turns.indices { turns[index].isBlocked = false }
+      writeSlice()
+    }
   }
 
-  /// Queues a request; refuses it if too many are waiting.
-  func begin(_ kind: Kind, for session: ClientSession, _ request: RequestID) {
-    if let index = turns.firstIndex(where: { $0.session === session }) {
-      guard turns[index].requests.count <= ReportWriter.waitingLimit else {
-        return session.refuse(
-          .refused, "\(ReportWriter.waitingLimit) earlier requests for a status or trace are waiting", request)
-      }
-      return turns[index].requests.append((kind, request))
-    }
-    turns.append(Turn(session: session, requests: [(kind, request)]))
+  /// Whether a client's answer is being written.
+  func isWriting(for session: ClientSession) -> Bool { turns.contains { $0.session === session } }
+
+  /// Begins an answer, which must be the client's only one.
+  func begin(_ inquiry: Inquiry, for session: ClientSession, _ request: RequestID) {
+    turns.append(Turn(session: session, inquiry: inquiry, request: request))
     if turns.count == 1 { writeSlice() } else { wake.signal() }
   }
 
-  /// Discards the requests of a disconnected client.
+  /// Discards the answer for a disconnected client.
   func end(for session: ClientSession) { turns.removeAll { $0.session === session } }
 
-  /// Stops writing reports.
+  /// Stops writing.
   func close() {
     turns = []
+    pause = nil
     if let source = source.take() { loop.remove(source) }
   }
 
-  /// Works on the first client's report, and puts the client at the end of the queue.
+  /// Works on the first answer that can be continued, and puts its client at the end of the queue.
   private func writeSlice() {
-    guard !turns.isEmpty else { return }
+    guard let place = nextPlace else { return }
     let deadline = monotonicNanoseconds() + ReportWriter.sliceNanoseconds
-    var turn = turns.removeFirst()
+    var turn = turns.remove(at: place)
     let session = turn.session
-    while let (kind, request) = turn.requests.first {
-      do {
-        let report = try turn.report ?? Report(kind, session.server)
-        turn.report = report
-        guard try report.write(until: deadline) else { break }
-        session.send(.statusReply(byteCount: UInt64(report.byteCount), request: request.wire), fd: report.file)
-      } catch {
-        session.refuse(.noMemory, "\(error)", request)
+    do {
+      let answer = try turn.answer ?? makeAnswer(turn)
+      turn.answer = answer
+      let progress = try answer.write(until: deadline)
+      turn.isBlocked = progress == .blocked
+      if progress == .complete { answer.send(turn.request) } else { turns.append(turn) }
+    } catch let error as SnapshotError {
+      switch error {
+      case .unknown(let text): session.refuse(.noSuchVM, text, turn.request)
+      case .failed(let text): session.refuse(.refused, text, turn.request)
       }
-      turn.report = nil
-      turn.requests.removeFirst()
+    } catch {
+      session.refuse(.noMemory, "\(error)", turn.request)
     }
-    if !turn.requests.isEmpty { turns.append(turn) }
-    if !turns.isEmpty { wake.signal() }
+    if nextPlace != nil {
+      wake.signal()
+    } else if !turns.isEmpty {
+      pause?.arm(session.server.clock.nowNanoseconds + ReportWriter.pauseNanoseconds)
+    }
+  }
+
+  private var nextPlace: Int? {
+    // One picture at a time: its frames are in use for no longer than it takes to draw it.
+    let isDrawing = turns.contains { $0.isDrawing }
+    return turns.firstIndex { !$0.isBlocked && (!isDrawing || $0.isDrawing || !$0.inquiry.isSnapshot) }
+  }
+
+  private func makeAnswer(_ turn: Turn) throws -> any Answer {
+    switch turn.inquiry {
+    case .status, .trace: try Report(turn.inquiry, for: turn.session)
+    case .snapshot(let subject): SnapshotAnswer(subject, for: turn.session)
+    }
   }
 }
 
 /// A report being written: a memfd that grows piece by piece.
-private final class Report {
-  let file: SharedFD
-  private(set) var byteCount = 0
+private final class Report: Answer {
+  private let file: SharedFD
+  private unowned let session: ClientSession
+  private var byteCount = 0
   private let pieces: JSONPieces
   /// Bytes that are not in the file yet.
   private var buffer: [UInt8] = []
   private static let bufferByteCount = 16 << 10
 
-  init(_ kind: ReportWriter.Kind, _ server: Server) throws {
+  init(_ inquiry: Inquiry, for session: ClientSession) throws {
+    self.session = session
     file = SharedFD(try MemFD.createEmpty(name: "framepath-status"))
     pieces =
-      switch kind {
-      case .status: try Report.status(server)
-      case .trace: try Report.trace(server)
-      }
+      if case .trace = inquiry { try Report.trace(session.server) } else { try Report.status(session.server) }
   }
 
-  /// Writes pieces until `deadline` on CLOCK_MONOTONIC; returns whether the report is complete.
-  func write(until deadline: UInt64) throws -> Bool {
+  func send(_ request: RequestID) {
+    session.send(.statusReply(byteCount: UInt64(byteCount), request: request.wire), fd: file)
+  }
+
+  func write(until deadline: UInt64) throws -> AnswerProgress {
     repeat {
       guard let piece = try pieces.next() else {
         try flush()
         try MemFD.seal(file.raw, [.shrink, .grow, .seal])
-        return true
+        return .complete
       }
       buffer += piece
       if buffer.count >= Report.bufferByteCount { try flush() }
     } while monotonicNanoseconds() < deadline
-    return false
+    return .unfinished
   }
 
   private func flush() throws {

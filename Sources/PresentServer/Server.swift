@@ -43,7 +43,7 @@ public final class Server {
   /// The subscriptions to changes.
   let changes = ChangeFeed()
   private let listener: ClientListener
-  /// Answers to STATUS and TRACE that are being written.
+  /// Answers to STATUS, TRACE and SNAPSHOT that are being written.
   let reports: ReportWriter
   /// CLOCK_REALTIME of the start.
   let startedUnixNanoseconds = realtimeNanoseconds()
@@ -83,7 +83,7 @@ public final class Server {
     do throws(SystemError) {
       clients = try ClientTable(loop: loop, closer: closer)
       pauses = try ReadPauses(loop: loop, clock: options.clock)
-      reports = try ReportWriter(loop)
+      reports = try ReportWriter(loop, options.clock)
       for output in outputs { try placement.add(output) }
       try listen()
     } catch {

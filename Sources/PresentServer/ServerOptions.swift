@@ -7,6 +7,8 @@ public struct ServerOptions {
   public var memoryLimitBytes = 512 << 20
   /// Limit for buffers of one client, including imported ones.
   public var bufferLimit = 256
+  /// Limit for the bytes of a snapshot: 8192x8192 pixels.
+  public var snapshotByteLimit = 256 << 20
   /// Limit for connections.
   public var connectionLimit = 512
   /// Limit for messages queued for a client that does not read; beyond it the client is dropped.

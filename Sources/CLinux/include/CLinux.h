@@ -49,6 +49,8 @@ int clinux_raiser_open(uint64_t *context);
 void clinux_raiser_close(uint64_t context);
 int clinux_raise(uint64_t context, int nullDevice, int event);
 
+/* Bytes of memory of the messages that the other side of a Unix socket has not read (SIOCOUTQ); 0 on error. */
+int clinux_unread_bytes(int socket);
 /* The most that the kernel passes with one message (SCM_MAX_FD). */
 #define CLINUX_MAX_SENT_FDS 253
 
