@@ -106,14 +106,14 @@ public struct PlaneAuction: Sendable {
     return untested
   }
 
-  /// The answer of the TEST_ONLY commit for the last proposal. A refused VM stays on the blit path.
+  /// The answer of the TEST_ONLY commit for the last proposal. A refused VM stays on the blit path. Earlier refusals are
+  /// kept: if the commit itself fails again, the next try comes twice as late.
   public mutating func tested(passes: Bool, at now: Nanoseconds) {
     guard let candidate = untested else { return }
     untested = nil
     if passes {
       assignments.removeAll { $0.plane == candidate.plane || $0.vm == candidate.vm }
       assignments.append(candidate)
-      refusals.removeAll { $0.plane == candidate.plane && $0.signature == candidate.signature }
     } else {
       refuse(candidate, at: now)
     }

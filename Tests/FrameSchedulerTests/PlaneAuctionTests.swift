@@ -85,4 +85,20 @@ struct PlaneAuctionTests {
     #expect(auction.plane(of: VMID(1)) == nil)
     #expect(auction.propose([bid(1, planes: 1)], planes: 1, vblank: 500, layoutChanged: true, at: 2_000_000_001) == nil)
   }
+
+  @Test func `a plane whose commits fail although every test passes is tried ever more rarely`() {
+    var auction = PlaneAuction()
+    var tries = 0
+    // Ten seconds at 60 Hz.
+    for vblank: Int64 in 0..<600 {
+      let now = vblank * 16_666_667
+      let proposal = auction.propose(
+        [bid(1, planes: 1)], planes: 1, vblank: vblank, layoutChanged: vblank == 0, at: now)
+      guard proposal != nil else { continue }
+      tries += 1
+      auction.tested(passes: true, at: now)
+      auction.commitFailed(VMID(1), at: now)
+    }
+    #expect((2...8).contains(tries))
+  }
 }
