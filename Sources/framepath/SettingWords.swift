@@ -62,11 +62,16 @@ enum SettingHelp {
     return "Settings:\n" + paragraphs.joined(separator: "\n")
   }
 
-  /// `A whole number from 1 to 10000; 100 by default.`
+  /// `A whole number from 1 to 10000; 100 by default.`, or `One of on, off; off by default.`
   static func values(_ setting: SettingDescription) -> String {
     let expected = setting.type.expected
     let initial = setting.defaultText.isEmpty ? "" : "; \(setting.defaultText) by default"
-    return "\(expected.prefix(1).uppercased())\(expected.dropFirst())\(initial)."
+    switch setting.type {
+    // The words keep their case.
+    case .choice, .layout, .leasePolicy: return "One of \(expected)\(initial)."
+    case .whole, .bytes, .outputNames:
+      return "\(expected.prefix(1).uppercased())\(expected.dropFirst())\(initial)."
+    }
   }
 
   private static func placeholder(_ setting: SettingDescription) -> String {
