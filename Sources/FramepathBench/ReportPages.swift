@@ -156,7 +156,10 @@ extension TilesReport {
         BarChart("Frames of a VM", unit: "for each vblank", bars: bars { $0.rate }),
         BarChart("Frame interval, 99 %", unit: "vblanks", bars: bars { Double($0.p99Periods) }),
       ]
-      section.notes = ["The flood sent \(Int(point.floodPerSecond)) frames per second."]
+      section.notes = [
+        "The flood sent \(Int(point.floodPerSecond)) frames per second. Copies held the daemon's loop for at most "
+          + "\(Double(point.longestCopyNanoseconds / 1000) / 1000) ms."
+      ]
       page.sections.append(section)
     }
     return page

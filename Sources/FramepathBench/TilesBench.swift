@@ -72,6 +72,7 @@ public struct TilesBench {
     }
     point.floodPerSecond = Double(floodFrames) / max(floodSeconds, 1e-9)
     let status = try DaemonStatus(socket: daemon.socket)
+    point.longestCopyNanoseconds = status.longestCopyNanoseconds
     point.planes = status.vms.count { $0.scanouts.first?.pathReason?.hasPrefix("overlay plane") == true }
     return point
   }

@@ -36,6 +36,8 @@ public struct TilesReport: Codable, Equatable, Sendable {
     public var floodPerSecond = 0.0
     /// How many of the VMs had an overlay plane at the end.
     public var planes = 0
+    /// The longest time for which copies have held the daemon's loop in one iteration.
+    public var longestCopyNanoseconds: UInt64 = 0
 
     /// The change of the VMs' rates beside the hostile clients in percent, pair by pair.
     public var changePercent: Spread {

@@ -23,6 +23,8 @@ public struct DaemonStatus: Codable, Equatable, Sendable {
   public var memorySelection: MemorySelection
   /// Whether imported buffers count as host buffers do.
   public var countsImports: Bool
+  /// The longest time for which copies of frames have held the daemon's loop in one iteration.
+  public var longestCopyNanoseconds: UInt64
   /// The outputs, in the order in which they were opened.
   public var outputs: [Output]
   /// Clients with scanouts, in the order in which they connected. The last field: see `JSONPieces`.
@@ -41,6 +43,7 @@ public struct DaemonStatus: Codable, Equatable, Sendable {
     bufferOverheadBytes: Int,
     memorySelection: MemorySelection,
     countsImports: Bool,
+    longestCopyNanoseconds: UInt64,
     outputs: [Output],
     vms: [VM]
   ) {
@@ -55,6 +58,7 @@ public struct DaemonStatus: Codable, Equatable, Sendable {
     self.bufferOverheadBytes = bufferOverheadBytes
     self.memorySelection = memorySelection
     self.countsImports = countsImports
+    self.longestCopyNanoseconds = longestCopyNanoseconds
     self.outputs = outputs
     self.vms = vms
   }

@@ -11,6 +11,10 @@ extension OpenMetrics {
       "framepath_buffer_capacity_bytes", unit: "bytes",
       "Limit for all clients together, including overheads; no sample without a limit."
     ) { $0.bufferCapacityBytes.map { MetricValue($0) } },
+    gauge(
+      "framepath_longest_copy_seconds", unit: "seconds",
+      "The longest time for which copies have held the daemon's loop in one iteration."
+    ) { .nanoseconds($0.longestCopyNanoseconds) },
   ]
 
   private static let processFamilies: [MetricFamily] = [

@@ -44,6 +44,7 @@ struct BenchTilesCommand: ParsableCommand {
     var table = TextTable([
       ">VMS", ">PLANES", ">FRAMES A VBLANK, LEAST", ">INTERVAL 99 %, MOST", ">BESIDE HOSTILE ONES, LEAST",
       ">99 %, MOST", ">CHANGE, %", ">FLOOD, FRAMES/S",
+      ">LONGEST COPY, MS",
     ])
     for point in report.points {
       let least = { (stretches: [[TilesReport.VM]]) in
@@ -55,6 +56,7 @@ struct BenchTilesCommand: ParsableCommand {
       table.add([
         "\(point.vms)", "\(point.planes)", least(point.alone), most(point.alone), least(point.beside),
         most(point.beside), point.changePercent.text(decimals: 2), TextTable.fixed(point.floodPerSecond, decimals: 0),
+        TextTable.fixed(Double(point.longestCopyNanoseconds) / 1e6, decimals: 2),
       ])
     }
     return [

@@ -12,7 +12,8 @@ extension DaemonStatus {
       process: Process(
         pid: 1, startedUnixNanoseconds: 0, cpuNanoseconds: 0, residentBytes: nil, openDescriptors: nil,
         descriptorLimit: nil), bufferBytes: 0, bufferCapacityBytes: nil, bufferOverheadBytes: 0,
-      memorySelection: .agingBestFit, countsImports: false, outputs: outputs, vms: vms)
+      memorySelection: .agingBestFit, countsImports: false, longestCopyNanoseconds: 0,
+      outputs: outputs, vms: vms)
   }
 }
 

@@ -35,7 +35,7 @@ struct PaintingTests {
     return parts
   }
 
-  @Test func `a copy takes a millisecond of an iteration of the loop, and one step more at most`() throws {
+  @Test func `copies take a millisecond and a half of an iteration of the loop, and one step more at most`() throws {
     let (bench, clock) = try bench(layout: "tile 1x1")
     let client = try bench.client()
     let source = Rect(width: Self.size.width, height: Self.size.height)
@@ -54,7 +54,7 @@ struct PaintingTests {
     }
     let budget = try #require(bench.server?.placement.budget)
     #expect(budget.longestNanoseconds >= PaintBudget.pieceNanoseconds / 2)
-    #expect(budget.longestNanoseconds <= PaintBudget.pieceNanoseconds + 2 * step)
+    #expect(budget.longestNanoseconds <= PaintBudget.iterationNanoseconds + step)
   }
 
   @Test func `frames that an output cannot show as they are are composed in parts too`() throws {
@@ -127,10 +127,14 @@ struct PaintingTests {
     #expect(try bench.output.shown?.buffer?.mapped().color(0, 0) ?? 0 == 0)
   }
 
-  @Test func `a frame is answered if the layout changes while its picture is completed`() throws {
-    let (bench, clock) = try bench(layout: "tile 1x1")
+  @Test func `a frame is answered if another VM gets the output while its picture is completed`() throws {
+    let (bench, clock) = try bench(layout: "tile 2x1")
     let client = try clientInCommit(bench, clock)
-    try bench.server?.apply("[outputs]\nlayout = \"single\"")
+    let other = try bench.client("other")
+    try other.makeBuffer(1, 8, 8)
+    try bench.server?.apply("[outputs]\npolicy = \"exclusive\"")
+    let presenter = try #require(bench.server?.presenters.first)
+    presenter.focus(try #require(presenter.tiles.last))
     var answers: [ServerMessage] = []
     for _ in 0..<100 {
       bench.output.vblank()

@@ -12,7 +12,7 @@ struct OpenMetricsTests {
     for (series, value) in [
       ("framepath_clients", "3"), ("framepath_client_limit", "512"), ("framepath_buffer_bytes", "16588800"),
       ("framepath_buffer_capacity_bytes", "1073741824"), ("framepath_process_cpu_seconds_total", "1.500000001"),
-      ("framepath_process_start_time_seconds", "1700000000.0"),
+      ("framepath_process_start_time_seconds", "1700000000.0"), ("framepath_longest_copy_seconds", "0.0011"),
       (#"framepath_output_info{output="HDMI-A-1",kind="kms",layout="tile 2x1",policy="hybrid"}"#, "1"),
       (#"framepath_output_power{output="HDMI-A-1",framepath_output_power="on"}"#, "0"),
       (#"framepath_output_power{output="HDMI-A-1",framepath_output_power="blank"}"#, "1"),

@@ -8,7 +8,7 @@ enum FullStatus {
     + #""process":{"pid":100,"startedUnixNanoseconds":1700000000000000000,"cpuNanoseconds":1500000001,"#
     + #""residentBytes":4194304,"openDescriptors":21,"descriptorLimit":1024},"#
     + #""bufferBytes":16588800,"bufferCapacityBytes":1073741824,"bufferOverheadBytes":1048576,"#
-    + #""memorySelection":"aging-best-fit","countsImports":true,"#
+    + #""memorySelection":"aging-best-fit","countsImports":true,"longestCopyNanoseconds":1100000,"#
     + #""outputs":[{"name":"HDMI-A-1","kind":"kms","width":1920,"height":1080,"refreshMillihertz":59940,"#
     + #""commits":9007199254740993,"missedVblanks":2,"connected":true,"cursorSize":64,"layout":"tile 2x1","#
     + #""policy":"hybrid","redZoneNanoseconds":700000,"maximumHoldSeconds":60,"watchdogSeconds":5,"#

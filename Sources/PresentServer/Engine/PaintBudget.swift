@@ -9,7 +9,7 @@ final class PaintBudget {
 
   private let clock: PresentClock
   private var usedNanoseconds: UInt64 = 0
-  /// The longest piece so far.
+  /// The most time that an iteration used.
   private(set) var longestNanoseconds: UInt64 = 0
 
   init(clock: PresentClock) { self.clock = clock }
@@ -25,7 +25,7 @@ final class PaintBudget {
   func end(_ deadline: PaintDeadline) {
     let used = clock.nowNanoseconds - deadline.begunNanoseconds
     usedNanoseconds += used
-    longestNanoseconds = max(longestNanoseconds, used)
+    longestNanoseconds = max(longestNanoseconds, usedNanoseconds)
   }
 
   /// Resets the budget at the end of a loop iteration.

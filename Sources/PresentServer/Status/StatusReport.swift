@@ -17,7 +17,7 @@ extension Server {
       bufferCapacityBytes: settings.capacityBytes == .max ? nil : settings.capacityBytes,
       bufferOverheadBytes: settings.overheadBytes,
       memorySelection: DaemonStatus.MemorySelection(settings.selection), countsImports: settings.countsImports,
-      outputs: presenters.map(DaemonStatus.Output.init),
+      longestCopyNanoseconds: placement.budget.longestNanoseconds, outputs: presenters.map(DaemonStatus.Output.init),
       vms: sessions.filter { !$0.heads.isEmpty }.map(DaemonStatus.VM.init))
   }
 
