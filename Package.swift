@@ -174,9 +174,14 @@ let package = Package(
     // Tests
     .target(
       name: "TestSupport",
-      dependencies: ["VhostUserFrontend", "LinuxIO", "Scanout", "GraphicsMemory", "VirtioGPU"],
+      dependencies: ["CFaults", "CLinux", "VhostUserFrontend", "LinuxIO", "Scanout", "GraphicsMemory", "VirtioGPU"],
       path: "Tests/TestSupport", swiftSettings: strict),
-    .testTarget(name: "LinuxIOTests", dependencies: ["LinuxIO"], swiftSettings: strict),
+    .target(name: "CFaults", path: "Tests/CFaults"),
+    // Meets SIGBUS in every way.
+    .executableTarget(
+      name: "test-faults", dependencies: ["LinuxIO"], path: "Tests/Faults", swiftSettings: strict),
+    .testTarget(
+      name: "LinuxIOTests", dependencies: ["LinuxIO", "TestSupport", "test-faults"], swiftSettings: strict),
     .testTarget(name: "ScanoutTests", dependencies: ["Scanout"], swiftSettings: strict),
     .testTarget(name: "StatusModelTests", dependencies: ["StatusModel"], swiftSettings: strict),
     .target(name: "CAllocationCounter", path: "Tests/CAllocationCounter"),
@@ -186,7 +191,8 @@ let package = Package(
     .testTarget(
       name: "FrameSimulatorTests", dependencies: ["FrameScheduler", "FrameSimulator"], swiftSettings: strict),
     .testTarget(
-      name: "GraphicsMemoryTests", dependencies: ["LinuxIO", "Scanout", "GraphicsMemory", "CAllocationCounter"],
+      name: "GraphicsMemoryTests",
+      dependencies: ["LinuxIO", "Scanout", "GraphicsMemory", "CAllocationCounter", "TestSupport"],
       swiftSettings: strict),
     .testTarget(
       name: "GuestMemoryTests", dependencies: ["CLinux", "LinuxIO", "GraphicsMemory", "GuestMemory", "TestSupport"],
@@ -235,7 +241,7 @@ let package = Package(
     .testTarget(
       name: "HybridRegionTests",
       dependencies: [
-        "FrameSimulator", "HybridRegion", "CFramepathABI", "LinuxIO", "Scanout", "GraphicsMemory",
+        "FrameSimulator", "HybridRegion", "CFramepathABI", "LinuxIO", "Scanout", "GraphicsMemory", "TestSupport",
       ],
       swiftSettings: strict),
     .testTarget(

@@ -47,8 +47,13 @@ int clinux_thread_start(uintptr_t *thread, const char *name, void *(*body)(void 
   int code = pthread_attr_init(&attributes);
   if (code != 0) return code;
   pthread_attr_setstacksize(&attributes, 256 << 10);
-  /* The thread inherits the mask. */
+  /* The thread inherits the mask. A blocked signal of a fault would end the process without its handler. */
   sigfillset(&all);
+  sigdelset(&all, SIGBUS);
+  sigdelset(&all, SIGSEGV);
+  sigdelset(&all, SIGILL);
+  sigdelset(&all, SIGFPE);
+  sigdelset(&all, SIGTRAP);
   pthread_sigmask(SIG_SETMASK, &all, &before);
   code = pthread_create(&started, &attributes, body, context);
   pthread_sigmask(SIG_SETMASK, &before, NULL);

@@ -124,7 +124,7 @@ public final class GuestScreen {
   private static func regionNow(_ fd: Int32, isWeaklyOrdered: Bool) throws(GuestError) -> RegionGuest {
     let mapping: Mapping
     do throws(SystemError) {
-      mapping = try Mapping(fd: fd, byteCount: fileByteCount(fd))
+      mapping = try Mapping(fd: fd, byteCount: fileByteCount(fd), isGuarded: false)
     } catch {
       throw .system(error)
     }
@@ -139,7 +139,8 @@ public final class GuestScreen {
   private static func registers(_ device: PCIDevice, _ interrupt: GuestInterrupt?) -> Doorbells {
     do throws(SystemError) {
       let file = try OwnedFD.open(device.registersPath, flags: OpenFlags.registers)
-      return RegisterDoorbells(try Mapping(fd: file.raw, byteCount: pageByteCount), interrupt: interrupt)
+      return RegisterDoorbells(
+        try Mapping(fd: file.raw, byteCount: pageByteCount, isGuarded: false), interrupt: interrupt)
     } catch {
       return Doorbells()
     }

@@ -60,7 +60,7 @@ public struct PCIDevice: Equatable, Sendable {
   public func mapMemory() throws(SystemError) -> Mapping {
     try enable()
     let file = try OwnedFD.open(memoryPath, flags: OpenFlags.readWrite)
-    return try Mapping(fd: file.raw, byteCount: file.byteCount())
+    return try Mapping(fd: file.raw, byteCount: file.byteCount(), isGuarded: false)
   }
 
   private static func number(_ path: String) -> UInt32? {

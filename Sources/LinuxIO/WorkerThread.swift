@@ -2,8 +2,8 @@ import CLinux
 
 /// A thread besides the event loop's, for work that touches only the memory passed to it.
 ///
-/// All signals are blocked in it, so that they reach the thread that waits for them. The owner has its function return
-/// before it lets go of the thread.
+/// All signals except those of its own faults are blocked in it, so that they reach the thread that waits for them. The
+/// owner has its function return before it lets go of the thread.
 @safe public final class WorkerThread {
   private let thread: UInt
   private var isDetached = false

@@ -21,7 +21,7 @@ int clinux_get_seals(int fd);
 int clinux_accept4(int fd, int flags);
 int clinux_fallocate(int fd, int64_t offset, int64_t length);
 int clinux_set_thread_name(const char *name);
-/* Starts a joinable thread with a small stack and all signals blocked; 0, or an errno. */
+/* Starts a joinable thread with a small stack and all signals blocked but those of its own faults; 0, or an errno. */
 int clinux_thread_start(uintptr_t *thread, const char *name, void *(*body)(void *), void *context);
 int clinux_thread_join(uintptr_t thread);
 int clinux_thread_detach(uintptr_t thread);
@@ -94,6 +94,20 @@ int clinux_pass_credentials(int socket, int on);
 
 /* DMA_BUF_IOCTL_SYNC on a CPU mapping of a dma-buf. `flags`: bit 0 read, bit 1 write, bit 2 end. */
 int clinux_dma_buf_sync(int fd, uint64_t flags);
+
+/* A mapping that a SIGBUS spoils instead of ending the process: zeros take the place of what is missing, first of the
+ * page alone, at a second fault of everything. `unit` is the size of the file's pages. Remove the entry before
+ * munmap. The first call installs the handler; faults elsewhere go to the handler from before. NULL without memory. */
+struct clinux_foreign;
+struct clinux_foreign *clinux_foreign_add(void *start, size_t length, size_t unit, int writable);
+void clinux_foreign_remove(struct clinux_foreign *entry);
+/* The place of the mapping's first fault in bytes from its start; -1 if there was none. */
+int64_t clinux_foreign_fault(const struct clinux_foreign *entry);
+/* The faults of all mappings so far. */
+uint64_t clinux_foreign_fault_count(void);
+
+/* The size of the pages by which a file is mapped: a huge page for hugetlb memory. */
+size_t clinux_page_unit(int fd);
 
 /* UDMABUF_CREATE_LIST over page-aligned ranges of sealed memfds; returns the dma-buf descriptor. */
 struct clinux_memory_range {
