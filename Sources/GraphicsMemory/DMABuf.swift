@@ -34,6 +34,8 @@ public struct MemoryRange: Equatable, Sendable {
     self.offset = offset
     self.byteCount = byteCount
   }
+
+  var piece: Mapping.Piece { Mapping.Piece(fd: fd, offset: offset, byteCount: byteCount) }
 }
 
 /// Creates dma-bufs from memfd pages (drivers/dma-buf/udmabuf.c).

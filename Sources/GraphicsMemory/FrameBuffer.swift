@@ -79,14 +79,13 @@ public enum MemoryKind: UInt32, Sendable {
   /// Maps memfd ranges for reading, one directly after the other.
   ///
   /// - Parameters:
-  ///   - ranges: as `MemoryRange.checked` returned them.
+  ///   - ranges: as `MemoryRange.checked` returned them; parts of huge pages only if `canMap` says so.
   ///   - owners: the owners of the ranges' descriptors.
   public init(reading ranges: [MemoryRange], owners: [SharedFD], layout: FrameLayout) throws(SystemError) {
     guard let owner = owners.first(where: { $0.raw == ranges.first?.fd }) else {
       throw SystemError(call: "buffer", code: EBADF, subject: "a range names an unknown descriptor")
     }
-    mapping = try Mapping(
-      pieces: ranges.map { Mapping.Piece(fd: $0.fd, offset: $0.offset, byteCount: $0.byteCount) }, writable: false)
+    mapping = try Mapping(pieces: ranges.map(\.piece), writable: false)
     guard mapping.byteCount >= layout.byteCount else {
       throw SystemError(
         call: "buffer", code: EINVAL,
@@ -97,6 +96,12 @@ public enum MemoryKind: UInt32, Sendable {
     kind = .memfd
     self.layout = layout
   }
+
+  /// Whether ranges can be mapped one directly after the other: hugetlb memory is mapped by whole huge pages only.
+  public static func canMap(_ ranges: [MemoryRange]) -> Bool { (try? PiecePlan(ranges.map(\.piece))) != nil }
+
+  /// Whether memory was missing when it was accessed: it has been taken away, and zeros are in its place.
+  public var isSpoilt: Bool { mapping.isSpoilt }
 
   /// The first byte of the first pixel.
   public var pixels: UnsafeMutableRawPointer { unsafe mapping.base + layout.offset }

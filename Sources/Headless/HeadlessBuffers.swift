@@ -51,6 +51,8 @@ final class ReferencedBuffer: ScanoutBuffer {
   let byteCount: Int
   private let memory: Memory
   private var mapping: MappedBuffer?
+  /// For pages that cannot be mapped one after the other.
+  private var gathered: GatheredPages?
 
   init(_ imported: ImportedMemory, layout: FrameLayout) throws(OutputError) {
     self.layout = layout
@@ -89,6 +91,10 @@ final class ReferencedBuffer: ScanoutBuffer {
   func mapped() throws(OutputError) -> MappedBuffer {
     if let mapping { return mapping }
     do throws(SystemError) {
+      if gathered == nil, case .ranges(let ranges, _) = memory, !MappedBuffer.canMap(ranges) {
+        gathered = try GatheredPages(ranges, layout: layout)
+      }
+      if let gathered { return gathered.read() }
       let made = try map()
       mapping = made
       return made
@@ -96,6 +102,8 @@ final class ReferencedBuffer: ScanoutBuffer {
       throw .system(error)
     }
   }
+
+  var isSpoilt: Bool { mapping?.isSpoilt ?? gathered?.isSpoilt ?? false }
 
   private func map() throws(SystemError) -> MappedBuffer {
     switch memory {

@@ -132,12 +132,20 @@ final class KMSBuffer: ScanoutBuffer {
     }
   }
 
+  var isSpoilt: Bool { mapping?.isSpoilt ?? false }
+
   private func map() throws(SystemError) -> MappedBuffer {
     switch memory {
     case .own(let fd): try MappedBuffer(fd: fd, kind: .dmaBuf, layout: layout, byteCount: byteCount)
     case .dmaBuf(let fd):
       try MappedBuffer(fd: fd, kind: .dmaBuf, layout: layout, byteCount: byteCount, writable: false)
-    case .pages(_, let ranges, let owners): try MappedBuffer(reading: ranges, owners: owners, layout: layout)
+    case .pages(let fd, let ranges, let owners):
+      if MappedBuffer.canMap(ranges) {
+        try MappedBuffer(reading: ranges, owners: owners, layout: layout)
+      } else {
+        // Scattered parts of huge pages: the dma-buf maps them by small pages.
+        try MappedBuffer(fd: fd, kind: .dmaBuf, layout: layout, byteCount: byteCount, writable: false)
+      }
     }
   }
 }

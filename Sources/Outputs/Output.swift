@@ -43,7 +43,16 @@ public protocol ScanoutBuffer: AnyObject {
   /// A new descriptor of the memory, for a client to map.
   func descriptor() throws(OutputError) -> OwnedFD
   /// Maps the buffer for reading by snapshots and composition; the mapping lasts as long as the buffer.
+  ///
+  /// Call it for each picture: some memory can only be copied for the reader (`GatheredPages`).
   func mapped() throws(OutputError) -> MappedBuffer
+  /// Whether memory of the buffer was missing when it was read: its client has taken it away.
+  var isSpoilt: Bool { get }
+}
+
+extension ScanoutBuffer {
+  /// False: the daemon's own memory cannot be taken away.
+  public var isSpoilt: Bool { false }
 }
 
 /// A cursor image and its position.

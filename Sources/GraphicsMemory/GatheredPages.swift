@@ -1,0 +1,65 @@
+public import LinuxIO
+
+/// A client's picture in scattered parts of huge pages, copied into one piece when it is read.
+///
+/// Huge pages are mapped whole, so their parts cannot be mapped one directly after the other.
+@safe public final class GatheredPages {
+  private let picture: MappedBuffer
+  /// The mapped part of each file.
+  private let windows: [Window]
+  /// The ranges in the picture's order.
+  private let segments: ContiguousArray<MemorySegment>
+  private let byteCount: Int
+
+  private final class Window {
+    let mapping: Mapping
+
+    init(_ mapping: consuming Mapping) { self.mapping = mapping }
+  }
+
+  /// Maps the ranges' files from the first to the last byte that the ranges have of them.
+  ///
+  /// - Parameter ranges: as `MemoryRange.checked` returned them; their descriptors may be closed afterwards.
+  public init(_ ranges: [MemoryRange], layout: FrameLayout) throws(SystemError) {
+    var extents: [Int32: Range<Int>] = [:]
+    for range in ranges {
+      let old = extents[range.fd] ?? range.offset..<range.offset
+      let end = range.offset + range.byteCount
+      extents[range.fd] = min(old.lowerBound, range.offset)..<max(old.upperBound, end)
+    }
+    var windows: [Int32: Window] = [:]
+    for (fd, extent) in extents {
+      windows[fd] = Window(
+        try Mapping(fd: fd, offset: extent.lowerBound, byteCount: extent.count, writable: false))
+    }
+    var segments = unsafe ContiguousArray<MemorySegment>()
+    var start = 0
+    for range in ranges {
+      guard let window = windows[range.fd], let extent = extents[range.fd] else { continue }
+      // SAFETY: the window has its file's extent, and the range is in it.
+      let base = unsafe window.mapping.base + (range.offset - extent.lowerBound)
+      unsafe segments.append(MemorySegment(start: start, byteCount: range.byteCount, base: base))
+      start += range.byteCount
+    }
+    byteCount = layout.byteCount
+    let memory = SharedFD(try MemFD.create(name: "framepath-gathered", byteCount: byteCount))
+    picture = try MappedBuffer(fd: memory, kind: .memfd, layout: layout, byteCount: byteCount)
+    self.windows = Array(windows.values)
+    unsafe self.segments = segments
+  }
+
+  /// The current picture. The memory is the same at every call.
+  public func read() -> MappedBuffer {
+    var ledger = CopyLedger()
+    // SAFETY: the segments are mapped as long as this object lives, and the picture holds the layout's bytes.
+    unsafe segments.withUnsafeBufferPointer { segments in
+      unsafe ledger.copyRows(
+        1, rowBytes: picture.pixelByteCount, from: segments, offset: picture.layout.offset,
+        sourceStrideBytes: picture.pixelByteCount, to: picture.pixels, destinationStrideBytes: picture.pixelByteCount)
+    }
+    return picture
+  }
+
+  /// Whether memory was missing at a copy: it has been taken away, and zeros are in its place.
+  public var isSpoilt: Bool { windows.contains { $0.mapping.isSpoilt } }
+}
