@@ -20,6 +20,9 @@ import Scanout
   /// The number of entries refused since the region was created.
   public private(set) var refusalCount: UInt64 = 0
 
+  /// Whether memory of its header or rings was missing when it was accessed: the client has taken it away.
+  public var isSpoilt: Bool { mapping.isSpoilt }
+
   /// Whether the doorbell is quiet.
   public private(set) var isDoorbellQuiet = false
 

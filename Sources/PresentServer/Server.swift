@@ -56,6 +56,8 @@ public final class Server {
   var allOutputs = OutputSettings()
   private var syncDeviceSearch: SyncDevice??
   private var isClosed = false
+  /// `Mapping.faultCount` at the last look for missing memory.
+  var seenFaultCount = Mapping.faultCount
 
   var clock: PresentClock { options.clock }
   var presenters: [Presenter] { placement.presenters }
@@ -133,6 +135,7 @@ public final class Server {
       rounds.endRegions()
     } while memory.hasDecisions || placement.isDue
     changes.endRound(presenters)
+    endSpoilt()
     rounds.sendBatches()
     placement.budget.endIteration()
     closer.endRound()

@@ -51,6 +51,8 @@ final class FakeOutput: Output {
   var refusals: [OutputError] = []
   /// The error of `importBuffer`.
   var importRefusal: OutputError?
+  /// Makes the buffers of `importBuffer`; nil: memory of their own.
+  var imports: ((FrameLayout) throws(OutputError) -> any ScanoutBuffer)?
   /// The result of `fit` for imported buffers; nil: the same as for others.
   var importedFit: FitMethod?
   private var imported: [FakeBuffer] = []
@@ -95,6 +97,7 @@ final class FakeOutput: Output {
     _ memory: ImportedMemory, layout: FrameLayout, modifier: UInt64
   ) throws(OutputError) -> any ScanoutBuffer {
     if let importRefusal { throw importRefusal }
+    if let imports { return try imports(layout) }
     let buffer = try FakeBuffer(layout)
     imported.append(buffer)
     return buffer

@@ -19,6 +19,7 @@ extension Presenter {
       for index in decisions.latches.indices {
         guard let tile = tile(decisions.latches[index].vm) else { continue }
         tile.staged = tile.take(decisions.latches[index].frame)
+        if isTiled { refuseUnreadable(tile) }
       }
     }
     work.add(decisions.blits)

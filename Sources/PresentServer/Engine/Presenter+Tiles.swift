@@ -2,6 +2,7 @@ import DaemonSettings
 import FrameScheduler
 import LinuxIO
 import Outputs
+import PresentProtocol
 
 extension Presenter {
   /// Makes the ordered part of a frame's copy within this iteration's copy budget; false if some of it remains. Ignores
@@ -23,9 +24,27 @@ extension Presenter {
       work.note(copiedBytes: part.copiedBytes, nanoseconds: threadCPUNanoseconds() - begun)
       return part.isDone
     } catch {
-      // The commit will fail for the same reason and report it.
-      tile.needsFullDamage = true
+      let isStaged = tile.staged?.id == order.frame
+      if let refused = isStaged ? tile.staged.take() : tile.take(order.frame) { refuse(refused, of: tile, error) }
       return true
     }
+  }
+
+  /// Refuses a staged frame whose memory cannot be read. The other tiles' frames are shown.
+  func refuseUnreadable(_ tile: Tile) {
+    guard let staged = tile.staged else { return }
+    do throws(OutputError) {
+      try staged.frame.buffer.checkReadable()
+    } catch {
+      tile.staged = nil
+      refuse(staged, of: tile, error)
+    }
+  }
+
+  private func refuse(_ held: Tile.Held, of tile: Tile, _ error: OutputError) {
+    tile.needsFullDamage = true
+    if !held.isReported { tile.head.frameDone(held.frame.number, .rejected) }
+    tile.head.outputFailed("\(name) cannot read a frame: \(error)")
+    held.frame.buffer.endUse()
   }
 }

@@ -131,6 +131,7 @@ private final class Band {
     // Copies made for snapshots are not counted.
     var ledger = CopyLedger()
     painting.paint(DamageRegion(screen), into: target, nil, &ledger)
+    if picture?.isSpoilt == true { throw SnapshotError.failed(MissingMemory.text) }
     try write(rows, part.clip, to: file, layout)
     row += rows
     return true

@@ -103,6 +103,9 @@ final class RegionFeed {
     service.look()
   }
 
+  /// Whether memory of the region was missing when it was accessed.
+  var isSpoilt: Bool { host.isSpoilt || slots.contains { $0.buffer?.buffer.isSpoilt == true } }
+
   /// Ends; another host may take over the region.
   func stop() {
     if isStopped { return }

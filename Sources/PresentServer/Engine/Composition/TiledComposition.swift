@@ -51,9 +51,10 @@ final class TiledComposition {
   ) throws(OutputError) -> (copiedBytes: UInt64, isDone: Bool) {
     let canvas = try preparedCanvas(views, mode)
     if !canvas.hasBegun(order.frame, order.target) {
+      try held.frame.buffer.checkReadable()
       if view.isCursorChanged { moveCursor(of: view, showing: held.frame, index, canvas) }
-      let painting = try painting(held.frame, of: view)
-      canvas.begin(order.frame, painting, changes(held.update, of: view), tile: index, order.target)
+      canvas.begin(
+        order.frame, painting(held.frame, of: view), changes(held.update, of: view), tile: index, order.target)
     }
     let millionths =
       order.completes || held.byteCount <= 0
@@ -93,9 +94,7 @@ final class TiledComposition {
     for index in views.indices {
       let view = views[index]
       if isOnPlane(view) { continue }
-      let part = try canvas.repair(tile: index, view.rect, until: deadline) { () throws(OutputError) in
-        try painting(view.painted, of: view)
-      }
+      let part = try canvas.repair(tile: index, view.rect, until: deadline) { painting(view.painted, of: view) }
       view.head.countCopy(part.copiedBytes)
       if !part.isDone { return false }
     }
@@ -113,16 +112,28 @@ final class TiledComposition {
     return planes.overlay(frame, of: view) != nil
   }
 
-  /// The painting of a frame and the view's cursor into the view's rectangle; black without a frame.
-  private func painting(_ frame: SurfaceFrame?, of view: Tile) throws(OutputError) -> Painting {
+  /// The painting of a frame and the view's cursor into the view's rectangle; black without a frame, and for one that
+  /// was scanned out and cannot be read.
+  private func painting(_ frame: SurfaceFrame?, of view: Tile) -> Painting {
     let origin = frame.map { view.origin(of: $0) } ?? (view.rect.x, view.rect.y)
-    let picture = try frame.map { (frame) throws(OutputError) in try frame.buffer.buffer.mapped() }
-    let cursor = try (frame == nil ? nil : view.cursor).map { (cursor) throws(OutputError) in
-      Painting.Sprite(picture: try cursor.buffer.buffer.mapped(), x: cursor.x, y: cursor.y)
+    let picture = frame.flatMap { readable($0.buffer, of: view) }
+    var sprite: Painting.Sprite?
+    if frame != nil, let cursor = view.cursor, let picture = readable(cursor.buffer, of: view) {
+      sprite = Painting.Sprite(picture: picture, x: cursor.x, y: cursor.y)
     }
     return Painting(
-      screen: view.rect, picture: picture, source: frame?.source ?? .empty, cursor: cursor, originX: origin.0,
+      screen: view.rect, picture: picture, source: frame?.source ?? .empty, cursor: sprite, originX: origin.0,
       originY: origin.1)
+  }
+
+  /// A buffer's pixels. The view's client is told if they cannot be read; the other views are painted nevertheless.
+  private func readable(_ buffer: ClientBuffer, of view: Tile) -> MappedBuffer? {
+    do throws(OutputError) {
+      return try buffer.buffer.mapped()
+    } catch {
+      view.head.outputFailed("\(view.presenter.name) cannot read a frame: \(error)")
+      return nil
+    }
   }
 
   /// Commits the picture of all views after `prepare` has completed it.

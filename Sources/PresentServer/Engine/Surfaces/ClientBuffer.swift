@@ -23,7 +23,10 @@ final class ClientBuffer {
   private var releasePoints: [ReleasePoint] = []
   /// The number of uses: waiting frames, pending commits and pictures on screen.
   private var useCount = 0
-  private let account: MemoryAccount
+  /// Whether its memory could be mapped for reading.
+  private var isReadable = false
+  /// Of the client that owns it.
+  let account: MemoryAccount
   /// Bytes charged to the client's account.
   private let chargedBytes: Int
 
@@ -49,6 +52,13 @@ final class ClientBuffer {
   var planeBuffer: (any ScanoutBuffer)? {
     if let shadow = buffer as? ShadowBuffer { return shadow.planeBuffer }
     return buffer
+  }
+
+  /// Maps its memory, for an output that reads it.
+  func checkReadable() throws(OutputError) {
+    if isReadable { return }
+    _ = try buffer.mapped()
+    isReadable = true
   }
 
   func beginUse() { useCount += 1 }
