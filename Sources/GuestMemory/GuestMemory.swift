@@ -55,6 +55,21 @@ import LinuxIO
     install(rest)
   }
 
+  /// The guest address at which memory was missing when this process accessed it; nil if none was.
+  public var faultAddress: UInt64? {
+    for region in regions { if let address = region.faultAddress { return address } }
+    return nil
+  }
+
+  /// Maps the regions anew whose memory was missing: it may be there again.
+  public func mapFaultyRegionsAgain() throws(GuestMemoryError) {
+    var renewed = regions
+    for index in renewed.indices where renewed[index].faultAddress != nil {
+      renewed[index] = try renewed[index].mappedAgain()
+    }
+    install(renewed)
+  }
+
   /// A pointer to `byteCount` bytes at guest address `address`, or nil unless one region contains all of them.
   ///
   /// The pointer is valid until `generation` changes. Nil for a byte count of 0.

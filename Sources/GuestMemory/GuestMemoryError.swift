@@ -16,6 +16,8 @@ public enum GuestMemoryError: Error, Equatable, Sendable, CustomStringConvertibl
   case notSealed(guestAddress: UInt64)
   /// `removeRegion` names an unknown region.
   case noSuchRegion(guestAddress: UInt64, byteCount: UInt64)
+  /// Memory of the guest was missing when this process accessed it.
+  case missing(guestAddress: UInt64)
   /// A system call refused the file.
   case system(SystemError)
 
@@ -36,6 +38,9 @@ public enum GuestMemoryError: Error, Equatable, Sendable, CustomStringConvertibl
         + "-object memory-backend-memfd,share=on,seal=on"
     case .noSuchRegion(let address, let byteCount):
       "no guest memory region at \(hex(address)) of \(hex(byteCount)) bytes"
+    case .missing(let address):
+      "guest memory at \(hex(address)) has been discarded, and the host has no free page for it: give the VM its huge "
+        + "pages for good (prealloc=on, no balloon), or raise vm.nr_hugepages"
     case .system(let error): "guest memory: \(error)"
     }
   }

@@ -21,6 +21,10 @@ public import LinuxIO
   /// The first byte in this process.
   @unsafe public var base: UnsafeMutableRawPointer { unsafe mapping.base }
 
+  /// The guest address, or one in the same page, at which memory was missing when this process accessed it first; nil
+  /// if none was. Zeros are there since then, for this process.
+  public var faultAddress: UInt64? { mapping.faultOffset.map { guestAddress &+ UInt64(bitPattern: Int64($0)) } }
+
   /// Maps a region of a file that cannot shrink.
   ///
   /// Another owner of the file could truncate it at any time, and a read past its end raises SIGBUS. So the file must
@@ -59,8 +63,25 @@ public import LinuxIO
     self.fd = fd
     self.fileOffset = offset
     do throws(SystemError) {
-      mapping = try RegionMapping(
-        fd: fd.raw, offset: offset, byteCount: length, blockByteCount: Int(status.st_blksize))
+      mapping = try RegionMapping(fd: fd.raw, offset: offset, byteCount: length)
+    } catch {
+      throw .system(error)
+    }
+  }
+
+  private init(_ old: GuestRegion, _ mapping: RegionMapping) {
+    guestAddress = old.guestAddress
+    userAddress = old.userAddress
+    byteCount = old.byteCount
+    fd = old.fd
+    fileOffset = old.fileOffset
+    self.mapping = mapping
+  }
+
+  /// The same region mapped anew, without the zeros in the place of missing memory.
+  func mappedAgain() throws(GuestMemoryError) -> GuestRegion {
+    do throws(SystemError) {
+      return GuestRegion(self, try RegionMapping(fd: fd.raw, offset: fileOffset, byteCount: byteCount))
     } catch {
       throw .system(error)
     }
@@ -70,18 +91,11 @@ public import LinuxIO
 /// A mapping shared by all copies of a region.
 @safe private final class RegionMapping {
   private let mapping: Mapping
-  private let skip: Int
 
-  /// hugetlb maps whole huge pages only; its block size is the huge page.
-  init(fd: Int32, offset: Int, byteCount: Int, blockByteCount: Int) throws(SystemError) {
-    let isPowerOfTwo = blockByteCount > 0 && blockByteCount & (blockByteCount - 1) == 0
-    let unit = isPowerOfTwo ? max(blockByteCount, pageByteCount) : pageByteCount
-    skip = offset & (unit - 1)
-    let (padded, overflow) = (skip + byteCount).addingReportingOverflow(unit - 1)
-    guard !overflow else { throw SystemError(call: "mmap", code: EOVERFLOW, subject: "\(byteCount) bytes") }
-    mapping = try Mapping(fd: fd, offset: offset - skip, byteCount: padded & ~(unit - 1))
+  init(fd: Int32, offset: Int, byteCount: Int) throws(SystemError) {
+    mapping = try Mapping(fd: fd, offset: offset, byteCount: byteCount)
   }
 
-  // SAFETY: `skip` is less than one unit, and the mapping holds `skip` and at least one byte after it.
-  var base: UnsafeMutableRawPointer { unsafe mapping.base + skip }
+  var base: UnsafeMutableRawPointer { unsafe mapping.base }
+  var faultOffset: Int? { mapping.faultOffset }
 }

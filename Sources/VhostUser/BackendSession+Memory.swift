@@ -66,6 +66,16 @@ extension BackendSession {
     }
   }
 
+  /// A frontend that starts the device again need not send the table again.
+  func mapMemoryAgain() throws(VhostUserError) {
+    do throws(GuestMemoryError) {
+      try memory.mapFaultyRegionsAgain()
+    } catch {
+      throw .memory(error)
+    }
+    try settleMemory()
+  }
+
   func settleTimerFired() {
     settleTimer.drain()
     guard isMemoryChanging else { return }

@@ -1,3 +1,4 @@
+import GuestMemory
 import Virtio
 
 /// A VM that cannot be served: its rings stop, but the connection stays open for the frontend.
@@ -12,8 +13,10 @@ extension BackendSession {
     if case .queue(let index, _) = error { queue(index)?.signalError() }
     for queue in queues { stop(queue) }
     guard refusal == nil else { return }
-    refusal = error
-    device.refused(description(of: error))
+    // Zeros in the place of missing memory may have broken a ring.
+    let cause = memory.faultAddress.map { VhostUserError.memory(.missing(guestAddress: $0)) } ?? error
+    refusal = cause
+    device.refused(description(of: cause))
   }
 
   /// Clears the refusal when the frontend restarts the device, whose driver or memory may have changed.

@@ -28,6 +28,8 @@ public import LinuxIO
 
   /// Why the rings are stopped although the frontend started them; nil if they are not.
   public internal(set) var refusal: VhostUserError?
+  /// `Mapping.faultCount` at the last call of `checkMemory`.
+  private var seenFaultCount = Mapping.faultCount
   /// Whether kicks without requests have been logged.
   var hasHinted = false
 
@@ -95,6 +97,15 @@ public import LinuxIO
   /// Stops the rings if the VM is at fault, else ends the session.
   public func fail(_ error: VhostUserError) {
     if error.isOfTheVM { refuse(error) } else { finish(.failed(error)) }
+  }
+
+  /// Stops the rings if guest memory was missing when this process accessed it. To be called after each iteration of
+  /// the loop.
+  public func checkMemory() {
+    let count = Mapping.faultCount
+    if count == seenFaultCount { return }
+    seenFaultCount = count
+    if end == nil, let address = memory.faultAddress { refuse(.memory(.missing(guestAddress: address))) }
   }
 
   /// Writes one line to the log.
@@ -190,6 +201,7 @@ public import LinuxIO
     acceptedFeatures = try numberPayload(.setFeatures)
     // QEMU sends this first whenever it starts the device.
     forgetRefusal()
+    if memory.faultAddress != nil { try mapMemoryAgain() }
     if acceptedFeatures & Self.ringPackedFeature != 0 { throw .packedRings }
     if acceptedFeatures & ProtocolFeatures.featureMask == 0 {
       for queue in queues where queue.virtqueue == nil { queue.isEnabled = true }

@@ -181,6 +181,7 @@ struct Backend: ParsableCommand {
         finish(.success)
       }
       isServing = true
+      loop.beforeWait = { [weak session] in session?.checkMemory() }
       backend.onConfigurationChange = { [weak session] in session?.configChanged() }
       return session
     }
@@ -190,6 +191,7 @@ struct Backend: ParsableCommand {
       try frontend.take(fd)
     }
     try loop.run()
+    loop.beforeWait = nil
     frontend.close()
     if let exit, exit != .success { throw exit }
   }

@@ -105,6 +105,54 @@ struct RefusalTests {
     #expect(try answersRequests(next, nextKick))
   }
 
+  @Test(.enabled(if: HugePages.areThere, "this machine gives no huge pages"))
+  func `a request in a discarded huge page stops the rings, and works after a restart when there are free pages`()
+    throws
+  {
+    let huge = try HugePages(4)
+    let memory = try huge.makeMemory(count: 3)
+    let wire = try Wire(GuestRAM(fd: memory, byteCount: 3 * HugePages.byteCount))
+    try wire.negotiate()
+    try wire.sendMemory()
+    let driver = MockDriver(wire.ram, size: 16)
+    let kick = try EventFD()
+    try wire.startQueue(driver, kick: kick.fd.raw)
+    let far = UInt64(2 * HugePages.byteCount + 64)
+    wire.ram.fill(far, 16, with: 1)
+    let submit = { (driver: MockDriver, kick: borrowing EventFD) in
+      _ = driver.add([.readable(far, 16), .writable(wire.ram.allocate(16), 16)])
+      driver.publish()
+      kick.signal()
+      try wire.backend.turn()
+    }
+    try submit(driver, kick)
+    #expect(driver.takeUsed() != nil)
+
+    try huge.discard(2, of: memory)
+    do {
+      let rest = try huge.takeAll()
+      try submit(driver, kick)
+      #expect(try rest.byteCount() > 0)
+    }
+    #expect(wire.end == nil)
+    let refusals = wire.events.filter { $0.hasPrefix("refused: guest memory at 0x400040 has been discarded") }
+    #expect(refusals.count == 1 && refusals.first?.contains("vm.nr_hugepages") == true)
+    #expect(wire.events.last?.hasPrefix("refused") == true)
+
+    // The frontend stops the device, and starts it for another driver without sending its memory again.
+    try wire.send(18, VringState(index: 0, number: 0).encoded)
+    try wire.send(11, VringState(index: 0, number: 0).encoded)
+    try wire.send(2, [0, 0, 0, 0x70, 1, 0, 0, 0])
+    let next = MockDriver(wire.ram, size: 16)
+    let nextKick = try EventFD()
+    try wire.startQueue(next, kick: nextKick.fd.raw)
+    wire.ram.fill(far, 16, with: 7)
+    let before = wire.events.count
+    try submit(next, nextKick)
+    #expect(next.takeUsed() != nil)
+    #expect(wire.events.count == before)
+  }
+
   @Test func `kicks that never bring a request get one hint`() throws {
     try wire.sendMemory()
     let driver = MockDriver(wire.ram, size: 16)

@@ -72,6 +72,7 @@ final class Backend {
     session = try BackendSession(
       socket: socket, loop: loop, memory: memory, device: device, log: { self.lines.append($0) },
       onEnd: { self.end = $0 })
+    loop.beforeWait = { [weak self] in self?.session?.checkMemory() }
   }
 
   /// Serves available messages.

@@ -10,8 +10,8 @@ final class Wire {
   let ram: GuestRAM
   private let socket: UnixSocket
 
-  init() throws {
-    ram = try GuestRAM(byteCount: 1 << 20)
+  init(_ memory: GuestRAM? = nil) throws {
+    ram = try memory ?? GuestRAM(byteCount: 1 << 20)
     backend = try Backend()
     let pair = try UnixSocket.pair(.stream)
     socket = pair.first
