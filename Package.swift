@@ -174,7 +174,9 @@ let package = Package(
     // Tests
     .target(
       name: "TestSupport",
-      dependencies: ["CFaults", "CLinux", "VhostUserFrontend", "LinuxIO", "Scanout", "GraphicsMemory", "VirtioGPU"],
+      dependencies: [
+        "CFaults", "CLinux", "VhostUserFrontend", "LinuxIO", "Scanout", "GraphicsMemory", "Virtio", "VirtioGPU",
+      ],
       path: "Tests/TestSupport", swiftSettings: strict),
     .target(name: "CFaults", path: "Tests/CFaults"),
     // Meets SIGBUS in every way.
@@ -269,7 +271,8 @@ let package = Package(
     .testTarget(
       name: "ProgramTests",
       dependencies: [
-        "LinuxIO", "PresentProtocol", "CommandSupport", "TestSupport", "framepathd",
+        "LinuxIO", "GraphicsMemory", "PresentProtocol", "PresentClient", "StatusModel", "CommandSupport", "TestSupport",
+        "framepathd",
         "framepathd-config", "framepath-vhost-user-gpu", "framepath-ivshmem", "framepath-guest", "framepath",
         "framepath-bench", argumentParser,
       ],

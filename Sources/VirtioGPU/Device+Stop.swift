@@ -13,8 +13,8 @@ extension Device {
   /// The control queue stops: replaces frames that show the guest's pages.
   ///
   /// If no copy can be made at once, the scanout becomes black. The display may read the pages until it has shown
-  /// the replacement: wait for `isReadingGuestPages` to become false, then call `forgetGuestPages`, and only then let
-  /// the guest continue.
+  /// the replacement: wait for `isReadingGuestPages` to become false, if that takes long after `hideGuestPages`, then
+  /// call `forgetGuestPages`, and only then let the guest continue.
   /// - Parameter nowNanoseconds: CLOCK_MONOTONIC.
   public func stop(nowNanoseconds: UInt64) {
     guard !isStopped else { return }
@@ -35,10 +35,22 @@ extension Device {
     !isDisplayAway && scanouts.contains { $0.imports.isReadingAny }
   }
 
+  /// Blanks the scanouts that may still show pages of the guest: black waits for nobody's turn, unlike a frame.
+  public func hideGuestPages() {
+    for scanout in scanouts where scanout.imports.isReadingAny {
+      scanout.isHidden = true
+      blank(scanout)
+    }
+  }
+
   /// Lets go of all pages of the guest.
   public func forgetGuestPages() {
     for scanout in scanouts { forgetImports(scanout) }
     settleAnswers()
+    for scanout in scanouts where scanout.isHidden {
+      scanout.isHidden = false
+      showAgain(scanout)
+    }
   }
 
   /// The control queue runs again, after a pause or, if `reset` was called in between, for a new driver: what is bound

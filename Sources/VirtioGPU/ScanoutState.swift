@@ -58,6 +58,8 @@ final class ScanoutState {
   var isShowingGuestPages = false
   /// A private copy of what was on screen when the device stopped.
   var still: Binding?
+  /// Black until the display has let go of the guest's pages.
+  var isHidden = false
 
   init(index: Int, scanoutCount: Int) {
     self.index = index
@@ -112,6 +114,7 @@ final class ScanoutState {
     presented = nil
     isShowingGuestPages = false
     still = nil
+    isHidden = false
   }
 
   /// Records a present of that buffer and returns the frame's number.

@@ -161,6 +161,11 @@ struct Backend: ParsableCommand {
     // A refusal never ends the device of a running guest.
     display.onHopelessRefusal = { if !isServing { finish(.failure) } }
     backend.onRefusal = { log.error("this VM cannot be served: \($0)") }
+    backend.onStuckScreen = {
+      log.error(
+        "framepathd hangs: it has not taken the stopped guest's pages off the screen for 12 s, and may show what is "
+          + "written there until it runs again or ends")
+    }
     backend.device.onMemoryRefusal = { log.warning("\($0); --max-memory raises it") }
     try display.start(device: backend.device)
     // Wait for the daemon's answer before QEMU connects: a VM that it refuses for good must not be started.

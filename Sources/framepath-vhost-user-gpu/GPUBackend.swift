@@ -13,9 +13,15 @@ final class GPUBackend: VhostUserDevice {
   /// refused because entries are missing.
   private static let requestCapacity = 56 + 16384 * 16
 
-  /// How long a stopping queue waits for the guest's pages to leave the screen: a few vblanks.
-  private static let releaseMilliseconds = 100
+  /// How long a stopping queue waits for a copy to take the place of the guest's pages on screen: a few vblanks. Then the
+  /// screen is blanked.
+  private static let copyMilliseconds = 100
+  /// How long it waits for the black screen. Linux gives up a commit after 10 s, so a daemon that runs needs less; one
+  /// that ends takes its framebuffers with it. Only a daemon that hangs reaches this, and QEMU must not hang with it.
+  private static let blankMilliseconds = 12_000
 
+  /// Called when the daemon did not take the guest's pages off the screen in time.
+  var onStuckScreen: (() -> Void)?
   /// Called when the VM cannot be served, with the reason.
   var onRefusal: ((String) -> Void)?
   /// Called when the configuration space has changed.
@@ -85,7 +91,12 @@ final class GPUBackend: VhostUserDevice {
     guard queue.index == GPUBackend.controlQueue else { return }
     // The frontend waits for this: once it returns, other software may write into the pages that are on screen.
     device.stop(nowNanoseconds: monotonicNanoseconds())
-    display.deliverEvents(milliseconds: GPUBackend.releaseMilliseconds) { !device.isReadingGuestPages }
+    display.deliverEvents(milliseconds: GPUBackend.copyMilliseconds) { !device.isReadingGuestPages }
+    if device.isReadingGuestPages {
+      device.hideGuestPages()
+      display.deliverEvents(milliseconds: GPUBackend.blankMilliseconds) { !device.isReadingGuestPages }
+      if device.isReadingGuestPages { onStuckScreen?() }
+    }
     device.forgetGuestPages()
     // After a pause the guest must find every response.
     for (_, chain) in waiting.sorted(by: { $0.key < $1.key }) {

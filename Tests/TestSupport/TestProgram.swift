@@ -133,9 +133,10 @@ public final class TestDaemon {
   public let folder: TemporaryFolder
 
   /// Starts it, and waits until it is ready.
-  public init(output: String = "headless:320x200@60") throws {
+  public init(outputs: [String] = ["headless:320x200@60"]) throws {
     folder = try TemporaryFolder()
-    program = try TestProgram("framepathd", ["--output", output, "--socket", "\(folder.path)/daemon.sock"])
+    program = try TestProgram(
+      "framepathd", outputs.flatMap { ["--output", $0] } + ["--socket", "\(folder.path)/daemon.sock"])
     try program.line(containing: "ready")
   }
 

@@ -87,6 +87,26 @@ import VirtioGPU
     #expect(guest.display.frames.count == 1)
   }
 
+  @Test func `a copy that does not come on screen in time gives way to black, and is shown when the pages are free`()
+    throws
+  {
+    let guest = try makeGuest()
+    guest.device.stop(nowNanoseconds: guest.now)
+    #expect(guest.display.frames.count == 2 && guest.device.isReadingGuestPages)
+    guest.device.hideGuestPages()
+    #expect(guest.display.disabled == [0])
+    #expect(guest.device.isReadingGuestPages, "black is not on screen yet")
+    guest.device.frameDone(scanout: 0, frame: 2, outcome: .superseded, timeNanoseconds: 0)
+    guest.device.bufferReleased(guest.display.frames[0].bufferID)
+    #expect(!guest.device.isReadingGuestPages)
+    guest.device.forgetGuestPages()
+    guest.draw(Self.secret, at: 0)
+    #expect(guest.display.frames.count == 3 && guest.display.frames[2].path == .copy)
+    #expect(guest.lastPixels == [3])
+    guest.device.hideGuestPages()
+    #expect(guest.display.disabled == [0], "nothing of the guest is on screen")
+  }
+
   @Test func `a stopped device shows its private copy on a display that reconnects`() throws {
     let guest = try makeGuest()
     guest.device.stop(nowNanoseconds: guest.now)
