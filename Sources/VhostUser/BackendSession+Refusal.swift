@@ -34,11 +34,12 @@ extension BackendSession {
       return
     }
     queue.emptyKickCount += 1
-    // QEMU kicks once itself when it starts a queue.
-    guard queue.emptyKickCount == 3, !hasHinted else { return }
+    // QEMU kicks once itself when it starts a queue. The guest kicks once as well, and then waits for an event index
+    // that does not reach its memory.
+    guard queue.emptyKickCount == 2, !hasHinted else { return }
     hasHinted = true
     report(
-      "queue \(queue.index) was kicked three times and has no request: the guest's memory may be private; "
+      "queue \(queue.index) was kicked twice and has no request: the guest's memory may be private; "
         + sharedMemoryAdvice)
   }
 

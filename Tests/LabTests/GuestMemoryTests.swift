@@ -63,7 +63,7 @@ struct GuestMemoryTests {
       }
     }
     // The guest and QEMU live on, with the backend.
-    #expect(try guest.run("echo alive") == "alive")
+    #expect(try guest.run("echo alive").contains("alive"))
     #expect(try guest.qmp("query-status").contains("running"))
     #expect(lines().count == 1, "\(host.log(vm: "web"))")
     #expect(backend.waitForExit(timeoutMilliseconds: 0) == nil)
@@ -79,17 +79,19 @@ struct GuestMemoryTests {
       print("lab: this machine does not give 128 huge pages: \(error)")
       return
     }
-    let host = try LabHost(outputs: ["headless:640x480@60"])
-    let backend = try host.backend(vm: "web")
+    let host = try LabHost(
+      outputs: ["headless:640x480@60", "headless:640x480@60"],
+      config: "[output.headless-1]\nlayout = \"tile 1x1\"\n")
+    let backend = try host.backend(vm: "web", arguments: ["--outputs", "headless-0"])
     let guest = try LabGuest(
       host: host, vm: "web", shape: .complete,
       arguments: ["--memory-backend", "memory-backend-memfd,share=on,hugetlb=on,prealloc=on"])
     try guest.draw("pattern noise --size 640x480 --seed 1")
     try host.expect(vm: "web", shows: .noise(width: 640, height: 480, seed: 1))
     #expect(try host.status().scanout(vm: "web").path == .direct)
-    try host.reload(config: "[outputs]\nlayout = \"tile 1x1\"\n")
+    try host.framepath(["vm", "set", "web", "--outputs", "headless-1"])
     try guest.draw("pattern noise --size 640x480 --seed 2")
-    try host.expect(output: "headless-0", shows: .noise(width: 640, height: 480, seed: 2))
+    try host.expect(output: "headless-1", shows: .noise(width: 640, height: 480, seed: 2))
     try host.expect(vm: "web", shows: .noise(width: 640, height: 480, seed: 2))
     #expect(backend.waitForExit(timeoutMilliseconds: 0) == nil)
     withExtendedLifetime(pages) {}
