@@ -59,7 +59,7 @@ extension Device {
   }
 
   private func apply(_ command: CursorCommand, isUpdate: Bool) throws(GPUError) {
-    guard command.scanout < scanouts.count else { throw .invalidScanout }
+    try checkScanout(command.scanout)
     let scanout = scanouts[Int(command.scanout)]
     scanout.cursor.x = command.x
     scanout.cursor.y = command.y

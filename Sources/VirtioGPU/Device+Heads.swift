@@ -15,13 +15,23 @@ extension Device {
   /// The EDID of a head, whose preferred mode is that of the display info; empty without a monitor.
   func edid(_ index: UInt32) throws(GPUError) -> [UInt8] {
     guard features.contains(.edid) else { throw .unspecified }
-    guard index < scanouts.count else { throw .invalidScanout }
+    try checkScanout(index)
     guard let head = display.head(Int(index)), head.connected else { return [] }
     return EDID.forGuest(
       monitor: head.edid,
       description: EDID.Description(
         mode: head.mode, name: head.name, serial: index + 1, widthMillimetres: head.widthMillimetres,
         heightMillimetres: head.heightMillimetres))
+  }
+
+  /// Refuses a scanout that the device does not have.
+  func checkScanout(_ index: UInt32) throws(GPUError) {
+    if index < scanouts.count { return }
+    if !hasMissedScanout {
+      hasMissedScanout = true
+      onMissingScanout?(index)
+    }
+    throw .invalidScanout
   }
 
   /// Bytes of the configuration space.

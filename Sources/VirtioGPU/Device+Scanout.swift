@@ -6,7 +6,7 @@ extension Device {
   static let minScanoutDimension = 1
 
   func setScanout(_ index: UInt32, resource id: UInt32, source: Rect) throws(GPUError) {
-    guard index < scanouts.count else { throw .invalidScanout }
+    try checkScanout(index)
     let scanout = scanouts[Int(index)]
     if id == 0 {
       disable(scanout)
@@ -22,7 +22,7 @@ extension Device {
 
   func setScanoutBlob(_ blob: BlobScanout) throws(GPUError) {
     guard features.contains(.resourceBlob) else { throw .unspecified }
-    guard blob.scanout < scanouts.count else { throw .invalidScanout }
+    try checkScanout(blob.scanout)
     let scanout = scanouts[Int(blob.scanout)]
     if blob.resource == 0 {
       disable(scanout)

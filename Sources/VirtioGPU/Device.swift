@@ -59,6 +59,10 @@ import Scanout
   var memoryRefusal: String?
   /// Called once with the numbers, when the guest first exceeds the memory limit.
   public var onMemoryRefusal: ((_ reason: String) -> Void)?
+  /// Called once since the guest started, when it uses a scanout that the device does not have: QEMU's vhost-user-gpu
+  /// tells the guest the number of its own property `max_outputs`.
+  public var onMissingScanout: ((_ index: UInt32) -> Void)?
+  var hasMissedScanout = false
   /// The time of the caller's last call.
   var clockNanoseconds: UInt64 = 0
   var pendingAnswers = PendingAnswers()
@@ -149,6 +153,7 @@ import Scanout
     isStopped = false
     blankDeadlineNanoseconds = nil
     memoryRefusal = nil
+    hasMissedScanout = false
     space.events = 0
     for scanout in scanouts {
       if !isDisplayAway {

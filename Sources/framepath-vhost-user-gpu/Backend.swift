@@ -161,6 +161,11 @@ struct Backend: ParsableCommand {
     // A refusal never ends the device of a running guest.
     display.onHopelessRefusal = { if !isServing { finish(.failure) } }
     backend.onRefusal = { log.error("this VM cannot be served: \($0)") }
+    backend.device.onMissingScanout = {
+      log.warning(
+        "the guest asks for scanout \($0), but this VM has \(scanoutCount): name more with --outputs, or lower "
+          + "max_outputs of QEMU's device")
+    }
     backend.onStuckScreen = {
       log.error(
         "framepathd hangs: it has not taken the stopped guest's pages off the screen for 12 s, and may show what is "

@@ -22,6 +22,22 @@ import VirtioGPU
     #expect(response[72...].allSatisfy { $0 == 0 })
   }
 
+  @Test func `a scanout that the device lacks is refused, and reported once until the guest restarts`() throws {
+    let guest = try TestGuest()
+    var missing: [UInt32] = []
+    guest.device.onMissingScanout = { missing.append($0) }
+    for _ in 0..<2 {
+      for index: UInt32 in [0, 2, 1] {
+        let edid = try #require(guest.send(header(0x010A) + bytes(index) + bytes(UInt32(0))))
+        #expect(guest.word(edid, 0) == (index == 0 ? 0x1104 : 0x1202))
+      }
+    }
+    #expect(missing == [2])
+    guest.device.reset()
+    _ = guest.send(header(0x0103) + [UInt8](repeating: 0, count: 16) + bytes(UInt32(1)) + bytes(UInt32(0)))
+    #expect(missing == [2, 1])
+  }
+
   @Test func `an unplugged head is disabled in the display info`() throws {
     let guest = try TestGuest()
     guest.display.heads[0]?.connected = false
