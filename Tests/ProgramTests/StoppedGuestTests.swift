@@ -56,4 +56,52 @@ struct StoppedGuestTests {
     }
     #expect(guest.backend.isRunning)
   }
+
+  /// Pauses, resets that the device is told of, and resets that look like a pause.
+  @Test(arguments: [
+    (Frontend.Shape.completeDevice, [String]()), (.vhostUserGPU, []), (.vhostUserGPU, ["--path", "direct"]),
+  ])
+  func `in twenty resets of a moving picture nobody sees what is written into its pages afterwards`(
+    shape: Frontend.Shape, arguments: [String]
+  ) throws {
+    let guest = try PlayedGuest(shape: shape, arguments)
+    let player = guest.player
+    let memory = (0..<2).map { _ in player.memory(width: 320, height: 200, pieceBytes: 8192) }
+    var known: Set<UInt32> = [0]
+    for round in 0..<20 {
+      for (index, pieces) in memory.enumerated() {
+        let resource = UInt32(index + 1)
+        if shape == .completeDevice {
+          try player.ask(GPURequest.createBlob(resource, pieces))
+        } else {
+          try player.ask(GPURequest.create2D(resource, width: 320, height: 200))
+          try player.ask(GPURequest.attachBacking(resource, pieces))
+        }
+      }
+      for flip in 0..<4 {
+        let picture = GuestPlayer.Picture(
+          resource: UInt32(flip % 2 + 1), width: 320, height: 200, pieces: memory[flip % 2])
+        let colour = UInt32(round * 4 + flip + 1)
+        known.insert(colour)
+        player.fill(picture, colour)
+        if shape == .completeDevice {
+          try player.flip(picture)
+        } else {
+          try player.ask(GPURequest.transfer(picture.resource, width: 320, height: 200))
+          try player.ask(GPURequest.setScanout(picture.resource, width: 320, height: 200))
+          try player.ask(GPURequest.flush(picture.resource, width: 320, height: 200))
+        }
+      }
+      if round == 0, shape == .completeDevice || !arguments.isEmpty { #expect(try guest.scanout().path == .direct) }
+      // QEMU 11 does not send RESET_DEVICE for the complete device.
+      try player.frontend.reset(sendsResetDevice: round % 2 == 1)
+      for pieces in memory {
+        for piece in pieces { player.ram.fill(piece.address, piece.byteCount / 4, pixels: Self.secret) }
+      }
+      for _ in 0..<8 { #expect(try colours(guest.daemon).isSubset(of: known)) }
+      try player.frontend.start()
+      for _ in 0..<4 { #expect(try colours(guest.daemon).isSubset(of: known)) }
+    }
+    #expect(guest.backend.isRunning)
+  }
 }

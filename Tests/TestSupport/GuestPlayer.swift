@@ -14,6 +14,14 @@ public final class GuestPlayer {
     public var height: Int
     /// Its memory in order.
     public var pieces: [GuestPiece]
+
+    /// A picture of a resource that the guest has made.
+    public init(resource: UInt32, width: Int, height: Int, pieces: [GuestPiece]) {
+      self.resource = resource
+      self.width = width
+      self.height = height
+      self.pieces = pieces
+    }
   }
 
   /// An answer that was not expected.
