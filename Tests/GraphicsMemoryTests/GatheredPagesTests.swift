@@ -40,6 +40,7 @@ struct GatheredPagesTests {
   func `one run inside huge pages is mapped, scattered parts are not`() throws {
     let layout = try #require(layout)
     let huge = try HugePages(4)
+    defer { withExtendedLifetime(huge) {} }
     let memory = try huge.makeMemory(count: 2)
     let run = [MemoryRange(fd: memory.raw, offset: HugePages.byteCount - 8192, byteCount: 6 * 4096)]
     let parts = [MemoryRange(fd: memory.raw, offset: 4096, byteCount: 4096), run[0]]

@@ -97,6 +97,7 @@ struct MappingTests {
   @Test(.enabled(if: HugePages.areThere, "this machine gives no huge pages"))
   func `parts of huge pages are mapped at any offset, and nothing stays behind`() throws {
     let huge = try HugePages(4)
+    defer { withExtendedLifetime(huge) {} }
     let unit = HugePages.byteCount
     do {
       let memory = try huge.makeMemory(count: 3)
@@ -121,6 +122,7 @@ struct MappingTests {
   @Test(.enabled(if: HugePages.areThere, "this machine gives no huge pages"))
   func `a discarded huge page without a free one costs that page of one mapping`() throws {
     let huge = try HugePages(4)
+    defer { withExtendedLifetime(huge) {} }
     let unit = HugePages.byteCount
     let memory = try huge.makeMemory(count: 2)
     let mapping = try Mapping(fd: memory.raw, offset: 4096, byteCount: 2 * unit - 4096)

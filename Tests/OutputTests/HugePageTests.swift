@@ -49,6 +49,7 @@ extension OutputConformance {
       let offsets = (0..<pages).map { (129 + (isRun ? $0 : $0 ^ 1)) * 4096 }
       let count = (131 + pages) * 4096 / HugePages.byteCount + 1
       let huge = try HugePages(count)
+      defer { withExtendedLifetime(huge) {} }
       let memory = try huge.makeMemory(count: count)
       guard let buffer = try Self.imported(bench, memory, offsets) else { return }
       try bench.show(buffer)
@@ -66,6 +67,7 @@ extension OutputConformance {
       let pages = (mode.width * mode.height * 4 + 4095) / 4096
       let count = pages * 4096 / HugePages.byteCount + 1
       let huge = try HugePages(count)
+      defer { withExtendedLifetime(huge) {} }
       let memory = try huge.makeMemory(count: count)
       let buffer = try #require(try Self.imported(bench, memory, (0..<pages).map { $0 * 4096 }))
       let picture = try buffer.mapped()

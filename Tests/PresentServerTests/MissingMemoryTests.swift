@@ -176,6 +176,7 @@ struct MissingMemoryTests {
     ranges: [(offset: Int, byteCount: Int)]
   ) throws {
     let huge = try HugePages(4)
+    defer { withExtendedLifetime(huge) {} }
     let memory = try huge.makeMemory(count: 2)
     let drawing = try Mapping(fd: memory.raw, byteCount: 2 * HugePages.byteCount)
     for range in ranges {
@@ -213,6 +214,7 @@ struct MissingMemoryTests {
   func `a region on a huge page works, keeps no page after its end, and costs its client when it is discarded`() throws
   {
     let huge = try HugePages(4)
+    defer { withExtendedLifetime(huge) {} }
     let bench = try Bench()
     let good = try bench.client("good")
     let layout = try #require(RegionLayout(regionByteCount: HugePages.byteCount, slotCount: 3))

@@ -110,6 +110,7 @@ struct RefusalTests {
     throws
   {
     let huge = try HugePages(4)
+    defer { withExtendedLifetime(huge) {} }
     let memory = try huge.makeMemory(count: 3)
     let wire = try Wire(GuestRAM(fd: memory, byteCount: 3 * HugePages.byteCount))
     try wire.negotiate()
