@@ -140,7 +140,9 @@ ptrdiff_t clinux_receive(int socket, void *bytes, size_t capacity, int *fds, siz
   *truncated = 0;
   ptrdiff_t received = recvmsg(socket, &message, flags | MSG_CMSG_CLOEXEC);
   if (received < 0) return received;
-  if (message.msg_flags & (MSG_CTRUNC | MSG_TRUNC)) *truncated = 1;
+  /* Whatever can be sent fits into `control`: only a shortage of this process cuts it. */
+  if (message.msg_flags & MSG_CTRUNC) *truncated = 2;
+  if (message.msg_flags & MSG_TRUNC) *truncated = 1;
   for (struct cmsghdr *header = CMSG_FIRSTHDR(&message); header; header = CMSG_NXTHDR(&message, header)) {
     if (header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS) continue;
     size_t count = (header->cmsg_len - CMSG_LEN(0)) / sizeof(int);

@@ -56,6 +56,7 @@ public final class DescriptorAccount: Sendable {
   private let closer: DescriptorCloser
   private let group: DescriptorAccount?
   private let open = Atomic<Int>(0)
+  private let leaving = Atomic<Int>(0)
   private let closing = Atomic<Int>(0)
 
   /// - Parameter group: also counts the descriptors of this account.
@@ -64,8 +65,14 @@ public final class DescriptorAccount: Sendable {
     self.group = group
   }
 
+  /// An account whose descriptors are counted here too.
+  public func subaccount() -> DescriptorAccount { DescriptorAccount(closer, in: self) }
+
   /// The number of open descriptors, including those that are being closed.
   public var openCount: Int { open.load(ordering: .relaxed) }
+
+  /// The number of open descriptors without those that are being closed.
+  public var heldCount: Int { open.load(ordering: .relaxed) - leaving.load(ordering: .relaxed) }
 
   /// The number of descriptors that are being closed, of kinds whose `close` may wait for others.
   public var closingCount: Int { closing.load(ordering: .relaxed) }
@@ -83,16 +90,21 @@ public final class DescriptorAccount: Sendable {
       return took(-1)
     }
     // Only memory files of the kernel itself have seals.
-    if MemFD.seals(of: number) != nil { return closer.close(number, of: self, mayWait: false) }
+    if MemFD.seals(of: number) != nil { return closeLater(number, mayWait: false) }
     switch AnonymousFile(of: number) {
     case .eventFD, .syncFile, .syncObject:
       _ = Glibc.close(number)
       took(-1)
-    case .dmaBuf: closer.close(number, of: self, mayWait: false)
+    case .dmaBuf: closeLater(number, mayWait: false)
     case nil:
       willClose(1)
-      closer.close(number, of: self, mayWait: true)
+      closeLater(number, mayWait: true)
     }
+  }
+
+  private func closeLater(_ number: Int32, mayWait: Bool) {
+    leaving.wrappingAdd(1, ordering: .relaxed)
+    closer.close(number, of: self, mayWait: mayWait)
   }
 
   private func willClose(_ count: Int) {
@@ -102,8 +114,24 @@ public final class DescriptorAccount: Sendable {
 
   fileprivate func closed(wasCounted: Bool) {
     if wasCounted { willClose(-1) }
+    leaving.wrappingSubtract(1, ordering: .relaxed)
     took(-1)
   }
+}
+
+/// Descriptors that this process opened for a sender, counted as long as this object exists.
+public final class DescriptorHold: Sendable {
+  private let account: DescriptorAccount
+  private let count: Int
+
+  /// Counts that many descriptors.
+  public init(_ count: Int = 1, for account: DescriptorAccount) {
+    self.account = account
+    self.count = count
+    account.took(count)
+  }
+
+  deinit { account.took(-count) }
 }
 
 /// Descriptors that wait for a thread to close them. Its threads hold it until it has ended.

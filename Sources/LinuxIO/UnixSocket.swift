@@ -24,6 +24,8 @@ public struct ReceivedFDs: ~Copyable {
   private var numbers: InlineArray<64, Int32> = .init(repeating: -1)
   /// The number of received descriptors.
   public private(set) var count = 0
+  /// Whether more were sent, for which this process had no room; only with an account.
+  public private(set) var hasLost = false
 
   /// No descriptors yet.
   ///
@@ -45,6 +47,13 @@ public struct ReceivedFDs: ~Copyable {
   public mutating func removeAll() {
     for index in 0..<count where numbers[index] >= 0 { ReceivedFDs.close(numbers[index], account) }
     count = 0
+    hasLost = false
+  }
+
+  /// Notes a shortage of this process; false without an account, for an owner that does not tell it from others' faults.
+  fileprivate mutating func noteLoss() -> Bool {
+    hasLost = account != nil
+    return hasLost
   }
 
   fileprivate mutating func append(_ number: Int32) {
@@ -280,7 +289,7 @@ public struct UnixSocket: ~Copyable {
       for index in 0..<count { fds.append(numbers[index]) }
       // SAFETY: the call has returned an array of `excessCount` numbers, valid until its next call on this thread.
       if let excess = unsafe excess { for index in 0..<excessCount { fds.discard(unsafe excess[index]) } }
-      if truncated != 0 { return .truncated }
+      if truncated == 1 || truncated == 2 && !fds.noteLoss() { return .truncated }
       return received == 0 ? .closed : .bytes(received)
     }
   }

@@ -83,7 +83,7 @@ public final class Server {
     closer = DescriptorCloser(patienceMilliseconds: options.closePatienceMilliseconds)
     listener = ClientListener(socket, loop: loop, closer: closer)
     do throws(SystemError) {
-      clients = try ClientTable(loop: loop, closer: closer)
+      clients = try ClientTable(loop: loop, closer: closer, options)
       pauses = try ReadPauses(loop: loop, clock: options.clock)
       reports = try ReportWriter(loop, options.clock)
       for output in outputs { try placement.add(output) }
@@ -146,25 +146,25 @@ public final class Server {
   private func listen() throws(SystemError) {
     try listener.start(
       log: write,
-      objection: { [unowned self] in
-        clients.sessions.count < options.connectionLimit ? nil : "\(clients.sessions.count) clients"
-      },
       onClient: { [unowned self] (client: consuming UnixSocket) throws(SystemError) in try admit(client) })
   }
 
   private func admit(_ socket: consuming UnixSocket) throws(SystemError) {
-    let user = clients.users.user(try socket.peerCredentials().uid)
-    let account = DescriptorAccount(closer, in: user.descriptors)
+    let peer = try socket.peerCredentials()
+    let user = clients.users.user(peer.uid)
+    let account = user.descriptors.subaccount()
     let connection = try PresentConnection(socket.owned(by: account))
-    if let why = objection(toClientOf: user) { return connection.turnAway(ErrorMessage(code: .limit, text: why)) }
-    clients.add(try ClientSession(connection, account, server: self))
+    if let why = clients.users.objection(to: peer, user) {
+      noteTurnedAway(peer, why)
+      return connection.turnAway(ErrorMessage(code: .limit, text: why))
+    }
+    clients.add(try ClientSession(connection, account, of: user, isInReserve: clients.users.isFull, server: self))
   }
 
-  /// Why no further client of a user is accepted; nil if it is.
-  private func objection(toClientOf user: ClientUser) -> String? {
-    let closing = user.descriptors.closingCount
-    guard closing >= options.userClosingLimit else { return nil }
-    return "\(closing) descriptors that clients of user \(user.uid) sent cannot be closed"
+  /// Logs a client that is not accepted, once per process and reason.
+  private func noteTurnedAway(_ peer: PeerCredentials, _ why: String) {
+    guard refusals.note(pid: peer.pid, name: "", reason: "limit") else { return }
+    log("client (process \(peer.pid), user \(peer.uid)): turned away: \(why)")
   }
 
   /// Why a client is refused; nil if it is accepted.

@@ -11,8 +11,26 @@ public struct ServerOptions {
   public var snapshotByteLimit = 256 << 20
   /// Limit for connections.
   public var connectionLimit = 512
+  /// Places beyond the limit for tools of the daemon's user, and as many more for root's.
+  public var reservedConnections = 16
+  /// Limit for connections of one process.
+  public var processConnectionLimit = 256
+  /// Limit for connections of one user other than root and the daemon's.
+  public var userConnectionLimit = 384
+  /// The time in which a client must send HELLO.
+  public var helloNanoseconds: UInt64 = 2_000_000_000
   /// Limit for messages queued for a client that does not read; beyond it the client is dropped.
   public var waitingMessageLimit = 1024
+  /// Limit for messages with descriptors that a client has not read; further ones wait, and nothing is read from it.
+  public var waitingDescriptorLimit = 16
+  /// Limit for descriptors of one client: those that it sent, and those that the daemon opened for it.
+  public var descriptorLimit = 1024
+  /// Limit for descriptors of all clients; nil: what the process may open without `ownDescriptors`.
+  public var descriptorBudget: Int?
+  /// Descriptors that a client may have even if there is a shortage.
+  static let freeDescriptors = 32
+  /// Descriptors for the daemon itself: outputs, files that it opens for a moment, a message's before they are counted.
+  static let ownDescriptors = 640
   /// Limit for descriptors of one client that are being closed, of kinds whose `close` may wait for others; beyond it the
   /// client is ended.
   public var closingLimit = 16

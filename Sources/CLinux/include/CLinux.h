@@ -55,7 +55,8 @@ int clinux_unread_bytes(int socket);
 #define CLINUX_MAX_SENT_FDS 253
 
 /* Receives one message. `*fdCount` is the capacity of `fds` on entry, the number received on return.
- * `*truncated` is 1 when bytes or descriptors did not fit; received descriptors are close-on-exec.
+ * `*truncated` is 1 when bytes or descriptors did not fit, 2 when this process had no room for more descriptors;
+ * received descriptors are close-on-exec.
  * Descriptors beyond the capacity are not closed: `*excess` is their array, of this thread and until its next call, and
  * `*excessCount` their number. */
 ptrdiff_t clinux_receive(int socket, void *bytes, size_t capacity, int *fds, size_t *fdCount, const int **excess,

@@ -1,7 +1,7 @@
 import LinuxIO
 
-/// The listening socket. It stops accepting while there are too many clients or too few descriptors, until a client
-/// disconnects. Otherwise the readable socket would keep the loop busy.
+/// The listening socket. It stops accepting while there are too few descriptors, until a client disconnects. Otherwise
+/// the readable socket would keep the loop busy.
 final class ClientListener {
   private let socket: ServerSocket
   private let loop: EventLoop
@@ -10,7 +10,6 @@ final class ClientListener {
   private var source: EventLoop.Source?
   private var isPaused = false
   private var onClient: ((consuming UnixSocket) throws(SystemError) -> Void)?
-  private var objection: () -> String? = { nil }
   private var log: (String) -> Void = { _ in }
 
   var path: String { socket.path }
@@ -23,15 +22,11 @@ final class ClientListener {
 
   /// Starts accepting clients.
   ///
-  /// - Parameters:
-  ///   - objection: returns why no further client can be accepted; nil if one can.
-  ///   - onClient: receives each client's connection.
+  /// - Parameter onClient: receives each client's connection.
   func start(
-    log: @escaping (String) -> Void, objection: @escaping () -> String?,
-    onClient: @escaping (consuming UnixSocket) throws(SystemError) -> Void
+    log: @escaping (String) -> Void, onClient: @escaping (consuming UnixSocket) throws(SystemError) -> Void
   ) throws(SystemError) {
     self.log = log
-    self.objection = objection
     self.onClient = onClient
     source = try loop.add(socket.listener.fd.raw) { [unowned self] _ in accept() }
   }
@@ -49,7 +44,6 @@ final class ClientListener {
   private func accept() {
     // Bounded, so that frames are not delayed.
     for _ in 0..<16 {
-      if let why = objection() { return pause(why) }
       do throws(SystemError) {
         guard let client = try socket.listener.accept(for: strangers) else { return }
         try onClient?(client)

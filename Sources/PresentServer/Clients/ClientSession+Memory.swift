@@ -90,6 +90,10 @@ extension ClientSession {
       refuse(.noMemory, why, number, about: place.scanout)
       return nil
     }
+    if let why = server.clients.users.objection(toDescriptorsOf: self) {
+      refuse(.noMemory, why, number, about: place.scanout)
+      return nil
+    }
     return presenter
   }
 
@@ -152,7 +156,8 @@ extension ClientSession: BufferMaker {
     // From here on the buffer returns its memory when it is freed.
     let made = ClientBuffer(
       id: wanted.buffer, buffer: buffer, usage: usage, isImported: isImported, composeReason: composeReason,
-      head: head, account: account, chargedBytes: byteCount, pages: pages)
+      head: head, account: account, chargedBytes: byteCount,
+      descriptors: descriptors, pages: pages)
     do throws(OutputError) {
       let fd = isImported ? nil : SharedFD(try buffer.descriptor())
       head.buffers[wanted.buffer] = made

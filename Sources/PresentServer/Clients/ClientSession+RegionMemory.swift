@@ -30,7 +30,7 @@ extension ClientSession: RegionConnection {
       let buffer = try presenter.importedBuffer(.memfd([range], [memory]), layout, 0)
       return ClientBuffer(
         id: id, buffer: buffer, usage: .frame, isImported: true, composeReason: nil, head: surface, account: account,
-        chargedBytes: byteCount, pages: ClientPages([range], [memory]))
+        chargedBytes: byteCount, descriptors: descriptors, pages: ClientPages([range], [memory]))
     } catch {
       account.giveBack(byteCount)
       throw SlotRefusal(reason: .output, text: "\(error)")

@@ -16,10 +16,15 @@ final class ClientSession {
   private(set) lazy var requests = BufferRequests(account, maker: self)
   unowned let server: Server
   private let connection: PresentConnection
-  /// The connection, and what the client has sent.
+  let user: ClientUser
+  /// The connection, what the client has sent, and what the daemon has opened for it.
   let descriptors: DescriptorAccount
+  /// Whether it was accepted beyond the limit, as a tool.
+  private let isInReserve: Bool
   private var source: EventLoop.Source?
   private var wantsWritable = false
+  /// The events that the loop watches for.
+  private var watched: Readiness = .readable
   private var framePace = MessagePace.frames
   private var importPace = MessagePace.imports
   /// The time until which nothing is read from a client that presents too often.
@@ -34,10 +39,15 @@ final class ClientSession {
   /// Whether `sendBatch` will be called at the end of this loop iteration.
   private var isInRound = false
 
-  init(_ connection: PresentConnection, _ descriptors: DescriptorAccount, server: Server) throws(SystemError) {
+  init(
+    _ connection: PresentConnection, _ descriptors: DescriptorAccount, of user: ClientUser, isInReserve: Bool,
+    server: Server
+  ) throws(SystemError) {
     self.connection = connection
     self.descriptors = descriptors
-    outbox = Outbox(connection)
+    self.user = user
+    self.isInReserve = isInReserve
+    outbox = Outbox(connection, descriptorLimit: server.options.waitingDescriptorLimit)
     self.server = server
     peer = try connection.peerCredentials()
     account = server.memory.open()
@@ -66,20 +76,20 @@ final class ClientSession {
   // MARK: - Receiving
 
   private func handle(_ ready: Readiness) {
-    if pausedUntilNanoseconds != nil || waitingInquiry != nil, ready.contains(.hangUp) { return close("disconnected") }
+    if !isReading, ready.contains(.hangUp) { return close("disconnected") }
     if ready.contains(.writable) {
       if wantsWritable { flush() }
       inquireAgain()
     }
     // Bounded, so that other clients are served too.
-    for _ in 0..<32 where !isClosed && waitingInquiry == nil {
+    for _ in 0..<32 where !isClosed && isReading {
       if descriptors.closingCount > server.options.closingLimit {
         return fail(.malformed, "more than \(server.options.closingLimit) of its descriptors cannot be closed")
       }
       var fds = ReceivedFDs(of: descriptors)
       do throws(PresentProtocolError) {
         guard let message = try connection.receiveClientMessage(fds: &fds) else { return }
-        accept(message, &fds)
+        if let why = objection(to: fds) { refuse(message, without: why) } else { accept(message, &fds) }
         switch message {
         case .present:
           if server.clients.isShared, let until = framePace.pause(at: server.clock.nowNanoseconds) { pause(until) }
@@ -102,7 +112,7 @@ final class ClientSession {
     }
   }
 
-  private func accept(_ message: ClientMessage, _ fds: inout ReceivedFDs) {
+  func accept(_ message: ClientMessage, _ fds: inout ReceivedFDs) {
     if case .hello(let hello) = message {
       guard self.hello == nil else { return fail(.malformed, "duplicate HELLO") }
       return welcome(hello)
@@ -139,6 +149,12 @@ final class ClientSession {
       return fail(code, text)
     }
     self.hello = hello
+    if isInReserve, hello.kind != .tool || hello.scanoutCount > 0 {
+      return fail(
+        .limit,
+        "the daemon has \(server.sessions.count - 1) clients; the limit is \(server.clients.users.connectionLimit)")
+    }
+    server.clients.introduced(self)
     server.refusals.forget(pid: peer.pid, name: hello.name)
     if hello.scanoutCount > 0 {
       account.limit(to: settings.memoryLimitBytes ?? server.memory.settings.limitBytes)
@@ -233,7 +249,7 @@ final class ClientSession {
     do throws(PresentProtocolError) {
       let isSent = try outbox.sendWaiting()
       joinRound()
-      if isSent { watchWritable(false) }
+      watchWritable(!isSent)
     } catch {
       close("disconnected")
     }
@@ -272,15 +288,18 @@ final class ClientSession {
     watch()
   }
 
+  /// Whether messages of the client are read: not while it is paused, and not while it has to read first.
+  private var isReading: Bool { pausedUntilNanoseconds == nil && waitingInquiry == nil && !outbox.waitsForReading }
+
   private func watch() {
     guard let source else { return }
-    var interest: Readiness = pausedUntilNanoseconds == nil && waitingInquiry == nil ? .readable : []
-    if wantsWritable {
-      interest.insert(.writable)
-    } else if waitingInquiry != nil {
-      // An edge for each message that the client reads.
-      interest.formUnion([.writable, .edge])
-    }
+    var interest: Readiness = isReading ? .readable : []
+    if wantsWritable { interest.insert(.writable) }
+    // An edge for each message that the client reads.
+    if waitingInquiry != nil || outbox.waitsForReading { interest.formUnion([.writable, .edge]) }
+    // A change without a difference would report an edge again.
+    if interest == watched { return }
+    watched = interest
     do { try server.loop.modify(source, interest) } catch {
       server.clients.drop(self, "\(error)")
     }

@@ -10,32 +10,60 @@ final class ClientTable {
   private var byAccount: [VMID: ClientSession] = [:]
   /// Sessions to close when no caller iterates over the lists.
   private var dropped: [(session: ClientSession, why: String)] = []
+  /// Clients that have not sent HELLO, the oldest first, and when each is ended.
+  private var newcomers: [(session: ClientSession, deadline: UInt64)] = []
+  private var helloTimer: PresentTimer?
+  private let options: ServerOptions
   private let wake: EventFD
   private let loop: EventLoop
   private var source: EventLoop.Source?
 
-  init(loop: EventLoop, closer: DescriptorCloser) throws(SystemError) {
+  init(loop: EventLoop, closer: DescriptorCloser, _ options: ServerOptions) throws(SystemError) {
     self.loop = loop
-    users = ClientUsers(closer)
+    self.options = options
+    users = ClientUsers(closer, options)
     wake = try EventFD()
     source = try loop.add(wake.fd.raw) { [unowned self] _ in endDropped() }
+    helloTimer = try options.clock.timer(on: loop) { [unowned self] in endMute() }
   }
 
+  /// Adds a connection, which must send HELLO in time.
   func add(_ session: ClientSession) {
     sessions.append(session)
+    users.add(session)
     byAccount[session.account.id] = session
+    newcomers.append((session, options.clock.nowNanoseconds + options.helloNanoseconds))
+    if newcomers.count == 1 { armHello() }
   }
 
   func remove(_ session: ClientSession) {
+    introduced(session)
     sessions.removeAll { $0 === session }
+    users.remove(session)
     byAccount[session.account.id] = nil
+  }
+
+  /// The client has sent HELLO.
+  func introduced(_ session: ClientSession) { newcomers.removeAll { $0.session === session } }
+
+  private func armHello() { if let first = newcomers.first { helloTimer?.arm(first.deadline) } }
+
+  private func endMute() {
+    let now = options.clock.nowNanoseconds
+    while let first = newcomers.first, first.deadline <= now {
+      newcomers.removeFirst()
+      first.session.fail(.malformed, "no HELLO within \(options.helloNanoseconds / 1_000_000_000) seconds")
+    }
+    armHello()
   }
 
   /// Closes all sessions.
   func stop() {
     if let source = source.take() { loop.remove(source) }
+    helloTimer = nil
     for session in sessions { session.close(nil) }
     sessions = []
+    newcomers = []
   }
 
   /// Closes a session later from the loop, for callers that iterate over lists.

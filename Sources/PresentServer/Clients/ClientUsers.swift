@@ -5,29 +5,110 @@ final class ClientUser {
   let uid: UInt32
   /// The descriptors of all its connections, including those that have ended.
   let descriptors: DescriptorAccount
+  fileprivate(set) var connectionCount = 0
 
-  fileprivate init(_ uid: UInt32, _ closer: DescriptorCloser) {
+  fileprivate init(_ uid: UInt32, in all: DescriptorAccount) {
     self.uid = uid
-    descriptors = DescriptorAccount(closer)
+    descriptors = all.subaccount()
   }
 }
 
-/// The users who have clients, or whose descriptors are still being closed.
+/// The users who have clients, or whose descriptors are still being closed, and the limits for what one of them may take
+/// from the others.
 final class ClientUsers {
   private var users: [UInt32: ClientUser] = [:]
-  private let closer: DescriptorCloser
+  private var connectionsOfProcess: [Int32: Int] = [:]
+  private var connectionCount = 0
+  /// The descriptors of all clients.
+  let descriptors: DescriptorAccount
+  private let options: ServerOptions
+  /// The most descriptors for all clients; the rest of the process's is for the daemon itself.
+  let descriptorBudget: Int
+  private let ownUser: UInt32
 
-  init(_ closer: DescriptorCloser) { self.closer = closer }
+  init(_ closer: DescriptorCloser, _ options: ServerOptions, ownUser: UInt32 = currentUserID()) {
+    descriptors = DescriptorAccount(closer)
+    self.options = options
+    self.ownUser = ownUser
+    let usage = ProcessUsage.current()
+    let room = (usage.descriptorLimit ?? .max / 2) - (usage.openDescriptors ?? 64)
+    descriptorBudget = options.descriptorBudget ?? max(room - ServerOptions.ownDescriptors, room / 2)
+  }
 
   /// The user of a new connection.
   func user(_ uid: UInt32) -> ClientUser {
     if let known = users[uid] { return known }
-    users = users.filter { $0.value.descriptors.openCount > 0 }
-    let user = ClientUser(uid, closer)
+    users = users.filter { $0.value.connectionCount > 0 || $0.value.descriptors.openCount > 0 }
+    let user = ClientUser(uid, in: descriptors)
     users[uid] = user
     return user
   }
 
-  /// The number of descriptors of all users that `close` has not returned from, of kinds that may make it wait.
-  var closingCount: Int { users.values.reduce(0) { $0 + $1.descriptors.closingCount } }
+  /// The number of descriptors that `close` has not returned from, of kinds that may make it wait.
+  var closingCount: Int { descriptors.closingCount }
+
+  func add(_ session: ClientSession) { count(session, 1) }
+
+  func remove(_ session: ClientSession) { count(session, -1) }
+
+  private func count(_ session: ClientSession, _ change: Int) {
+    connectionCount += change
+    session.user.connectionCount += change
+    let pid = session.peer.pid
+    let left = connectionsOfProcess[pid, default: 0] + change
+    connectionsOfProcess[pid] = left == 0 ? nil : left
+  }
+
+  // MARK: - Connections
+
+  /// The most connections; fewer than the options have where the process may have few descriptors.
+  var connectionLimit: Int { max(1, min(options.connectionLimit, descriptorBudget / 8)) }
+
+  /// Whether a new client is in a place for tools of the administrator.
+  var isFull: Bool { connectionCount >= connectionLimit }
+
+  /// Why no further client of a user is accepted; nil if it is.
+  ///
+  /// Beyond the limit there are places for tools of the daemon's user, and as many more for root's.
+  func objection(to peer: PeerCredentials, _ user: ClientUser) -> String? {
+    let reserved = options.reservedConnections
+    let extra = peer.uid == 0 ? 2 * reserved : peer.uid == ownUser ? reserved : 0
+    if connectionCount >= connectionLimit + extra {
+      return "the daemon has \(connectionCount) clients; the limit is \(connectionLimit)"
+    }
+    if connectionsOfProcess[peer.pid, default: 0] >= options.processConnectionLimit {
+      return "process \(peer.pid) has \(options.processConnectionLimit) connections, the limit for a process"
+    }
+    if extra == 0, user.connectionCount >= options.userConnectionLimit {
+      return "user \(peer.uid) has \(options.userConnectionLimit) connections, the limit for a user"
+    }
+    let closing = user.descriptors.closingCount
+    if closing >= options.userClosingLimit {
+      return "\(closing) descriptors that clients of user \(user.uid) sent cannot be closed"
+    }
+    return nil
+  }
+
+  // MARK: - Descriptors
+
+  /// Why a client may not have the descriptors that it holds; nil if it may.
+  ///
+  /// Every client may have some, however many the others take.
+  func objection(toDescriptorsOf session: ClientSession) -> String? {
+    let own = session.descriptors.heldCount
+    if own <= ServerOptions.freeDescriptors { return nil }
+    if own > options.descriptorLimit {
+      return "the client holds \(own) descriptors; the limit is \(options.descriptorLimit)"
+    }
+    let most = descriptorBudget / 2
+    let ofUser = session.user.descriptors.openCount
+    if session.user.uid != 0, session.user.uid != ownUser, ofUser > most {
+      return "the clients of user \(session.user.uid) hold \(ofUser) descriptors; the limit for a user is \(most)"
+    }
+    let all = descriptors.openCount
+    if all > descriptorBudget {
+      return "all clients hold \(all) descriptors; the daemon's limit allows \(descriptorBudget)"
+    }
+    return nil
+  }
 }

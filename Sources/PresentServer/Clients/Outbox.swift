@@ -10,8 +10,18 @@ struct Outbox {
   }
   private let connection: PresentConnection
   private var waiting: [Outgoing] = []
+  private let descriptorLimit: Int
+  /// Messages with descriptors since the client had read everything.
+  private var sentDescriptors = 0
+  /// Whether the first waiting message waits until the client has read, though the socket has room.
+  private(set) var waitsForReading = false
 
-  init(_ connection: PresentConnection) { self.connection = connection }
+  /// - Parameter descriptorLimit: for messages with descriptors that the client has not read. The kernel limits those of
+  ///   all clients together.
+  init(_ connection: PresentConnection, descriptorLimit: Int) {
+    self.connection = connection
+    self.descriptorLimit = descriptorLimit
+  }
 
   /// The number of messages that wait for room in the socket.
   var waitingCount: Int { waiting.count }
@@ -42,8 +52,17 @@ struct Outbox {
   }
 
   /// Sends a message; false if the socket is full.
-  private func take(_ message: ServerMessage, _ fd: SharedFD?) throws(PresentProtocolError) -> Bool {
-    if let fd { return try connection.send(message, fds: [fd.raw]) }
+  private mutating func take(_ message: ServerMessage, _ fd: SharedFD?) throws(PresentProtocolError) -> Bool {
+    if let fd {
+      if sentDescriptors >= descriptorLimit {
+        waitsForReading = connection.hasUnreadAtPeer
+        if waitsForReading { return false }
+        sentDescriptors = 0
+      }
+      guard try connection.send(message, fds: [fd.raw]) else { return false }
+      sentDescriptors += 1
+      return true
+    }
     if connection.add(message) { return true }
     guard try connection.flush() else { return false }
     return connection.add(message)

@@ -137,7 +137,7 @@ private final class Report: Answer {
 
   init(_ inquiry: Inquiry, for session: ClientSession) throws {
     self.session = session
-    file = SharedFD(try MemFD.createEmpty(name: "framepath-status"))
+    file = SharedFD(try MemFD.createEmpty(name: "framepath-status").owned(by: session.descriptors))
     pieces =
       if case .trace = inquiry { try Report.trace(session.server) } else { try Report.status(session.server) }
   }

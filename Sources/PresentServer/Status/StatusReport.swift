@@ -13,7 +13,8 @@ extension Server {
     let settings = memory.settings
     return DaemonStatus(
       nowNanoseconds: clock.nowNanoseconds, unixNanoseconds: realtimeNanoseconds(), socket: path,
-      clients: sessions.count, clientLimit: options.connectionLimit, process: process, bufferBytes: memory.usedBytes,
+      clients: sessions.count, clientLimit: clients.users.connectionLimit, process: process,
+      bufferBytes: memory.usedBytes,
       bufferCapacityBytes: settings.capacityBytes == .max ? nil : settings.capacityBytes,
       bufferOverheadBytes: settings.overheadBytes,
       memorySelection: DaemonStatus.MemorySelection(settings.selection), countsImports: settings.countsImports,

@@ -27,18 +27,22 @@ final class ClientBuffer {
   private var isReadable = false
   /// Of the client that owns it.
   let account: MemoryAccount
+  /// The descriptor of its memory.
+  private let descriptor: DescriptorHold
   /// Bytes charged to the client's account.
   private let chargedBytes: Int
 
   init(
     id: BufferID, buffer: any ScanoutBuffer, usage: BufferUsage, isImported: Bool, composeReason: String?,
-    head: Surface, account: MemoryAccount, chargedBytes: Int, pages: ClientPages? = nil
+    head: Surface, account: MemoryAccount, chargedBytes: Int, descriptors: DescriptorAccount,
+    pages: ClientPages? = nil
   ) {
     self.id = id
     self.buffer = buffer
     self.usage = usage
     self.isImported = isImported
     self.pages = pages
+    descriptor = DescriptorHold(for: descriptors)
     self.composeReason = composeReason
     self.head = head
     self.account = account

@@ -1,0 +1,182 @@
+import Glibc
+import GraphicsMemory
+import LinuxIO
+import PresentProtocol
+import Scanout
+import StatusModel
+import TestSupport
+import Testing
+
+@testable import PresentServer
+
+@Suite("No client takes what others need")
+struct ClientLimitTests {
+  private func limitError(_ messages: [ServerMessage]) -> String? {
+    for case .error(let error, request: 0) in messages where error.code == .limit { return error.text }
+    return nil
+  }
+
+  private func tool(_ bench: Bench) throws -> BenchClient {
+    let tool = try bench.stranger()
+    try tool.send(.hello(Hello(kind: .tool, name: "tool", scanoutCount: 0)))
+    return tool
+  }
+
+  @Test func `a connection without HELLO is ended after two seconds, and its place is free`() throws {
+    var options = ServerOptions()
+    options.connectionLimit = 2
+    options.reservedConnections = 0
+    let bench = try Bench(clock: HandClock(), options: options)
+    let client = try bench.client()
+    let mute = try bench.stranger()
+    try bench.settle()
+    try bench.advance(milliseconds: 1999)
+    #expect(try mute.messages().isEmpty)
+    #expect(!mute.isEnded)
+    try bench.advance(milliseconds: 1)
+    let text = "no HELLO within 2 seconds"
+    #expect(try mute.messages() == [.error(ErrorMessage(code: .malformed, text: text), request: 0)])
+    #expect(try mute.ends())
+    #expect(!client.isEnded)
+    try bench.advance(milliseconds: 5000)
+    #expect(try client.readStatus().clients == 1)
+    #expect(try bench.client("next").generation() == 1)
+  }
+
+  @Test func `clients beyond the limit get an error with it, and tools of the daemon's user still get in`() throws {
+    var options = ServerOptions()
+    options.connectionLimit = 3
+    options.reservedConnections = 2
+    let bench = try Bench(options: options)
+    let clients = try (0..<3).map { try bench.client("vm\($0)") }
+    // Root has two places of its own besides those of the daemon's user.
+    let places = getuid() == 0 ? 4 : 2
+    let late = try bench.stranger()
+    try late.send(.hello(Hello(kind: .vm, name: "late", scanoutCount: 1)))
+    #expect(try limitError(late.messages()) == "the daemon has 3 clients; the limit is 3")
+    #expect(try late.ends())
+    let tools = try (0..<places).map { _ in try tool(bench) }
+    for tool in tools { #expect(try tool.readStatus().clients == 3 + places || tool.status.contains("clients")) }
+    let last = try bench.stranger()
+    #expect(try limitError(last.messages()) == "the daemon has \(3 + places) clients; the limit is 3")
+    #expect(try last.ends())
+    // A client that leaves makes room.
+    clients[0].leave()
+    for tool in tools { tool.leave() }
+    try bench.settle()
+    #expect(try bench.client("next").outputs.count == 1)
+  }
+
+  @Test func `a process has no more connections than the limit for one`() throws {
+    var options = ServerOptions()
+    options.processConnectionLimit = 2
+    let bench = try Bench(options: options)
+    let clients = try (0..<2).map { try bench.client("vm\($0)") }
+    let third = try bench.stranger()
+    #expect(try limitError(third.messages()) == "process \(getpid()) has 2 connections, the limit for a process")
+    #expect(try third.ends())
+    clients[1].leave()
+    try bench.settle()
+    #expect(try bench.client("next").outputs.count == 1)
+  }
+
+  /// Imports a picture of one page from its own memfd; returns the answer.
+  private func importPage(_ client: BenchClient, _ id: UInt32) throws -> ServerMessage? {
+    let memory = try MemFD.create(name: "page", byteCount: pageByteCount)
+    let list = try ImportRanges.list([ImportRanges.Entry(descriptor: 0, offset: 0, byteCount: pageByteCount)])
+    let layout = try #require(FrameLayout(width: 4, height: 4, strideBytes: 16, format: .xrgb8888))
+    try client.send(
+      .importBuffer(
+        ImportBuffer(
+          bufferID: id, scanout: 0, generation: client.generation(), layout: layout, modifier: 0, memoryKind: .memfd,
+          rangeCount: 1), request: UInt64(id)), fds: [list.raw, memory.raw])
+    return try client.messages().last
+  }
+
+  private func refusal(_ message: ServerMessage?) -> String? {
+    guard case .error(let error, _)? = message, error.code == .noMemory else { return nil }
+    return error.text
+  }
+
+  @Test func `a client holds no more descriptors than the limit, and may continue with fewer`() throws {
+    var options = ServerOptions()
+    options.descriptorLimit = 60
+    let bench = try Bench(options: options)
+    let client = try bench.client()
+    // Each buffer counts two: the memory that was sent, and the daemon's own descriptor.
+    var made: UInt32 = 0
+    var answer: ServerMessage?
+    while made < 100 {
+      answer = try importPage(client, made + 1)
+      guard case .buffer? = answer else { break }
+      made += 1
+    }
+    #expect(made == 29)
+    #expect(refusal(answer) == "the client holds 61 descriptors; the limit is 60")
+    #expect(!client.isEnded)
+    let other = try bench.client("other")
+    guard case .buffer? = try importPage(other, 1) else {
+      Issue.record("another client is refused")
+      return
+    }
+    try client.send(.destroyBuffer(1))
+    try client.send(.destroyBuffer(2))
+    try bench.settle()
+    let session = try #require(bench.server?.sessions.first)
+    #expect(session.descriptors.heldCount == 55)
+    guard case .buffer? = try importPage(client, 1) else {
+      Issue.record("refused")
+      return
+    }
+  }
+
+  @Test func `a shortage of descriptors is told to those who hold many, and every client may have some`() throws {
+    var options = ServerOptions()
+    options.descriptorBudget = 80
+    let bench = try Bench(options: options)
+    let greedy = try bench.client("greedy")
+    var made: UInt32 = 0
+    var answer: ServerMessage?
+    while made < 100 {
+      answer = try importPage(greedy, made + 1)
+      guard case .buffer? = answer else { break }
+      made += 1
+    }
+    #expect(made >= 16)
+    #expect(refusal(answer)?.hasPrefix("all clients hold 8") == true)
+    let modest = try bench.client("modest")
+    for id: UInt32 in 1...10 {
+      guard case .buffer? = try importPage(modest, id) else {
+        Issue.record("the other client is refused")
+        return
+      }
+    }
+    #expect(!greedy.isEnded)
+  }
+
+  @Test func `a client that does not read gets few descriptors at once, and the others as it reads`() throws {
+    let bench = try Bench()
+    let client = try bench.client()
+    for id: UInt32 in 1...200 {
+      try client.send(
+        .createBuffer(
+          CreateBuffer(
+            bufferID: id, scanout: 0, generation: client.generation(), width: 4, height: 4, format: .xrgb8888,
+            usage: .frame), request: UInt64(id)))
+      if id % 50 == 0 { try bench.settle() }
+    }
+    try bench.settle()
+    let connection = try #require(client.connectionForFlooding)
+    var fds = ReceivedFDs()
+    var first = 0
+    while try connection.receiveServerMessage(fds: &fds) != nil { first += 1 }
+    #expect(first == 16)
+    var rest: [UInt64] = []
+    #expect(
+      try bench.run {
+        for case .buffer(_, let request) in try client.messages() { rest.append(request) }
+        return rest.count == 184
+      })
+    #expect(rest == Array(17...200))
+  }
+}
