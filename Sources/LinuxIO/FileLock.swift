@@ -17,9 +17,15 @@ public struct FileLock: ~Copyable {
   /// Locks the file at `path`, creating it if necessary, and writes this process's id into it.
   ///
   /// The corresponding C function is `flock(LOCK_EX | LOCK_NB)`.
+  /// - Throws: ELOOP if the file is a symbolic link, EPERM if it is another user's or not a regular file: neither is
+  ///   written to.
   public static func acquire(_ path: String) throws(SystemError) -> Outcome {
-    let fd = try OwnedFD.open(path, flags: O_RDWR | O_CREAT)
+    let fd = try OwnedFD.open(path, flags: O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK)
     let raw = fd.raw
+    var info = stat()
+    guard unsafe fstat(raw, &info) == 0, info.st_mode & S_IFMT == S_IFREG, info.st_uid == geteuid() else {
+      throw SystemError(call: "open", code: EPERM, subject: "\(path), which is not a file of user \(geteuid())")
+    }
     do throws(SystemError) {
       try check("flock", path) { flock(raw, LOCK_EX | LOCK_NB) }
     } catch {

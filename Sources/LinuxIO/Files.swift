@@ -13,6 +13,9 @@ public func currentProcessID() -> Int32 { getpid() }
 /// The effective user id.
 public func currentUserID() -> UInt32 { geteuid() }
 
+/// The effective group id.
+public func currentGroupID() -> UInt32 { getegid() }
+
 /// The value of an environment variable; nil if it is unset or empty.
 public func environmentVariable(_ name: String) -> String? {
   guard let value = unsafe getenv(name) else { return nil }

@@ -112,10 +112,12 @@ public struct UnixSocket: ~Copyable {
 
   /// Binds and listens at `path`. An existing socket file at `path` is not removed.
   ///
-  /// The corresponding C functions are `socket`, `bind` and `listen`.
+  /// The corresponding C functions are `socket`, `fchmod`, `bind`, `chmod` and `listen`.
   public static func listen(_ path: String, _ kind: Kind, mode: UInt32 = 0o600) throws(SystemError) -> UnixSocket {
     let fd = try make(kind)
     let raw = fd.raw
+    // The file has the mode of the socket, without the umask's bits: it is never wider than wanted.
+    try check("fchmod", path) { fchmod(raw, mode) }
     try unsafe withAddress(path) { (address, length) throws(SystemError) in
       try check("bind", path) { unsafe bind(raw, address, length) }
     }

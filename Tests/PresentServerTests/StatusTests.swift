@@ -1,3 +1,4 @@
+import Glibc
 import GraphicsMemory
 import LinuxIO
 import Outputs
@@ -108,6 +109,22 @@ struct StatusTests {
       try client.send(.snapshot(subject, request: 3))
       #expect(try client.messages() == [.error(ErrorMessage(code: .noSuchVM, text: text), request: 3)])
     }
+  }
+
+  @Test func `a socket in a directory that others may write to is refused`() throws {
+    let folder = try TemporaryFolder()
+    let path = "\(folder.path)/framepathd.sock"
+    for mode: mode_t in [0o777, 0o757] {
+      try #require(chmod(folder.path, mode) == 0)
+      let error = #expect(throws: ServerError.self) { _ = try ServerSocket.open(path) }
+      #expect(
+        error?.description.contains("others may write to \(folder.path) (mode \(String(mode, radix: 8)))") == true)
+    }
+    // As in /tmp: others can add files, but not replace this user's.
+    try #require(chmod(folder.path, 0o1777) == 0)
+    let socket = try ServerSocket.open(path)
+    #expect(LinuxFile.status(socket.path)?.permissions == 0o600)
+    #expect(LinuxFile.status(path + ".lock")?.permissions == 0o600)
   }
 
   @Test func `a second daemon on the same socket is refused, and a dead one's socket is replaced`() throws {

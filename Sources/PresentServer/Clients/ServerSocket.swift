@@ -41,6 +41,7 @@ public struct ServerSocket: ~Copyable {
       if let slash = path.lastIndex(of: "/"), slash != path.startIndex {
         let directory = String(path[..<slash])
         try makeDirectory(directory, mode: isPrivate(directory) ? 0o700 : 0o755)
+        if let why = objection(to: directory) { throw SystemError(call: "socket directory", code: 1, subject: why) }
       }
       outcome = try FileLock.acquire(path + ".lock")
     } catch {
@@ -50,6 +51,19 @@ public struct ServerSocket: ~Copyable {
     case .locked(let lock): return lock
     case .held(by: let pid): throw .socketTaken(path: path, pid: pid)
     }
+  }
+
+  /// Why the socket may not be in a directory: others could replace it, or put a link in the lock's place.
+  private static func objection(to directory: String) -> String? {
+    guard let status = LinuxFile.status(directory), status.kind == .directory else { return nil }
+    let (isSticky, user) = (status.permissions & 0o1000 != 0, currentUserID())
+    if status.uid != 0, status.uid != user { return "\(directory) belongs to user \(status.uid)" }
+    // The group of the daemon's user alone is no other.
+    let others = status.gid == currentGroupID() ? 0o002 : 0o022
+    if !isSticky, status.permissions & UInt32(others) != 0 {
+      return "others may write to \(directory) (mode \(String(status.permissions, radix: 8)))"
+    }
+    return nil
   }
 
   private static func isPrivate(_ directory: String) -> Bool {
