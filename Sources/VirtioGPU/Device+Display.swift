@@ -23,7 +23,8 @@ extension Device {
     retryFrames()
   }
 
-  /// The display has disconnected, and all buffers are gone. The guest keeps running: its flushes are answered at once.
+  /// The display has disconnected, and all buffers are gone. The guest keeps running: its flushes are answered at the
+  /// rate of the last monitor.
   public func displayLost() {
     isDisplayAway = true
     for scanout in scanouts { dropBuffers(scanout) }

@@ -27,9 +27,22 @@ extension Device {
       scanout.readyNanoseconds = clockNanoseconds
       present(scanout)
     }
-    guard resource.isBlob, let fence, waiting != 0, !isDisplayAway else { return nil }
+    guard resource.isBlob, let fence, waiting != 0 else { return nil }
     if pendingAnswers.isFull { answerAll() }
-    return pendingAnswers.add(fence, deadlineNanoseconds: flushDeadline, scanouts: waiting, frames: frames)
+    let deadline = isDisplayAway ? absentVblank(of: waiting) : flushDeadline
+    return pendingAnswers.add(fence, deadlineNanoseconds: deadline, scanouts: waiting, frames: frames)
+  }
+
+  /// When a flush is answered while the display is disconnected: at the next vblank that the slowest of its monitors would
+  /// have, so that a guest that is paced by its flips does not run as fast as it can.
+  private func absentVblank(of waiting: UInt16) -> UInt64 {
+    var period: UInt64 = 0
+    for scanout in scanouts where waiting & scanout.bit != 0 {
+      let rate = display.head(scanout.index)?.mode.refreshMillihertz ?? 0
+      period = max(period, rate > 0 ? 1_000_000_000_000 / UInt64(rate) : 0)
+    }
+    if period == 0 { period = 1_000_000_000 / 60 }
+    return min((clockNanoseconds / period &+ 1) &* period, flushDeadline)
   }
 
   /// Presents the scanout's picture, or marks it as due.

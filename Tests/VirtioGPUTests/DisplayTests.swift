@@ -29,17 +29,28 @@ import VirtioGPU
     #expect(guest.display.paths.count == 2)
   }
 
-  @Test func `flushes are answered at once while the display is disconnected`() throws {
+  @Test func `flushes are answered at the last monitor's rate while the display is disconnected`() throws {
     let guest = try TestGuest(blobs: true)
     guest.type(createBlob(1, size: 49152, [(0, 49152)]))
     guest.type(setScanoutBlob(0, 1, whole, width: 128, height: 96, stride: 512))
     let token = try #require(guest.token(flush(1, whole, fence: 1)))
     guest.device.displayLost()
     #expect(guest.completions == [token])
-    #expect(guest.type(flush(1, whole, fence: 2)) == TestGuest.success)
+    let period: UInt64 = 16_666_666
+    for _ in 0..<3 {
+      let next = try #require(guest.token(flush(1, whole, fence: 2)))
+      let vblank = (guest.now / period + 1) * period
+      #expect(guest.device.nextDeadline == vblank)
+      guest.device.timerFired(nowNanoseconds: vblank - 1)
+      #expect(guest.completions.last != next)
+      guest.device.timerFired(nowNanoseconds: vblank)
+      #expect(guest.completions.last == next)
+      guest.now = vblank
+    }
     guest.device.displayRestored()
     #expect(guest.display.frames.count == 2)
     #expect(guest.token(flush(1, whole, fence: 3)) != nil)
+    #expect(guest.device.nextDeadline == guest.now + 45_000_000)
   }
 
   @Test func `a picture without pages survives a restart of the display`() throws {
