@@ -5,6 +5,8 @@ import PresentProtocol
 import Scanout
 import Testing
 
+@testable import PresentServer
+
 /// An eventfd plays the sync file here: both are readable once they are signalled.
 @Suite("A frame with an acquire fence")
 struct FenceTests {
@@ -73,6 +75,34 @@ struct FenceTests {
     try present(client, 1, 1, fence)
     try bench.settle()
     #expect(bench.output.commits.count == 1)
+  }
+
+  @Test func `a dma-buf is neither shown nor read while a driver writes it, also after the frame's own fence`() throws {
+    let (bench, client) = try stage()
+    // An event in the place of the dma-buf: it is readable when it is signalled, as a dma-buf is.
+    let driver = try EventFD()
+    let buffers = try #require(bench.server?.sessions.first?.heads.first).buffers
+    try #require(buffers[BufferID(wire: 1)]).dmaBuf = SharedFD(try driver.fd.duplicate())
+    let fence = try EventFD()
+    try present(client, 1, 1, fence)
+    try client.present(2, 1)
+    #expect(bench.output.commits.isEmpty)
+    fence.signal()
+    try bench.settle()
+    #expect(bench.output.commits.isEmpty)
+    driver.signal()
+    try bench.settle()
+    #expect(bench.output.commits.count == 1)
+    bench.output.vblank()
+    bench.output.vblank()
+    _ = try client.messages()
+    // A frame in another buffer does not wait.
+    driver.drain()
+    try client.present(3, 1)
+    try client.present(4, 2)
+    bench.output.vblank()
+    #expect(try client.messages().contains(done(3, .superseded)))
+    #expect(bench.output.shown?.buffer === buffers[BufferID(wire: 2)]?.buffer)
   }
 
   @Test func `a newer frame that can be shown supersedes a waiting one and takes its damage`() throws {

@@ -148,16 +148,17 @@ extension ClientSession: BufferMaker {
     var usage = BufferUsage.frame
     var isImported = true
     var pages: ClientPages?
+    var dmaBuf: SharedFD?
     switch wanted.origin {
     case .made(let create): (usage, isImported) = (create.usage, false)
     case .imported(_, .memfd(let ranges, let owners)): pages = ClientPages(ranges, owners)
-    case .imported(_, .dmaBuf): break
+    case .imported(_, .dmaBuf(let fd)): dmaBuf = fd
     }
     // From here on the buffer returns its memory when it is freed.
     let made = ClientBuffer(
       id: wanted.buffer, buffer: buffer, usage: usage, isImported: isImported, composeReason: composeReason,
       head: head, account: account, chargedBytes: byteCount,
-      descriptors: descriptors, pages: pages)
+      descriptors: descriptors, pages: pages, dmaBuf: dmaBuf)
     do throws(OutputError) {
       let fd = isImported ? nil : SharedFD(try buffer.descriptor())
       head.buffers[wanted.buffer] = made

@@ -13,6 +13,8 @@ final class ClientBuffer {
   let isImported: Bool
   /// The memory of an imported memfd, for reading it once; nil for other memory, which can be mapped.
   let pages: ClientPages?
+  /// An imported dma-buf, which is readable when the drivers that write it have finished; nil for other memory.
+  var dmaBuf: SharedFD?
   /// Why the output cannot scan the buffer out; nil if it can.
   let composeReason: String?
   /// The surface that receives the release; nil after the buffer is lost or destroyed. Cleared before the surface ends.
@@ -35,13 +37,14 @@ final class ClientBuffer {
   init(
     id: BufferID, buffer: any ScanoutBuffer, usage: BufferUsage, isImported: Bool, composeReason: String?,
     head: Surface, account: MemoryAccount, chargedBytes: Int, descriptors: DescriptorAccount,
-    pages: ClientPages? = nil
+    pages: ClientPages? = nil, dmaBuf: SharedFD? = nil
   ) {
     self.id = id
     self.buffer = buffer
     self.usage = usage
     self.isImported = isImported
     self.pages = pages
+    self.dmaBuf = dmaBuf
     descriptor = DescriptorHold(for: descriptors)
     self.composeReason = composeReason
     self.head = head
@@ -63,6 +66,16 @@ final class ClientBuffer {
     if isReadable { return }
     _ = try buffer.mapped()
     isReadable = true
+  }
+
+  /// Readable when the drivers that write the buffer have finished; nil if they have.
+  ///
+  /// To read a dma-buf, and to show it, waits without end for such a driver's fence.
+  var driverFence: SharedFD? {
+    guard let dmaBuf, (try? waitUntilReady(dmaBuf.raw, .readable, timeoutMilliseconds: 0))?.isEmpty == true
+    else { return nil }
+    // A descriptor of its own, because several frames in the buffer may wait.
+    do throws(SystemError) { return SharedFD(try dmaBuf.duplicate()) } catch { return dmaBuf }
   }
 
   func beginUse() { useCount += 1 }

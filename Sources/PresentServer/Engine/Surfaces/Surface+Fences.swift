@@ -20,6 +20,7 @@ extension Surface {
   /// Shows a frame at the next vblank. It supersedes older frames that wait for fences.
   func show(_ new: SurfaceUpdate) {
     guard let tile else { return }
+    if let fence = new.frame.buffer.driverFence { return wait(with: new, for: fence) }
     if fenced.isEmpty { return tile.presenter.present(new, on: tile) }
     var update = new
     while !fenced.isEmpty { supersede(removeFenced(at: 0), by: &update) }
@@ -32,14 +33,22 @@ extension Surface {
   /// signalled affects only its client: it is not passed to the hardware, where it would block the output.
   func show(_ new: SurfaceUpdate, after fence: SharedFD) {
     if (try? waitUntilReady(fence.raw, .readable, timeoutMilliseconds: 0))?.isEmpty == false { return show(new) }
+    wait(with: new, for: fence)
+  }
+
+  private func wait(with new: SurfaceUpdate, for fence: SharedFD) {
     var update = new
-    update.frame.buffer.beginUse()
     if fenced.count >= Surface.fencedLimit { supersede(removeFenced(at: fenced.count - 1), by: &update) }
+    hold(update, for: fence, at: fenced.count)
+  }
+
+  private func hold(_ update: SurfaceUpdate, for fence: SharedFD, at place: Int) {
+    update.frame.buffer.beginUse()
     lastFenceSerial += 1
     let serial = lastFenceSerial
     do throws(SystemError) {
       let source = try loop.add(fence.raw) { [weak self] _ in self?.fenceSignalled(serial) }
-      fenced.append(FencedFrame(serial: serial, update: update, fence: fence, source: source))
+      fenced.insert(FencedFrame(serial: serial, update: update, fence: fence, source: source), at: place)
     } catch {
       outputFailed("cannot wait for a frame's acquire fence: \(error)")
       tile?.needsFullDamage = true
@@ -53,6 +62,10 @@ extension Surface {
     var update = removeFenced(at: place)
     // The frame could not be shown earlier, so its latency is measured from now.
     if let ready = update.readyNanoseconds { update.readyNanoseconds = max(ready, monotonicNanoseconds()) }
+    if let fence = update.frame.buffer.driverFence {
+      hold(update, for: fence, at: place)
+      return update.frame.buffer.endUse()
+    }
     for _ in 0..<place { supersede(removeFenced(at: 0), by: &update) }
     tile.presenter.present(update, on: tile)
     update.frame.buffer.endUse()
