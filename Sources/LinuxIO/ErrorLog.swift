@@ -46,7 +46,8 @@ public final class ErrorLog {
   }
 
   private func put(_ text: String) {
-    let line = Array("\(prefix)\(text)".utf8.prefix(ErrorLog.lineByteCount - 1)) + [0x0A]
+    // Names and texts of others may be in it.
+    let line = Array("\(prefix)\(text.printable)".utf8.prefix(ErrorLog.lineByteCount - 1)) + [0x0A]
     _ = unsafe Glibc.write(fd, line, line.count)
   }
 }

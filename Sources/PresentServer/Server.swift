@@ -121,6 +121,13 @@ public final class Server {
 
   func log(_ text: String) { write(text) }
 
+  /// Logs a line about a user's client, unless there are too many; the next one tells how many were left out.
+  func log(_ text: String, of user: ClientUser) {
+    guard let leftOut = user.beginLine(at: clock.nowNanoseconds) else { return }
+    if leftOut > 0 { write("clients of user \(user.uid): \(leftOut) lines left out") }
+    write(text)
+  }
+
   // MARK: - Iterations
 
   private func endRound() {
@@ -155,16 +162,16 @@ public final class Server {
     let account = user.descriptors.subaccount()
     let connection = try PresentConnection(socket.owned(by: account))
     if let why = clients.users.objection(to: peer, user) {
-      noteTurnedAway(peer, why)
+      noteTurnedAway(peer, user, why)
       return connection.turnAway(ErrorMessage(code: .limit, text: why))
     }
     clients.add(try ClientSession(connection, account, of: user, isInReserve: clients.users.isFull, server: self))
   }
 
   /// Logs a client that is not accepted, once per process and reason.
-  private func noteTurnedAway(_ peer: PeerCredentials, _ why: String) {
+  private func noteTurnedAway(_ peer: PeerCredentials, _ user: ClientUser, _ why: String) {
     guard refusals.note(pid: peer.pid, name: "", reason: "limit") else { return }
-    log("client (process \(peer.pid), user \(peer.uid)): turned away: \(why)")
+    log("client (process \(peer.pid), user \(peer.uid)): turned away: \(why)", of: user)
   }
 
   /// Why a client is refused; nil if it is accepted.

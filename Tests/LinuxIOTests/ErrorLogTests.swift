@@ -31,6 +31,17 @@ struct ErrorLogTests {
     #expect(readAll(reader.raw) == String(repeating: "x", count: ErrorLog.lineByteCount - 1) + "\n")
   }
 
+  @Test func `a line cannot control a terminal, reorder text or begin another line`() throws {
+    var ends: [Int32] = [0, 0]
+    try #require(pipe(&ends) == 0)
+    let reader = OwnedFD(taking: ends[0])
+    let writer = OwnedFD(taking: ends[1])
+    ErrorLog("test: ", fd: writer.raw).write("a\u{1b}[2J\u{9b}2J\nb\u{202e}c\u{2028}d\u{2029}e\u{7f}é")
+    try reader.setNonblocking()
+    let text = #"test: a\u{1B}[2J\u{9B}2J\u{A}b\u{202E}c\u{2028}d\u{2029}e\u{7F}é"#
+    #expect(readAll(reader.raw) == text + "\n")
+  }
+
   private func readAll(_ fd: Int32) -> String {
     var bytes: [UInt8] = []
     var part = [UInt8](repeating: 0, count: 65_536)

@@ -70,7 +70,7 @@ final class ClientSession {
   }
 
   func log(_ text: String) {
-    server.log("\(hello?.name ?? "client") (process \(peer.pid)): \(text)")
+    server.log("\(hello?.name ?? "client") (process \(peer.pid)): \(text)", of: user)
   }
 
   // MARK: - Receiving

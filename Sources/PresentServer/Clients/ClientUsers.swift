@@ -6,10 +6,24 @@ final class ClientUser {
   /// The descriptors of all its connections, including those that have ended.
   let descriptors: DescriptorAccount
   fileprivate(set) var connectionCount = 0
+  /// The scanouts of its clients.
+  var scanoutCount = 0
+  private var logPace = MessagePace.logLines
+  private var linesLeftOut = 0
 
   fileprivate init(_ uid: UInt32, in all: DescriptorAccount) {
     self.uid = uid
     descriptors = all.subaccount()
+  }
+
+  /// Counts a log line about one of its clients: the number of lines left out before it, or nil if it is left out too.
+  func beginLine(at now: UInt64) -> Int? {
+    guard logPace.pause(at: now) == nil else {
+      linesLeftOut += 1
+      return nil
+    }
+    defer { linesLeftOut = 0 }
+    return linesLeftOut
   }
 }
 

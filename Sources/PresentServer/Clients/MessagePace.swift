@@ -11,6 +11,9 @@ struct MessagePace {
   /// as thousands.
   static let refusals = MessagePace(perSecond: 64, burst: 8, perPause: 1)
 
+  /// Lines in the log about one user's clients: enough for 512 clients that connect at once.
+  static let logLines = MessagePace(perSecond: 32, burst: 1024, perPause: 1)
+
   private let nanosecondsPerMessage: UInt64
   private let burstNanoseconds: UInt64
   private let pauseNanoseconds: UInt64

@@ -1,7 +1,7 @@
 extension String {
   /// The text on one line, with characters that control a terminal or reorder text (controls, format characters and
   /// line separators) replaced by escapes such as `\u{1B}`.
-  var printable: String {
+  public var printable: String {
     if utf8.allSatisfy({ (0x20..<0x7f).contains($0) }) { return self }
     var text = ""
     for scalar in unicodeScalars {
