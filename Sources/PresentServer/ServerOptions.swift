@@ -17,6 +17,8 @@ public struct ServerOptions {
   public var processConnectionLimit = 256
   /// Limit for connections of one user other than root and the daemon's.
   public var userConnectionLimit = 384
+  /// Limit for scanouts of one user: those without an output are parked, each on an off-screen output of its own.
+  public var userScanoutLimit = 1024
   /// The time in which a client must send HELLO.
   public var helloNanoseconds: UInt64 = 2_000_000_000
   /// Limit for messages queued for a client that does not read; beyond it the client is dropped.

@@ -80,6 +80,64 @@ struct ClientLimitTests {
     #expect(try bench.client("next").outputs.count == 1)
   }
 
+  @Test func `a user has no more scanouts than the limit for one`() throws {
+    var options = ServerOptions()
+    options.userScanoutLimit = 20
+    let bench = try Bench(options: options)
+    let first = try bench.client("first", scanouts: 16)
+    let second = try bench.stranger()
+    try second.send(.hello(Hello(kind: .vm, name: "second", scanoutCount: 5)))
+    let text = "the clients of user \(geteuid()) have 16 scanouts; the limit for a user is 20"
+    #expect(try limitError(second.messages()) == text)
+    #expect(try second.ends())
+    #expect(try bench.client("third", scanouts: 4).outputs.count == 4)
+    first.leave()
+    try bench.settle()
+    #expect(try bench.client("fourth", scanouts: 16).outputs.count == 16)
+  }
+
+  @Test func `scanouts that wait for an output in use cost nothing when others come and go`() throws {
+    let bench = try Bench([FakeOutput("A"), FakeOutput("B")])
+    let holder = try bench.client("holder", outputs: ["A"])
+    // An answer about an output is counted by what is read of it.
+    func readsPerVisit() throws -> Int {
+      let before = bench.outputs.reduce(0) { $0 + $1.infoReads }
+      for _ in 0..<10 {
+        let guest = try bench.client("guest")
+        guest.leave()
+        try bench.settle()
+      }
+      return (bench.outputs.reduce(0) { $0 + $1.infoReads } - before) / 10
+    }
+    let alone = try readsPerVisit()
+    let waiting = try (0..<30).map {
+      try bench.client("waiting\($0)", scanouts: 16, outputs: Array(repeating: "A", count: 16))
+    }
+    #expect(try readsPerVisit() <= alone + 2)
+    // They are placed in the order in which they came.
+    holder.leave()
+    try bench.settle()
+    #expect(
+      try waiting[0].messages().contains { if case .output(let output) = $0 { output.name == "A" } else { false } })
+    #expect(try waiting[1].messages().isEmpty)
+  }
+
+  @Test func `a flood of log lines about one user's clients is cut, and the next line tells by how many`() throws {
+    let bench = try Bench(clock: HandClock())
+    func knock(_ number: Int) throws {
+      let client = try bench.stranger()
+      try client.send(.hello(Hello(kind: .vm, name: "vm\(number)", scanoutCount: 1, outputs: ["nowhere"])))
+      #expect(try client.ends())
+    }
+    for number in 0..<1100 { try knock(number) }
+    let count = bench.lines.count
+    #expect(count >= 1024 && count < 1100)
+    try bench.advance(milliseconds: 100)
+    try knock(1100)
+    #expect(bench.lines.count == count + 2)
+    #expect(bench.lines[count] == "clients of user \(geteuid()): \(1100 - count) lines left out")
+  }
+
   /// Imports a picture of one page from its own memfd; returns the answer.
   private func importPage(_ client: BenchClient, _ id: UInt32) throws -> ServerMessage? {
     let memory = try MemFD.create(name: "page", byteCount: pageByteCount)
@@ -103,7 +161,7 @@ struct ClientLimitTests {
     options.descriptorLimit = 60
     let bench = try Bench(options: options)
     let client = try bench.client()
-    // Each buffer counts two: the memory that was sent, and the daemon's own descriptor.
+    // The connection, the scanout, and two for each buffer: the memory that was sent, and the daemon's own descriptor.
     var made: UInt32 = 0
     var answer: ServerMessage?
     while made < 100 {
@@ -112,7 +170,7 @@ struct ClientLimitTests {
       made += 1
     }
     #expect(made == 29)
-    #expect(refusal(answer) == "the client holds 61 descriptors; the limit is 60")
+    #expect(refusal(answer) == "the client holds 62 descriptors; the limit is 60")
     #expect(!client.isEnded)
     let other = try bench.client("other")
     guard case .buffer? = try importPage(other, 1) else {
@@ -123,7 +181,7 @@ struct ClientLimitTests {
     try client.send(.destroyBuffer(2))
     try bench.settle()
     let session = try #require(bench.server?.sessions.first)
-    #expect(session.descriptors.heldCount == 55)
+    #expect(session.descriptors.heldCount == 56)
     guard case .buffer? = try importPage(client, 1) else {
       Issue.record("refused")
       return

@@ -32,6 +32,7 @@ final class ClientSession {
 
   /// A request whose answer waits until the client has read its messages; nothing is read from the client meanwhile.
   private(set) var waitingInquiry: (Inquiry, RequestID)?
+  private var scanoutDescriptors: DescriptorHold?
   /// The memory of the last snapshot.
   var charge: SnapshotCharge?
 
@@ -154,6 +155,13 @@ final class ClientSession {
         .limit,
         "the daemon has \(server.sessions.count - 1) clients; the limit is \(server.clients.users.connectionLimit)")
     }
+    let taken = user.scanoutCount
+    if taken + hello.scanoutCount > server.options.userScanoutLimit {
+      return fail(
+        .limit,
+        "the clients of user \(user.uid) have \(taken) scanouts; the limit for a user is \(server.options.userScanoutLimit)"
+      )
+    }
     server.clients.introduced(self)
     server.refusals.forget(pid: peer.pid, name: hello.name)
     if hello.scanoutCount > 0 {
@@ -164,6 +172,9 @@ final class ClientSession {
         id: ScanoutID(index), vmName: hello.name, wish: wish(of: index), settings: settings, owner: self,
         loop: server.loop)
     }
+    user.scanoutCount += heads.count
+    // For the off-screen outputs of those that are parked.
+    scanoutDescriptors = heads.isEmpty ? nil : DescriptorHold(heads.count, for: descriptors)
     send(.welcome(Welcome(scanoutCount: heads.count, memoryLimitBytes: UInt64(account.limitBytes))))
     if hello.kind == .tool && heads.isEmpty { return }
     log("connected with \(heads.count) scanout\(heads.count == 1 ? "" : "s")")
@@ -333,6 +344,8 @@ final class ClientSession {
     for presenter in server.presenters { presenter.endLeases(of: self) }
     for surface in heads { endRegion(of: surface) }
     server.placement.vacate(heads)
+    user.scanoutCount -= heads.count
+    scanoutDescriptors = nil
     heads = []
     account.end()
     server.ended(self)

@@ -17,8 +17,7 @@ final class Placement {
   private let log: (String) -> Void
   /// Called after a surface was placed or parked.
   var onMove: () -> Void = {}
-  /// Parked surfaces, in the order in which their clients connected.
-  private var waiting: [Surface] = []
+  private var waiting = WaitingSurfaces()
   private var parkedCount: UInt64 = 0
   private var lastArrival: UInt64 = 0
   /// Whether waiting surfaces will be placed at the end of the iteration.
@@ -91,22 +90,20 @@ final class Placement {
 
   /// Removes a client's surfaces; others may be placed on their outputs.
   func vacate(_ surfaces: [Surface]) {
-    var hasParked = false
     for surface in surfaces {
       let presenter = surface.presenter
       surface.leave()
       guard surface.parking != nil else { continue }
-      hasParked = true
       presenter?.close()
+      waiting.changed()
     }
-    if hasParked { waiting.removeAll { $0.tile == nil } }
     willPlaceWaiting()
   }
 
   /// Places a surface on an output, and closes its off-screen one.
   func assign(_ surface: Surface, _ presenter: Presenter) {
     let former = surface.parking == nil ? nil : surface.presenter
-    if former != nil { waiting.removeAll { $0 === surface } }
+    if former != nil { waiting.changed() }
     surface.move(to: presenter, parking: nil)
     onMove()
     former?.close()
@@ -122,8 +119,7 @@ final class Placement {
       watch(presenter)
       surface.move(to: presenter, parking: parking)
       onMove()
-      let place = waiting.lastIndex { $0.arrival < surface.arrival }.map { $0 + 1 } ?? 0
-      waiting.insert(surface, at: place)
+      waiting.insert(surface)
       switch parking {
       case .noneFree: surface.log("scanout \(surface.index) is parked until an output is free")
       case .unplugged(let name): surface.log("scanout \(surface.index) is parked until \(name) is plugged in")
@@ -157,12 +153,25 @@ final class Placement {
   /// Schedules `endRound` to place waiting surfaces.
   func willPlaceWaiting() { isDue = true }
 
+  /// The wishes of surfaces have changed.
+  func wishesChanged() {
+    waiting.changed()
+    isDue = true
+  }
+
   /// Places the waiting surfaces for which an output is free.
   func endRound() {
     guard isDue else { return }
     isDue = false
-    guard presenters.contains(where: { $0.output.info.connected && !$0.isFull }) else { return }
-    for surface in waiting { if let presenter = freePresenter(for: surface) { assign(surface, presenter) } }
+    waiting.update()
+    let free = presenters.filter { $0.output.info.connected && !$0.isFull }
+    if free.isEmpty { return }
+    // To place a surface changes `waiting`.
+    let list = waiting
+    list.forEach(waitingFor: free.map(\.name)) { surface in
+      if let presenter = freePresenter(for: surface) { assign(surface, presenter) }
+      return free.contains { !$0.isFull }
+    }
     // Parked surfaces were placed first: a stand-in is better than nothing.
     for presenter in presenters where presenter.isFallback {
       for surface in presenter.tiles.map(\.head) where surface.wish.isEmpty {

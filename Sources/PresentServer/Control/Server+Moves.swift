@@ -26,7 +26,7 @@ extension Server {
         placement.place([displaced])
       }
     }
-    placement.willPlaceWaiting()
+    placement.wishesChanged()
   }
 
   /// Drops the host's earlier setting of this output for a displaced VM, which may then take any output. A request by the
@@ -38,5 +38,6 @@ extension Server {
     settings.outputs[index] = ""
     remember(settings, ofVM: displaced.vmName)
     displaced.wish(for: "")
+    placement.wishesChanged()
   }
 }

@@ -165,11 +165,15 @@ private final class Report: Answer {
     buffer.removeAll(keepingCapacity: true)
   }
 
+  /// Reads each VM when its turn comes; those that have disconnected by then are left out.
   private static func status(_ server: Server) throws -> JSONPieces {
-    var status = server.status()
-    var vms = status.vms.makeIterator()
-    status.vms = []
-    return try JSONPieces(status) { try vms.next().map { try JSONPieces($0) } }
+    var sessions = server.sessions.makeIterator()
+    return try JSONPieces(server.statusWithoutVMs()) {
+      while let session = sessions.next() {
+        if !session.heads.isEmpty { return try JSONPieces(DaemonStatus.VM(session)) }
+      }
+      return nil
+    }
   }
 
   /// Reads each scanout when its turn comes; scanouts of clients that have disconnected by then are left out.

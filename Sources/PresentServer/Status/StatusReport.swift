@@ -8,8 +8,8 @@ import Scanout
 import StatusModel
 
 extension Server {
-  /// The current state of the daemon.
-  func status() -> DaemonStatus {
+  /// The current state of the daemon, without its VMs.
+  func statusWithoutVMs() -> DaemonStatus {
     let settings = memory.settings
     return DaemonStatus(
       nowNanoseconds: clock.nowNanoseconds, unixNanoseconds: realtimeNanoseconds(), socket: path,
@@ -19,7 +19,7 @@ extension Server {
       bufferOverheadBytes: settings.overheadBytes,
       memorySelection: DaemonStatus.MemorySelection(settings.selection), countsImports: settings.countsImports,
       longestCopyNanoseconds: placement.budget.longestNanoseconds, outputs: presenters.map(DaemonStatus.Output.init),
-      vms: sessions.filter { !$0.heads.isEmpty }.map(DaemonStatus.VM.init))
+      vms: [])
   }
 
   private var process: DaemonStatus.Process {
@@ -72,7 +72,7 @@ extension DaemonStatus.Output.Tile {
 }
 
 extension DaemonStatus.VM {
-  fileprivate init(_ session: ClientSession) {
+  init(_ session: ClientSession) {
     let settings = session.settings
     self.init(
       name: session.hello?.name ?? "", pid: session.peer.pid,
