@@ -34,7 +34,7 @@ extension SettingChange {
     else { throw SettingsError(first.line, "\(setting.name) is \(setting.type.expected)") }
     if setting.scope == .vm, !PresentLimits.isValidName(first.target) {
       throw SettingsError(
-        first.line, "a VM's name has 1 to \(PresentLimits.nameByteCount) bytes, no control characters and no slash")
+        first.line, "a VM's name has \(PresentLimits.nameRule)")
     }
     self.init(SettingTarget(setting.scope, name: first.target), setting.number, value, line: first.line)
   }

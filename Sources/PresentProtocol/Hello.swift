@@ -65,7 +65,7 @@ extension Hello {
     }
     let name = try loadText(wire.name, "HELLO's name")
     guard PresentLimits.isValidName(name) else {
-      throw .malformed("invalid name \(name.debugDescription): use 1 to 63 bytes without / or control characters")
+      throw .malformed("invalid name \(name.debugDescription): use \(PresentLimits.nameRule)")
     }
     let texts = unsafe withUnsafeBytes(of: &wire.outputs) { unsafe Array($0) }
     let length = Int(FRAMEPATH_OUTPUT_NAME_BYTES)

@@ -27,11 +27,20 @@ public enum PresentLimits {
   public static let descriptorCount = 64
 
   /// The rule of `isValidName` for messages, such as the end of "invalid VM name "a/b": use …".
-  public static let nameRule = "1 to \(nameByteCount) bytes without \"/\" and control characters"
+  public static let nameRule =
+    "1 to \(nameByteCount) bytes without \"/\", invisible characters and blanks at its ends"
 
-  /// Whether a name is valid for a client: 1 to 63 bytes, no control characters, no `/`.
+  /// Whether a name is valid for a client: 1 to 63 bytes, no `/`, no control, format or separator characters other than
+  /// spaces, and none of those at its ends. Nobody can tell two names apart that differ in such characters.
   public static func isValidName(_ name: String) -> Bool {
-    !name.isEmpty && name.utf8.count <= nameByteCount && name.utf8.allSatisfy { $0 >= 0x20 && $0 != 0x7f && $0 != 0x2f }
+    guard !name.isEmpty, name.utf8.count <= nameByteCount, name.first != " ", name.last != " " else { return false }
+    return name.unicodeScalars.allSatisfy { scalar in
+      switch scalar.properties.generalCategory {
+      case .control, .format, .lineSeparator, .paragraphSeparator, .privateUse, .unassigned: false
+      case .spaceSeparator: scalar == " "
+      default: scalar != "/"
+      }
+    }
   }
 
   /// Whether HELLO can name an output of this name: 1 to 31 bytes. Whether it exists is checked by the daemon.

@@ -72,7 +72,7 @@ struct FramepathIvshmem: ParsableCommand {
       let room = "-\(IvshmemServerOptions.mostGuests)".utf8.count
       throw ValidationError(
         "invalid VM name \"\(vm)\": use 1 to \(PresentLimits.nameByteCount - room) bytes without \"/\" "
-          + "or control characters")
+          + "or invisible characters, and without a blank at its beginning")
     }
     guard output.isEmpty || PresentLimits.isValidOutputName(output) else {
       throw ValidationError(

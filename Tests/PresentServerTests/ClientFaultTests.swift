@@ -80,7 +80,7 @@ struct ClientFaultTests {
     let wishes = ["\u{1b}[2J\nframepathd: forged", "\u{9b}2J", "\u{202e}gro", "a\u{2028}b", "Bücher"]
     for (index, wish) in wishes.enumerated() {
       let client = try bench.stranger()
-      try client.send(.hello(Hello(kind: .vm, name: "vm\u{202e}\(index)", scanoutCount: 1, outputs: [wish])))
+      try client.send(.hello(Hello(kind: .vm, name: "vm\(index)", scanoutCount: 1, outputs: [wish])))
       #expect(try client.ends())
     }
     #expect(bench.lines.count == wishes.count)
@@ -91,6 +91,33 @@ struct ClientFaultTests {
     #expect(harmful.isEmpty)
     #expect(log.contains("\\u{1B}[2J\\u{A}framepathd: forged"))
     #expect(log.contains("Bücher"))
+  }
+
+  @Test func `names that look like another one, or like none, are refused`() throws {
+    let bench = try Bench()
+    let victim = try bench.client("B\u{fc}cher 1")
+    let names = [
+      "", " vm", "vm ", "v\u{202e}m", "v\u{200b}m", "v\u{ad}m", "v\u{9b}m", "v\u{2028}m", "v\u{a0}m", "a/b", "\u{e000}",
+      "\n",
+    ]
+    for name in names {
+      let client = try bench.stranger()
+      try client.send(.hello(Hello(kind: .vm, name: name, scanoutCount: 1)))
+      guard case .error(let error, request: 0)? = try client.messages().first else {
+        Issue.record("\(name.debugDescription) is accepted")
+        continue
+      }
+      #expect(error.code == .malformed && error.text.contains("use 1 to 63 bytes"))
+    }
+    // The same name in other code points.
+    let double = try bench.stranger()
+    try double.send(.hello(Hello(kind: .vm, name: "Bu\u{308}cher 1", scanoutCount: 1)))
+    guard case .error(let error, request: 0)? = try double.messages().first else {
+      Issue.record("a second client has the name")
+      return
+    }
+    #expect(error.code == .nameTaken)
+    #expect(!victim.isEnded)
   }
 
   @Test func `naming a scanout that the client does not have ends the client alone`() throws {

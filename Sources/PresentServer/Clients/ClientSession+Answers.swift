@@ -56,7 +56,7 @@ extension ClientSession {
   /// A client that does not read its answers is not read from either, so that at most one waits for it.
   func inquire(_ inquiry: Inquiry, _ request: RequestID) {
     // Requests that a client left behind are not answered.
-    if isHungUp { return close("disconnected") }
+    if isHungUp { return disconnected() }
     if isTaken { begin(inquiry, request) } else { wait(with: inquiry, request) }
   }
 

@@ -77,7 +77,7 @@ final class ClientSession {
   // MARK: - Receiving
 
   private func handle(_ ready: Readiness) {
-    if !isReading, ready.contains(.hangUp) { return close("disconnected") }
+    if !isReading, ready.contains(.hangUp) { return disconnected() }
     if ready.contains(.writable) {
       if wantsWritable { flush() }
       inquireAgain()
@@ -104,7 +104,7 @@ final class ClientSession {
         }
       } catch {
         switch error {
-        case .closed: close(hello?.kind == .tool ? nil : "disconnected")
+        case .closed: disconnected()
         case .otherVersion: fail(.version, error.description)
         case .malformed(let how): fail(.malformed, how)
         case .system(let error): close(error.description)
@@ -330,6 +330,9 @@ final class ClientSession {
     let isNews = !heads.isEmpty || server.refusals.note(pid: peer.pid, name: hello?.name ?? "", reason: text)
     close(isNews ? "refused: \(text)" : nil)
   }
+
+  /// The client has gone; that of a tool is no news.
+  func disconnected() { close(hello?.kind == .tool ? nil : "disconnected") }
 
   /// Ends the session; its outputs go to waiting clients.
   func close(_ why: String?) {
