@@ -20,14 +20,14 @@ struct SharedOutputTests {
   private let tileSource = Rect(width: 32, height: 24)
 
   @Test func `four tiles hold their own VMs' pixels only, and one commit shows every ready frame`() throws {
-    let bench = try Bench()
+    let bench = try Bench(clock: HandClock())
     try bench.server?.apply("[outputs]\nlayout = \"tile 2x2\"")
     let colors: [UInt32] = [0x11_0000, 0x00_2200, 0x00_0033, 0x44_4400]
     var clients: [BenchClient] = []
     for (index, color) in colors.enumerated() { clients.append(try painter("vm\(index)", bench, color)) }
     #expect(clients[3].outputs[0]?.mode == DisplayMode(width: 32, height: 24, refreshMillihertz: 60_000))
     for client in clients { try client.present(1, 1, source: tileSource) }
-    for _ in 0..<4 { bench.output.vblank() }
+    for _ in 0..<4 { try bench.vblank() }
     let shown = try #require(try bench.output.shown?.buffer?.mapped())
     for y in 0..<48 {
       for x in 0..<64 {
@@ -43,21 +43,21 @@ struct SharedOutputTests {
     }
     let before = bench.output.commits.count
     for client in clients { try client.present(2, 2, source: tileSource) }
-    bench.output.vblank()
-    bench.output.vblank()
+    try bench.vblank()
+    try bench.vblank()
     #expect(bench.output.commits.count <= before + 2)
   }
 
   @Test func `a tile's frame that changes nothing is answered, and copies nothing`() throws {
-    let bench = try Bench()
+    let bench = try Bench(clock: HandClock())
     try bench.server?.apply("[outputs]\nlayout = \"tile 2x1\"")
     let (one, two) = (try painter("one", bench, 0x11_0000), try painter("two", bench, 0x00_2200))
     for client in [one, two] { try client.present(1, 1, source: tileSource) }
-    for _ in 0..<4 { bench.output.vblank() }
+    for _ in 0..<4 { try bench.vblank() }
     _ = try one.messages()
     let copied = try one.readStatus().vms.flatMap(\.scanouts).reduce(0) { $0 + $1.copiedBytes }
     try one.present(2, 2, source: tileSource, damage: .nothing)
-    for _ in 0..<4 { bench.output.vblank() }
+    for _ in 0..<4 { try bench.vblank() }
     let flips = try one.messages().filter {
       if case .frameDone(let done) = $0 { done.frame == 2 && done.outcome == .flipped } else { false }
     }
@@ -67,14 +67,14 @@ struct SharedOutputTests {
 
   @Test func `a picture larger than its tile is cropped at the tile's edge, a smaller one is centred in black`() throws
   {
-    let bench = try Bench()
+    let bench = try Bench(clock: HandClock())
     try bench.server?.apply("[outputs]\nlayout = \"tile left=0,0,32x48 right=32,8,16x8\"")
     let (left, right) = (try bench.client("left"), try bench.client("right"))
     try left.makeBuffer(1, 100, 100).fill(0xff_0000)
     try right.makeBuffer(1, 8, 4).fill(0x00_ff00)
     try left.present(1, 1, source: Rect(width: 100, height: 100))
     try right.present(1, 1, source: Rect(width: 8, height: 4))
-    for _ in 0..<3 { bench.output.vblank() }
+    for _ in 0..<3 { try bench.vblank() }
     let shown = try #require(try bench.output.shown?.buffer?.mapped())
     #expect(shown.color(0, 0) == 0xff_0000)
     #expect(shown.color(31, 47) == 0xff_0000)
@@ -86,7 +86,7 @@ struct SharedOutputTests {
   }
 
   @Test func `the tile of a VM that disconnects becomes black, and the grid grows for the others`() throws {
-    let bench = try Bench()
+    let bench = try Bench(clock: HandClock())
     try bench.server?.apply("[outputs]\nlayout = \"tile\"")
     let one = try painter("one", bench, 0x12_3456)
     #expect(one.outputs[0]?.mode.width == 64)
@@ -96,10 +96,10 @@ struct SharedOutputTests {
     #expect(one.outputs[0]?.generation == 1)
     try two.present(1, 1, source: tileSource)
     try one.present(1, 1, source: tileSource)
-    for _ in 0..<3 { bench.output.vblank() }
+    for _ in 0..<3 { try bench.vblank() }
     two.leave()
     try bench.settle()
-    for _ in 0..<3 { bench.output.vblank() }
+    for _ in 0..<3 { try bench.vblank() }
     _ = try one.messages()
     #expect(one.outputs[0]?.mode.width == 64)
     let shown = try #require(try bench.output.shown?.buffer?.mapped())
@@ -108,14 +108,14 @@ struct SharedOutputTests {
   }
 
   @Test func `tiles whose heads are all off turn the monitor off, and the first frame turns it on`() throws {
-    let bench = try Bench()
+    let bench = try Bench(clock: HandClock())
     try bench.server?.apply("[outputs]\nlayout = \"tile 2x1\"")
     let source = Rect(width: 32, height: 48)
     let clients = try ["a", "b"].map { try bench.client($0) }
     func settle() throws {
       for _ in 0..<4 {
         try bench.loop.runOnce(timeoutMilliseconds: 20)
-        bench.output.vblank()
+        try bench.vblank()
       }
     }
     for client in clients {
@@ -138,66 +138,66 @@ struct SharedOutputTests {
 
   @Test func `focus goes to another VM with the next commit, by its waiting frame and without a new generation`() throws
   {
-    let bench = try Bench()
+    let bench = try Bench(clock: HandClock())
     try bench.server?.apply("[outputs]\nlayout = \"focus\"")
     let (one, two) = (try bench.client("one"), try bench.client("two"))
     try one.makeBuffer(1).fill(1)
     try two.makeBuffer(1).fill(2)
     try one.present(1, 1)
     try two.present(1, 1)
-    bench.output.vblank()
+    try bench.vblank()
     #expect(try bench.output.shown?.buffer?.mapped().color(5, 5) == 1)
     #expect(bench.output.pending == nil)
     try bench.server?.focus(onVM: "two")
-    bench.output.vblank()
+    try bench.vblank()
     #expect(try bench.output.shown?.buffer?.mapped().color(5, 5) == 2)
     try bench.server?.focus(onVM: "one")
-    bench.output.vblank()
+    try bench.vblank()
     #expect(try bench.output.shown?.buffer?.mapped().color(5, 5) == 1)
     _ = try two.messages()
     #expect(two.outputs[0]?.generation == 1)
     one.leave()
     try bench.settle()
-    bench.output.vblank()
+    try bench.vblank()
     #expect(try bench.output.shown?.buffer?.mapped().color(5, 5) == 2)
   }
 
   @Test func `a VM that has the output alone sets its mode; while others wait for the focus, it keeps the mode`() throws
   {
-    let bench = try Bench()
+    let bench = try Bench(clock: HandClock())
     try bench.server?.apply("[outputs]\nlayout = \"focus\"")
     let one = try bench.client("one")
     try one.makeBuffer(1)
     try one.present(1, 1)
-    bench.output.vblank()
+    try bench.vblank()
     #expect(bench.output.keptModes == [nil, nil])
     let two = try bench.client("two")
     try one.present(2, 1)
-    bench.output.vblank()
+    try bench.vblank()
     #expect(bench.output.keptModes.last == bench.output.info.mode)
     try two.makeBuffer(1)
     #expect(bench.output.keptModes.last == bench.output.info.mode)
     two.leave()
     try bench.settle()
-    bench.output.vblank()
+    try bench.vblank()
     let questions = bench.output.fitQuestions
     try one.present(3, 1)
-    bench.output.vblank()
+    try bench.vblank()
     #expect(bench.output.fitQuestions == questions, "the answer for it alone is known")
     #expect(bench.output.shown?.buffer != nil)
   }
 
   @Test func `a guest's mode of another rate sets the schedule from its flip on`() throws {
-    let bench = try Bench()
+    let bench = try Bench(clock: HandClock())
     let client = try bench.client("web")
     try client.makeBuffer(1)
     try client.present(1, 1)
-    bench.output.vblank()
+    try bench.vblank()
     let promise = "[vm.web]\nsla = 75"
     #expect(throws: SettingsError.self) { try bench.server?.apply(promise) }
     try client.present(2, 1)
     bench.output.info.mode.refreshMillihertz = 85_000
-    bench.output.vblank()
+    try bench.vblank()
     #expect(throws: Never.self) { try bench.server?.apply(promise) }
   }
 
@@ -219,14 +219,14 @@ struct SharedOutputTests {
   }
 
   @Test func `tiles that connected while one VM held the output are composed once they share it`() throws {
-    let bench = try Bench()
+    let bench = try Bench(clock: HandClock())
     try bench.server?.apply("[outputs]\nlayout = \"tile 2x1\"\npolicy = \"exclusive\"")
     let clients = [try painter("a", bench, 0x11_2233), try painter("b", bench, 0x44_5566)]
     for client in clients { try client.present(1, 1, source: tileSource) }
-    for _ in 0..<3 { bench.output.vblank() }
+    for _ in 0..<3 { try bench.vblank() }
     try bench.server?.apply("[outputs]\npolicy = \"hybrid\"")
     for client in clients { try client.present(2, 2, source: tileSource) }
-    for _ in 0..<4 { bench.output.vblank() }
+    for _ in 0..<4 { try bench.vblank() }
     let shown = try #require(try bench.output.shown?.buffer?.mapped())
     #expect(shown.color(16, 24) == 0x11_2233)
     #expect(shown.color(48, 24) == 0x44_5566)
@@ -265,7 +265,7 @@ struct SharedOutputTests {
   func `invalid settings are refused with their line and the reason, and change nothing`(
     _ text: String, _ reason: String
   ) throws {
-    let bench = try Bench()
+    let bench = try Bench(clock: HandClock())
     var told = ""
     do { try bench.server?.apply("\(text)") } catch { told = "\(error)" }
     #expect(told.hasPrefix(reason))
@@ -274,7 +274,7 @@ struct SharedOutputTests {
   }
 
   @Test func `a command changes settings, or is refused with the reason`() throws {
-    let bench = try Bench()
+    let bench = try Bench(clock: HandClock())
     let tool = try bench.client("tool", scanouts: 0)
     func send(_ changes: [SettingChange], request: UInt64) throws -> [ServerMessage] {
       let records = changes.flatMap(\.records)
@@ -293,7 +293,7 @@ struct SharedOutputTests {
   }
 
   @Test func `FOCUS and REVOKE are answered by DONE, or refused with the existing names`() throws {
-    let bench = try Bench()
+    let bench = try Bench(clock: HandClock())
     try bench.server?.apply("[outputs]\nlayout = \"focus\"")
     let tool = try bench.client("tool", scanouts: 0)
     let clients = [try bench.client("one"), try bench.client("two")]
@@ -315,7 +315,7 @@ struct SharedOutputTests {
   }
 
   @Test func `SETTINGS without its records is malformed and ends the connection`() throws {
-    let bench = try Bench()
+    let bench = try Bench(clock: HandClock())
     let tool = try bench.client("tool", scanouts: 0)
     try tool.send(.settings(count: 1, request: 7))
     #expect(
