@@ -43,6 +43,18 @@ struct ClientLimitTests {
     #expect(try bench.client("next").generation() == 1)
   }
 
+  @Test func `nothing is left to wake the daemon once every connection has sent HELLO or is gone`() throws {
+    let clock = HandClock()
+    let bench = try Bench(clock: clock)
+    _ = try bench.client()
+    #expect(!clock.fireNext(until: .max))
+    let mute = try bench.stranger()
+    try bench.settle()
+    mute.leave()
+    try bench.settle()
+    #expect(!clock.fireNext(until: .max))
+  }
+
   @Test func `clients beyond the limit get an error with it, and tools of the daemon's user still get in`() throws {
     var options = ServerOptions()
     options.connectionLimit = 3

@@ -21,9 +21,11 @@ final class HandClock: TimeSource {
   private var armed: [Entry] = []
 
   func arm(_ timer: PresentTimer, deadlineNanoseconds: UInt64) {
-    armed.removeAll { $0.timer == nil || $0.timer === timer }
+    disarm(timer)
     armed.append(Entry(timer: timer, deadlineNanoseconds: deadlineNanoseconds))
   }
+
+  func disarm(_ timer: PresentTimer) { armed.removeAll { $0.timer == nil || $0.timer === timer } }
 
   /// Fires the timer with the earliest deadline up to `limit`, at the time of its deadline.
   ///

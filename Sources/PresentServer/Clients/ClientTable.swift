@@ -44,7 +44,10 @@ final class ClientTable {
   }
 
   /// The client has sent HELLO.
-  func introduced(_ session: ClientSession) { newcomers.removeAll { $0.session === session } }
+  func introduced(_ session: ClientSession) {
+    newcomers.removeAll { $0.session === session }
+    if newcomers.isEmpty { helloTimer?.disarm() }
+  }
 
   private func armHello() { if let first = newcomers.first { helloTimer?.arm(first.deadline) } }
 

@@ -7,6 +7,8 @@ public protocol TimeSource: AnyObject {
   /// Calls `PresentTimer.fire` once the time is `deadlineNanoseconds` or later. Replaces the timer's previous deadline.
   /// Must not keep the timer alive.
   func arm(_ timer: PresentTimer, deadlineNanoseconds: UInt64)
+  /// Drops the timer's deadline, if it has one.
+  func disarm(_ timer: PresentTimer)
 }
 
 /// A server's clock: its source of time and of timers.
@@ -73,6 +75,13 @@ public final class PresentTimer {
     } else {
       descriptor?.arm(deadlineNanoseconds: nanoseconds)
     }
+  }
+
+  /// Drops the deadline, so that an idle process is not woken.
+  public func disarm() {
+    if deadlineNanoseconds == .max { return }
+    deadlineNanoseconds = .max
+    if let source { source.disarm(self) } else { descriptor?.disarm() }
   }
 
   /// Disarms the timer and calls its closure. A `TimeSource` calls this on the loop's thread.
