@@ -131,7 +131,7 @@ struct clinux_foreign *clinux_foreign_add(void *start, size_t length, size_t uni
     }
     block = next;
   }
-  /* Whoever sees one of the next values also sees that the former mapping is gone. */
+  /* Pairs with the fence in contain(): a reader that loads a new value also finds that start has changed. */
   atomic_thread_fence(memory_order_release);
   atomic_store_explicit(&entry->length, length, memory_order_relaxed);
   atomic_store_explicit(&entry->unit, unit, memory_order_relaxed);
