@@ -62,9 +62,14 @@ extension Presenter {
         spare = picture
         return false
       }
-      work.endCommit()
       order.now = now
-      guard try show(order, showsFallback: commit.showsFallback, in: &picture) else {
+      let result = try show(order, showsFallback: commit.showsFallback, in: &picture)
+      if result == .refused {
+        spare = picture
+        return make(commit)
+      }
+      work.endCommit()
+      guard result == .committed else {
         spare = picture
         for tile in tiles {
           tile.isCursorChanged = false
@@ -107,26 +112,27 @@ extension Presenter {
   /// Completes the next commit's picture within this iteration's copy budget; false if work remains.
   private func prepare(_ order: CommitOrder) throws(OutputError) -> Bool {
     guard power.effective == .on else { return true }
-    if case .direct(let direct) = composition, !direct.isComposed { return true }
-    guard let deadline = budget.begin() else { return false }
-    defer { budget.end(deadline) }
     switch composition {
     case .direct(let direct):
-      guard let focusedTile else { return true }
-      return try direct.prepare(focusedTile, order, until: deadline)
+      guard let focusedTile, direct.plan(focusedTile, order) else { return true }
+      guard let deadline = budget.begin() else { return false }
+      defer { budget.end(deadline) }
+      return try direct.draw(focusedTile, order, until: deadline)
     case .tiled(let tiled):
+      guard let deadline = budget.begin() else { return false }
+      defer { budget.end(deadline) }
       return try tiled.prepare(tiles, mode: homeMode, order, follows: onScreen.isTiled, until: deadline)
     }
   }
 
-  /// Commits the output's new content; false if nothing changes.
+  /// Commits the output's new content, or nothing if it has none.
   private func show(
     _ order: CommitOrder, showsFallback: Bool, in picture: inout Picture
-  ) throws(OutputError) -> Bool {
+  ) throws(OutputError) -> CommitResult {
     if power.effective != .on {
-      guard try power.commitDarkness(on: output, hasPicture: !onScreen.entries.isEmpty) else { return false }
+      guard try power.commitDarkness(on: output, hasPicture: !onScreen.entries.isEmpty) else { return .unchanged }
       composition.pictureReplaced()
-      return true
+      return .committed
     }
     var result = CommitResult.empty
     switch composition {
@@ -135,13 +141,9 @@ extension Presenter {
     case .tiled(let tiled):
       result = try tiled.commit(tiles, mode: homeMode, order, into: &picture)
     }
-    switch result {
-    case .committed: break
-    case .unchanged: return false
-    case .empty: guard try commitNothing() else { return false }
-    }
-    if power.committed != .on { power.pictureCommitted() }
-    return true
+    if result == .empty { result = try commitNothing() ? .committed : .unchanged }
+    if result == .committed, power.committed != .on { power.pictureCommitted() }
+    return result
   }
 
   /// Commits an output without content, which lets the monitor sleep; false if it already has none.

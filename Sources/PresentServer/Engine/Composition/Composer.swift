@@ -16,12 +16,14 @@ final class Composer {
 
   /// A frame that is drawn into the back buffer in parts.
   private struct Drawing {
-    let frame: UInt64
+    let frame: SurfaceFrame
     let cursor: SurfaceCursor?
     let painting: Painting
     let damage: DamageRegion
     var brush: RegionBrush
     var copiedBytes: UInt64 = 0
+
+    func shows(_ other: SurfaceFrame) -> Bool { frame.number == other.number && frame.buffer === other.buffer }
 
     func hasCursor(_ other: SurfaceCursor?) -> Bool {
       guard let cursor, let other else { return cursor == nil && other == nil }
@@ -57,14 +59,14 @@ final class Composer {
   func committed() { chain?.swap() }
 
   /// Whether a frame is being drawn, or is drawn and not composed yet.
-  func isDrawing(_ frame: SurfaceFrame) -> Bool { drawing?.frame == frame.number }
+  func isDrawing(_ frame: SurfaceFrame) -> Bool { drawing?.shows(frame) ?? false }
 
   /// Draws a part of a frame with the damage since the last one, until the deadline. Returns false if some of it is
   /// left.
   func draw(
     _ frame: SurfaceFrame, _ damage: DamageRegion, cursor: SurfaceCursor?, until deadline: PaintDeadline
   ) throws(OutputError) -> Bool {
-    if drawing?.frame != frame.number || drawing?.hasCursor(cursor) != true {
+    if drawing?.shows(frame) != true || drawing?.hasCursor(cursor) != true {
       try begin(frame, damage, cursor: cursor)
     }
     guard var current = drawing.take(), let chain else { return true }
@@ -101,7 +103,7 @@ final class Composer {
     let damage = changes(frame, changed, painting, chain.bounds)
     ring.add(damage)
     let brush = RegionBrush(ring.takeDamage(ofBuffer: chain.backIndex), bounds: chain.bounds)
-    drawing = Drawing(frame: frame.number, cursor: cursor, painting: painting, damage: damage, brush: brush)
+    drawing = Drawing(frame: frame, cursor: cursor, painting: painting, damage: damage, brush: brush)
   }
 
   /// The damage relative to the last composed picture.

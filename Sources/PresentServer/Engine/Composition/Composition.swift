@@ -39,6 +39,8 @@ enum CommitResult {
   case committed
   /// Nothing has changed.
   case unchanged
+  /// The output does not take the picture so. Another one is to be prepared.
+  case refused
   /// No view has a frame.
   case empty
 }

@@ -6,16 +6,26 @@ import Scanout
 /// Shows one view's frames on the whole output: scanned out directly if possible, otherwise composed into a buffer of
 /// its mode's size.
 final class DirectComposition {
+  /// How a frame reaches the output.
+  private enum Way {
+    case direct(FitMethod)
+    case composed(reason: String, blendsCursor: Bool)
+  }
+
   private let output: any Output
   /// The output's name in the protocol.
   private let name: String
   private var fits = FitCache()
   private let composer: Composer
   /// Whether the composer has drawn since it was last invalidated.
-  private(set) var isComposed = false
+  private var isComposed = false
   private var hasCursorPlane: Bool
   /// The view whose frame was committed last; its damage is relative to that frame.
   private var last: VMID?
+  /// The way of the frame in the next commit.
+  private var planned: Way?
+  /// The frame whose cursor the output refused to show on a plane above the composed picture.
+  private var refusedCursor: (view: VMID, frame: UInt64)?
 
   init(_ output: any Output, name: String, workers: CopyWorkers) {
     self.output = output
@@ -39,28 +49,39 @@ final class DirectComposition {
     composer.invalidate()
   }
 
-  /// Commits a view's newest frame.
-  func commit(_ view: Tile, _ order: CommitOrder, into picture: inout Presenter.Picture) throws(OutputError)
-    -> CommitResult
-  {
-    guard let frame = view.staged?.frame ?? view.latched else { return .empty }
-    guard changes(view, order) else { return .unchanged }
-    let (x, y) = try show(frame, damage(of: view, frame, order), of: view, order)
-    last = view.id
-    picture.add(frame, of: view, originX: x, originY: y)
-    return .committed
+  // MARK: - Before a commit
+
+  /// Chooses the way of a view's newest frame to the output. Returns true if the frame must be drawn first.
+  func plan(_ view: Tile, _ order: CommitOrder) -> Bool {
+    planned = nil
+    guard let frame = view.staged?.frame ?? view.latched, changes(view, order) else { return false }
+    let way = way(of: frame, view, order)
+    planned = way
+    if case .composed = way { return true }
+    return false
   }
 
-  /// Before a commit: draws a part of a frame that has to be composed as the last one was, until the deadline. Returns
-  /// false if some of it is left.
-  func prepare(_ view: Tile, _ order: CommitOrder, until deadline: PaintDeadline) throws(OutputError) -> Bool {
-    guard isComposed, let frame = view.staged?.frame ?? view.latched, changes(view, order) else { return true }
+  /// Draws a part of the planned frame, until the deadline. Returns false if some of it is left.
+  func draw(_ view: Tile, _ order: CommitOrder, until deadline: PaintDeadline) throws(OutputError) -> Bool {
+    guard case .composed(_, let blendsCursor)? = planned, let frame = view.staged?.frame ?? view.latched else {
+      return true
+    }
     let damage = damage(of: view, frame, order)
-    var isDirect = frame.buffer.composeReason == nil && (view.cursor == nil || hasCursorPlane)
-    if isDirect, case .compose = fit(frame, order) { isDirect = false }
-    if isDirect { return true }
     isComposed = true
-    return try composer.draw(frame, damage, cursor: hasCursorPlane ? nil : view.cursor, until: deadline)
+    return try composer.draw(frame, damage, cursor: blendsCursor ? view.cursor : nil, until: deadline)
+  }
+
+  private func way(of frame: SurfaceFrame, _ view: Tile, _ order: CommitOrder) -> Way {
+    let blendsCursor = !hasCursorPlane || refusedCursor.map { $0.view == view.id && $0.frame == frame.number } ?? false
+    if let reason = frame.buffer.composeReason { return .composed(reason: reason, blendsCursor: blendsCursor) }
+    if view.cursor != nil, !hasCursorPlane {
+      return .composed(reason: "\(name) has no cursor plane", blendsCursor: true)
+    }
+    let method = fits.method(for: frame, keeping: order.keptMode) {
+      output.fit(frame.buffer.buffer, source: frame.source, keeping: order.keptMode)
+    }
+    if case .compose(let reason) = method { return .composed(reason: reason, blendsCursor: blendsCursor) }
+    return .direct(method)
   }
 
   /// Whether a commit changes anything: a new frame, a moved cursor, or another picture was on screen.
@@ -77,37 +98,46 @@ final class DirectComposition {
     return view.staged?.update.damage ?? DamageRegion()
   }
 
-  private func fit(_ frame: SurfaceFrame, _ order: CommitOrder) -> FitMethod {
-    fits.method(for: frame, keeping: order.keptMode) {
-      output.fit(frame.buffer.buffer, source: frame.source, keeping: order.keptMode)
+  // MARK: - The commit
+
+  /// Commits a view's newest frame on the planned way. `.refused`: the output does not take it so, and there is another
+  /// way to plan.
+  func commit(_ view: Tile, _ order: CommitOrder, into picture: inout Presenter.Picture) throws(OutputError)
+    -> CommitResult
+  {
+    guard let frame = view.staged?.frame ?? view.latched else { return .empty }
+    guard changes(view, order) else { return .unchanged }
+    let way = planned.take() ?? way(of: frame, view, order)
+    let damage = damage(of: view, frame, order)
+    let x: Int
+    let y: Int
+    do throws(OutputError) {
+      switch way {
+      case .direct(let method): (x, y) = try showDirectly(frame, damage, method, of: view, order)
+      case .composed(let reason, let blendsCursor):
+        (x, y) = try showComposed(frame, damage, reason, of: view, order, blendsCursor: blendsCursor)
+      }
+    } catch {
+      guard case .rejected(let reason) = error, remember(reason, way, frame, of: view, order) else { throw error }
+      return .refused
     }
+    last = view.id
+    picture.add(frame, of: view, originX: x, originY: y)
+    return .committed
   }
 
-  /// Commits a frame directly, or composed where the output cannot show it as it is.
-  private func show(
-    _ frame: SurfaceFrame, _ damage: DamageRegion, of view: Tile, _ order: CommitOrder
-  ) throws(OutputError) -> (Int, Int) {
-    var reason = frame.buffer.composeReason
-    if reason == nil && view.cursor != nil && !hasCursorPlane { reason = "\(name) has no cursor plane" }
-    if reason == nil {
-      let method = fit(frame, order)
-      if case .compose(let why) = method {
-        reason = why
-      } else {
-        do throws(OutputError) {
-          return try showDirectly(frame, damage, method, of: view, order)
-        } catch {
-          guard case .rejected(let why) = error else { throw error }
-          fits.remember(.compose(why), for: frame, keeping: order.keptMode)
-          reason = why
-        }
-      }
-    }
-    do throws(OutputError) {
-      return try showComposed(frame, damage, reason ?? "", of: view, order, blendsCursor: !hasCursorPlane)
-    } catch {
-      guard case .rejected = error, hasCursorPlane, view.cursor != nil else { throw error }
-      return try showComposed(frame, damage, reason ?? "", of: view, order, blendsCursor: true)
+  /// Remembers that the output refused a frame; false if there is no other way.
+  private func remember(_ reason: String, _ way: Way, _ frame: SurfaceFrame, of view: Tile, _ order: CommitOrder)
+    -> Bool
+  {
+    switch way {
+    case .direct:
+      fits.remember(.compose(reason), for: frame, keeping: order.keptMode)
+      return true
+    case .composed(_, let blendsCursor):
+      if blendsCursor || view.cursor == nil { return false }
+      refusedCursor = (view.id, frame.number)
+      return true
     }
   }
 

@@ -136,7 +136,8 @@ final class TiledComposition {
     }
   }
 
-  /// Commits the picture of all views after `prepare` has completed it.
+  /// Commits the picture of all views after `prepare` has completed it. `.refused`: the output does not take the overlay
+  /// planes, and all views are to be copied.
   func commit(
     _ views: [Tile], mode: DisplayMode, _ order: CommitOrder, into picture: inout Presenter.Picture
   ) throws(OutputError) -> CommitResult {
@@ -158,15 +159,14 @@ final class TiledComposition {
       try output.commit(next, fit: canvas.fit)
     } catch {
       guard case .rejected = error, !overlays.isEmpty else { throw error }
-      // The output refuses planes that it accepted in the test. Copy all views, in this commit.
+      // The output refuses planes that it accepted in the test.
       picture.endUse()
       for index in views.indices {
         planes.commitFailed(views[index], at: order.now)
         leavePlane(views[index], at: index)
-        noteChanges(of: views[index], index, canvas)
       }
-      _ = try repair(views, canvas, until: .never)
-      return try commit(views, mode: mode, order, into: &picture)
+      isPreparing = true
+      return .refused
     }
     if flips { canvas.committed() }
     for view in views where view.staged != nil { planes.frameCommitted(of: view) }
