@@ -39,11 +39,14 @@ let package = Package(
     .target(name: "CLinux"),
     .target(name: "CFramepathABI"),
     .target(name: "CCopyCounter"),
+    .target(name: "CSandbox"),
+    .systemLibrary(name: "CSeccomp", pkgConfig: "libseccomp", providers: [.apt(["libseccomp-dev"])]),
     .systemLibrary(name: "CDRM", pkgConfig: "libdrm", providers: [.apt(["libdrm-dev"])]),
     .systemLibrary(name: "CPNG", pkgConfig: "libpng", providers: [.apt(["libpng-dev"])]),
 
     // Floor
     .target(name: "LinuxIO", dependencies: ["CLinux"], swiftSettings: memory),
+    .target(name: "Sandbox", dependencies: ["CSandbox", "CSeccomp", "LinuxIO"], swiftSettings: memory),
     .target(name: "Scanout", swiftSettings: strict),
     .target(name: "FrameScheduler", swiftSettings: strict),
     .target(name: "StatusModel", swiftSettings: strict),
@@ -184,6 +187,12 @@ let package = Package(
       name: "test-faults", dependencies: ["LinuxIO"], path: "Tests/Faults", swiftSettings: strict),
     .testTarget(
       name: "LinuxIOTests", dependencies: ["LinuxIO", "TestSupport", "test-faults"], swiftSettings: strict),
+    // Applies a policy to itself, and leaves it.
+    .executableTarget(
+      name: "test-sandbox", dependencies: ["CFaults", "LinuxIO", "Sandbox"], path: "Tests/Sandboxed",
+      swiftSettings: strict),
+    .testTarget(
+      name: "SandboxTests", dependencies: ["LinuxIO", "Sandbox", "TestSupport", "test-sandbox"], swiftSettings: strict),
     .testTarget(name: "ScanoutTests", dependencies: ["Scanout"], swiftSettings: strict),
     .testTarget(name: "StatusModelTests", dependencies: ["StatusModel"], swiftSettings: strict),
     .target(name: "CAllocationCounter", path: "Tests/CAllocationCounter"),

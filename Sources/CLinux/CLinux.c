@@ -16,6 +16,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -40,12 +41,34 @@ int clinux_set_thread_name(const char *name) {
   return pthread_setname_np(pthread_self(), shortName);
 }
 
+struct beginning {
+  void *(*body)(void *);
+  void *context;
+  char name[16];
+};
+
+/* A thread names itself: the name of another one is a file in /proc, which a sandbox keeps closed. */
+static void *begin(void *argument) {
+  struct beginning beginning = *(struct beginning *)argument;
+  free(argument);
+  prctl(PR_SET_NAME, beginning.name, 0, 0, 0);
+  return beginning.body(beginning.context);
+}
+
 int clinux_thread_start(uintptr_t *thread, const char *name, void *(*body)(void *), void *context) {
   pthread_attr_t attributes;
   pthread_t started;
   sigset_t all, before;
+  struct beginning *beginning = calloc(1, sizeof *beginning);
+  if (!beginning) return ENOMEM;
+  beginning->body = body;
+  beginning->context = context;
+  strncpy(beginning->name, name, sizeof beginning->name - 1);
   int code = pthread_attr_init(&attributes);
-  if (code != 0) return code;
+  if (code != 0) {
+    free(beginning);
+    return code;
+  }
   pthread_attr_setstacksize(&attributes, 256 << 10);
   /* The thread inherits the mask. A blocked signal of a fault would end the process without its handler. */
   sigfillset(&all);
@@ -54,15 +77,15 @@ int clinux_thread_start(uintptr_t *thread, const char *name, void *(*body)(void 
   sigdelset(&all, SIGILL);
   sigdelset(&all, SIGFPE);
   sigdelset(&all, SIGTRAP);
+  sigdelset(&all, SIGSYS);
   pthread_sigmask(SIG_SETMASK, &all, &before);
-  code = pthread_create(&started, &attributes, body, context);
+  code = pthread_create(&started, &attributes, begin, beginning);
   pthread_sigmask(SIG_SETMASK, &before, NULL);
   pthread_attr_destroy(&attributes);
-  if (code != 0) return code;
-  char shortName[16];
-  strncpy(shortName, name, sizeof shortName - 1);
-  shortName[sizeof shortName - 1] = 0;
-  pthread_setname_np(started, shortName);
+  if (code != 0) {
+    free(beginning);
+    return code;
+  }
   *thread = (uintptr_t)started;
   return 0;
 }

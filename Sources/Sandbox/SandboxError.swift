@@ -1,0 +1,17 @@
+public import LinuxIO
+
+/// Why a process could not give up its rights.
+public enum SandboxError: Error, Equatable, Sendable, CustomStringConvertible {
+  /// A system call failed.
+  case system(SystemError)
+  /// libseccomp refused a rule, or the kernel the filter; an errno.
+  case filter(String, code: Int32)
+
+  /// What failed and why.
+  public var description: String {
+    switch self {
+    case .system(let error): error.description
+    case .filter(let what, let code): "seccomp filter: \(what): \(SystemError.text(of: code)) (errno \(code))"
+    }
+  }
+}
