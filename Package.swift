@@ -181,6 +181,10 @@ let package = Package(
         "CFaults", "CLinux", "VhostUserFrontend", "LinuxIO", "Scanout", "GraphicsMemory", "Virtio", "VirtioGPU",
       ],
       path: "Tests/TestSupport", swiftSettings: strict),
+    // Stands in for a server's outputs and clock.
+    .target(
+      name: "ServerSupport", dependencies: ["LinuxIO", "Scanout", "GraphicsMemory", "Outputs", "PresentServer"],
+      path: "Tests/ServerSupport", swiftSettings: strict),
     .target(name: "CFaults", path: "Tests/CFaults"),
     // Meets SIGBUS in every way.
     .executableTarget(
@@ -231,7 +235,7 @@ let package = Package(
       dependencies: [
         "CFramepathABI", "LinuxIO", "Scanout", "FrameScheduler", "FrameSimulator", "GraphicsMemory", "PresentProtocol",
         "DaemonSettings", "SettingsFile", "Outputs", "Headless", "HybridRegion", "StatusModel", "PresentServer",
-        "PresentClient", "TestSupport",
+        "PresentClient", "TestSupport", "ServerSupport",
       ],
       swiftSettings: strict),
     .testTarget(

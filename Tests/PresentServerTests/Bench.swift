@@ -5,6 +5,7 @@ import LinuxIO
 import Outputs
 import PresentProtocol
 import Scanout
+import ServerSupport
 import StatusModel
 import TestSupport
 import Testing

@@ -2,6 +2,7 @@ import DaemonSettings
 import LinuxIO
 import PresentClient
 import PresentProtocol
+import ServerSupport
 import StatusModel
 import Testing
 

@@ -3,6 +3,7 @@ import LinuxIO
 import PresentProtocol
 import PresentServer
 import Scanout
+import ServerSupport
 import StatusModel
 import Testing
 

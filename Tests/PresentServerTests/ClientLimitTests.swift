@@ -3,6 +3,7 @@ import GraphicsMemory
 import LinuxIO
 import PresentProtocol
 import Scanout
+import ServerSupport
 import StatusModel
 import TestSupport
 import Testing

@@ -3,6 +3,7 @@ import LinuxIO
 import Outputs
 import PresentProtocol
 import Scanout
+import ServerSupport
 import Testing
 
 @Suite("Composed frames")

@@ -1,6 +1,7 @@
 import LinuxIO
 import Outputs
 import Scanout
+import ServerSupport
 import Testing
 
 @testable import FrameScheduler

@@ -2,6 +2,7 @@ import Outputs
 import PresentProtocol
 import PresentServer
 import Scanout
+import ServerSupport
 import Testing
 
 @Suite("One VM has the output to itself")

@@ -1,6 +1,7 @@
 import Glibc
 import LinuxIO
 import PresentProtocol
+import ServerSupport
 import StatusModel
 import TestSupport
 import Testing

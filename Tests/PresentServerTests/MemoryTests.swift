@@ -4,6 +4,7 @@ import LinuxIO
 import PresentProtocol
 import PresentServer
 import Scanout
+import ServerSupport
 import StatusModel
 import TestSupport
 import Testing

@@ -6,6 +6,7 @@ import Outputs
 import PresentProtocol
 import PresentServer
 import Scanout
+import ServerSupport
 import StatusModel
 import TestSupport
 import Testing

@@ -1,6 +1,7 @@
 import Outputs
 import PresentProtocol
 import PresentServer
+import ServerSupport
 import Testing
 
 @Suite("A VM is put onto another output by the host")

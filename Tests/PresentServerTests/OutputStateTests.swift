@@ -3,6 +3,7 @@ import FrameScheduler
 import LinuxIO
 import Outputs
 import Scanout
+import ServerSupport
 import StatusModel
 import Testing
 

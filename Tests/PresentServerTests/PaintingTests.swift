@@ -3,6 +3,7 @@ import GraphicsMemory
 import Outputs
 import PresentProtocol
 import Scanout
+import ServerSupport
 import StatusModel
 import Testing
 

@@ -4,6 +4,7 @@ import Outputs
 import PresentProtocol
 import PresentServer
 import Scanout
+import ServerSupport
 import StatusModel
 import Testing
 

@@ -3,6 +3,7 @@ import LinuxIO
 import PresentClient
 import PresentProtocol
 import Scanout
+import ServerSupport
 import StatusModel
 import TestSupport
 import Testing

@@ -4,6 +4,7 @@ import Outputs
 import PresentProtocol
 import PresentServer
 import Scanout
+import ServerSupport
 import Testing
 
 /// Every frame has one answer, for any order of actions by clients and the host.

@@ -1,6 +1,7 @@
 import LinuxIO
 import PresentProtocol
 import Scanout
+import ServerSupport
 import StatusModel
 import Testing
 

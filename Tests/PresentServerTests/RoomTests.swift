@@ -1,4 +1,5 @@
 import Foundation
+import ServerSupport
 import Testing
 
 /// The folders of PresentServer's sources, its rooms. The compiler does not see their edges, so a test does.

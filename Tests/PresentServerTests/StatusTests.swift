@@ -5,6 +5,7 @@ import Outputs
 import PresentProtocol
 import PresentServer
 import Scanout
+import ServerSupport
 import StatusModel
 import Testing
 

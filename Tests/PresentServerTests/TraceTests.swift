@@ -1,5 +1,6 @@
 import PresentProtocol
 import PresentServer
+import ServerSupport
 import StatusModel
 import Testing
 

@@ -1,7 +1,7 @@
-import PresentServer
+package import PresentServer
 
 /// The time of a server, which stands still until a test advances it.
-final class HandClock: TimeSource {
+package final class HandClock: TimeSource {
   private struct Entry {
     weak var timer: PresentTimer?
     var deadlineNanoseconds: UInt64
@@ -9,9 +9,9 @@ final class HandClock: TimeSource {
 
   private var time: UInt64 = 1_000_000_000_000
   /// How much time passes with each look at the clock: what the code between two looks takes.
-  var nanosecondsPerRead: UInt64 = 0
+  package var nanosecondsPerRead: UInt64 = 0
 
-  private(set) var nowNanoseconds: UInt64 {
+  package private(set) var nowNanoseconds: UInt64 {
     get {
       time += nanosecondsPerRead
       return time
@@ -20,17 +20,19 @@ final class HandClock: TimeSource {
   }
   private var armed: [Entry] = []
 
-  func arm(_ timer: PresentTimer, deadlineNanoseconds: UInt64) {
+  package init() {}
+
+  package func arm(_ timer: PresentTimer, deadlineNanoseconds: UInt64) {
     disarm(timer)
     armed.append(Entry(timer: timer, deadlineNanoseconds: deadlineNanoseconds))
   }
 
-  func disarm(_ timer: PresentTimer) { armed.removeAll { $0.timer == nil || $0.timer === timer } }
+  package func disarm(_ timer: PresentTimer) { armed.removeAll { $0.timer == nil || $0.timer === timer } }
 
   /// Fires the timer with the earliest deadline up to `limit`, at the time of its deadline.
   ///
   /// - Returns: whether there was one.
-  func fireNext(until limit: UInt64) -> Bool {
+  package func fireNext(until limit: UInt64) -> Bool {
     armed.removeAll { $0.timer == nil }
     guard let next = armed.indices.min(by: { armed[$0].deadlineNanoseconds < armed[$1].deadlineNanoseconds }),
       armed[next].deadlineNanoseconds <= limit
@@ -44,7 +46,7 @@ final class HandClock: TimeSource {
   /// Advances the time and fires the timers that are due by then, in the order of their deadlines.
   ///
   /// - Parameter step: called after each of them, for the work that it has caused.
-  func advance(nanoseconds: UInt64, step: () throws -> Void) rethrows {
+  package func advance(nanoseconds: UInt64, step: () throws -> Void) rethrows {
     let end = nowNanoseconds + nanoseconds
     while fireNext(until: end) { try step() }
     nowNanoseconds = max(nowNanoseconds, end)

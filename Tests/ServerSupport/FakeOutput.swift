@@ -1,15 +1,15 @@
-import GraphicsMemory
-import LinuxIO
-import Outputs
-import Scanout
+package import GraphicsMemory
+package import LinuxIO
+package import Outputs
+package import Scanout
 
 /// Memory of a fake output.
-final class FakeBuffer: ScanoutBuffer {
-  let layout: FrameLayout
-  let memoryKind = MemoryKind.memfd
+package final class FakeBuffer: ScanoutBuffer {
+  package let layout: FrameLayout
+  package let memoryKind = MemoryKind.memfd
   private let mapping: MappedBuffer
 
-  init(_ layout: FrameLayout) throws(OutputError) {
+  package init(_ layout: FrameLayout) throws(OutputError) {
     self.layout = layout
     do throws(SystemError) {
       let fd = SharedFD(try MemFD.create(name: "fake", byteCount: layout.byteCount))
@@ -19,16 +19,16 @@ final class FakeBuffer: ScanoutBuffer {
     }
   }
 
-  var byteCount: Int { layout.byteCount }
-  func mapped() throws(OutputError) -> MappedBuffer { mapping }
-  func descriptor() throws(OutputError) -> OwnedFD {
+  package var byteCount: Int { layout.byteCount }
+  package func mapped() throws(OutputError) -> MappedBuffer { mapping }
+  package func descriptor() throws(OutputError) -> OwnedFD {
     do throws(SystemError) { return try mapping.fd.duplicate() } catch { throw .system(error) }
   }
 }
 
 /// An output whose vblanks are triggered by a test, and which records every commit.
-final class FakeOutput: Output {
-  var info: OutputInfo {
+package final class FakeOutput: Output {
+  package var info: OutputInfo {
     get {
       infoReads += 1
       return currentInfo
@@ -37,38 +37,38 @@ final class FakeOutput: Output {
   }
   private var currentInfo: OutputInfo
   /// The number of reads of `info`.
-  private(set) var infoReads = 0
-  var counters = OutputCounters()
-  var onEvent: ((OutputEvent) -> Void)?
-  private(set) var isClosed = false
+  package private(set) var infoReads = 0
+  package var counters = OutputCounters()
+  package var onEvent: ((OutputEvent) -> Void)?
+  package private(set) var isClosed = false
 
   /// The result of `fit`.
-  var fitAnswer: (Rect) -> FitMethod
-  private(set) var fitQuestions = 0
+  package var fitAnswer: (Rect) -> FitMethod
+  package private(set) var fitQuestions = 0
   /// The `keeping` mode of each call of `fit`.
-  private(set) var keptModes: [DisplayMode?] = []
+  package private(set) var keptModes: [DisplayMode?] = []
   /// The errors of the next commits.
-  var refusals: [OutputError] = []
+  package var refusals: [OutputError] = []
   /// The error of `importBuffer`.
-  var importRefusal: OutputError?
+  package var importRefusal: OutputError?
   /// Makes the buffers of `importBuffer`; nil: memory of their own.
-  var imports: ((FrameLayout) throws(OutputError) -> any ScanoutBuffer)?
+  package var imports: ((FrameLayout) throws(OutputError) -> any ScanoutBuffer)?
   /// The result of `fit` for imported buffers; nil: the same as for others.
-  var importedFit: FitMethod?
+  package var importedFit: FitMethod?
   private var imported: [FakeBuffer] = []
   /// Overlay planes, and which of them take a frame.
-  var overlayCount = 0
-  var acceptsOverlays: (Overlays) -> Bool = { _ in true }
-  private(set) var overlayQuestions = 0
-  var captured: MappedBuffer?
-  private(set) var commits: [(frame: OutputFrame, fit: FitMethod)] = []
-  private(set) var pending: OutputFrame?
-  private(set) var shown: OutputFrame?
+  package var overlayCount = 0
+  package var acceptsOverlays: (Overlays) -> Bool = { _ in true }
+  package private(set) var overlayQuestions = 0
+  package var captured: MappedBuffer?
+  package private(set) var commits: [(frame: OutputFrame, fit: FitMethod)] = []
+  package private(set) var pending: OutputFrame?
+  package private(set) var shown: OutputFrame?
   private var sequence: UInt64 = 100
   /// The time of vblanks; without it each is a microsecond after the last one.
-  var clock: HandClock?
+  package var clock: HandClock?
 
-  init(
+  package init(
     _ name: String = "fake-0", width: Int = 64, height: Int = 48, cursorSize: Int = 64, fit: FitMethod? = nil,
     refreshMillihertz: Int = 60_000
   ) {
@@ -79,21 +79,21 @@ final class FakeOutput: Output {
     fitAnswer = { _ in fit ?? .mode(mode) }
   }
 
-  var isCommitPending: Bool { pending != nil }
+  package var isCommitPending: Bool { pending != nil }
 
-  func makeBuffer(width: Int, height: Int, format: PixelFormat) throws(OutputError) -> any ScanoutBuffer {
+  package func makeBuffer(width: Int, height: Int, format: PixelFormat) throws(OutputError) -> any ScanoutBuffer {
     guard let layout = FrameLayout(width: width, height: height, strideBytes: width * 4, format: format) else {
       throw .rejected("no such size")
     }
     return try FakeBuffer(layout)
   }
 
-  func makeCursorBuffer() throws(OutputError) -> any ScanoutBuffer {
+  package func makeCursorBuffer() throws(OutputError) -> any ScanoutBuffer {
     let size = info.cursorSize == 0 ? 64 : info.cursorSize
     return try makeBuffer(width: size, height: size, format: .argb8888)
   }
 
-  func importBuffer(
+  package func importBuffer(
     _ memory: ImportedMemory, layout: FrameLayout, modifier: UInt64
   ) throws(OutputError) -> any ScanoutBuffer {
     if let importRefusal { throw importRefusal }
@@ -103,21 +103,23 @@ final class FakeOutput: Output {
     return buffer
   }
 
-  func fit(_ buffer: any ScanoutBuffer, source: Rect, keeping: DisplayMode?) -> FitMethod {
+  package func fit(_ buffer: any ScanoutBuffer, source: Rect, keeping: DisplayMode?) -> FitMethod {
     fitQuestions += 1
     keptModes.append(keeping)
     if let importedFit, imported.contains(where: { $0 === buffer }) { return importedFit }
     return fitAnswer(source)
   }
 
-  func overlayPlanes(for buffer: any ScanoutBuffer) -> UInt64 { UInt64.max >> UInt64(64 - max(1, overlayCount)) }
+  package func overlayPlanes(for buffer: any ScanoutBuffer) -> UInt64 {
+    UInt64.max >> UInt64(64 - max(1, overlayCount))
+  }
 
-  func accepts(_ frame: OutputFrame) -> Bool {
+  package func accepts(_ frame: OutputFrame) -> Bool {
     overlayQuestions += 1
     return acceptsOverlays(frame.overlays)
   }
 
-  func commit(_ frame: OutputFrame, fit: FitMethod) throws(OutputError) {
+  package func commit(_ frame: OutputFrame, fit: FitMethod) throws(OutputError) {
     if pending != nil { throw .busy }
     if !refusals.isEmpty { throw refusals.removeFirst() }
     commits.append((frame, fit))
@@ -125,27 +127,27 @@ final class FakeOutput: Output {
     pending = frame
   }
 
-  func capture() throws(OutputError) -> MappedBuffer? { captured }
+  package func capture() throws(OutputError) -> MappedBuffer? { captured }
 
-  func close() { isClosed = true }
+  package func close() { isClosed = true }
 
   // MARK: Leases
 
   /// Whether it can be leased, and what has been done for leases.
-  var isLeasable = false
-  private(set) var leaseSteps: [String] = []
+  package var isLeasable = false
+  package private(set) var leaseSteps: [String] = []
   private var beforeLease: OutputFrame?
 
-  var leaseObjection: String? { isLeasable ? nil : "\(info.name) is headless: it has no DRM device to lease" }
+  package var leaseObjection: String? { isLeasable ? nil : "\(info.name) is headless: it has no DRM device to lease" }
 
-  func clearForLease() throws(OutputError) {
+  package func clearForLease() throws(OutputError) {
     if pending != nil { throw .busy }
     leaseSteps.append("clear")
     beforeLease = shown
     pending = OutputFrame(buffer: nil, source: .empty, damage: DamageRegion(), cursor: nil)
   }
 
-  func makeLease() throws(OutputError) -> OutputLease {
+  package func makeLease() throws(OutputError) -> OutputLease {
     do throws(SystemError) {
       leaseSteps.append("lease")
       let fd = SharedFD(try MemFD.create(name: "lease", byteCount: 4096))
@@ -155,7 +157,7 @@ final class FakeOutput: Output {
     }
   }
 
-  func endLease(showsPicture: Bool) {
+  package func endLease(showsPicture: Bool) {
     leaseSteps.append(showsPicture ? "show" : "dark")
     pending = showsPicture ? beforeLease : nil
     beforeLease = nil
@@ -163,10 +165,10 @@ final class FakeOutput: Output {
   }
 
   /// The kernel reports that the lessee has closed its lease.
-  func loseLessee() { onEvent?(.leaseEnded) }
+  package func loseLessee() { onEvent?(.leaseEnded) }
 
   /// The pending commit reaches the screen.
-  func vblank() {
+  package func vblank() {
     sequence += 1
     guard let pending else { return }
     shown = pending
@@ -175,7 +177,7 @@ final class FakeOutput: Output {
   }
 
   /// The monitor is plugged in or out.
-  func plug(_ connected: Bool) {
+  package func plug(_ connected: Bool) {
     info.connected = connected
     if !connected { pending = nil }
     onEvent?(.changed)
