@@ -63,7 +63,8 @@ let package = Package(
 
     // What can be set, as files, command lines and messages carry it.
     .target(
-      name: "DaemonSettings", dependencies: ["Scanout", "FrameScheduler", "PresentProtocol"], swiftSettings: strict),
+      name: "DaemonSettings", dependencies: ["LinuxIO", "Scanout", "FrameScheduler", "PresentProtocol"],
+      swiftSettings: strict),
 
     .target(
       name: "HybridRegion", dependencies: ["CFramepathABI", "LinuxIO", "Scanout", "GraphicsMemory"],

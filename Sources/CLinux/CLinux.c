@@ -227,6 +227,12 @@ int clinux_peer_groups(int socket, unsigned int *groups, int count) {
   return (int)(length / sizeof *groups);
 }
 
+int clinux_peer_label(int socket, char *label, int count) {
+  socklen_t length = count;
+  if (getsockopt(socket, SOL_SOCKET, SO_PEERSEC, label, &length) < 0) return -1;
+  return (int)length;
+}
+
 int clinux_pass_credentials(int socket, int on) {
   return setsockopt(socket, SOL_SOCKET, SO_PASSCRED, &on, sizeof on);
 }

@@ -1,11 +1,11 @@
-/// The users that may lease an output, besides the daemon's user and root.
+/// The users that may lease an output by the frames socket, besides the clients of the control socket.
 public enum LeasePolicy: Hashable, Sendable {
-  /// No user, not even the daemon's.
+  /// Nobody, not even by the control socket.
   case off
-  /// The daemon's user, root, and these users and members of these groups, by number.
+  /// Clients of the control socket, and these users and members of these groups, by number.
   case allowed(users: [UInt32], groups: [UInt32])
 
-  /// The daemon's user and root.
+  /// Clients of the control socket.
   public static let own = LeasePolicy.allowed(users: [], groups: [])
 
   /// Reads `off`, `own`, or a list such as `uid 1000, gid 44`.

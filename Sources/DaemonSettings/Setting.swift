@@ -6,9 +6,11 @@ public enum SettingScope: String, Hashable, Sendable, CaseIterable {
   case memory
   /// A VM by its name.
   case vm
+  /// The daemon's sockets.
+  case sockets
 }
 
-/// The command of the tool that changes a setting.
+/// The command that changes a setting.
 public enum SettingCommand: String, Hashable, Sendable, CaseIterable {
   /// `framepath layout`.
   case layout
@@ -24,6 +26,11 @@ public enum SettingCommand: String, Hashable, Sendable, CaseIterable {
   case memory
   /// `framepath vm set`.
   case vm = "vm set"
+  /// framepathd's own option; the tool has no command.
+  case daemon = ""
+
+  /// The command line without options: `framepath vm set`.
+  public var words: String { self == .daemon ? "framepathd" : "framepath \(rawValue)" }
 }
 
 /// A setting as files, command lines, messages and documents see it, without the Swift type of its value.
@@ -124,7 +131,7 @@ public enum SettingsTable {
   /// In the order of the tables.
   public static let all: [SettingDescription] =
     OutputSettings.table.map(\.description) + MemorySettings.table.map(\.description)
-    + VMSettings.table.map(\.description)
+    + VMSettings.table.map(\.description) + SocketSettings.table.map(\.description)
 
   /// The settings of a scope.
   public static func settings(of scope: SettingScope) -> [SettingDescription] { all.filter { $0.scope == scope } }

@@ -1,4 +1,4 @@
-/// The output, VM or memory that a change applies to.
+/// What a change applies to.
 public enum SettingTarget: Hashable, Sendable {
   /// All outputs, also those added later.
   case allOutputs
@@ -8,6 +8,8 @@ public enum SettingTarget: Hashable, Sendable {
   case memory
   /// A VM, connected or not.
   case vm(String)
+  /// The daemon's sockets.
+  case sockets
 
   /// The scope of its settings.
   public var scope: SettingScope {
@@ -15,23 +17,25 @@ public enum SettingTarget: Hashable, Sendable {
     case .allOutputs, .output: .output
     case .memory: .memory
     case .vm: .vm
+    case .sockets: .sockets
     }
   }
 
-  /// The output's or VM's name; empty for all outputs and the memory.
+  /// The output's or VM's name; empty for all outputs and for what exists once.
   public var name: String {
     switch self {
-    case .allOutputs, .memory: ""
+    case .allOutputs, .memory, .sockets: ""
     case .output(let name), .vm(let name): name
     }
   }
 
-  /// The target of this name in a scope; an empty name means all outputs, or the memory.
+  /// The target of this name in a scope; an empty name means all outputs.
   public init(_ scope: SettingScope, name: String) {
     switch scope {
     case .output: self = name.isEmpty ? .allOutputs : .output(name)
     case .memory: self = .memory
     case .vm: self = .vm(name)
+    case .sockets: self = .sockets
     }
   }
 
@@ -42,13 +46,14 @@ public enum SettingTarget: Hashable, Sendable {
     case .output(let name): "[output.\(name)]"
     case .memory: "[memory]"
     case .vm(let name): "[vm.\(name)]"
+    case .sockets: "[sockets]"
     }
   }
 }
 
-/// A new value for one setting of one output, VM or the memory.
+/// A new value for one setting.
 public struct SettingChange: Hashable, Sendable {
-  /// The output, VM or memory that is changed.
+  /// What is changed.
   public var target: SettingTarget
   /// The setting's number.
   public var number: UInt32

@@ -45,6 +45,7 @@ extension SettingValue {
     switch self {
     case .none: return [.none]
     case .whole(let number): return [.number(number)]
+    case .text(let text): return [.name(text)]
     case .choice(let name):
       guard case .choice(let choices)? = type, let place = choices.firstIndex(of: name) else { return [.none] }
       return [.choice(place)]
@@ -65,7 +66,10 @@ extension SettingValue {
     switch (type, items.first, items.count) {
     case (.layout, .none?, 1): self = .layout(.places([]))
     case (_, .none?, 1): self = .none
-    case (.whole, .number(let number)?, 1), (.bytes, .number(let number)?, 1): self = .whole(number)
+    case (.whole, .number(let number)?, 1), (.bytes, .number(let number)?, 1), (.mode, .number(let number)?, 1),
+      (.user, .number(let number)?, 1), (.group, .number(let number)?, 1):
+      self = .whole(number)
+    case (.path, .name(let text)?, 1), (.label, .name(let text)?, 1): self = .text(text)
     case (.choice(let choices), .choice(let place)?, 1):
       guard choices.indices.contains(place) else { return nil }
       self = .choice(choices[place])

@@ -1,3 +1,5 @@
+import LinuxIO
+import PresentProtocol
 import Scanout
 
 /// The type and range of a setting's value.
@@ -24,6 +26,16 @@ public enum SettingType: Equatable, Sendable {
   case leasePolicy
   /// Names of outputs, in order.
   case outputNames
+  /// A socket's path; `none` is the word for the default.
+  case path(none: String)
+  /// The permissions of a file, in octal digits.
+  case mode
+  /// A user's number, also written as the user's name; `none` is the word for no user.
+  case user(none: String)
+  /// A group's number, also written as the group's name; `none` as above.
+  case group(none: String)
+  /// A security label; `none` as above.
+  case label(none: String)
 
   /// Checks a literal and converts it.
   ///
@@ -53,6 +65,14 @@ public enum SettingType: Equatable, Sendable {
         word.split(separator: ",").map { String($0.trimmingSpaces) }
       }
       return names.isEmpty ? .none : .names(names)
+    case .path, .label:
+      guard case .text(let text) = literal, allows(.text(text)) else { throw refusal(literal, name) }
+      return .text(text)
+    case .mode:
+      guard let mode = SettingType.mode(literal) else { throw refusal(literal, name) }
+      return .whole(mode)
+    case .user: return .whole(try SettingType.id(literal, "user", HostProcess.userID))
+    case .group: return .whole(try SettingType.id(literal, "group", HostProcess.groupID))
     }
   }
 
@@ -60,7 +80,8 @@ public enum SettingType: Equatable, Sendable {
   public var none: String? {
     switch self {
     case .whole(_, _, let none), .bytes(_, let none): none
-    case .choice, .layout, .leasePolicy, .outputNames: nil
+    case .path(let none), .user(let none), .group(let none), .label(let none): none
+    case .choice, .layout, .leasePolicy, .outputNames, .mode: nil
     }
   }
 
@@ -68,7 +89,11 @@ public enum SettingType: Equatable, Sendable {
   public func allows(_ value: SettingValue) -> Bool {
     switch (self, value) {
     case (.whole(_, _, let none), .none), (.bytes(_, let none), .none): none != nil
-    case (.outputNames, .none): true
+    case (.outputNames, .none), (.path, .none), (.user, .none), (.group, .none), (.label, .none): true
+    case (.mode, .whole(let number)): (0...0o777).contains(number)
+    case (.user, .whole(let number)), (.group, .whole(let number)): (0..<Int64(UInt32.max)).contains(number)
+    case (.path, .text(let text)): SettingType.isText(text, upTo: SettingType.pathByteCount)
+    case (.label, .text(let text)): SettingType.isText(text, upTo: PresentLimits.settingTextByteCount)
     case (.whole(let range, _, _), .whole(let number)): range.contains(number)
     case (.bytes(let range, _), .whole(let number)): Int(exactly: number).map(range.contains) ?? false
     case (.choice(let choices), .choice(let name)): choices.contains(name)
@@ -90,6 +115,11 @@ public enum SettingType: Equatable, Sendable {
     case .layout: "single, tile, tile COLUMNSxROWS, tile VM=X,Y,WIDTHxHEIGHT …, or focus"
     case .leasePolicy: "off, own, or users and groups such as \"uid 1000, gid 44\""
     case .outputNames: "names of outputs, such as \"HDMI-A-1, DP-1\""
+    case .path(let none): "a path of at most \(SettingType.pathByteCount) bytes, or \(none)"
+    case .mode: "an octal mode such as \"660\""
+    case .user(let none): "a user's name or number, or \(none)"
+    case .group(let none): "a group's name or number, or \(none)"
+    case .label(let none): "a label of at most \(PresentLimits.settingTextByteCount) bytes, or \(none)"
     }
   }
 
@@ -98,16 +128,26 @@ public enum SettingType: Equatable, Sendable {
     switch value {
     case .none: none ?? ""
     case .whole(let number):
-      if case .bytes = self { ByteCount(bytes: Int(clamping: number)).description } else { "\(number)" }
+      switch self {
+      case .bytes: ByteCount(bytes: Int(clamping: number)).description
+      case .mode: String(number, radix: 8)
+      default: "\(number)"
+      }
     case .choice(let name): name
     case .layout(let layout): layout.text
     case .leasePolicy(let policy): policy.text
     case .names(let names): names.joined(separator: ", ")
+    case .text(let text): text
     }
   }
 
   private func isNone(_ literal: SettingLiteral, _ none: String) -> Bool {
-    switch literal {
+    switch self {
+    // 0 is a user, too.
+    case .path, .user, .group, .label: return literal == .text(none)
+    default: break
+    }
+    return switch literal {
     case .whole(0), .text("0"), .boolean(false): true
     case .text(let text): text == none
     default: false
@@ -138,6 +178,35 @@ public enum SettingType: Equatable, Sendable {
       return Int64(digits)
     default: return nil
     }
+  }
+
+  /// The longest path of a socket (unix(7)).
+  private static let pathByteCount = 107
+
+  private static func isText(_ text: String, upTo byteCount: Int) -> Bool {
+    (1...byteCount).contains(text.utf8.count)
+      && !text.unicodeScalars.contains { $0.properties.generalCategory == .control }
+  }
+
+  /// A number of a file was written in octal, as 0o660: 660 would be more than a mode can be.
+  private static func mode(_ literal: SettingLiteral) -> Int64? {
+    let number: Int64? =
+      switch literal {
+      case .whole(let number): number
+      case .text(let text): Int64(text.hasPrefix("0o") ? String(text.dropFirst(2)) : text, radix: 8)
+      default: nil
+      }
+    guard let number, (0...0o777).contains(number) else { return nil }
+    return number
+  }
+
+  private static func id(
+    _ literal: SettingLiteral, _ kind: String, _ number: (String) -> UInt32?
+  ) throws(SettingsError) -> Int64 {
+    guard let id = number(literal.description) else {
+      throw SettingsError("there is no \(kind) \(literal.description) on this host")
+    }
+    return Int64(id)
   }
 
   private static func bytes(_ literal: SettingLiteral) -> Int? {

@@ -12,6 +12,8 @@ public enum SettingValue: Hashable, Sendable {
   case leasePolicy(LeasePolicy)
   /// Names of outputs, in order.
   case names([String])
+  /// A path or a label.
+  case text(String)
 }
 
 /// A value as written by a user, not yet checked against a setting.
@@ -105,6 +107,28 @@ extension Int: SettingConvertible {
 
   /// The number.
   public var settingValue: SettingValue { .whole(Int64(self)) }
+}
+
+extension UInt32: SettingConvertible {
+  /// From a whole number.
+  public init?(_ value: SettingValue) {
+    guard case .whole(let number) = value, let exact = UInt32(exactly: number) else { return nil }
+    self = exact
+  }
+
+  /// The number.
+  public var settingValue: SettingValue { .whole(Int64(self)) }
+}
+
+extension String: SettingConvertible {
+  /// From a text.
+  public init?(_ value: SettingValue) {
+    guard case .text(let text) = value else { return nil }
+    self = text
+  }
+
+  /// The text.
+  public var settingValue: SettingValue { .text(self) }
 }
 
 extension Optional: SettingConvertible where Wrapped: SettingConvertible {

@@ -42,7 +42,7 @@ public struct OutputSettings: Equatable, Sendable {
   public var policy = SchedulingPolicy.hybrid
   /// How long a VM may hold it while others wait.
   public var exclusive = ExclusiveLimits()
-  /// The users that may lease it.
+  /// Who may lease it.
   public var lease = LeasePolicy.own
   /// The power state set by command.
   public var power = OutputPower.on
@@ -73,7 +73,7 @@ public struct OutputSettings: Equatable, Sendable {
       "The longest time without a frame before a VM that holds the output counts as hung."),
     Setting(
       5, "lease", \.lease, .leasePolicy, .lease,
-      "The users that may lease the output, besides the daemon's user and root."),
+      "The users that may lease the output by the frames socket; own: only who may use the control socket."),
     Setting(
       6, "power", \.power, .choice(OutputPower.choices), .power,
       "on: the output shows its VMs. blank: it shows black. off: the monitor sleeps."),

@@ -5,6 +5,7 @@ extension SettingScope {
     case .output: "[outputs] and [output.NAME]"
     case .memory: "[memory]"
     case .vm: "[vm.NAME]"
+    case .sockets: "[sockets]"
     }
   }
 }
@@ -23,7 +24,7 @@ extension SettingsTable {
         let cells = [
           "`\(setting.name)`", setting.help, setting.type.expected,
           setting.defaultText.isEmpty ? "empty" : "`\(setting.defaultText)`",
-          "`framepath \(setting.command.rawValue)`", "\(setting.number)",
+          "`\(setting.command.words)`", "\(setting.number)",
         ]
         lines.append("| \(cells.joined(separator: " | ")) |")
       }

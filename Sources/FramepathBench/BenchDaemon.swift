@@ -8,6 +8,7 @@ import StatusModel
 final class BenchDaemon {
   let process: ChildProcess
   let socket: String
+  var controlSocket: String { PresentSocket.controlPath(beside: socket) }
   /// From starting the program to its line "ready".
   let readyNanoseconds: UInt64
   let folder: TemporaryFolder
@@ -41,7 +42,7 @@ final class BenchDaemon {
 
   /// The counters of our VM.
   func scanout() throws(BenchError) -> DaemonStatus.Scanout {
-    try DaemonStatus(socket: socket).scanout(vm: BenchStage.vm)
+    try DaemonStatus(socket: controlSocket).scanout(vm: BenchStage.vm)
   }
 
   /// Waits until every frame of our VM is flipped or superseded, and returns the counters.
@@ -62,7 +63,7 @@ final class BenchDaemon {
   func shownChecksum() throws(BenchError) -> PictureChecksum {
     let snapshot: PresentSnapshot
     do throws(PresentClientError) {
-      snapshot = try PresentTool.snapshot(.vm(name: BenchStage.vm, scanout: 0), path: socket)
+      snapshot = try PresentTool.snapshot(.vm(name: BenchStage.vm, scanout: 0), path: controlSocket)
     } catch {
       throw BenchError("framepathd's snapshot: \(error)")
     }

@@ -57,7 +57,7 @@ struct BenchMeasurement {
     let wakeUps = backendUsed.voluntarySwitches + daemonUsed.voluntarySwitches
     let switches = wakeUps + backendUsed.involuntarySwitches + daemonUsed.involuntarySwitches
     let presented = after.framesPresented - before.framesPresented
-    let trace = try DaemonTrace(socket: daemon.socket).frames(vm: BenchStage.vm)
+    let trace = try DaemonTrace(socket: daemon.controlSocket).frames(vm: BenchStage.vm)
     let stages = FrameStages(
       trace.suffix(Int(clamping: presented)), kicks: presented == load.frames ? load.kicks.ordered : [],
       periodNanoseconds: periodNanoseconds)

@@ -84,7 +84,7 @@ final class BenchStage {
   var daemon: ChildProcess { daemonStage.process }
   var backend: ChildProcess { vmStage.process }
   var frontend: Frontend { vmStage.frontend }
-  var daemonSocket: String { daemonStage.socket }
+  var daemonControlSocket: String { daemonStage.controlSocket }
   var daemonReadyNanoseconds: UInt64 { daemonStage.readyNanoseconds }
   var backendReadyNanoseconds: UInt64 { vmStage.readyNanoseconds }
   // In this order: the backend is ended first.

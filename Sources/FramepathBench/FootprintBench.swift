@@ -79,7 +79,7 @@ public struct FootprintBench {
     // After half a second of work all buffers are allocated.
     _ = try guest.run(.every(0), .wholePicture, nanoseconds: 500_000_000)
     _ = try stage.settledScanout()
-    let commits = try DaemonStatus(socket: stage.daemonSocket).commits
+    let commits = try DaemonStatus(socket: stage.daemonControlSocket).commits
     HostProcess.sleep(milliseconds: 200)
 
     let backendBefore = try ProcessFigures(pid: stage.backend.pid, name: backendName)
@@ -96,7 +96,7 @@ public struct FootprintBench {
       daemonReadyMilliseconds: Double(stage.daemonReadyNanoseconds) / 1e6,
       backendWakeUpsPerSecond: Double(backend.voluntarySwitches) / seconds,
       daemonWakeUpsPerSecond: Double(daemon.voluntarySwitches) / seconds,
-      idleCommits: try DaemonStatus(socket: stage.daemonSocket).commits - commits,
+      idleCommits: try DaemonStatus(socket: stage.daemonControlSocket).commits - commits,
       idleMicrosecondsPerSecond: Double(backend.cpuNanoseconds + daemon.cpuNanoseconds) / 1000 / seconds)
   }
 }

@@ -93,7 +93,7 @@ public struct ScaleBench {
   /// The daemon's counters over all VMs, once no frame is pending.
   private func settled(_ daemon: BenchDaemon, _ count: Int) throws(BenchError) -> Sums {
     for _ in 0..<200 {
-      let scanouts = try DaemonStatus(socket: daemon.socket).vms.compactMap(\.scanouts.first)
+      let scanouts = try DaemonStatus(socket: daemon.controlSocket).vms.compactMap(\.scanouts.first)
       guard scanouts.count == count else { throw BenchError("framepathd has only \(scanouts.count) of \(count) VMs") }
       if scanouts.allSatisfy({ $0.openFrames == 0 }) {
         return scanouts.reduce((0, 0, 0, 0, 0)) { sums, scanout in

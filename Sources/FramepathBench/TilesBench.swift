@@ -35,7 +35,7 @@ public struct TilesBench {
     let rows = (count + 2 + columns - 1) / columns
     do throws(PresentClientError) {
       let layout = SettingChange(.allOutputs, 1, .layout(.grid(columns: columns, rows: rows)))
-      try PresentTool.perform(.settings(layout.records), path: daemon.socket)
+      try PresentTool.perform(.settings(layout.records), path: daemon.controlSocket)
     } catch {
       throw BenchError("framepathd: \(error)")
     }
@@ -64,14 +64,14 @@ public struct TilesBench {
       flood.signal(HostileSignal.go)
       unfinished.signal(HostileSignal.go)
       try play(loop, players, seconds: 0.2)
-      let before = try DaemonStatus(socket: daemon.socket).scanout(vm: "flood").framesPresented
+      let before = try DaemonStatus(socket: daemon.controlSocket).scanout(vm: "flood").framesPresented
       let start = monotonicNanoseconds()
       point.beside.append(try play(loop, players, seconds: seconds))
       floodSeconds += Double(monotonicNanoseconds() - start) / 1e9
-      floodFrames += try DaemonStatus(socket: daemon.socket).scanout(vm: "flood").framesPresented - before
+      floodFrames += try DaemonStatus(socket: daemon.controlSocket).scanout(vm: "flood").framesPresented - before
     }
     point.floodPerSecond = Double(floodFrames) / max(floodSeconds, 1e-9)
-    let status = try DaemonStatus(socket: daemon.socket)
+    let status = try DaemonStatus(socket: daemon.controlSocket)
     point.longestCopyNanoseconds = status.longestCopyNanoseconds
     point.planes = status.vms.count { $0.scanouts.first?.pathReason?.hasPrefix("overlay plane") == true }
     return point

@@ -17,7 +17,7 @@ public final class PresentLease {
   ///   - name: this client's name in STATUS; 1 to 63 bytes without `/`.
   /// - Throws: `.notConnected` without a daemon at `path`.
   public init(
-    of output: String, name: String, path: String = PresentSocket.defaultPath()
+    of output: String, name: String, path: String = PresentSocket.defaultControlPath()
   ) throws(PresentClientError) {
     guard output.utf8.count <= PresentLimits.outputNameByteCount else {
       throw .failed("there is no output \(output): its name has more than \(PresentLimits.outputNameByteCount) bytes")

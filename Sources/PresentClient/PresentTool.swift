@@ -12,7 +12,7 @@ public struct PresentSnapshot {
   public let fromWriteback: Bool
 }
 
-/// A command to the daemon, from its own user or root.
+/// A command to the daemon, by its control socket.
 public enum PresentCommand: Sendable {
   /// Changes settings, all or none.
   case settings([SettingRecord])
@@ -22,14 +22,16 @@ public enum PresentCommand: Sendable {
   case revoke(output: String, ofLease: Bool)
 }
 
-/// Blocking one-shot requests for tools. Each makes its own connection and waits 5 s at most.
+/// Blocking one-shot requests for tools to the control socket. Each makes its own connection and waits 5 s at most.
 public enum PresentTool {
   static let answerNanoseconds: UInt64 = 5_000_000_000
 
   /// The daemon's status.
   ///
   /// - Throws: `.notConnected` without a daemon at `path`.
-  public static func status(path: String = PresentSocket.defaultPath()) throws(PresentClientError) -> DaemonStatus {
+  public static func status(path: String = PresentSocket.defaultControlPath()) throws(PresentClientError)
+    -> DaemonStatus
+  {
     let json = try statusJSON(path: path)
     do throws(ReportError) { return try DaemonStatus(json: json) } catch { throw .failed(error.description) }
   }
@@ -37,14 +39,16 @@ public enum PresentTool {
   /// The daemon's status as JSON, unchanged (Docs/Protocol.md).
   ///
   /// - Throws: `.notConnected` without a daemon at `path`.
-  public static func statusJSON(path: String = PresentSocket.defaultPath()) throws(PresentClientError) -> [UInt8] {
+  public static func statusJSON(path: String = PresentSocket.defaultControlPath()) throws(PresentClientError) -> [UInt8]
+  {
     try json(.status(request: 1), path)
   }
 
   /// The times of the last frames of every scanout.
   ///
   /// - Throws: `.notConnected` without a daemon at `path`.
-  public static func trace(path: String = PresentSocket.defaultPath()) throws(PresentClientError) -> DaemonTrace {
+  public static func trace(path: String = PresentSocket.defaultControlPath()) throws(PresentClientError) -> DaemonTrace
+  {
     let json = try json(.trace(request: 1), path)
     do throws(ReportError) { return try DaemonTrace(json: json) } catch { throw .failed(error.description) }
   }
@@ -61,7 +65,7 @@ public enum PresentTool {
   ///
   /// - Throws: `.refused` for an unknown VM, scanout or output; the text lists those that exist.
   public static func snapshot(
-    _ subject: SnapshotSubject, path: String = PresentSocket.defaultPath()
+    _ subject: SnapshotSubject, path: String = PresentSocket.defaultControlPath()
   ) throws(PresentClientError) -> PresentSnapshot {
     var fds = ReceivedFDs()
     guard case .snapshotReply(let reply, _) = try ask(.snapshot(subject, request: 1), path, &fds), let fd = fds.take(0)
@@ -80,7 +84,7 @@ public enum PresentTool {
   ///
   /// - Throws: `.refused` with the reason; nothing has changed then.
   public static func perform(
-    _ command: PresentCommand, path: String = PresentSocket.defaultPath()
+    _ command: PresentCommand, path: String = PresentSocket.defaultControlPath()
   ) throws(PresentClientError) {
     var answerFDs = ReceivedFDs()
     let answer: ServerMessage

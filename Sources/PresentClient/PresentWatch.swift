@@ -14,7 +14,8 @@ public final class PresentWatch {
   /// Subscribes to changes of these kinds.
   ///
   /// - Throws: `.notConnected` without a daemon at `path`.
-  public init(_ kinds: ChangeKinds = .all, path: String = PresentSocket.defaultPath()) throws(PresentClientError) {
+  public init(_ kinds: ChangeKinds = .all, path: String = PresentSocket.defaultControlPath()) throws(PresentClientError)
+  {
     connection = try PresentTool.connect(path, name: "tool", asking: .subscribe(kinds, request: 1))
   }
 

@@ -45,6 +45,9 @@ public import LinuxIO
   /// The supplementary groups of the peer.
   public func peerGroups() -> [UInt32] { socket.peerGroups() }
 
+  /// The security label of the peer; nil without one.
+  public func peerLabel() -> String? { socket.peerLabel() }
+
   /// Ends the connection for both sides at once. What was sent can still be read.
   public func shutDown() { socket.shutDown() }
 

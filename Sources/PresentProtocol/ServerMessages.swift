@@ -165,7 +165,7 @@ public enum PresentErrorCode: UInt32, Sendable {
   case version = 1
   /// A message breaks the rules. The daemon closes.
   case malformed = 2
-  /// A connected client has that name. The daemon closes.
+  /// A connected client has that name, or the host keeps it for another user. The daemon closes.
   case nameTaken = 3
   /// HELLO names an unknown output. The daemon closes.
   case noSuchOutput = 4
@@ -183,12 +183,14 @@ public enum PresentErrorCode: UInt32, Sendable {
   case stale = 10
   /// The daemon has too many clients, or the client's user takes too much. The daemon closes.
   case limit = 11
+  /// Clients of this kind may not send that message; the text says who may.
+  case denied = 12
 
   /// Whether the daemon closes the connection after this error.
   public var isFatal: Bool {
     switch self {
     case .version, .malformed, .nameTaken, .noSuchOutput, .noSuchBuffer, .limit: true
-    case .noSuchVM, .noMemory, .refused, .output, .stale: false
+    case .noSuchVM, .noMemory, .refused, .output, .stale, .denied: false
     }
   }
 
@@ -197,7 +199,8 @@ public enum PresentErrorCode: UInt32, Sendable {
   public var mayHeal: Bool {
     switch self {
     case .version, .malformed: false
-    case .nameTaken, .noSuchOutput, .noSuchVM, .noSuchBuffer, .noMemory, .refused, .output, .stale, .limit: true
+    case .nameTaken, .noSuchOutput, .noSuchVM, .noSuchBuffer, .noMemory, .refused, .output, .stale, .limit, .denied:
+      true
     }
   }
 }

@@ -19,6 +19,8 @@ public enum PresentLimits {
   public static let outputNameByteCount = Int(FRAMEPATH_OUTPUT_NAME_BYTES) - 1
   /// The most ranges of one imported buffer.
   public static let rangeCount = Int(FRAMEPATH_MAX_RANGES)
+  /// The longest text of a setting in bytes of UTF-8.
+  public static let settingTextByteCount = Int(FRAMEPATH_SETTING_TEXT_BYTES) - 1
   /// The most records of one SETTINGS.
   public static let settingCount = Int(FRAMEPATH_MAX_SETTINGS)
   /// The limit for bytes copied for one frame: days of copying.

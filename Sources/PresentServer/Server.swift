@@ -25,8 +25,10 @@ public struct NamedOutput {
 ///
 /// Everything runs on the loop's thread. Without frames and messages it sleeps.
 public final class Server {
-  /// The path of its socket.
+  /// The path of its frames socket.
   public var path: String { listener.path }
+  /// The path of its control socket.
+  public var controlPath: String { controlListener.path }
 
   let loop: EventLoop
   let options: ServerOptions
@@ -43,6 +45,7 @@ public final class Server {
   /// The subscriptions to changes.
   let changes = ChangeFeed()
   private let listener: ClientListener
+  private let controlListener: ClientListener
   /// Answers to STATUS, TRACE and SNAPSHOT that are being written.
   let reports: ReportWriter
   /// CLOCK_REALTIME of the start.
@@ -66,12 +69,14 @@ public final class Server {
   /// Listens, and takes over the outputs.
   ///
   /// - Parameters:
-  ///   - socket: the listening socket.
+  ///   - socket: the listening frames socket.
+  ///   - control: the listening control socket.
   ///   - makeParkedOutput: creates an off-screen output of this name, for a scanout without a free output.
   ///   - log: writes one line per event; never called per frame.
   public init(
-    loop: EventLoop, outputs: [NamedOutput], socket: consuming ServerSocket, options: ServerOptions = ServerOptions(),
-    makeParkedOutput: @escaping (String) throws -> any Output, log: @escaping (String) -> Void
+    loop: EventLoop, outputs: [NamedOutput], socket: consuming ServerSocket, control: consuming ServerSocket,
+    options: ServerOptions = ServerOptions(), makeParkedOutput: @escaping (String) throws -> any Output,
+    log: @escaping (String) -> Void
   ) throws(ServerError) {
     self.loop = loop
     self.options = options
@@ -81,7 +86,8 @@ public final class Server {
     memory = MemoryBroker(limitBytes: options.memoryLimitBytes, clock: options.clock)
     placement = Placement(loop: loop, clock: options.clock, makeParkedOutput: makeParkedOutput, log: write)
     closer = DescriptorCloser(patienceMilliseconds: options.closePatienceMilliseconds)
-    listener = ClientListener(socket, loop: loop, closer: closer)
+    listener = ClientListener(socket, for: .frames, loop: loop, closer: closer)
+    controlListener = ClientListener(control, for: .control, loop: loop, closer: closer)
     do throws(SystemError) {
       clients = try ClientTable(loop: loop, closer: closer, options)
       pauses = try ReadPauses(loop: loop, clock: options.clock)
@@ -98,21 +104,22 @@ public final class Server {
 
   /// A server whose outputs keep their own names, which must be unique.
   public convenience init(
-    loop: EventLoop, outputs: [any Output], socket: consuming ServerSocket, options: ServerOptions = ServerOptions(),
-    makeParkedOutput: @escaping (String) throws -> any Output, log: @escaping (String) -> Void
+    loop: EventLoop, outputs: [any Output], socket: consuming ServerSocket, control: consuming ServerSocket,
+    options: ServerOptions = ServerOptions(), makeParkedOutput: @escaping (String) throws -> any Output,
+    log: @escaping (String) -> Void
   ) throws(ServerError) {
     try self.init(
       loop: loop, outputs: outputs.map { NamedOutput(name: $0.info.name, output: $0) }, socket: socket,
-      options: options, makeParkedOutput: makeParkedOutput, log: log)
+      control: control, options: options, makeParkedOutput: makeParkedOutput, log: log)
   }
 
   /// Ends all clients and closes the outputs. Must be called before the server is released, which removes the socket
-  /// file.
+  /// files.
   public func close() {
     if isClosed { return }
     isClosed = true
     loop.beforeWait = nil
-    listener.stop()
+    for listener in [listener, controlListener] { listener.stop() }
     pauses.stop()
     clients.stop()
     reports.close()
@@ -150,22 +157,31 @@ public final class Server {
 
   // MARK: - Clients
 
-  private func listen() throws(SystemError) {
-    try listener.start(
-      log: write,
-      onClient: { [unowned self] (client: consuming UnixSocket) throws(SystemError) in try admit(client) })
+  /// Changes who may connect from now on.
+  public func setAccess(frames: SocketAccess, control: SocketAccess) throws(SystemError) {
+    try listener.apply(frames)
+    try controlListener.apply(control)
   }
 
-  private func admit(_ socket: consuming UnixSocket) throws(SystemError) {
+  private func listen() throws(SystemError) {
+    for listener in [listener, controlListener] {
+      let purpose = listener.purpose
+      try listener.start(
+        log: write,
+        onClient: { [unowned self] (client: consuming UnixSocket) throws(SystemError) in try admit(client, purpose) })
+    }
+  }
+
+  private func admit(_ socket: consuming UnixSocket, _ purpose: SocketPurpose) throws(SystemError) {
     let peer = try socket.peerCredentials()
     let user = clients.users.user(peer.uid)
     let account = user.descriptors.subaccount()
     let connection = try PresentConnection(socket.owned(by: account))
-    if let why = clients.users.objection(to: peer, user) {
+    if let why = clients.users.objection(to: peer, user, purpose) {
       noteTurnedAway(peer, user, why)
       return connection.turnAway(ErrorMessage(code: .limit, text: why))
     }
-    clients.add(try ClientSession(connection, account, of: user, isInReserve: clients.users.isFull, server: self))
+    clients.add(try ClientSession(connection, account, of: user, by: purpose, server: self))
   }
 
   /// Logs a client that is not accepted, once per process and reason.
@@ -175,10 +191,16 @@ public final class Server {
   }
 
   /// Why a client is refused; nil if it is accepted.
-  func objection(to hello: Hello) -> (PresentErrorCode, String)? {
+  func objection(to hello: Hello, of session: ClientSession) -> (PresentErrorCode, String)? {
     if hello.kind == .tool && hello.scanoutCount == 0 { return nil }
+    if session.purpose == .control {
+      return (.malformed, "the control socket is for tools without scanouts; frames are shown by \(path)")
+    }
     if let other = clients.living(hello.name) {
-      return (.nameTaken, "process \(other.peer.pid) is connected as \(hello.name)")
+      // Other users' processes are not this client's business.
+      let isOwn = other.peer.uid == session.peer.uid
+      let owner = isOwn ? "process \(other.peer.pid)" : "a client of another user"
+      return (.nameTaken, "\(owner) is connected as \(hello.name)")
     }
     let names = presenters.map { $0.name }
     for wish in hello.outputs where !wish.isEmpty && !names.contains(wish) {
@@ -193,7 +215,7 @@ public final class Server {
     pauses.remove(session)
     changes.forget(session)
     if session.hello?.kind != .tool { changes.note(.vms) }
-    listener.clientLeft()
+    for listener in [listener, controlListener] { listener.clientLeft() }
   }
 
   /// The host's settings of a VM.

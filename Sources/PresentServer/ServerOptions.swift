@@ -9,10 +9,12 @@ public struct ServerOptions {
   public var bufferLimit = 256
   /// Limit for the bytes of a snapshot: 8192x8192 pixels.
   public var snapshotByteLimit = 256 << 20
-  /// Limit for connections.
+  /// Limit for connections to the frames socket.
   public var connectionLimit = 512
-  /// Places beyond the limit for tools of the daemon's user, and as many more for root's.
-  public var reservedConnections = 16
+  /// Limit for connections to the control socket.
+  public var controlConnectionLimit = 32
+  /// Places beyond that for the daemon's user, and as many more for root.
+  public var reservedControlConnections = 16
   /// Limit for connections of one process.
   public var processConnectionLimit = 256
   /// Limit for connections of one user other than root and the daemon's.
@@ -61,8 +63,8 @@ public enum ServerError: Error, Equatable, Sendable, CustomStringConvertible {
     switch self {
     case .system(let error): error.description
     case .socketTaken(let path, let pid):
-      "another framepathd\(pid.map { " (process \($0))" } ?? "") serves \(path); stop it or choose another --socket"
-    case .notASocket(let path): "\(path) exists and is not a socket; remove it or choose another --socket"
+      "another framepathd\(pid.map { " (process \($0))" } ?? "") serves \(path); stop it or choose another path"
+    case .notASocket(let path): "\(path) exists and is not a socket; remove it or choose another path"
     }
   }
 }

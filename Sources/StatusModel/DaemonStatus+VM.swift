@@ -5,6 +5,10 @@ extension DaemonStatus {
     public var name: String
     /// The client's process.
     public var pid: Int32
+    /// The user of that process.
+    public var uid: UInt32
+    /// The security label of that process, such as an AppArmor profile; nil: the kernel has none.
+    public var label: String?
     /// Its kind.
     public var kind: Kind
     /// Bytes of its buffers.
@@ -30,6 +34,8 @@ extension DaemonStatus {
     public init(
       name: String,
       pid: Int32,
+      uid: UInt32,
+      label: String?,
       kind: Kind,
       bufferBytes: Int,
       bufferLimitBytes: Int,
@@ -43,6 +49,8 @@ extension DaemonStatus {
     ) {
       self.name = name
       self.pid = pid
+      self.uid = uid
+      self.label = label
       self.kind = kind
       self.bufferBytes = bufferBytes
       self.bufferLimitBytes = bufferLimitBytes

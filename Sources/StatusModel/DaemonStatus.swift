@@ -5,11 +5,13 @@ public struct DaemonStatus: Codable, Equatable, Sendable {
   public var nowNanoseconds: UInt64
   /// CLOCK_REALTIME at the same moment.
   public var unixNanoseconds: UInt64
-  /// Path of the socket that clients connect to.
+  /// Path of the frames socket.
   public var socket: String
-  /// Connections, including the requesting one.
+  /// Path of the control socket.
+  public var controlSocket: String
+  /// Connections to the frames socket.
   public var clients: Int
-  /// The limit for connections.
+  /// The limit for them.
   public var clientLimit: Int
   /// Resources of the daemon's process.
   public var process: Process
@@ -35,6 +37,7 @@ public struct DaemonStatus: Codable, Equatable, Sendable {
     nowNanoseconds: UInt64,
     unixNanoseconds: UInt64,
     socket: String,
+    controlSocket: String,
     clients: Int,
     clientLimit: Int,
     process: Process,
@@ -50,6 +53,7 @@ public struct DaemonStatus: Codable, Equatable, Sendable {
     self.nowNanoseconds = nowNanoseconds
     self.unixNanoseconds = unixNanoseconds
     self.socket = socket
+    self.controlSocket = controlSocket
     self.clients = clients
     self.clientLimit = clientLimit
     self.process = process

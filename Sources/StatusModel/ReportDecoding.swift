@@ -5,6 +5,11 @@ extension DaemonStatus {
   public init(json: [UInt8]) throws(ReportError) { self = try decoded(json, "status") }
 }
 
+extension OwnStatus {
+  /// Reads a daemon's answer to STATUS on the frames socket. Unknown keys are ignored.
+  public init(json: [UInt8]) throws(ReportError) { self = try decoded(json, "status") }
+}
+
 extension DaemonTrace {
   /// Reads a daemon's answer to TRACE. Unknown keys are ignored.
   public init(json: [UInt8]) throws(ReportError) { self = try decoded(json, "trace") }

@@ -15,7 +15,7 @@ struct LeaseCommand: ParsableCommand {
       one connector with its CRTC and planes, and the command is its DRM master. VMs on the output wait until the \
       command has ended, and are then shown again. If another lessee has the output, this command waits for its turn.
 
-      The daemon's user and root may lease; other users need the daemon's permission: \
+      Whoever may use the control socket may lease. Other users lease by the frames socket and need permission: \
       [output.HDMI-A-1] lease = "uid 1000, gid 44", or --allow.
 
       Exit status: the command's; 128 plus the signal's number if a signal ended it; 1 if no lease was granted.
@@ -62,10 +62,12 @@ struct LeaseCommand: ParsableCommand {
   }
 
   private func takeLease() throws -> PresentLease {
+    let mayControl = LinuxFile.isAccessible(daemon.path, [.read, .write])
+    let path = mayControl || LinuxFile.status(daemon.framesPath) == nil ? daemon.path : daemon.framesPath
     let name = words[0].split(separator: "/").last.map { String($0.prefix(15)) } ?? ""
     do throws(PresentClientError) {
       let lease = try PresentLease(
-        of: output, name: PresentLimits.isValidName(name) ? name : "lessee", path: daemon.path)
+        of: output, name: PresentLimits.isValidName(name) ? name : "lessee", path: path)
       if try !lease.wait(milliseconds: 1000) {
         writeErrorLine("framepath: \(output) is leased to another program (see framepath status); waiting")
         while try !lease.wait(milliseconds: 3_600_000) {}

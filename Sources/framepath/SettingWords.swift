@@ -69,7 +69,7 @@ enum SettingHelp {
     switch setting.type {
     // The words keep their case.
     case .choice, .layout, .leasePolicy: return "One of \(expected)\(initial)."
-    case .whole, .bytes, .outputNames:
+    case .whole, .bytes, .outputNames, .path, .mode, .user, .group, .label:
       return "\(expected.prefix(1).uppercased())\(expected.dropFirst())\(initial)."
     }
   }
@@ -81,6 +81,11 @@ enum SettingHelp {
     case .whole(_, .number, _): "n"
     case .bytes: "size"
     case .outputNames: "names"
+    case .path: "path"
+    case .mode: "mode"
+    case .user: "user"
+    case .group: "group"
+    case .label: "label"
     case .choice, .layout, .leasePolicy: setting.name
     }
   }

@@ -24,6 +24,7 @@ struct Framepathd: ParsableCommand {
         framepathd
         framepathd --output kms:/dev/dri/card0 --config framepathd.conf
         framepathd --output headless:1920x1080@60 --socket /tmp/framepathd.sock
+        framepathd --control-group adm --control-mode 660
       """, version: ProgramVersion.text)
 
   @Option(
@@ -35,8 +36,7 @@ struct Framepathd: ParsableCommand {
       """, valueName: "output"))
   var output: [OutputChoice] = [.auto]
 
-  @Option(name: .long, help: "The socket to listen on. Default: $FRAMEPATH_SOCKET, else a framepath directory in /run.")
-  var socket: String?
+  @OptionGroup var sockets: SocketOptions
 
   @Option(
     name: .long,
@@ -65,12 +65,16 @@ struct Framepathd: ParsableCommand {
     let source = try loop.add(signals.fd.raw) { _ in loop.stop() }
     defer { loop.remove(source) }
 
-    let listening = try ServerSocket.open(socket ?? PresentSocket.defaultPath())
+    let configuration = try config.map { try ConfigurationFile($0, loop: loop) }
+    let settings = try configuration?.read() ?? []
+    var sockets = try DaemonSockets(self.sockets, file: settings)
+    let listening = try ServerSocket.open(sockets.path, sockets.access)
+    let controlling = try ServerSocket.open(sockets.controlPath, sockets.controlAccess)
     let set = try OutputSet(output, loop: loop) { log.write($0) }
     defer { set.close() }
     let parkedMode = DisplayMode(width: 1024, height: 768, refreshMillihertz: 60_000)
     let server = try Server(
-      loop: loop, outputs: set.outputs, socket: listening,
+      loop: loop, outputs: set.outputs, socket: listening, control: controlling,
       makeParkedOutput: { name in try HeadlessOutput(name: name, mode: parkedMode, loop: loop) },
       log: { log.write($0) })
     defer { server.close() }
@@ -79,14 +83,16 @@ struct Framepathd: ParsableCommand {
     }
     defer { set.onAdded = nil }
 
-    let configuration = try config.map { try ConfigurationFile($0, loop: loop) }
-    if let configuration { try apply(configuration.read(), of: configuration, server) }
+    if let configuration { try apply(settings, of: configuration, server) }
     let reload = try loop.add(hangUp.fd.raw) { _ in
       _ = hangUp.next()
       guard let configuration else { return }
       configuration.reload { result in
         do {
-          try apply(result.get(), of: configuration, server)
+          let settings = try result.get()
+          try apply(settings, of: configuration, server)
+          if let line = sockets.reload(settings) { log.write(line) }
+          try server.setAccess(frames: sockets.access, control: sockets.controlAccess)
           log.write("\(configuration.path) reloaded")
         } catch {
           log.write("\(error); settings unchanged")
@@ -99,7 +105,7 @@ struct Framepathd: ParsableCommand {
       let info = entry.output.info
       log.write("\(entry.name) \(info.mode) (\(info.kind.rawValue))")
     }
-    log.write("listening at \(server.path)")
+    log.write("listening at \(server.path), for control at \(server.controlPath)")
     log.write("ready")
     notifyServiceManager("READY=1")
     try loop.run()
@@ -109,7 +115,7 @@ struct Framepathd: ParsableCommand {
 
   private func apply(_ changes: [SettingChange], of file: ConfigurationFile, _ server: Server) throws {
     do {
-      try server.change(changes)
+      try server.change(DaemonSockets.others(changes))
     } catch {
       throw ConfigurationError(description: "\(file.path):\(error.line.map { "\($0):" } ?? "") \(error.reason)")
     }

@@ -47,6 +47,6 @@ struct SoakTests {
         _ = try waitUntilReady(connection.descriptor, .readable, timeoutMilliseconds: 5000)
       }
     }
-    #expect(try DaemonStatus(socket: daemon.socket).vms.count <= 1)
+    #expect(try DaemonStatus(socket: daemon.controlSocket).vms.count <= 1)
   }
 }

@@ -8,6 +8,7 @@ extension DaemonStatus {
   ) -> DaemonStatus {
     DaemonStatus(
       nowNanoseconds: UInt64(seconds * 1e9), unixNanoseconds: 1_700_000_000_000_000_000, socket: "/run/socket",
+      controlSocket: "/run/control",
       clients: 1, clientLimit: 512,
       process: Process(
         pid: 1, startedUnixNanoseconds: 0, cpuNanoseconds: 0, residentBytes: nil, openDescriptors: nil,
@@ -37,7 +38,8 @@ extension DaemonStatus.VM {
     _ name: String, pid: Int32 = 7, weight: Int64 = 100, scanouts: [DaemonStatus.Scanout]
   ) -> DaemonStatus.VM {
     DaemonStatus.VM(
-      name: name, pid: pid, kind: .vm, bufferBytes: 0, bufferLimitBytes: 0, waitingBuffers: 0, waitingBytes: 0,
+      name: name, pid: pid, uid: 0, label: nil, kind: .vm, bufferBytes: 0, bufferLimitBytes: 0, waitingBuffers: 0,
+      waitingBytes: 0,
       weight: weight, promisedHertz: nil, cappedHertz: nil, unseenHertz: 2, scanouts: scanouts)
   }
 }

@@ -38,6 +38,7 @@ final class DaemonThread: @unchecked Sendable {
     let output = try HeadlessOutput(name: "headless-0", mode: mode, loop: loop)
     let server = try Server(
       loop: loop, outputs: [output], socket: ServerSocket.open(path),
+      control: ServerSocket.open(PresentSocket.controlPath(beside: path)),
       makeParkedOutput: { try HeadlessOutput(name: $0, mode: mode, loop: loop) },
       log: { line in self.lines.withLock { $0.append(line) } })
     defer { server.close() }
@@ -107,7 +108,10 @@ final class Stage {
     try run(
       until: {
         // A client without a frame has no picture.
-        guard let picture = try? PresentTool.snapshot(.vm(name: "web", scanout: 0), path: daemonPath) else {
+        guard
+          let picture = try? PresentTool.snapshot(
+            .vm(name: "web", scanout: 0), path: PresentSocket.controlPath(beside: daemonPath))
+        else {
           return false
         }
         let row = UnsafeRawBufferPointer(start: picture.mapped.pixels, count: 320 * 4).bindMemory(to: UInt32.self)

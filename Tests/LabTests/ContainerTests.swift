@@ -138,7 +138,7 @@ struct ContainerTests {
     #expect(
       try error(program, name: "first").contains(
         "another client of the daemon has that name: process \(first.pid) is connected as first"))
-    let newer = try CExample.compile(into: host.folder, changing: "FRAMEPATH_PROTOCOL_VERSION 2u", to: "3u")
+    let newer = try CExample.compile(into: host.folder, changing: "FRAMEPATH_PROTOCOL_VERSION 3u", to: "4u")
     #expect(try error(newer).contains("the host and this program have different versions: "))
     let newerRegion = try CExample.compile(into: host.folder, changing: "FRAMEPATH_REGION_MAJOR 1u", to: "2u")
     #expect(try error(newerRegion).contains("the host and this program have different versions"))

@@ -62,6 +62,7 @@ struct LabError: Error, CustomStringConvertible {
 final class LabHost {
   let folder: String
   let socket: String
+  var controlSocket: String { "\(folder)/framepathd-control.sock" }
   private(set) var daemon: ChildProcess
   private let arguments: [String]
 
@@ -139,7 +140,7 @@ final class LabHost {
   func wholeSnapshot(output: String) throws -> PresentSnapshot {
     var found: PresentSnapshot?
     try LabHost.wait("a picture of \(output)", seconds: 120) {
-      found = try? PresentTool.snapshot(.output(name: output), path: socket)
+      found = try? PresentTool.snapshot(.output(name: output), path: controlSocket)
       return found != nil
     }
     guard let found else { throw LabError("no picture of \(output)") }
@@ -151,7 +152,7 @@ final class LabHost {
   private func snapshot(_ subject: SnapshotSubject, _ words: [String]) throws -> Picture {
     if Lab.card != nil {
       let snapshot = try patiently { () throws(PresentClientError) in
-        try PresentTool.snapshot(subject, path: socket)
+        try PresentTool.snapshot(subject, path: controlSocket)
       }
       return Picture(snapshot.mapped)
     }

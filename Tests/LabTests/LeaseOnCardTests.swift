@@ -175,7 +175,7 @@ struct LeaseOnCardTests {
     let driver = try VGEM()
     let (host, web, db) = try stage()
     let vms = FrameCRC.ofUniformFrame(grey: 0x21, width: 640, height: 480)
-    let lease = try PresentLease(of: first, name: "waiting", path: host.socket)
+    let lease = try PresentLease(of: first, name: "waiting", path: host.controlSocket)
     #expect(try lease.wait(milliseconds: 20_000))
     let device = try #require(lease.takeDevice())
     let crcs = try FrameCRCs()
@@ -183,7 +183,7 @@ struct LeaseOnCardTests {
     let made = monotonicNanoseconds()
     try LeaseOnCardTests.commit(after: syncFile, on: device.raw, plane: try #require(lease.leased).planeID)
 
-    try PresentTool.perform(.revoke(output: first, ofLease: true), path: host.socket)
+    try PresentTool.perform(.revoke(output: first, ofLease: true), path: host.controlSocket)
     #expect(lease.ending() == "the host took \(first) back")
     for grey in UInt8(0x40)..<0x46 { try db.flip(grey: grey) }
     let isBack = crcs.drain().contains { $0.crc == vms }

@@ -3,11 +3,11 @@ import StatusModel
 
 extension LabHost {
   func trace() throws -> DaemonTrace {
-    try patiently { () throws(PresentClientError) in try PresentTool.trace(path: socket) }
+    try patiently { () throws(PresentClientError) in try PresentTool.trace(path: controlSocket) }
   }
 
   func status() throws -> DaemonStatus {
-    try patiently { () throws(PresentClientError) in try PresentTool.status(path: socket) }
+    try patiently { () throws(PresentClientError) in try PresentTool.status(path: controlSocket) }
   }
 }
 

@@ -69,7 +69,7 @@ struct ClientMessageTests {
   @Test func `HELLO (1)`() throws {
     // type, size, request (2), magic, version, client_kind, scanout_count, name[64], outputs[16][32]
     let bytes =
-      words([1, 608, 0, 0, 0x4854_5046, 2, 1, 2]) + text("web", 64) + text("HDMI-A-1", 32)
+      words([1, 608, 0, 0, 0x4854_5046, 3, 1, 2]) + text("web", 64) + text("HDMI-A-1", 32)
       + Array(repeating: 0, count: 480)
     try expectBothWays(.hello(Hello(kind: .vm, name: "web", scanoutCount: 2, outputs: ["HDMI-A-1", ""])), bytes)
   }
@@ -213,7 +213,7 @@ struct CommandMessageTests {
     }
   }
 
-  // setting, form, more, line, number (2), rect (4), target[64], text[64]
+  // setting, form, more, line, number (2), rect (4), target[64], text[128]
   @Test(arguments: [
     (SettingRecord(4, of: "", .none), [4, 0, 0, 0], "", ""),
     (SettingRecord(3, of: "DP-1", .number(-2), line: 7), [3, 1, 0, 7, 0xffff_fffe, 0xffff_ffff], "DP-1", ""),
@@ -229,7 +229,7 @@ struct CommandMessageTests {
     (SettingRecord(5, of: "DP-1", .group(44)), [5, 7, 0, 0, 44], "DP-1", ""),
   ])
   func `a record of a setting`(_ record: SettingRecord, _ fields: [UInt32], _ target: String, _ item: String) throws {
-    let bytes = words(fields, byteCount: 40) + text(target, 64) + text(item, 64)
+    let bytes = words(fields, byteCount: 40) + text(target, 64) + text(item, 128)
     #expect(SettingRecords.encode([record]) == bytes)
     #expect(try SettingRecords.decode(bytes + bytes) == [record, record])
   }
@@ -239,12 +239,12 @@ struct CommandMessageTests {
     [5, 7, 0, 0, 0, 1],
   ])
   func `a record of an unknown form, with a choice or an id out of range, is malformed`(_ fields: [UInt32]) {
-    #expect(throws: PresentProtocolError.self) { try SettingRecords.decode(words(fields, byteCount: 168)) }
+    #expect(throws: PresentProtocolError.self) { try SettingRecords.decode(words(fields, byteCount: 232)) }
   }
 
   @Test func `records are sent in a sealed memfd that holds exactly as many as the message announces`() throws {
     let records = [SettingRecord(201, of: "web", .number(5)), SettingRecord(202, of: "web", .none)]
-    #expect(throws: PresentProtocolError.self) { try SettingRecords.decode([UInt8](repeating: 0, count: 167)) }
+    #expect(throws: PresentProtocolError.self) { try SettingRecords.decode([UInt8](repeating: 0, count: 231)) }
     var none = ReceivedFDs()
     #expect(throws: PresentProtocolError.malformed("SETTINGS without a sealed memfd")) {
       try SettingRecords.read(count: 1, fds: &none)
@@ -298,7 +298,7 @@ struct ServerMessageTests {
 
   @Test func `WELCOME (129)`() throws {
     try expectBothWays(
-      .welcome(Welcome(scanoutCount: 2, memoryLimitBytes: 0x1_0000_0000)), words([129, 32, 0, 0, 2, 2, 0, 1]))
+      .welcome(Welcome(scanoutCount: 2, memoryLimitBytes: 0x1_0000_0000)), words([129, 32, 0, 0, 3, 2, 0, 1]))
   }
 
   @Test func `OUTPUT (130)`() throws {
@@ -351,11 +351,11 @@ struct MalformedTests {
     words([4, 24, 0, 0, 5]),  // the header says 24, 20 bytes came
     words([4, 28, 0, 0, 5, 0, 0]),  // longer than DESTROY_BUFFER
     words([0, 16, 0, 0]), words([11, 16, 0, 0]), words([129, 32, 0, 0, 1, 2, 0, 1]),  // unknown types
-    words([1, 608, 0, 0, 0x4854_5047, 2, 1, 2], byteCount: 608),  // wrong magic
-    words([1, 608, 0, 0, 0x4854_5046, 2, 9, 2], byteCount: 608),  // client kind 9
-    words([1, 608, 0, 0, 0x4854_5046, 2, 1, 17], byteCount: 608),  // 17 scanouts
-    words([1, 608, 0, 0, 0x4854_5046, 2, 1, 1], byteCount: 608),  // no name
-    words([1, 608, 0, 0, 0x4854_5046, 2, 1, 1]) + Array(repeating: 65, count: 576),  // a name without end
+    words([1, 608, 0, 0, 0x4854_5047, 3, 1, 2], byteCount: 608),  // wrong magic
+    words([1, 608, 0, 0, 0x4854_5046, 3, 9, 2], byteCount: 608),  // client kind 9
+    words([1, 608, 0, 0, 0x4854_5046, 3, 1, 17], byteCount: 608),  // 17 scanouts
+    words([1, 608, 0, 0, 0x4854_5046, 3, 1, 1], byteCount: 608),  // no name
+    words([1, 608, 0, 0, 0x4854_5046, 3, 1, 1]) + Array(repeating: 65, count: 576),  // a name without end
     words([2, 48, 0, 0, 7, 1, 640, 480, 1, 0, 1, 0]),  // format 1
     words([2, 48, 0, 0, 0, 1, 640, 480, xr24, 0, 1, 0]),  // buffer 0
     words([2, 48, 0, 0, 7, 1, 640, 480, xr24, 2, 1, 0]),  // usage 2

@@ -196,7 +196,7 @@ struct AssignmentTests {
 
   @Test func `an output added at run time gets the last settings for all outputs, if they fit`() throws {
     let bench = try Bench()
-    let tool = try bench.client("tool", scanouts: 0)
+    let tool = try bench.tool()
     try bench.server?.apply(
       """
       [outputs]

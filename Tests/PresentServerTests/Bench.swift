@@ -18,6 +18,7 @@ final class Bench {
   let outputs: [FakeOutput]
   private let folder: TemporaryFolder
   var path: String { "\(folder.path)/framepathd.sock" }
+  var controlPath: String { "\(folder.path)/framepathd-control.sock" }
   private(set) var server: Server?
   private final class Notes {
     var parked: [FakeOutput] = []
@@ -32,12 +33,15 @@ final class Bench {
   /// - Parameters:
   ///   - fallbacks: names of the outputs that are stand-ins.
   ///   - clock: the server's time; without it CLOCK_MONOTONIC.
+  ///   - access: who may connect to the sockets.
   init(
     _ outputs: [FakeOutput] = [FakeOutput()], fallbacks: [String] = [], clock: HandClock? = nil,
-    options: ServerOptions = ServerOptions()
+    options: ServerOptions = ServerOptions(), access: SocketAccess = SocketAccess()
   ) throws {
     loop = try EventLoop()
     folder = try TemporaryFolder()
+    // Other users reach the sockets, and need not see the folder.
+    try LinuxFile.setMode(of: folder.path, to: 0o711)
     self.outputs = outputs
     self.clock = clock
     var options = options
@@ -49,7 +53,8 @@ final class Bench {
       loop: loop,
       outputs: outputs.map {
         NamedOutput(name: $0.info.name, output: $0, isFallback: fallbacks.contains($0.info.name))
-      }, socket: ServerSocket.open(path), options: options,
+      }, socket: ServerSocket.open(path, access), control: ServerSocket.open(controlPath, access),
+      options: options,
       makeParkedOutput: { [notes] name in
         let output = FakeOutput(name, width: 32, height: 24)
         notes.parked.append(output)
@@ -70,7 +75,8 @@ final class Bench {
         name: "headless-\($0.offset)", mode: $0.element, slowestMillihertz: slowestMillihertz, loop: loop)
     }
     server = try Server(
-      loop: loop, outputs: made, socket: ServerSocket.open(path), options: options,
+      loop: loop, outputs: made, socket: ServerSocket.open(path), control: ServerSocket.open(controlPath),
+      options: options,
       makeParkedOutput: { FakeOutput($0, width: 32, height: 24) }, log: { [notes] in notes.lines.append($0) })
   }
 
@@ -130,6 +136,27 @@ final class Bench {
   /// A client that has not sent anything yet.
   func stranger() throws -> BenchClient { BenchClient(try PresentConnection.connect(path), self) }
 
+  /// A client of another user, or root's, that has not sent anything yet. For tests that run as root.
+  func stranger(ofUser uid: UInt32, by purpose: SocketPurpose = .frames) throws -> BenchClient {
+    let socket = try UnixSocket.connect(purpose == .control ? controlPath : path, asUser: uid)
+    return BenchClient(try PresentConnection(socket), self, mayControl: purpose == .control)
+  }
+
+  /// A welcomed tool on the control socket.
+  func tool(_ name: String = "tool") throws -> BenchClient {
+    let tool = BenchClient(try PresentConnection.connect(controlPath), self, mayControl: true)
+    try tool.send(.hello(Hello(kind: .tool, name: name, scanoutCount: 0)))
+    _ = try tool.messages()
+    return tool
+  }
+
+  /// The daemon's status, for a tool that comes and goes.
+  func readStatus() throws -> DaemonStatus {
+    let tool = try tool()
+    defer { tool.leave() }
+    return try tool.readStatus()
+  }
+
   /// A welcomed client; its messages up to the outputs' are read.
   func client(_ name: String = "vm", scanouts: Int = 1, outputs: [String] = []) throws -> BenchClient {
     let client = try stranger()
@@ -148,10 +175,12 @@ final class BenchClient {
   private var lastRequest: UInt64 = 0
   /// Whether the server has closed the connection.
   private(set) var isEnded = false
+  private let mayControl: Bool
 
-  init(_ connection: PresentConnection, _ bench: Bench) {
+  init(_ connection: PresentConnection, _ bench: Bench, mayControl: Bool = false) {
     self.connection = connection
     self.bench = bench
+    self.mayControl = mayControl
   }
 
   /// Shuts the socket down at once: a child that another test is starting may keep the descriptor open for longer.
@@ -259,15 +288,16 @@ final class BenchClient {
     try bench.settle()
   }
 
-  /// The answer to STATUS.
+  /// The daemon's status, by a tool if this is none.
   func readStatus() throws -> DaemonStatus {
+    if !mayControl { return try bench.readStatus() }
     lastRequest += 1
     try send(.status(request: lastRequest))
     _ = try messages()
     return try DaemonStatus(json: Array(status.utf8))
   }
 
-  /// The answer to TRACE.
+  /// The answer to TRACE: the frames that the client may know.
   func readTrace() throws -> DaemonTrace {
     lastRequest += 1
     try send(.trace(request: lastRequest))

@@ -11,7 +11,7 @@ import Testing
 @Suite("Telling clients of changes")
 struct ChangeFeedTests {
   private func subscriber(_ bench: Bench, _ kinds: ChangeKinds = .all) throws -> BenchClient {
-    let tool = try bench.client("tool", scanouts: 0)
+    let tool = try bench.tool()
     try tool.send(.subscribe(kinds, request: 5))
     #expect(try tool.messages() == [])
     return tool
@@ -93,11 +93,12 @@ struct ChangeFeedTests {
   @Test func `a tool that watches is woken by a change, not by time, and reads the new state`() throws {
     let folder = try TemporaryFolder()
     let path = "\(folder.path)/framepathd.sock"
+    let control = PresentSocket.controlPath(beside: path)
     let server = try ServerThread(path: path)
-    let watch = try PresentWatch(.settings, path: path)
+    let watch = try PresentWatch(.settings, path: control)
     #expect(try watch.status().outputs.map(\.layout) == ["single"])
     #expect(try watch.next(withinMilliseconds: 0) == nil)
-    try PresentTool.perform(.settings(SettingChange(.allOutputs, 1, .layout(.tile)).records), path: path)
+    try PresentTool.perform(.settings(SettingChange(.allOutputs, 1, .layout(.tile)).records), path: control)
     #expect(try watch.next(withinMilliseconds: 10_000) == .settings)
     #expect(try watch.status().outputs.map(\.layout) == ["tile"])
     try server.stop()

@@ -167,7 +167,7 @@ struct ClientFaultTests {
     _ = try buffer.withUnsafeMutableBytes { try socket.receive(into: $0, fds: &fds, wait: false) }
     #expect(buffer[16] == 1)
     let text = String(decoding: buffer[24..<280].prefix { $0 != 0 }, as: UTF8.self)
-    #expect(text == "the client has protocol version 1, this framepathd has version 2")
+    #expect(text == "the client has protocol version 1, this framepathd has version 3")
   }
 
   @Test func `a client that does not read its messages is dropped alone`() throws {

@@ -17,16 +17,9 @@ struct ClientLimitTests {
     return nil
   }
 
-  private func tool(_ bench: Bench) throws -> BenchClient {
-    let tool = try bench.stranger()
-    try tool.send(.hello(Hello(kind: .tool, name: "tool", scanoutCount: 0)))
-    return tool
-  }
-
   @Test func `a connection without HELLO is ended after two seconds, and its place is free`() throws {
     var options = ServerOptions()
     options.connectionLimit = 2
-    options.reservedConnections = 0
     let bench = try Bench(clock: HandClock(), options: options)
     let client = try bench.client()
     let mute = try bench.stranger()
@@ -56,28 +49,37 @@ struct ClientLimitTests {
     #expect(!clock.fireNext(until: .max))
   }
 
-  @Test func `clients beyond the limit get an error with it, and tools of the daemon's user still get in`() throws {
+  @Test func `clients beyond the limit get an error with it, and tools still get in`() throws {
     var options = ServerOptions()
     options.connectionLimit = 3
-    options.reservedConnections = 2
     let bench = try Bench(options: options)
     let clients = try (0..<3).map { try bench.client("vm\($0)") }
-    // Root has two places of its own besides those of the daemon's user.
-    let places = getuid() == 0 ? 4 : 2
     let late = try bench.stranger()
     try late.send(.hello(Hello(kind: .vm, name: "late", scanoutCount: 1)))
     #expect(try limitError(late.messages()) == "the daemon has 3 clients; the limit is 3")
     #expect(try late.ends())
-    let tools = try (0..<places).map { _ in try tool(bench) }
-    for tool in tools { #expect(try tool.readStatus().clients == 3 + places || tool.status.contains("clients")) }
-    let last = try bench.stranger()
-    #expect(try limitError(last.messages()) == "the daemon has \(3 + places) clients; the limit is 3")
-    #expect(try last.ends())
+    let status = try bench.readStatus()
+    #expect((status.clients, status.clientLimit) == (3, 3))
     // A client that leaves makes room.
     clients[0].leave()
-    for tool in tools { tool.leave() }
     try bench.settle()
     #expect(try bench.client("next").outputs.count == 1)
+  }
+
+  @Test func `tools have a limit of their own, and the daemon's user has places beyond it`() throws {
+    var options = ServerOptions()
+    options.controlConnectionLimit = 1
+    options.reservedControlConnections = 2
+    let bench = try Bench(options: options)
+    // Root has two places of its own besides those of the daemon's user.
+    let places = getuid() == 0 ? 5 : 3
+    let tools = try (0..<places).map { _ in try bench.tool() }
+    for tool in tools { #expect(try tool.readStatus().clients == 0) }
+    let last = BenchClient(try PresentConnection.connect(bench.controlPath), bench)
+    let text = "the daemon has \(places) tools; the limit for user \(geteuid()) is \(places)"
+    #expect(try limitError(last.messages()) == text)
+    #expect(try last.ends())
+    #expect(try bench.client().outputs.count == 1)
   }
 
   @Test func `a process has no more connections than the limit for one`() throws {

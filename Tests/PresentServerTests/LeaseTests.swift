@@ -37,10 +37,7 @@ struct LeaseTests {
   }
 
   private func tool(_ bench: Bench, _ name: String = "player") throws -> BenchClient {
-    let client = try bench.stranger()
-    try client.send(.hello(Hello(kind: .tool, name: name, scanoutCount: 0)))
-    _ = try client.messages()
-    return client
+    try bench.tool(name)
   }
 
   private func lease(_ client: BenchClient, _ output: String = "fake-0") throws -> [ServerMessage] {
@@ -297,21 +294,26 @@ struct LeaseTests {
   }
 
   @Test func `users and groups are allowed by number, and any group of the client counts`() throws {
-    func refusal(_ setting: String, uid: UInt32, gid: UInt32 = 100, groups: [UInt32] = []) throws -> String? {
+    func refusal(
+      _ setting: String, uid: UInt32, gid: UInt32 = 100, groups: [UInt32] = [], mayControl: Bool = false
+    ) throws -> String? {
       try LeasePolicy(setting)
-        .objection(to: PeerCredentials(pid: 1, uid: uid, gid: gid), groups: groups, output: "DP-1")
+        .objection(
+          to: PeerCredentials(pid: 1, uid: uid, gid: gid), mayControl: mayControl, groups: groups, output: "DP-1")
     }
-    #expect(try refusal("own", uid: 0) == nil)
-    #expect(try refusal("own", uid: currentUserID()) == nil)
+    #expect(try refusal("own", uid: 4242, mayControl: true) == nil)
+    // Neither root nor the daemon's user may by the frames socket: backends run as them, too.
+    #expect(try refusal("own", uid: 0) != nil)
+    #expect(try refusal("own", uid: currentUserID()) != nil)
     #expect(
       try refusal("own", uid: 4242)
-        == "user 4242 may not lease DP-1; to permit it, set in framepathd's configuration "
+        == "user 4242 may not lease DP-1; to permit it, use the control socket, or set in framepathd's configuration "
         + "[output.DP-1] lease = \"uid 4242\"")
     #expect(try refusal("uid 4242", uid: 4242) == nil)
     #expect(try refusal("uid 4242, gid 44", uid: 4243) != nil)
     #expect(try refusal("uid 4242, gid 44", uid: 4243, gid: 44) == nil)
     #expect(try refusal("uid 4242, gid 44", uid: 4243, groups: [7, 44]) == nil)
-    #expect(try refusal("off", uid: 0) != nil)
+    #expect(try refusal("off", uid: 0, mayControl: true) != nil)
     #expect(try LeasePolicy("gid 44,uid 1").text == "uid 1, gid 44")
   }
 

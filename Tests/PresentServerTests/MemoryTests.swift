@@ -241,7 +241,7 @@ struct MemoryTests {
         }, "all wait: a deadlock")
       clients.remove(at: ended ?? 0).client.leave()
     }
-    let status = try bench.client("last", scanouts: 0).readStatus()
+    let status = try bench.tool("last").readStatus()
     #expect(status.vms.isEmpty && status.bufferBytes == 0)
   }
 }

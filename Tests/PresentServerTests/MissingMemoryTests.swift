@@ -193,11 +193,12 @@ struct MissingMemoryTests {
     try bad.present(1, 5, source: tile, path: .direct)
     try good.present(1, 1, source: tile)
     #expect(try outcomes(bad, bench) == [.flipped])
+    let tool = try bench.tool()
     for subject in [SnapshotSubject.vm(name: "bad", scanout: 0), .output(name: "headless-0")] {
-      try good.send(.snapshot(subject, request: 9))
-      _ = try good.messages()
+      try tool.send(.snapshot(subject, request: 9))
+      _ = try tool.messages()
       for (x, y) in [(0, 0), (31, 47), (16, 24)] {
-        #expect(good.snapshot?.color(subject == .output(name: "headless-0") ? x + 32 : x, y) == 0x11_2233)
+        #expect(tool.snapshot?.color(subject == .output(name: "headless-0") ? x + 32 : x, y) == 0x11_2233)
       }
     }
 

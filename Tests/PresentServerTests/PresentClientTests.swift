@@ -59,7 +59,7 @@ struct PresentClientTests {
     first.mapped.fill(0x0a0b0c)
     #expect(listener.client.present(frame(1, first.id)))
     #expect(try listener.wait { _ in listener.flippedFrames == [1] })
-    let snapshot = try PresentTool.snapshot(.vm(name: "vm", scanout: 0), path: path)
+    let snapshot = try PresentTool.snapshot(.vm(name: "vm", scanout: 0), path: PresentSocket.controlPath(beside: path))
     #expect(snapshot.mapped.color(63, 47) == 0x0a0b0c)
     #expect(!snapshot.fromWriteback)
     #expect(listener.client.present(frame(2, second.id)))
@@ -68,10 +68,11 @@ struct PresentClientTests {
         if case .released(bufferID: first.id, scanout: 0)? = $0.last { true } else { false }
       })
     #expect(listener.flippedFrames == [1, 2])
-    #expect(try PresentTool.status(path: path).scanout(ofVM: "vm")?.framesFlipped == 2)
+    #expect(
+      try PresentTool.status(path: PresentSocket.controlPath(beside: path)).scanout(ofVM: "vm")?.framesFlipped == 2)
     #expect(!listener.client.present(frame(3, 99)))
     let error = #expect(throws: PresentClientError.self) {
-      try PresentTool.snapshot(.output(name: "DP-1"), path: path)
+      try PresentTool.snapshot(.output(name: "DP-1"), path: PresentSocket.controlPath(beside: path))
     }
     #expect(error?.description == "there is no output DP-1; there are: headless-0")
     listener.client.stop()
@@ -98,7 +99,7 @@ struct PresentClientTests {
     let id = try listener.client.importBuffer(scanout: 0, layout: layout, pages: .memfd(ranges))
     #expect(listener.client.present(frame(1, id)))
     #expect(try listener.wait { _ in listener.flippedFrames == [1] })
-    let snapshot = try PresentTool.snapshot(.vm(name: "vm", scanout: 0), path: path)
+    let snapshot = try PresentTool.snapshot(.vm(name: "vm", scanout: 0), path: PresentSocket.controlPath(beside: path))
     #expect(snapshot.mapped.color(0, 0) == 0xbada55)
     #expect(snapshot.mapped.color(0, 16) == 0xc0ffee)
     #expect(throws: PresentClientError.self) {

@@ -33,9 +33,7 @@ struct ReportWriterTests {
     // Those have presented as fast as the daemon lets them; this one is not paused.
     let late = try bench.client("late")
     try late.makeBuffer(1)
-    let tool = try bench.stranger()
-    try tool.send(.hello(Hello(kind: .tool, name: "tool", scanoutCount: 0)))
-    _ = try tool.messages()
+    let tool = try bench.tool()
     try tool.send(.trace(request: 1))
     // The slice that begins the answer does not end it, and the next event is the frame's.
     try bench.loop.runOnce(timeoutMilliseconds: 0)
@@ -65,7 +63,7 @@ struct ReportWriterTests {
     try clients[1].send(.status(request: 9))
     #expect(try answers(clients[1].messages()) == [9])
     #expect(try all(4, of: clients[0], bench) == [1, 2, 3, 4])
-    #expect(try DaemonStatus(json: Array(clients[0].status.utf8)).vms.count == 2)
+    #expect(try OwnStatus(json: Array(clients[0].status.utf8)).vms.map(\.name) == ["vm0"])
   }
 
   /// The client's next answers.
@@ -96,9 +94,7 @@ struct ReportWriterTests {
   @Test func `a client that disconnects during its trace gets no answer, and disconnected VMs are omitted`() throws {
     let bench = try Bench((0..<3).map { FakeOutput("\($0)") })
     let clients = try clients(3, bench)
-    let tool = try bench.stranger()
-    try tool.send(.hello(Hello(kind: .tool, name: "tool", scanoutCount: 0)))
-    _ = try tool.messages()
+    let tool = try bench.tool()
     try tool.send(.trace(request: 1))
     try clients[0].send(.trace(request: 2))
     try bench.loop.runOnce(timeoutMilliseconds: 0)

@@ -2,6 +2,7 @@ import Foundation
 import Headless
 import LinuxIO
 import Outputs
+import PresentProtocol
 import PresentServer
 import Scanout
 import Synchronization
@@ -48,6 +49,7 @@ final class ServerThread: Sendable {
     let outputs = try (0..<outputCount).map { try HeadlessOutput(name: "headless-\($0)", mode: mode, loop: loop) }
     let server = try Server(
       loop: loop, outputs: outputs, socket: ServerSocket.open(path),
+      control: ServerSocket.open(PresentSocket.controlPath(beside: path)),
       makeParkedOutput: { try HeadlessOutput(name: $0, mode: mode, loop: loop) }, log: { _ in })
     let source = try loop.add(stopping.raw) { _ in loop.stop() }
     ready.signal()

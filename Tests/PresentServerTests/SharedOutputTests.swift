@@ -270,13 +270,13 @@ struct SharedOutputTests {
     var told = ""
     do { try bench.server?.apply("\(text)") } catch { told = "\(error)" }
     #expect(told.hasPrefix(reason))
-    let output = try #require(try bench.client("x", scanouts: 0).readStatus().outputs.first)
+    let output = try #require(try bench.tool().readStatus().outputs.first)
     #expect((output.layout, output.policy) == ("single", .hybrid))
   }
 
   @Test func `a command changes settings, or is refused with the reason`() throws {
     let bench = try Bench(clock: HandClock())
-    let tool = try bench.client("tool", scanouts: 0)
+    let tool = try bench.tool()
     func send(_ changes: [SettingChange], request: UInt64) throws -> [ServerMessage] {
       let records = changes.flatMap(\.records)
       let file = try SettingRecords.file(records)
@@ -296,7 +296,7 @@ struct SharedOutputTests {
   @Test func `FOCUS and REVOKE are answered by DONE, or refused with the existing names`() throws {
     let bench = try Bench(clock: HandClock())
     try bench.server?.apply("[outputs]\nlayout = \"focus\"")
-    let tool = try bench.client("tool", scanouts: 0)
+    let tool = try bench.tool()
     let clients = [try bench.client("one"), try bench.client("two")]
     try tool.send(.focus(vm: "two", request: 3))
     try tool.send(.revoke(output: "fake-0", ofLease: false, request: 4))
@@ -317,7 +317,7 @@ struct SharedOutputTests {
 
   @Test func `SETTINGS without its records is malformed and ends the connection`() throws {
     let bench = try Bench(clock: HandClock())
-    let tool = try bench.client("tool", scanouts: 0)
+    let tool = try bench.tool()
     try tool.send(.settings(count: 1, request: 7))
     #expect(
       try tool.messages()

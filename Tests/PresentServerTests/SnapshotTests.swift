@@ -146,9 +146,7 @@ struct SnapshotTests {
     try client.present(1, 5, source: Rect(width: 4096, height: 4096))
     bench.output.vblank()
     _ = try client.messages()
-    let tool = try bench.stranger()
-    try tool.send(.hello(Hello(kind: .tool, name: "tool", scanoutCount: 0)))
-    _ = try tool.messages()
+    let tool = try bench.tool()
     for request: UInt64 in 1...100 { try tool.send(.snapshot(subject, request: request)) }
     tool.leave()
     // One iteration reads the first requests, one more notices the end.
@@ -165,9 +163,7 @@ struct SnapshotTests {
     try client.present(1, 1)
     bench.output.vblank()
     _ = try client.messages()
-    let tool = try bench.stranger()
-    try tool.send(.hello(Hello(kind: .tool, name: "tool", scanoutCount: 0)))
-    _ = try tool.messages()
+    let tool = try bench.tool()
     let memory = try #require(bench.server?.memory)
     #expect(memory.usedBytes == 64 * 48 * 4)
     for request: UInt64 in 1...3 {
@@ -195,9 +191,7 @@ struct SnapshotTests {
     try client.present(1, 5, source: Rect(width: 4096, height: 4096))
     bench.output.vblank()
     _ = try client.messages()
-    let tool = try bench.stranger()
-    try tool.send(.hello(Hello(kind: .tool, name: "tool", scanoutCount: 0)))
-    _ = try tool.messages()
+    let tool = try bench.tool()
     try tool.send(.snapshot(subject, request: 1))
     try bench.loop.runOnce(timeoutMilliseconds: 0)
     try client.send(

@@ -75,9 +75,10 @@ struct StatusTests {
     #expect(picture.color(0, 0) == 0x11_22_33)
     #expect(picture.color(13, 24) == 0xaa_bb_cc)
     // The output's picture has the mode's size, with the frame in its place.
-    try client.send(.snapshot(.output(name: "fake-0"), request: 2))
-    _ = try client.messages()
-    let whole = try #require(client.snapshot)
+    let tool = try bench.tool()
+    try tool.send(.snapshot(.output(name: "fake-0"), request: 2))
+    _ = try tool.messages()
+    let whole = try #require(tool.snapshot)
     #expect(whole.layout.width == 128)
     #expect(whole.color(31, 24) == 0)
     #expect(whole.color(32, 24) == 0x11_22_33)
@@ -90,26 +91,29 @@ struct StatusTests {
     let mine = try client.makeBuffer(1)
     mine.fill(0x777777)
     bench.output.captured = mine
-    try client.send(.snapshot(.output(name: "fake-0"), request: 2))
-    guard case .snapshotReply(let reply, request: 2)? = try client.messages().last else {
+    let tool = try bench.tool()
+    try tool.send(.snapshot(.output(name: "fake-0"), request: 2))
+    guard case .snapshotReply(let reply, request: 2)? = try tool.messages().last else {
       Issue.record("no snapshot")
       return
     }
     #expect(reply.fromWriteback)
-    #expect(client.snapshot?.color(1, 1) == 0x777777)
+    #expect(tool.snapshot?.color(1, 1) == 0x777777)
   }
 
   @Test func `unknown VMs, scanouts and outputs are refused with the names that exist`() throws {
     let bench = try Bench()
     let client = try bench.client("web")
+    let tool = try bench.tool()
     for (subject, text) in [
       (SnapshotSubject.vm(name: "db", scanout: 0), "there is no VM db; there are: web"),
       (.vm(name: "web", scanout: 1), "web has 1 scanouts, but not scanout 1"),
       (.output(name: "DP-9"), "there is no output DP-9; there are: fake-0"),
     ] {
-      try client.send(.snapshot(subject, request: 3))
-      #expect(try client.messages() == [.error(ErrorMessage(code: .noSuchVM, text: text), request: 3)])
+      try tool.send(.snapshot(subject, request: 3))
+      #expect(try tool.messages() == [.error(ErrorMessage(code: .noSuchVM, text: text), request: 3)])
     }
+    #expect(!client.isEnded)
   }
 
   @Test func `a socket in a directory that others may write to is refused`() throws {

@@ -27,12 +27,12 @@ final class PlayedGuest {
 
   /// The VM's first scanout in the status.
   func scanout() throws -> DaemonStatus.Scanout {
-    try #require(try PresentTool.status(path: daemon.socket).scanout(ofVM: "web"))
+    try #require(try PresentTool.status(path: daemon.controlSocket).scanout(ofVM: "web"))
   }
 
   /// The picture of a scanout.
   func picture(_ scanout: UInt32 = 0) throws -> MappedBuffer {
-    try PresentTool.snapshot(.vm(name: "web", scanout: scanout), path: daemon.socket).mapped
+    try PresentTool.snapshot(.vm(name: "web", scanout: scanout), path: daemon.controlSocket).mapped
   }
 
   /// Waits until the pixels at some places are those; returns the last ones seen. An unpaced guest does not wait for its

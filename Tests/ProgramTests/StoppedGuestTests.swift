@@ -18,7 +18,7 @@ struct StoppedGuestTests {
   }
 
   private func colours(_ daemon: TestDaemon) throws -> Set<UInt32> {
-    let picture = try PresentTool.snapshot(.output(name: "headless-0"), path: daemon.socket).mapped
+    let picture = try PresentTool.snapshot(.output(name: "headless-0"), path: daemon.controlSocket).mapped
     var seen: Set<UInt32> = []
     for y in stride(from: 0, to: picture.layout.height, by: 8) {
       for x in stride(from: 0, to: picture.layout.width, by: 8) {

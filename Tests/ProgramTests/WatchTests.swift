@@ -56,7 +56,7 @@ struct WatchTests {
     try status.line(containing: "320x200@60.00", from: .output)
     try daemon.program.end()
     #expect(try status.exit() == .status(1))
-    #expect(status.text(.error).hasPrefix("Error: framepathd is not running at \(daemon.socket). Start it: "))
+    #expect(status.text(.error).hasPrefix("Error: framepathd is not running at \(daemon.controlSocket). Start it: "))
   }
 
   @Test func `top in a terminal shows a VM as soon as it connects, and outlives the daemon`() throws {

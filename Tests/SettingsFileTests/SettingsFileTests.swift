@@ -48,15 +48,17 @@ struct SettingsFileTests {
     #expect(try SettingsFile.changes("# nothing\n\n[outputs]\n").isEmpty)
   }
 
+  private static let forms = "a table is [sockets], [memory], [outputs], [output.NAME] or [vm.NAME]"
+
   @Test(arguments: [
-    ("policy = \"fifo\"", 1, "policy is not in a table; a table is [memory], [outputs], [output.NAME] or [vm.NAME]"),
+    ("policy = \"fifo\"", 1, "policy is not in a table; \(forms)"),
     (
-      "\n[colours]\na = 1", 2, "there is no table [colours]; a table is [memory], [outputs], [output.NAME] or [vm.NAME]"
+      "\n[colours]\na = 1", 2, "there is no table [colours]; \(forms)"
     ),
     ("[vm]\nweight = 5", 2, "weight is in [vm], which has a table for each name: [vm.NAME]"),
     (
       "[[vm]]\nweight = 5", 1,
-      "[[vm]] is a list of tables; a table is [memory], [outputs], [output.NAME] or [vm.NAME]"
+      "[[vm]] is a list of tables; \(forms)"
     ),
     ("[vm.web]\n\nweight = 0", 3, "weight is a whole number from 1 to 10000, not 0"),
     ("[vm.web]\nweight = 1979-05-27", 2, "weight is a whole number from 1 to 10000, not a date"),
@@ -66,7 +68,7 @@ struct SettingsFileTests {
         + "watchdog, lease, power, idle-blank, idle-off, vrr"
     ),
     ("[vm.web]\noutputs = \"a\\u0000b\"", 2, "a NUL character is not allowed"),
-    ("[vm.\"\"]\nweight = 5", 1, "a name is empty; a table is [memory], [outputs], [output.NAME] or [vm.NAME]"),
+    ("[vm.\"\"]\nweight = 5", 1, "a name is empty; \(forms)"),
   ])
   func `a file with another key, table or value is refused with its line`(_ text: String, _ line: Int, _ reason: String)
   {

@@ -68,6 +68,16 @@ struct DocumentationTests {
     #expect(tables.count == 7)
   }
 
+  @Test func `the tables of Protocol.md have the fields of a client's own status`() throws {
+    let tables = try tables("Own status")
+    let output = OwnStatus.Output(name: "a", width: 1, height: 1, refreshMillihertz: 1, connected: true)
+    let status = OwnStatus(
+      nowNanoseconds: 1, unixNanoseconds: 1, outputs: [output], vms: try FullStatus.value().vms)
+    #expect(tables["The own status:"] == fields(status))
+    #expect(tables["Each of its `outputs`:"] == fields(output))
+    #expect(tables.count == 2)
+  }
+
   @Test func `the tables of Protocol.md have the fields of the trace, in their order and with their types`() throws {
     let tables = try tables("Trace")
     let trace = try FullTrace.value()

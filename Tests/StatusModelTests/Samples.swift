@@ -4,7 +4,8 @@
 enum FullStatus {
   static let json =
     #"{"nowNanoseconds":5000000000,"unixNanoseconds":1700000005000000000,"#
-    + #""socket":"/run/framepath/framepathd.sock","clients":3,"clientLimit":512,"#
+    + #""socket":"/run/framepath/framepathd.sock","#
+    + #""controlSocket":"/run/framepath/framepathd-control.sock","clients":3,"clientLimit":512,"#
     + #""process":{"pid":100,"startedUnixNanoseconds":1700000000000000000,"cpuNanoseconds":1500000001,"#
     + #""residentBytes":4194304,"openDescriptors":21,"descriptorLimit":1024},"#
     + #""bufferBytes":16588800,"bufferCapacityBytes":1073741824,"bufferOverheadBytes":1048576,"#
@@ -17,7 +18,7 @@ enum FullStatus {
     + #""vrr":"single","variableSlowestMillihertz":48000,"variableFastestMillihertz":144000,"isVariable":true,"#
     + #""power":"blank","powerReason":"idle","idleBlankSeconds":300,"idleOffSeconds":600,"#
     + #""vms":[{"name":"web","x":0,"y":-1,"width":960,"height":1080}],"vm":"web"}],"#
-    + #""vms":[{"name":"web","pid":200,"kind":"container","bufferBytes":8294400,"bufferLimitBytes":536870912,"#
+    + #""vms":[{"name":"web","pid":200,"uid":64055,"label":"libvirt-1","kind":"container","bufferBytes":8294400,"bufferLimitBytes":536870912,"#
     + #""waitingBuffers":1,"waitingBytes":4096,"weight":200,"promisedHertz":30,"cappedHertz":60,"unseenHertz":2,"#
     + #""scanouts":[{"index":0,"output":"HDMI-A-1","width":960,"height":1080,"format":"XRGB8888","path":"blit","#
     + #""pathReason":"HDMI-A-1 is \"shared\"","framesPresented":100,"framesFlipped":90,"framesSuperseded":7,"#
@@ -41,7 +42,7 @@ enum FullStatus {
     (output.idleBlankSeconds, output.idleOffSeconds, output.vm) = (nil, nil, nil)
     status.outputs = [output]
     var vm = status.vms[0]
-    (vm.promisedHertz, vm.cappedHertz) = (nil, nil)
+    (vm.label, vm.promisedHertz, vm.cappedHertz) = (nil, nil, nil)
     var scanout = vm.scanouts[0]
     (scanout.output, scanout.width, scanout.height, scanout.format) = (nil, nil, nil, nil)
     (scanout.pathReason, scanout.parked, scanout.lastLatchNanoseconds) = (nil, nil, nil)

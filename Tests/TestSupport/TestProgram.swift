@@ -133,13 +133,18 @@ public final class TestDaemon {
   public let folder: TemporaryFolder
 
   /// Starts it, and waits until it is ready.
-  public init(outputs: [String] = ["headless:320x200@60"]) throws {
+  ///
+  /// - Parameter options: more of its options.
+  public init(outputs: [String] = ["headless:320x200@60"], options: [String] = []) throws {
     folder = try TemporaryFolder()
     program = try TestProgram(
-      "framepathd", outputs.flatMap { ["--output", $0] } + ["--socket", "\(folder.path)/daemon.sock"])
+      "framepathd", outputs.flatMap { ["--output", $0] } + ["--socket", "\(folder.path)/daemon.sock"] + options)
     try program.line(containing: "ready")
   }
 
-  /// Where it listens.
+  /// Where it listens for clients that show frames.
   public var socket: String { "\(folder.path)/daemon.sock" }
+
+  /// Where it listens for tools.
+  public var controlSocket: String { "\(folder.path)/daemon-control.sock" }
 }

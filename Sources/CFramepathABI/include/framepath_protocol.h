@@ -16,9 +16,10 @@
 #endif
 
 #define FRAMEPATH_PROTOCOL_MAGIC 0x48545046u /* "FPTH" */
-#define FRAMEPATH_PROTOCOL_VERSION 2u
+#define FRAMEPATH_PROTOCOL_VERSION 3u
 #define FRAMEPATH_NAME_BYTES 64
 #define FRAMEPATH_TEXT_BYTES 256
+#define FRAMEPATH_SETTING_TEXT_BYTES 128
 #define FRAMEPATH_OUTPUT_NAME_BYTES 32
 #define FRAMEPATH_MAX_SCANOUTS 16
 #define FRAMEPATH_MAX_DAMAGE 16
@@ -98,7 +99,7 @@ enum framepath_memory_kind {
 enum framepath_error_code {
   FRAMEPATH_ERROR_VERSION = 1,        /* the daemon has another version; the connection ends */
   FRAMEPATH_ERROR_MALFORMED = 2,      /* a message breaks the rules; the connection ends */
-  FRAMEPATH_ERROR_NAME_TAKEN = 3,     /* a connected client has that name; the connection ends */
+  FRAMEPATH_ERROR_NAME_TAKEN = 3,     /* another client or user has that name; the connection ends */
   FRAMEPATH_ERROR_NO_SUCH_OUTPUT = 4, /* HELLO names an unknown output; the connection ends */
   FRAMEPATH_ERROR_NO_SUCH_VM = 5,     /* SNAPSHOT of an unknown VM, scanout or output */
   FRAMEPATH_ERROR_NO_SUCH_BUFFER = 6, /* an unknown buffer; the connection ends */
@@ -107,6 +108,7 @@ enum framepath_error_code {
   FRAMEPATH_ERROR_OUTPUT = 9,         /* a commit failed; its frame is REJECTED */
   FRAMEPATH_ERROR_STALE = 10,         /* a buffer for a former generation */
   FRAMEPATH_ERROR_LIMIT = 11,         /* the daemon or the user has too many clients; the connection ends */
+  FRAMEPATH_ERROR_DENIED = 12,        /* the client may not send that message */
 };
 
 struct framepath_rect {
@@ -266,8 +268,8 @@ struct framepath_setting {
   uint32_t line;    /* of the configuration file, from 1; else 0 */
   int64_t number;
   struct framepath_rect rect;
-  char target[FRAMEPATH_NAME_BYTES]; /* the VM or the output; empty: all outputs, or the memory */
-  char text[FRAMEPATH_NAME_BYTES];
+  char target[FRAMEPATH_NAME_BYTES]; /* the VM or the output; empty: all outputs, or what exists once */
+  char text[FRAMEPATH_SETTING_TEXT_BYTES];
 };
 
 /* Changes settings, all or none. One descriptor: a memfd sealed against shrinking, with `count` records of struct
@@ -476,7 +478,7 @@ FRAMEPATH_ASSERT_SIZE(framepath_cursor, 48);
 FRAMEPATH_ASSERT_SIZE(framepath_path, 280);
 FRAMEPATH_ASSERT_SIZE(framepath_status, 16);
 FRAMEPATH_ASSERT_SIZE(framepath_snapshot, 88);
-FRAMEPATH_ASSERT_SIZE(framepath_setting, 168);
+FRAMEPATH_ASSERT_SIZE(framepath_setting, 232);
 FRAMEPATH_ASSERT_SIZE(framepath_settings, 24);
 FRAMEPATH_ASSERT_SIZE(framepath_focus, 80);
 FRAMEPATH_ASSERT_SIZE(framepath_revoke, 56);

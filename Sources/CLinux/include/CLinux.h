@@ -90,6 +90,9 @@ int clinux_peer_credentials(int socket, int *pid, unsigned int *uid, unsigned in
 /* SO_PEERGROUPS: the supplementary groups of the peer, at most `count`; returns their number, or -1. */
 int clinux_peer_groups(int socket, unsigned int *groups, int count);
 
+/* SO_PEERSEC: the peer's security label, at most `count` bytes; returns its length, or -1. */
+int clinux_peer_label(int socket, char *label, int count);
+
 /* SO_PASSCRED: what is sent while it is on carries the sender's credentials. */
 int clinux_pass_credentials(int socket, int on);
 

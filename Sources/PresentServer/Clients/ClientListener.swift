@@ -1,6 +1,6 @@
 import LinuxIO
 
-/// The listening socket. It stops accepting while there are too few descriptors, until a client disconnects. Otherwise
+/// A listening socket. It stops accepting while there are too few descriptors, until a client disconnects. Otherwise
 /// the readable socket would keep the loop busy.
 final class ClientListener {
   private let socket: ServerSocket
@@ -13,9 +13,11 @@ final class ClientListener {
   private var log: (String) -> Void = { _ in }
 
   var path: String { socket.path }
+  let purpose: SocketPurpose
 
-  init(_ socket: consuming ServerSocket, loop: EventLoop, closer: DescriptorCloser) {
+  init(_ socket: consuming ServerSocket, for purpose: SocketPurpose, loop: EventLoop, closer: DescriptorCloser) {
     self.socket = socket
+    self.purpose = purpose
     self.loop = loop
     strangers = DescriptorAccount(closer)
   }
@@ -30,6 +32,9 @@ final class ClientListener {
     self.onClient = onClient
     source = try loop.add(socket.listener.fd.raw) { [unowned self] _ in accept() }
   }
+
+  /// Changes who may connect from now on.
+  func apply(_ access: SocketAccess) throws(SystemError) { try socket.apply(access) }
 
   /// Stops accepting clients.
   func stop() { if let source = source.take() { loop.remove(source) } }

@@ -35,14 +35,10 @@ extension ClientSession {
     }
   }
 
-  /// Executes a command if the client is authorised, and replies.
+  /// Executes a command, and replies.
   ///
   /// - Parameter body: returns a line for the log.
   private func command(_ request: RequestID, _ body: () throws(SettingsError) -> String) {
-    guard peer.uid == 0 || peer.uid == currentUserID() else {
-      return refuse(
-        .refused, "commands are accepted from the daemon's user and root only, not from user \(peer.uid)", request)
-    }
     do throws(SettingsError) {
       log("changed: \(try body())")
       send(.done(request: request.wire))
@@ -57,7 +53,16 @@ extension ClientSession {
   func inquire(_ inquiry: Inquiry, _ request: RequestID) {
     // Requests that a client left behind are not answered.
     if isHungUp { return disconnected() }
+    if let why = objection(to: inquiry) { return refuse(.denied, why, request) }
     if isTaken { begin(inquiry, request) } else { wait(with: inquiry, request) }
+  }
+
+  /// Why a client of the frames socket gets no answer: it is not about the client. Whether there is such a VM or
+  /// output is not told.
+  private func objection(to inquiry: Inquiry) -> String? {
+    guard purpose == .frames, case .snapshot(let subject) = inquiry else { return nil }
+    if case .vm(let vm, scanout: _) = subject, vm == name { return nil }
+    return "a client gets snapshots of its own scanouts; of others by the control socket, \(server.controlPath)"
   }
 
   /// Begins the answer to a waiting request, if the client has read the last one.

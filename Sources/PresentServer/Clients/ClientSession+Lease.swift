@@ -22,6 +22,8 @@ extension ClientSession {
 }
 
 extension ClientSession: LeaseHolder {
+  var mayControl: Bool { purpose == .control }
+
   func leaseGranted(_ lease: OutputLease, request: RequestID) {
     send(
       .leased(

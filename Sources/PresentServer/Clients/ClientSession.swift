@@ -19,8 +19,8 @@ final class ClientSession {
   let user: ClientUser
   /// The connection, what the client has sent, and what the daemon has opened for it.
   let descriptors: DescriptorAccount
-  /// Whether it was accepted beyond the limit, as a tool.
-  private let isInReserve: Bool
+  /// The socket that it is connected to.
+  let purpose: SocketPurpose
   private var source: EventLoop.Source?
   private var wantsWritable = false
   /// The events that the loop watches for.
@@ -41,16 +41,17 @@ final class ClientSession {
   private var isInRound = false
 
   init(
-    _ connection: PresentConnection, _ descriptors: DescriptorAccount, of user: ClientUser, isInReserve: Bool,
+    _ connection: PresentConnection, _ descriptors: DescriptorAccount, of user: ClientUser, by purpose: SocketPurpose,
     server: Server
   ) throws(SystemError) {
     self.connection = connection
     self.descriptors = descriptors
     self.user = user
-    self.isInReserve = isInReserve
+    self.purpose = purpose
     outbox = Outbox(connection, descriptorLimit: server.options.waitingDescriptorLimit)
     self.server = server
     peer = try connection.peerCredentials()
+    peerLabel = connection.peerLabel()
     account = server.memory.open()
     source = try server.loop.add(connection.descriptor) { [unowned self] ready in handle(ready) }
   }
@@ -58,8 +59,19 @@ final class ClientSession {
   /// The name from HELLO; empty before it.
   var name: String { hello?.name ?? "" }
 
+  /// Its place in the table of rights.
+  var role: ClientRole {
+    switch purpose {
+    case .control: .control
+    case .frames: hello?.scanoutCount ?? 0 > 0 ? .framesWithScanouts : .framesWithoutScanouts
+    }
+  }
+
   /// The host's settings for this client's VM.
   var settings: VMSettings { server.settings(ofVM: name) }
+
+  /// The security label of the client's process; nil without one.
+  let peerLabel: String?
 
   /// The supplementary groups of the client's process.
   var peerGroups: [UInt32] { connection.peerGroups() }
@@ -71,7 +83,8 @@ final class ClientSession {
   }
 
   func log(_ text: String) {
-    server.log("\(hello?.name ?? "client") (process \(peer.pid)): \(text)", of: user)
+    let isTool = hello?.kind == .tool && hello?.scanoutCount == 0
+    server.log("\(isTool ? "tool " : "")\(hello?.name ?? "client") (process \(peer.pid)): \(text)", of: user)
   }
 
   // MARK: - Receiving
@@ -119,6 +132,7 @@ final class ClientSession {
       return welcome(hello)
     }
     guard hello != nil else { return fail(.malformed, "the first message is not HELLO") }
+    guard MessageRights.right(of: role, to: message.type) != .denied else { return deny(message) }
     switch message {
     case .hello: break
     case .createBuffer(let create, let request): createBuffer(create, RequestID(wire: request))
@@ -145,16 +159,11 @@ final class ClientSession {
   }
 
   private func welcome(_ hello: Hello) {
-    if let (code, text) = server.objection(to: hello) {
+    if let (code, text) = server.objection(to: hello, of: self) {
       self.hello = hello
       return fail(code, text)
     }
     self.hello = hello
-    if isInReserve, hello.kind != .tool || hello.scanoutCount > 0 {
-      return fail(
-        .limit,
-        "the daemon has \(server.sessions.count - 1) clients; the limit is \(server.clients.users.connectionLimit)")
-    }
     let taken = user.scanoutCount
     if taken + hello.scanoutCount > server.options.userScanoutLimit {
       return fail(
@@ -321,6 +330,19 @@ final class ClientSession {
   /// Sends an error, for a request or for a message without a request number.
   func refuse(_ code: PresentErrorCode, _ text: String, _ request: RequestID, about scanout: ScanoutID? = nil) {
     send(.error(ErrorMessage(code: code, scanout: scanout?.wire ?? 0, text: text.printable), request: request.wire))
+  }
+
+  /// Refuses a message that clients of this role may not send.
+  private func deny(_ message: ClientMessage) {
+    let (name, request) = (message.type.name, RequestID(wire: message.request))
+    switch role {
+    case .control:
+      refuse(.denied, "\(name) is for clients that show frames, by \(server.path)", request)
+    case .framesWithoutScanouts where MessageRights.right(of: .framesWithScanouts, to: message.type) != .denied:
+      refuse(.denied, "\(name) is for clients with scanouts, or for the control socket, \(server.controlPath)", request)
+    case .framesWithScanouts, .framesWithoutScanouts:
+      refuse(.denied, "\(name) is for the control socket, \(server.controlPath)", request)
+    }
   }
 
   /// Reports a protocol error to the client and ends the session.

@@ -85,8 +85,8 @@ final class ClientTable {
   /// The session of a memory account.
   func session(ofAccount id: VMID) -> ClientSession? { byAccount[id] }
 
-  /// Whether more than one client is connected.
-  var isShared: Bool { sessions.count > 1 }
+  /// Whether there is more than one client on the frames socket.
+  var isShared: Bool { users.connectionCount > 1 }
 
   /// The connected client with scanouts under a name. A session whose process has exited is closed first.
   func living(_ name: String) -> ClientSession? {

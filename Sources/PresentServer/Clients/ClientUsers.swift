@@ -5,7 +5,9 @@ final class ClientUser {
   let uid: UInt32
   /// The descriptors of all its connections, including those that have ended.
   let descriptors: DescriptorAccount
+  /// Its connections to the frames socket.
   fileprivate(set) var connectionCount = 0
+  fileprivate(set) var controlConnectionCount = 0
   /// The scanouts of its clients.
   var scanoutCount = 0
   private var logPace = MessagePace.logLines
@@ -32,7 +34,9 @@ final class ClientUser {
 final class ClientUsers {
   private var users: [UInt32: ClientUser] = [:]
   private var connectionsOfProcess: [Int32: Int] = [:]
-  private var connectionCount = 0
+  /// Connections to the frames socket.
+  private(set) var connectionCount = 0
+  private var controlConnectionCount = 0
   /// The descriptors of all clients.
   let descriptors: DescriptorAccount
   private let options: ServerOptions
@@ -52,7 +56,9 @@ final class ClientUsers {
   /// The user of a new connection.
   func user(_ uid: UInt32) -> ClientUser {
     if let known = users[uid] { return known }
-    users = users.filter { $0.value.connectionCount > 0 || $0.value.descriptors.openCount > 0 }
+    users = users.filter {
+      $0.value.connectionCount > 0 || $0.value.controlConnectionCount > 0 || $0.value.descriptors.openCount > 0
+    }
     let user = ClientUser(uid, in: descriptors)
     users[uid] = user
     return user
@@ -66,6 +72,11 @@ final class ClientUsers {
   func remove(_ session: ClientSession) { count(session, -1) }
 
   private func count(_ session: ClientSession, _ change: Int) {
+    if session.purpose == .control {
+      controlConnectionCount += change
+      session.user.controlConnectionCount += change
+      return
+    }
     connectionCount += change
     session.user.connectionCount += change
     let pid = session.peer.pid
@@ -75,25 +86,27 @@ final class ClientUsers {
 
   // MARK: - Connections
 
-  /// The most connections; fewer than the options have where the process may have few descriptors.
+  /// The most connections to the frames socket; fewer than the options have where the process may have few descriptors.
   var connectionLimit: Int { max(1, min(options.connectionLimit, descriptorBudget / 8)) }
-
-  /// Whether a new client is in a place for tools of the administrator.
-  var isFull: Bool { connectionCount >= connectionLimit }
 
   /// Why no further client of a user is accepted; nil if it is.
   ///
-  /// Beyond the limit there are places for tools of the daemon's user, and as many more for root's.
-  func objection(to peer: PeerCredentials, _ user: ClientUser) -> String? {
-    let reserved = options.reservedConnections
-    let extra = peer.uid == 0 ? 2 * reserved : peer.uid == ownUser ? reserved : 0
-    if connectionCount >= connectionLimit + extra {
+  /// Beyond the limit of the control socket there are places for the daemon's user, and as many more for root.
+  func objection(to peer: PeerCredentials, _ user: ClientUser, _ purpose: SocketPurpose) -> String? {
+    let isOwn = peer.uid == ownUser
+    if purpose == .control {
+      let reserved = options.reservedControlConnections
+      let most = options.controlConnectionLimit + (peer.uid == 0 ? 2 * reserved : isOwn ? reserved : 0)
+      if controlConnectionCount < most { return nil }
+      return "the daemon has \(controlConnectionCount) tools; the limit for user \(peer.uid) is \(most)"
+    }
+    if connectionCount >= connectionLimit {
       return "the daemon has \(connectionCount) clients; the limit is \(connectionLimit)"
     }
     if connectionsOfProcess[peer.pid, default: 0] >= options.processConnectionLimit {
       return "process \(peer.pid) has \(options.processConnectionLimit) connections, the limit for a process"
     }
-    if extra == 0, user.connectionCount >= options.userConnectionLimit {
+    if peer.uid != 0, !isOwn, user.connectionCount >= options.userConnectionLimit {
       return "user \(peer.uid) has \(options.userConnectionLimit) connections, the limit for a user"
     }
     let closing = user.descriptors.closingCount

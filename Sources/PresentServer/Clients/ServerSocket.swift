@@ -1,6 +1,20 @@
 import LinuxIO
 
-/// The daemon's socket in the file system: its directory, lock and file, which is removed with this value.
+/// Who may connect to a socket.
+public struct SocketAccess: Equatable, Sendable {
+  /// The permissions of the socket's file, such as 0o660; without the right to write nobody can connect.
+  public var mode: UInt32
+  /// The group of the socket's file; nil: that of the daemon's process.
+  public var groupID: UInt32?
+
+  /// By default only the daemon's user.
+  public init(mode: UInt32 = 0o600, groupID: UInt32? = nil) {
+    self.mode = mode
+    self.groupID = groupID
+  }
+}
+
+/// One of the daemon's sockets in the file system: its directory, lock and file, which is removed with this value.
 public struct ServerSocket: ~Copyable {
   /// Its path.
   public let path: String
@@ -19,7 +33,7 @@ public struct ServerSocket: ~Copyable {
   /// Creates the directory, takes the lock and listens. Connecting clients wait until a server runs.
   ///
   /// - Throws: `.socketTaken` if another daemon uses the path.
-  public static func open(_ path: String) throws(ServerError) -> ServerSocket {
+  public static func open(_ path: String, _ access: SocketAccess = SocketAccess()) throws(ServerError) -> ServerSocket {
     let lock = try acquire(path)
     if let status = LinuxFile.status(path) {
       guard status.kind == .socket else { throw .notASocket(path: path) }
@@ -27,12 +41,24 @@ public struct ServerSocket: ~Copyable {
       removeFile(path)
     }
     do throws(SystemError) {
-      let listener = try UnixSocket.listen(path, .seqpacket)
+      // The group comes before the mode, which would else hold for the process's group for a moment.
+      let listener = try UnixSocket.listen(path, .seqpacket, mode: access.mode & 0o700)
       try listener.fd.setNonblocking()
-      return ServerSocket(path: path, listener: listener, lock: lock)
+      let socket = ServerSocket(path: path, listener: listener, lock: lock)
+      try socket.apply(access)
+      return socket
     } catch {
       throw .system(error)
     }
+  }
+
+  /// Changes who may connect from now on.
+  func apply(_ access: SocketAccess) throws(SystemError) {
+    if LinuxFile.status(path)?.permissions != access.mode & 0o700 {
+      try LinuxFile.setMode(of: path, to: access.mode & 0o700)
+    }
+    try LinuxFile.setGroup(of: path, to: access.groupID ?? currentGroupID())
+    try LinuxFile.setMode(of: path, to: access.mode)
   }
 
   private static func acquire(_ path: String) throws(ServerError) -> FileLock {

@@ -34,6 +34,8 @@ struct SettingsPlan {
         }
         try SettingsPlan.make(change, in: &self.outputs[index].settings)
       case .memory: try SettingsPlan.make(change, in: &self.memory)
+      case .sockets:
+        throw SettingsError(change.line, "\(change.name) is set by framepathd's options and its file only")
       case .vm(let name):
         let index = vms.firstIndex { $0.name == name } ?? vms.count
         if index == vms.count { vms.append((name, settingsOfVM(name))) }

@@ -125,7 +125,8 @@ extension Presenter {
 
   /// Why a client may not lease the output; nil if it may.
   func objection(toLeaseBy holder: any LeaseHolder) -> String? {
-    leasing.policy.objection(to: holder.peer, groups: holder.peerGroups, output: name)
+    leasing.policy.objection(
+      to: holder.peer, mayControl: holder.mayControl, groups: holder.peerGroups, output: name)
   }
 
   /// Changes the lease policy and ends leases that it forbids.

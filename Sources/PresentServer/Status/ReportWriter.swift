@@ -8,7 +8,16 @@ enum Inquiry {
   case trace
   case snapshot(SnapshotSubject)
 
-  var isSnapshot: Bool { if case .snapshot = self { true } else { false } }
+  var isSnapshot: Bool { type == .snapshot }
+
+  /// The message that requests it.
+  var type: ClientMessageType {
+    switch self {
+    case .status: .status
+    case .trace: .trace
+    case .snapshot: .snapshot
+    }
+  }
 }
 
 /// How far an answer is.
@@ -138,8 +147,15 @@ private final class Report: Answer {
   init(_ inquiry: Inquiry, for session: ClientSession) throws {
     self.session = session
     file = SharedFD(try MemFD.createEmpty(name: "framepath-status").owned(by: session.descriptors))
+    // A client of the frames socket gets reports about itself.
+    let isWhole = MessageRights.right(of: session.role, to: inquiry.type) == .allowed
+    let subjects = isWhole ? session.server.sessions : [session]
     pieces =
-      if case .trace = inquiry { try Report.trace(session.server) } else { try Report.status(session.server) }
+      switch inquiry {
+      case .trace: try Report.trace(of: subjects)
+      case _ where isWhole: try Report.status(of: subjects, session.server.statusWithoutVMs())
+      default: try Report.status(of: subjects, session.statusWithoutVM())
+      }
   }
 
   func send(_ request: RequestID) {
@@ -166,9 +182,9 @@ private final class Report: Answer {
   }
 
   /// Reads each VM when its turn comes; those that have disconnected by then are left out.
-  private static func status(_ server: Server) throws -> JSONPieces {
-    var sessions = server.sessions.makeIterator()
-    return try JSONPieces(server.statusWithoutVMs()) {
+  private static func status(of sessions: [ClientSession], _ rest: some Encodable) throws -> JSONPieces {
+    var sessions = sessions.makeIterator()
+    return try JSONPieces(rest) {
       while let session = sessions.next() {
         if !session.heads.isEmpty { return try JSONPieces(DaemonStatus.VM(session)) }
       }
@@ -177,8 +193,8 @@ private final class Report: Answer {
   }
 
   /// Reads each scanout when its turn comes; scanouts of clients that have disconnected by then are left out.
-  private static func trace(_ server: Server) throws -> JSONPieces {
-    var heads = server.sessions.flatMap { session in session.heads.map { (session, $0) } }.makeIterator()
+  private static func trace(of sessions: [ClientSession]) throws -> JSONPieces {
+    var heads = sessions.flatMap { session in session.heads.map { (session, $0) } }.makeIterator()
     return try JSONPieces(DaemonTrace(nowNanoseconds: monotonicNanoseconds(), scanouts: [])) {
       while let (session, head) = heads.next() {
         if session.isClosed { continue }

@@ -13,7 +13,8 @@ extension Server {
     let settings = memory.settings
     return DaemonStatus(
       nowNanoseconds: clock.nowNanoseconds, unixNanoseconds: realtimeNanoseconds(), socket: path,
-      clients: sessions.count, clientLimit: clients.users.connectionLimit, process: process,
+      controlSocket: controlPath, clients: clients.users.connectionCount, clientLimit: clients.users.connectionLimit,
+      process: process,
       bufferBytes: memory.usedBytes,
       bufferCapacityBytes: settings.capacityBytes == .max ? nil : settings.capacityBytes,
       bufferOverheadBytes: settings.overheadBytes,
@@ -28,6 +29,24 @@ extension Server {
       pid: currentProcessID(), startedUnixNanoseconds: startedUnixNanoseconds, cpuNanoseconds: usage.cpuNanoseconds,
       residentBytes: usage.residentBytes, openDescriptors: usage.openDescriptors,
       descriptorLimit: usage.descriptorLimit)
+  }
+}
+
+extension ClientSession {
+  /// What a client of the frames socket learns about the daemon, without itself.
+  func statusWithoutVM() -> OwnStatus {
+    OwnStatus(
+      nowNanoseconds: server.clock.nowNanoseconds, unixNanoseconds: realtimeNanoseconds(),
+      outputs: server.presenters.map(OwnStatus.Output.init), vms: [])
+  }
+}
+
+extension OwnStatus.Output {
+  fileprivate init(_ presenter: Presenter) {
+    let info = presenter.output.info
+    self.init(
+      name: presenter.name, width: info.mode.width, height: info.mode.height,
+      refreshMillihertz: info.mode.refreshMillihertz, connected: info.connected)
   }
 }
 
@@ -75,7 +94,7 @@ extension DaemonStatus.VM {
   init(_ session: ClientSession) {
     let settings = session.settings
     self.init(
-      name: session.hello?.name ?? "", pid: session.peer.pid,
+      name: session.hello?.name ?? "", pid: session.peer.pid, uid: session.peer.uid, label: session.peerLabel,
       kind: session.hello?.kind == .container ? .container : .vm,
       bufferBytes: session.account.usedBytes, bufferLimitBytes: session.account.limitBytes,
       waitingBuffers: session.requests.waiting.count,

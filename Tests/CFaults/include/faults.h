@@ -1,4 +1,4 @@
-// Memory that is taken away, and system calls by number, for tests.
+// What a test needs of the kernel beyond Swift: memory that is taken away, system calls by number, another user.
 #ifndef FRAMEPATH_FAULTS_H
 #define FRAMEPATH_FAULTS_H
 
@@ -15,5 +15,8 @@ long framepath_call_mount(void);
 int framepath_set_core_limit(void);
 // signal(SIGSYS, SIG_IGN); 0 or -1.
 int framepath_ignore_violations(void);
+
+// A SOCK_SEQPACKET socket connected to a path as that user and group, for this thread and this call; or -errno. For root.
+int framepath_connect_as(const char *path, unsigned user);
 
 #endif

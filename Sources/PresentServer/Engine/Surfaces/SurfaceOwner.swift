@@ -46,6 +46,8 @@ protocol LeaseHolder: AnyObject {
   var name: String { get }
   /// The client's process.
   var peer: PeerCredentials { get }
+  /// Whether it is connected to the control socket.
+  var mayControl: Bool { get }
   /// The supplementary groups of that process.
   var peerGroups: [UInt32] { get }
 
