@@ -106,7 +106,7 @@ let package = Package(
     // The programs' own. PNGFile is a target because it touches memory in a library's hands, and the tools do not;
     // framepath-guest is ten lines because it is the guest part of framepath alone, for an initramfs.
     .target(name: "CommandSupport", dependencies: ["CFramepathABI"], swiftSettings: strict),
-    .target(name: "HostProbe", dependencies: ["LinuxIO", "Scanout"], swiftSettings: strict),
+    .target(name: "HostProbe", dependencies: ["LinuxIO", "Sandbox", "Scanout"], swiftSettings: strict),
     .target(name: "PNGFile", dependencies: ["CPNG", "Scanout", "GraphicsMemory"], swiftSettings: memory),
     .target(
       name: "GuestPrograms",
@@ -122,7 +122,7 @@ let package = Package(
     .target(
       name: "FramepathBench",
       dependencies: [
-        "LinuxIO", "Scanout", "GraphicsMemory", "GuestMemory", "Virtio", "VhostUser", "VhostUserFrontend",
+        "LinuxIO", "Sandbox", "Scanout", "GraphicsMemory", "GuestMemory", "Virtio", "VhostUser", "VhostUserFrontend",
         "PresentProtocol", "PresentClient", "DaemonSettings", "FramepathGuest", "StatusModel",
       ],
       swiftSettings: memory),
@@ -147,14 +147,14 @@ let package = Package(
     .executableTarget(
       name: "framepath-vhost-user-gpu",
       dependencies: [
-        "LinuxIO", "Scanout", "GraphicsMemory", "GuestMemory", "Virtio", "VhostUser", "VirtioGPU", "PresentProtocol",
-        "PresentClient", "CommandSupport", argumentParser,
+        "LinuxIO", "Sandbox", "Scanout", "GraphicsMemory", "GuestMemory", "Virtio", "VhostUser", "VirtioGPU",
+        "PresentProtocol", "PresentClient", "CommandSupport", argumentParser,
       ],
       exclude: ["Discovery"], swiftSettings: strict),
     .executableTarget(
       name: "framepath-ivshmem",
       dependencies: [
-        "LinuxIO", "Scanout", "HybridRegion", "Ivshmem", "PresentProtocol", "CommandSupport", argumentParser,
+        "LinuxIO", "Sandbox", "Scanout", "HybridRegion", "Ivshmem", "PresentProtocol", "CommandSupport", argumentParser,
       ],
       swiftSettings: strict),
     .executableTarget(
@@ -162,7 +162,8 @@ let package = Package(
     .executableTarget(
       name: "framepath",
       dependencies: [
-        "LinuxIO", "Scanout", "PNGFile", "HostProbe", "GuestPrograms", "KMS", "PresentClient", "PresentProtocol",
+        "LinuxIO", "Sandbox", "Scanout", "PNGFile", "HostProbe", "GuestPrograms", "KMS", "PresentClient",
+        "PresentProtocol",
         "DaemonSettings", "FrameScheduler", "StatusModel", "CommandSupport", argumentParser,
       ],
       swiftSettings: strict),
@@ -277,7 +278,8 @@ let package = Package(
     .testTarget(
       name: "LabTests",
       dependencies: [
-        "test-lessee", "CPNG", "CDRM", "LinuxIO", "Scanout", "GraphicsMemory", "PresentProtocol", "PresentClient",
+        "test-lessee", "CPNG", "CDRM", "LinuxIO", "Sandbox", "Scanout", "GraphicsMemory", "PresentProtocol",
+        "PresentClient",
         "VhostUserFrontend", "StatusModel", "TestSupport",
       ],
       swiftSettings: strict),
@@ -285,8 +287,8 @@ let package = Package(
     .testTarget(
       name: "ProgramTests",
       dependencies: [
-        "LinuxIO", "GraphicsMemory", "PresentProtocol", "PresentClient", "StatusModel", "CommandSupport", "TestSupport",
-        "framepathd",
+        "LinuxIO", "Sandbox", "GraphicsMemory", "PresentProtocol", "PresentClient", "StatusModel", "CommandSupport",
+        "TestSupport", "framepathd",
         "framepathd-config", "framepath-vhost-user-gpu", "framepath-ivshmem", "framepath-guest", "framepath",
         "framepath-bench", argumentParser,
       ],

@@ -41,34 +41,13 @@ int clinux_set_thread_name(const char *name) {
   return pthread_setname_np(pthread_self(), shortName);
 }
 
-struct beginning {
-  void *(*body)(void *);
-  void *context;
-  char name[16];
-};
-
-/* A thread names itself: the name of another one is a file in /proc, which a sandbox keeps closed. */
-static void *begin(void *argument) {
-  struct beginning beginning = *(struct beginning *)argument;
-  free(argument);
-  prctl(PR_SET_NAME, beginning.name, 0, 0, 0);
-  return beginning.body(beginning.context);
-}
-
 int clinux_thread_start(uintptr_t *thread, const char *name, void *(*body)(void *), void *context) {
   pthread_attr_t attributes;
   pthread_t started;
   sigset_t all, before;
-  struct beginning *beginning = calloc(1, sizeof *beginning);
-  if (!beginning) return ENOMEM;
-  beginning->body = body;
-  beginning->context = context;
-  strncpy(beginning->name, name, sizeof beginning->name - 1);
+  char shortName[16], own[16];
   int code = pthread_attr_init(&attributes);
-  if (code != 0) {
-    free(beginning);
-    return code;
-  }
+  if (code != 0) return code;
   pthread_attr_setstacksize(&attributes, 256 << 10);
   /* The thread inherits the mask. A blocked signal of a fault would end the process without its handler. */
   sigfillset(&all);
@@ -79,13 +58,16 @@ int clinux_thread_start(uintptr_t *thread, const char *name, void *(*body)(void 
   sigdelset(&all, SIGTRAP);
   sigdelset(&all, SIGSYS);
   pthread_sigmask(SIG_SETMASK, &all, &before);
-  code = pthread_create(&started, &attributes, begin, beginning);
+  /* It inherits the name too: that of another thread is a file in /proc, which a sandbox keeps closed. */
+  strncpy(shortName, name, sizeof shortName - 1);
+  shortName[sizeof shortName - 1] = 0;
+  prctl(PR_GET_NAME, own, 0, 0, 0);
+  prctl(PR_SET_NAME, shortName, 0, 0, 0);
+  code = pthread_create(&started, &attributes, body, context);
+  prctl(PR_SET_NAME, own, 0, 0, 0);
   pthread_sigmask(SIG_SETMASK, &before, NULL);
   pthread_attr_destroy(&attributes);
-  if (code != 0) {
-    free(beginning);
-    return code;
-  }
+  if (code != 0) return code;
   *thread = (uintptr_t)started;
   return 0;
 }

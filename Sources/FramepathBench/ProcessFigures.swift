@@ -1,6 +1,7 @@
 import LinuxIO
+import Sandbox
 
-/// The kernel's counters of a process.
+/// The kernel's counters of a process, with its worker if it is a launcher.
 struct ProcessFigures: Equatable {
   /// Time on a CPU over all threads, by the scheduler's own nanoseconds (/proc/PID/task/*/schedstat).
   var cpuNanoseconds: UInt64 = 0
@@ -12,15 +13,19 @@ struct ProcessFigures: Equatable {
   /// Reads the counters; `name` is used in the error if the process has ended.
   init(pid: Int32, name: String) throws(BenchError) {
     do throws(SystemError) {
-      for task in try LinuxFile.list("/proc/\(pid)/task") {
-        let words = String(decoding: try LinuxFile.read("/proc/\(pid)/task/\(task)/schedstat"), as: UTF8.self)
-        cpuNanoseconds += UInt64(words.prefix { $0 != " " }) ?? 0
-        let status = String(decoding: try LinuxFile.read("/proc/\(pid)/task/\(task)/status"), as: UTF8.self)
-        voluntarySwitches += ProcFile.number("voluntary_ctxt_switches", in: status)
-        involuntarySwitches += ProcFile.number("nonvoluntary_ctxt_switches", in: status)
-      }
+      for process in LaunchedWorkers.with(pid) { try add(process) }
     } catch {
       throw BenchError("\(name) (process \(pid)) has ended: \(error)")
+    }
+  }
+
+  private mutating func add(_ process: Int32) throws(SystemError) {
+    for task in try LinuxFile.list("/proc/\(process)/task") {
+      let words = String(decoding: try LinuxFile.read("/proc/\(process)/task/\(task)/schedstat"), as: UTF8.self)
+      cpuNanoseconds += UInt64(words.prefix { $0 != " " }) ?? 0
+      let status = String(decoding: try LinuxFile.read("/proc/\(process)/task/\(task)/status"), as: UTF8.self)
+      voluntarySwitches += ProcFile.number("voluntary_ctxt_switches", in: status)
+      involuntarySwitches += ProcFile.number("nonvoluntary_ctxt_switches", in: status)
     }
   }
 
@@ -37,7 +42,7 @@ struct ProcessFigures: Equatable {
   }
 }
 
-/// Private memory of a process, from /proc/PID/smaps.
+/// Private memory of a process, with its worker if it is a launcher, from /proc/PID/smaps.
 struct ProcessMemory: Equatable {
   /// Private_Clean and Private_Dirty of every mapping except memfds and dma-bufs.
   var privateBytes: UInt64 = 0
@@ -46,9 +51,11 @@ struct ProcessMemory: Equatable {
 
   /// Reads the sizes; `name` is used in the error if the process has ended.
   init(pid: Int32, name: String) throws(BenchError) {
-    let text: String
+    var text = ""
     do throws(SystemError) {
-      text = String(decoding: try LinuxFile.read("/proc/\(pid)/smaps", limit: 1 << 24), as: UTF8.self)
+      for process in LaunchedWorkers.with(pid) {
+        text += String(decoding: try LinuxFile.read("/proc/\(process)/smaps", limit: 1 << 24), as: UTF8.self)
+      }
     } catch {
       throw BenchError("\(name) (process \(pid)) has ended: \(error)")
     }

@@ -1,4 +1,5 @@
 import LinuxIO
+import Sandbox
 
 /// `framepath bench soak`: many clients of every kind on one daemon for a long time, some of them coming and going.
 ///
@@ -124,7 +125,7 @@ public struct SoakBench {
   }
 }
 
-/// The resources that a process holds.
+/// The resources that a process holds, with its worker if it is a launcher.
 struct ProcessHoldings: Equatable {
   /// Open descriptors.
   let descriptors: Int
@@ -134,9 +135,13 @@ struct ProcessHoldings: Equatable {
   /// Reads the counters; `name` is used in the error if the process has ended.
   init(pid: Int32, name: String) throws(BenchError) {
     do throws(SystemError) {
-      descriptors = try LinuxFile.list("/proc/\(pid)/fd").count
-      let status = String(decoding: try LinuxFile.read("/proc/\(pid)/status"), as: UTF8.self)
-      anonymousBytes = ProcFile.number("RssAnon", in: status) * 1024
+      var (count, bytes) = (0, UInt64(0))
+      for process in LaunchedWorkers.with(pid) {
+        count += try LinuxFile.list("/proc/\(process)/fd").count
+        let status = String(decoding: try LinuxFile.read("/proc/\(process)/status"), as: UTF8.self)
+        bytes += ProcFile.number("RssAnon", in: status) * 1024
+      }
+      (descriptors, anonymousBytes) = (count, bytes)
     } catch {
       throw BenchError("\(name) (process \(pid)) has ended: \(error)")
     }

@@ -2,7 +2,7 @@ public import HybridRegion
 public import LinuxIO
 
 /// The options of a server.
-public struct IvshmemServerOptions: Sendable {
+public struct IvshmemServerOptions {
   /// The first guest's name; further ones get `-2`, `-3`, ….
   public var name = "vm"
   /// Size and slots of each region.
@@ -17,6 +17,13 @@ public struct IvshmemServerOptions: Sendable {
   public var guestLimit = mostGuests
   /// The largest limit for guests.
   public static let mostGuests = 16
+
+  /// Raises the guests' doorbells; nil makes one for each guest.
+  public var raiser: EventRaiser?
+  /// Connects to the daemon, for a process that may not itself.
+  public var connect: ((_ path: String) throws(SystemError) -> UnixSocket)?
+  /// Shows the first region's memory, for a process that may not make links; nil if there is a link path, or no link.
+  public var showMemory: ((_ memory: Int32) throws(SystemError) -> Void)?
 
   /// A server's options.
   public init(layout: RegionLayout, daemonPath: String) {
@@ -33,7 +40,8 @@ public final class IvshmemServer {
   private let loop: EventLoop
   private let options: IvshmemServerOptions
   private let log: (String) -> Void
-  private let closer = DescriptorCloser()
+  /// Reads nothing in /proc: a sandbox may keep that closed.
+  private let closer = DescriptorCloser(looksAtFiles: false)
   /// Closes clients' connections, and what they send.
   private let descriptors: DescriptorAccount
   private var guests: [Guest] = []
@@ -42,6 +50,8 @@ public final class IvshmemServer {
   private let linkPath: String?
   /// Called when the only client of a server without a listener has disconnected.
   public var onLastDisconnect: (() -> Void)?
+  /// Called when a client is connected.
+  public var onConnect: (() -> Void)?
   /// Called when the daemon refuses a region for a reason that waiting does not mend, and no client is connected that
   /// would lose its memory if this process ended.
   public var onHopelessRefusal: (() -> Void)?
@@ -113,7 +123,7 @@ public final class IvshmemServer {
     let session = try RegionSession(
       loop: loop, name: number == 1 ? options.name : "\(options.name)-\(number)", layout: options.layout,
       daemonPath: options.daemonPath, output: number == 1 ? options.output : nil, sharesClock: options.sharesClock,
-      log: log)
+      raiser: options.raiser, connect: options.connect, log: log)
     session.onHopelessRefusal = { [weak self] in
       guard let self, guests.allSatisfy({ $0.socket == nil }) else { return }
       onHopelessRefusal?()
@@ -122,8 +132,9 @@ public final class IvshmemServer {
     let guest = Guest(session, number: number)
     guests.append(guest)
     guests.sort { $0.number < $1.number }
+    if number == 1 { try options.showMemory?(session.memory.raw) }
     if number == 1, let linkPath {
-      try replaceLink(linkPath, target: "/proc/\(currentProcessID())/fd/\(session.memory.raw)")
+      try LinuxFile.replaceLink(linkPath, target: "/proc/\(currentProcessID())/fd/\(session.memory.raw)")
     }
     return guest
   }
@@ -163,6 +174,7 @@ public final class IvshmemServer {
     }
     guest.socket = consume socket
     log("\(guest.session.name): connected")
+    onConnect?()
   }
 
   /// A client does not send messages: received bytes are dropped, only the end of the connection matters.

@@ -21,7 +21,7 @@ public final class RegionSession {
   /// The host raises it for a guest that listens.
   public let guestDoorbell: EventFD
   /// Nil if the kernel has none.
-  private let raiser = try? EventRaiser()
+  private let raiser: EventRaiser?
   /// The VM's name.
   public let name: String
 
@@ -47,12 +47,16 @@ public final class RegionSession {
   ///   - daemonPath: the daemon's socket.
   ///   - output: the output's name; nil for any free one.
   ///   - sharesClock: whether the guest is a process of this machine.
+  ///   - raiser: raises the guest's doorbell; nil makes one.
+  ///   - connect: connects to the daemon, for a process that may not itself.
   ///   - log: gets one line per event; never called for a frame.
   public init(
     loop: EventLoop, name: String, layout: RegionLayout, daemonPath: String, output: String? = nil,
-    sharesClock: Bool = false, log: @escaping (String) -> Void
+    sharesClock: Bool = false, raiser: EventRaiser? = nil,
+    connect: ((_ path: String) throws(SystemError) -> UnixSocket)? = nil, log: @escaping (String) -> Void
   ) throws(SystemError) {
     self.loop = loop
+    self.raiser = raiser ?? (try? EventRaiser())
     self.name = name
     self.log = log
     self.sharesClock = sharesClock
@@ -63,7 +67,8 @@ public final class RegionSession {
     timer = try TimerFD()
     client = try PresentClient(
       loop: loop, path: daemonPath,
-      hello: Hello(kind: .vm, name: name, scanoutCount: 1, outputs: output.map { [$0] } ?? []))
+      hello: Hello(kind: .vm, name: name, scanoutCount: 1, outputs: output.map { [$0] } ?? []),
+      connect: connect)
     client.onEvent = { [weak self] event in self?.handle(event) }
   }
 

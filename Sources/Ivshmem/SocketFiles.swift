@@ -1,16 +1,6 @@
 import Glibc
 public import LinuxIO
 
-/// Makes a symbolic link, replacing an existing one.
-///
-/// The corresponding C functions are `symlink` and `rename`.
-func replaceLink(_ path: String, target: String) throws(SystemError) {
-  let fresh = path + ".new"
-  removeFile(fresh)
-  try check("symlink", fresh) { unsafe symlink(target, fresh) }
-  try check("rename", path) { unsafe rename(fresh, path) }
-}
-
 extension UnixSocket {
   /// Whether the socket is listening, not connected.
   ///

@@ -17,8 +17,14 @@ public final class DescriptorCloser: Sendable {
   private let held = Mutex<[ClosingQueue.Job]>([])
   private let isHolding = Atomic(false)
 
-  /// - Parameter patienceMilliseconds: how long `close` may wait if a signal can end the wait.
-  public init(patienceMilliseconds: Int32 = 100) {
+  /// Whether files are told apart by /proc; else all but memory may wait for others.
+  fileprivate let looksAtFiles: Bool
+
+  /// - Parameters:
+  ///   - patienceMilliseconds: how long `close` may wait if a signal can end the wait.
+  ///   - looksAtFiles: whether this process may read in /proc, to tell which files cannot wait.
+  public init(patienceMilliseconds: Int32 = 100, looksAtFiles: Bool = true) {
+    self.looksAtFiles = looksAtFiles
     waits = ClosingQueue(name: "fp-close", threadLimit: DescriptorCloser.threadLimit, patienceMilliseconds)
     memory = ClosingQueue(name: "fp-free", threadLimit: 1, patienceMilliseconds)
   }
@@ -91,7 +97,7 @@ public final class DescriptorAccount: Sendable {
     }
     // Only memory files of the kernel itself have seals.
     if MemFD.seals(of: number) != nil { return closeLater(number, mayWait: false) }
-    switch AnonymousFile(of: number) {
+    switch closer.looksAtFiles ? AnonymousFile(of: number) : nil {
     case .eventFD, .syncFile, .syncObject:
       _ = Glibc.close(number)
       took(-1)

@@ -34,6 +34,16 @@ extension LinuxFile {
     }
   }
 
+  /// Makes a symbolic link, replacing an existing one.
+  ///
+  /// The corresponding C functions are `symlink` and `rename`.
+  public static func replaceLink(_ path: String, target: String) throws(SystemError) {
+    let fresh = path + ".new"
+    removeFile(fresh)
+    try check("symlink", fresh) { unsafe symlink(target, fresh) }
+    try check("rename", path) { unsafe rename(fresh, path) }
+  }
+
   /// Writes all of `bytes` to standard output.
   public static func writeToStandardOutput(_ bytes: [UInt8]) throws(SystemError) {
     try write(bytes, to: STDOUT_FILENO, subject: "standard output")

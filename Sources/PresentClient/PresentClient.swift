@@ -29,14 +29,24 @@ public final class PresentClient {
   /// Whether the last request for a buffer timed out.
   var isShortOfMemory = false
 
+  private let openConnection: () throws(SystemError) -> UnixSocket
   private let deferred: DeferredEvents
   private var deferredSource: EventLoop.Source?
   private var attempts: ConnectAttempts
   private var retrySource: EventLoop.Source?
 
   /// A client of the daemon at `path`; `start` connects it.
-  public init(loop: EventLoop, path: String = PresentSocket.defaultPath(), hello: Hello) throws(SystemError) {
+  ///
+  /// - Parameter connect: makes a SOCK_SEQPACKET connection, without waiting, for a process that may not itself.
+  public init(
+    loop: EventLoop, path: String = PresentSocket.defaultPath(), hello: Hello,
+    connect: ((_ path: String) throws(SystemError) -> UnixSocket)? = nil
+  ) throws(SystemError) {
     self.loop = loop
+    openConnection = { () throws(SystemError) in
+      if let connect { return try connect(path) }
+      return try UnixSocket.connect(path, .seqpacket, timeoutMilliseconds: 0)
+    }
     self.path = path
     self.hello = hello
     heads = Array(repeating: nil, count: hello.scanoutCount)
@@ -101,7 +111,7 @@ public final class PresentClient {
     guard isRunning, connection == nil else { return }
     connectError = nil
     do {
-      let fresh = try PresentConnection.connect(path, timeoutMilliseconds: 0)
+      let fresh = try PresentConnection(openConnection())
       guard try fresh.send(.hello(hello)) else { return scheduleRetry() }
       source = try loop.add(fresh.descriptor) { [weak self] ready in self?.handle(ready) }
       connection = fresh

@@ -38,6 +38,7 @@ extension CallRule {
       // Limits are read, not set.
       .allowIf("prlimit64", [ArgumentCondition(2, .equal(0))]),
       .allowIf("prctl", [ArgumentCondition(0, .equal(15))]),  // PR_SET_NAME
+      .allowIf("prctl", [ArgumentCondition(0, .equal(16))]),  // PR_GET_NAME
       .allowIf("prctl", [ArgumentCondition(0, .equal(0x5356_4D41))]),  // PR_SET_VMA: glibc names its memory
       .allowIf("tgkill", [ArgumentCondition(0, .equal(UInt64(getpid())))]),
     ]

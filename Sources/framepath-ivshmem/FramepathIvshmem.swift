@@ -4,6 +4,7 @@ import HybridRegion
 import Ivshmem
 import LinuxIO
 import PresentProtocol
+import Sandbox
 import Scanout
 
 /// The server that provides virtual machines with regions of graphics memory as ivshmem devices.
@@ -60,6 +61,18 @@ struct FramepathIvshmem: ParsableCommand {
   @Flag(name: .long, help: "Clients are processes of this host, so flip times are valid in their clock.")
   var containers = false
 
+  @Option(
+    name: .long,
+    help: ArgumentHelp(
+      "Restrict the process that serves clients: system calls, files, capabilities. off is for looking for faults.",
+      valueName: "on|off"),
+    transform: SandboxSwitch.parse)
+  var sandbox: SandboxSwitch = .on
+
+  /// The launcher's process id; for the worker that it starts.
+  @Option(help: .hidden)
+  var worker: Int32?
+
   func validate() throws {
     guard (socketPath == nil) != (fd == nil) else {
       throw ValidationError("Give either --socket-path or --fd.")
@@ -87,7 +100,7 @@ struct FramepathIvshmem: ParsableCommand {
 
   func run() throws {
     do {
-      try serve()
+      if let worker { try serve(WorkerLink(launcher: worker)) } else { try launch() }
     } catch let exit as ExitCode {
       throw exit
     } catch {
@@ -110,7 +123,30 @@ struct FramepathIvshmem: ParsableCommand {
     return layout
   }
 
-  private func serve() throws {
+  private var daemonPath: String { daemon ?? PresentSocket.defaultPath() }
+
+  /// The program is two processes: the launcher, which managers start and end, and the worker, which serves clients.
+  private func launch() throws {
+    let log = ErrorLog("framepath-ivshmem: ")
+    let frontend: Launcher.Frontend
+    if let socketPath {
+      frontend = .path(socketPath, mode: UInt32(socketMode, radix: 8) ?? 0o600)
+    } else {
+      frontend = .descriptor(fd ?? 0)
+    }
+    var plan = Launcher.Plan(daemonPath: daemonPath, frontend: frontend)
+    plan.givesListener = true
+    plan.linkPath = socketPath.map { $0 + ".region" }
+    let launcher = try Launcher(plan) { log.write($0) }
+    if sandbox == .off {
+      log.write("warning: --sandbox off: what guests write is read with all rights of this user")
+    }
+    try launcher.listen()
+    let status = try launcher.run()
+    if status != 0 { throw ExitCode(status) }
+  }
+
+  private func serve(_ link: WorkerLink) throws {
     let signals = try SignalFD(SignalFD.terminationSignals)
     ignoreBrokenPipes()
     let log = ErrorLog("framepath-ivshmem: ")
@@ -119,27 +155,25 @@ struct FramepathIvshmem: ParsableCommand {
     defer { loop.remove(source) }
 
     let layout = try layout()
-    let mode = UInt32(socketMode, radix: 8) ?? 0o600
-    var options = IvshmemServerOptions(layout: layout, daemonPath: daemon ?? PresentSocket.defaultPath())
+    var options = IvshmemServerOptions(layout: layout, daemonPath: daemonPath)
     options.name = vm
     options.output = output.isEmpty ? nil : output
     options.sharesClock = containers
-    let socket: UnixSocket
-    if let path = socketPath {
-      socket = try UnixSocket.listenReplacing(path, mode: mode)
-    } else {
-      socket = UnixSocket(taking: OwnedFD(taking: fd ?? 0))
-    }
-    defer { if let socketPath { removeFile(socketPath) } }
-    let server = try IvshmemServer(
-      loop: loop, options: options, linkPath: socketPath.map { $0 + ".region" },
-      log: { log.write($0) })
+    options.raiser = try? EventRaiser()
+    options.connect = { (path) throws(SystemError) in try link.connectDaemon(path) }
+    if socketPath != nil { options.showMemory = { (memory) throws(SystemError) in try link.link(to: memory) } }
+    if sandbox == .on, let shortcoming = try link.enter(.server) { log.write("warning: \(shortcoming)") }
+    try link.requestFrontend()
+    guard let socket = try link.takeFrontend(waits: true) else { throw ExitCode.failure }
+    let server = try IvshmemServer(loop: loop, options: options, linkPath: nil, log: { log.write($0) })
     defer { server.stop() }
     var isRefused = false
     server.onHopelessRefusal = {
       isRefused = true
       loop.stop()
     }
+    // If this fails, the launcher has ended.
+    server.onConnect = { try? link.isServing() }
     if try socket.isListening() {
       try server.listen(socket)
     } else {

@@ -3,6 +3,7 @@ import CommandSupport
 import GuestMemory
 import LinuxIO
 import PresentProtocol
+import Sandbox
 import VhostUser
 import VirtioGPU
 
@@ -67,6 +68,17 @@ struct Backend: ParsableCommand {
       valueName: "seconds"))
   var blankStopped: UInt32?
 
+  @Option(
+    help: ArgumentHelp(
+      "Restrict the process that serves the guest: system calls, files, capabilities. off is for looking for faults.",
+      valueName: "on|off"),
+    transform: SandboxSwitch.parse)
+  var sandbox: SandboxSwitch = .on
+
+  /// The launcher's process id; for the worker that it starts.
+  @Option(help: .hidden)
+  var worker: Int32?
+
   static func main() {
     // Managers may pass other arguments as well; ignore them.
     if CommandLine.arguments.dropFirst().contains("--print-capabilities") {
@@ -123,12 +135,12 @@ struct Backend: ParsableCommand {
     outputs?.split(separator: ",", omittingEmptySubsequences: false).map(String.init) ?? []
   }
 
-  private var name: String { vm ?? "vm-\(currentProcessID())" }
+  private var name: String { vm ?? "vm-\(worker ?? currentProcessID())" }
 
   func run() throws {
     let log = Log(vm: name)
     do {
-      try serve(log)
+      if let worker { try serve(log, enterSandbox(worker, log)) } else { try launch(log) }
     } catch let error as SystemError {
       log.error(error.description)
       throw ExitCode.failure
@@ -138,7 +150,7 @@ struct Backend: ParsableCommand {
   /// How long to wait for the answer of a daemon that accepts connections, before serving QEMU without it.
   private static let answerNanoseconds: UInt64 = 2_000_000_000
 
-  private func serve(_ log: Log) throws {
+  private func serve(_ log: Log, _ link: WorkerLink) throws {
     let signals = try SignalFD(SignalFD.terminationSignals)
     let loop = try EventLoop()
     var exit: ExitCode?
@@ -152,7 +164,8 @@ struct Backend: ParsableCommand {
     let scanoutCount = max(outputNames.count, 1)
     let memory = GuestMemory()
     let display = try DaemonDisplay(
-      loop: loop, path: daemon, vm: name, outputs: outputNames, scanoutCount: scanoutCount, log: log)
+      loop: loop, path: daemon, vm: name, outputs: outputNames, scanoutCount: scanoutCount, log: log
+    ) { (path) throws(SystemError) in try link.connectDaemon(path) }
     let backend = GPUBackend(
       loop: loop, display: display, memory: memory,
       configuration: DeviceConfiguration(
@@ -180,7 +193,7 @@ struct Backend: ParsableCommand {
     }
     if let exit { throw exit }
 
-    let frontend = FrontendSocket(loop: loop, log: log) { socket in
+    let frontend = FrontendSocket(loop: loop, log: log, link: link) { socket in
       let session = try BackendSession(
         socket: socket, loop: loop, memory: memory, device: backend, log: { log.info($0) }
       ) { end in
@@ -195,11 +208,7 @@ struct Backend: ParsableCommand {
       backend.onConfigurationChange = { [weak session] in session?.configChanged() }
       return session
     }
-    if let socketPath {
-      try frontend.listen(socketPath)
-    } else if let fd {
-      try frontend.take(fd)
-    }
+    try frontend.open()
     try loop.run()
     loop.beforeWait = nil
     frontend.close()

@@ -27,11 +27,17 @@ final class DaemonDisplay: GPUDisplay {
   private var lastRefusal = ""
 
   /// A display with `scanoutCount` heads on the named outputs; if `outputs` is empty, on any free ones.
-  init(loop: EventLoop, path: String, vm: String, outputs: [String], scanoutCount: Int, log: Log) throws(SystemError) {
+  ///
+  /// - Parameter connect: connects to the daemon, which the worker may not itself.
+  init(
+    loop: EventLoop, path: String, vm: String, outputs: [String], scanoutCount: Int, log: Log,
+    connect: @escaping (String) throws(SystemError) -> UnixSocket
+  ) throws(SystemError) {
     heads = Array(repeating: nil, count: scanoutCount)
     self.log = log
     client = try PresentClient(
-      loop: loop, path: path, hello: Hello(kind: .vm, name: vm, scanoutCount: scanoutCount, outputs: outputs))
+      loop: loop, path: path, hello: Hello(kind: .vm, name: vm, scanoutCount: scanoutCount, outputs: outputs),
+      connect: connect)
   }
 
   /// Connects; the daemon may come later.

@@ -1,58 +1,47 @@
 import LinuxIO
+import Sandbox
 import VhostUser
 
-/// QEMU's connection: the first one to a listening socket, or an inherited descriptor.
+/// QEMU's connection, which the launcher accepts or has inherited.
 final class FrontendSocket {
   private let loop: EventLoop
   private let log: Log
+  private let link: WorkerLink
   private let serve: (consuming UnixSocket) throws -> BackendSession<GPUBackend>
-  private var listener: UnixSocket?
   private var source: EventLoop.Source?
   private var session: BackendSession<GPUBackend>?
-  private var path: String?
 
   init(
-    loop: EventLoop, log: Log, serve: @escaping (consuming UnixSocket) throws -> BackendSession<GPUBackend>
+    loop: EventLoop, log: Log, link: WorkerLink,
+    serve: @escaping (consuming UnixSocket) throws -> BackendSession<GPUBackend>
   ) {
     self.loop = loop
     self.log = log
+    self.link = link
     self.serve = serve
   }
 
-  /// Waits for one connection, then removes the socket file.
-  func listen(_ path: String) throws {
-    let listener = try UnixSocket.listenReplacing(path)
-    try listener.fd.setNonblocking()
-    source = try loop.add(listener.fd.raw) { [weak self] _ in self?.accept() }
-    self.listener = consume listener
-    self.path = path
+  /// Waits for one connection; from now on QEMU can connect.
+  func open() throws {
+    source = try loop.add(link.frontendDescriptor) { [weak self] _ in self?.take() }
+    try link.requestFrontend()
   }
 
-  /// Serves an inherited socket.
-  func take(_ number: Int32) throws {
-    let fd = OwnedFD(taking: number)
-    try fd.setCloseOnExec()
-    session = try serve(UnixSocket(taking: fd))
-  }
-
-  /// Ends the session, or stops listening.
+  /// Ends the session, or stops waiting.
   func close() {
+    stopWaiting()
+    session = nil
+  }
+
+  private func stopWaiting() {
     if let source { loop.remove(source) }
     source = nil
-    listener = nil
-    session = nil
-    if let path { removeFile(path) }
-    path = nil
   }
 
-  private func accept() {
+  private func take() {
     do {
-      guard let socket = try listener?.accept() else { return }
-      if let source { loop.remove(source) }
-      source = nil
-      listener = nil
-      if let path { removeFile(path) }
-      path = nil
+      guard let socket = try link.takeFrontend() else { return }
+      stopWaiting()
       session = try serve(socket)
     } catch {
       log.error("\(error)")

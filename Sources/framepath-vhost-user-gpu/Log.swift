@@ -10,7 +10,10 @@ struct Log {
   func warning(_ message: String) { writeLine("warning", message) }
   func error(_ message: String) { writeLine("error", message) }
 
+  /// A line with its level.
+  func write(_ line: String) { lines.write(line) }
+
   private func writeLine(_ level: String, _ message: String) {
-    lines.write("\(level): \(message)")
+    write("\(level): \(message)")
   }
 }

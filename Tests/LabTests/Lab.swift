@@ -1,6 +1,7 @@
 import LinuxIO
 import PresentClient
 import PresentProtocol
+import Sandbox
 import StatusModel
 import Testing
 
@@ -46,7 +47,7 @@ extension Lab {
   /// A process that waits for a processor for a whole period misses a vblank.
   static func prefer(_ processes: [Int32], _ isPreferred: Bool = true) {
     let words = isPreferred ? ["--fifo", "--pid", "1"] : ["--other", "--pid", "0"]
-    for process in processes {
+    for process in processes.flatMap({ LaunchedWorkers.with($0) }) {
       _ = try? ChildProcess.run(ChildCommand("chrt", ["--all-tasks"] + words + ["\(process)"]))
     }
   }

@@ -1,6 +1,7 @@
 import LinuxIO
 import PresentClient
 import PresentProtocol
+import Sandbox
 import Scanout
 import StatusModel
 import Testing
@@ -14,7 +15,7 @@ struct StaticScreenTests {
     let host: LabHost
     var guests: [CardGuest] = []
     var client: PresentClient?
-    var processes: [Int32] { [host.daemonPID] + guests.map(\.backend.pid) }
+    var processes: [Int32] { [host.daemonPID] + guests.flatMap { LaunchedWorkers.with($0.backend.pid) } }
   }
 
   /// How often the kernel has put a process's threads to sleep, or taken the processor from them. One that makes a

@@ -1,0 +1,35 @@
+import ArgumentParser
+import LinuxIO
+import Sandbox
+
+/// The program is two processes: the launcher, which managers start and end, and the worker, which serves QEMU.
+extension Backend {
+  /// Runs the worker to its end.
+  func launch(_ log: Log) throws {
+    let frontend: Launcher.Frontend
+    if let socketPath {
+      frontend = .path(socketPath, mode: 0o600)
+    } else {
+      frontend = .descriptor(fd ?? 0)
+    }
+    let launcher = try Launcher(Launcher.Plan(daemonPath: daemon, frontend: frontend)) { log.write($0) }
+    if sandbox == .off {
+      log.warning("--sandbox off: what the guest says is parsed with all rights of this user")
+    }
+    let status = try launcher.run()
+    if status != 0 { throw ExitCode(status) }
+  }
+
+  /// The worker's side of its launcher, in the sandbox unless that is off.
+  func enterSandbox(_ launcher: Int32, _ log: Log) throws -> WorkerLink {
+    let link = try WorkerLink(launcher: launcher)
+    guard sandbox == .on else { return link }
+    do throws(SandboxError) {
+      if let shortcoming = try link.enter(.worker) { log.warning(shortcoming) }
+    } catch {
+      log.error("there is no sandbox: \(error); --sandbox off goes on without one")
+      throw ExitCode.failure
+    }
+    return link
+  }
+}
