@@ -168,6 +168,10 @@ public struct VMSettings: Equatable, Sendable {
   public var memoryLimitBytes: Int?
   /// The output of each scanout, in order; the VM chooses for scanouts beyond the list.
   public var outputs: [String] = []
+  /// The only user whose clients may have the VM's name; nil: any.
+  public var userID: UInt32?
+  /// The only security label whose clients may have the VM's name; nil: any.
+  public var label: String?
 
   /// The defaults.
   public init() {}
@@ -193,6 +197,15 @@ public struct VMSettings: Equatable, Sendable {
       206, "outputs", \.outputs, .outputNames, .vm,
       """
       Outputs to use, one for each scanout in order; other VMs are moved away. Empty: the VM chooses.
+      """),
+    Setting(
+      207, "user", \.userID, .user(none: "any"), .vm,
+      "The user whose clients may have the VM's name; a connected client of another user is ended."),
+    Setting(
+      208, "label", \.label, .label(none: "any"), .vm,
+      """
+      The security label whose clients may have the VM's name, such as an AppArmor profile or an SELinux context; see the \
+      status of a connected VM.
       """),
   ]
 }

@@ -196,6 +196,10 @@ public final class Server {
     if session.purpose == .control {
       return (.malformed, "the control socket is for tools without scanouts; frames are shown by \(path)")
     }
+    let settings = settings(ofVM: hello.name)
+    if let why = settings.objection(toName: hello.name, of: session.peer, label: session.peerLabel) {
+      return (.nameTaken, why)
+    }
     if let other = clients.living(hello.name) {
       // Other users' processes are not this client's business.
       let isOwn = other.peer.uid == session.peer.uid

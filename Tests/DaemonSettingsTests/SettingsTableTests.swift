@@ -77,6 +77,41 @@ struct SettingValueTests {
     #expect(try value("capacity", .memory, .text("unlimited")) == .none)
   }
 
+  @Test func `users and groups have names or numbers, of which 0 is one`() throws {
+    #expect(try value("user", .vm, .text("root")) == .whole(0))
+    #expect(try value("user", .vm, .whole(0)) == .whole(0))
+    #expect(try value("user", .vm, .text("64055")) == .whole(64055))
+    #expect(try value("user", .vm, .text("any")) == .none)
+    #expect(try value("control-group", .sockets, .text("root")) == .whole(0))
+    #expect(try value("control-group", .sockets, .text("default")) == .none)
+    #expect(throws: SettingsError(nil, "there is no user nowhere on this host")) {
+      try value("user", .vm, .text("nowhere"))
+    }
+    #expect(throws: SettingsError(nil, "there is no group 4294967295 on this host")) {
+      try value("socket-group", .sockets, .text("4294967295"))
+    }
+  }
+
+  @Test func `a mode is octal, and a mode that was written in decimal is refused`() throws {
+    for literal in [SettingLiteral.text("660"), .text("0660"), .text("0o660"), .whole(0o660)] {
+      #expect(try value("socket-mode", .sockets, literal) == .whole(0o660))
+    }
+    for literal in [SettingLiteral.whole(660), .text("680"), .text("1660"), .text("rw"), .boolean(true)] {
+      #expect(
+        throws: SettingsError(nil, "socket-mode is an octal mode such as \"660\", not \(literal.description)")
+      ) { try value("socket-mode", .sockets, literal) }
+    }
+  }
+
+  @Test func `a path has at most the bytes of a socket's address`() throws {
+    let longest = String(repeating: "x", count: 107)
+    #expect(try value("socket", .sockets, .text(longest)) == .text(longest))
+    #expect(try value("socket", .sockets, .text("default")) == .none)
+    for text in ["", longest + "x", "a\nb"] {
+      #expect(throws: SettingsError.self) { try value("socket", .sockets, .text(text)) }
+    }
+  }
+
   @Test(arguments: ["weighted-fair", "weightedFair"])
   func `choices have one spelling, and the former one is accepted`(_ word: String) throws {
     #expect(try value("policy", .output, .text(word)) == .choice("weighted-fair"))
@@ -128,7 +163,7 @@ struct SettingValueTests {
   @Test func `an unknown key is refused with the existing ones`() {
     #expect(
       throws: SettingsError(
-        4, "[vm.web] has no setting speed; there are: weight, sla, cap, unseen-cap, max-memory, outputs")
+        4, "[vm.web] has no setting speed; there are: weight, sla, cap, unseen-cap, max-memory, outputs, user, label")
     ) { try SettingChange(.vm("web"), "speed", .whole(1), line: 4) }
   }
 }
@@ -145,7 +180,11 @@ struct SettingRecordTests {
     SettingChange(.output("DP-1"), 5, .leasePolicy(.off)), SettingChange(.output("DP-1"), 5, .leasePolicy(.own)),
     SettingChange(.output("DP-1"), 5, .leasePolicy(.allowed(users: [0, 1000], groups: [44]))),
     SettingChange(.memory, 101, .whole(1 << 40)), SettingChange(.vm("web"), 206, .names(["a", "b", "c"])),
-    SettingChange(.vm("web"), 206, .none),
+    SettingChange(.vm("web"), 206, .none), SettingChange(.vm("web"), 207, .whole(64055)),
+    SettingChange(.vm("web"), 208, .text("system_u:system_r:svirt_t:s0:c1,c2")), SettingChange(.vm("web"), 208, .none),
+    SettingChange(.sockets, 301, .text("/run/" + String(repeating: "x", count: 102))),
+    SettingChange(.sockets, 302, .whole(0o660)), SettingChange(.sockets, 303, .whole(44)),
+    SettingChange(.sockets, 303, .none),
   ])
   func `a change is decoded as it was sent, also between others`(_ change: SettingChange) throws {
     let other = SettingChange(.vm("x"), 201, .whole(5))
@@ -162,6 +201,9 @@ struct SettingRecordTests {
     [SettingRecord(5, of: "", .user(1), hasMore: true), SettingRecord(5, of: "", .number(1))],
     [SettingRecord(206, of: "web", .name("a"), hasMore: true), SettingRecord(206, of: "db", .name("b"))],
     [SettingRecord(201, of: "web", .number(5), hasMore: true), SettingRecord(201, of: "web", .number(6))],
+    [SettingRecord(207, of: "web", .number(-1))], [SettingRecord(207, of: "web", .number(0xffff_ffff))],
+    [SettingRecord(208, of: "web", .name(""))], [SettingRecord(301, of: "", .name(String(repeating: "x", count: 108)))],
+    [SettingRecord(302, of: "", .number(0o1000))],
   ])
   func `records of no setting, or with a value that it does not take, are refused`(_ records: [SettingRecord]) {
     #expect(throws: SettingsError.self) { try SettingChange.changes(records) }

@@ -20,6 +20,7 @@ extension Server {
     memory.take(plan.memory, limits)
     let renewed = plan.vms.filter { $0.settings.outlastsGuest != settings(ofVM: $0.name).outlastsGuest }
     for change in plan.vms { remember(change.settings, ofVM: change.name) }
+    endUsurpers(plan)
     for presenter in presenters {
       let layout = plan.settings(ofOutput: presenter.name).layout
       if layout != presenter.sharing.layout { setLayout(layout, presenter) }
