@@ -8,6 +8,8 @@ public enum SettingScope: String, Hashable, Sendable, CaseIterable {
   case vm
   /// The daemon's sockets.
   case sockets
+  /// What clients may take.
+  case clients
 }
 
 /// The command that changes a setting.
@@ -26,6 +28,8 @@ public enum SettingCommand: String, Hashable, Sendable, CaseIterable {
   case memory
   /// `framepath vm set`.
   case vm = "vm set"
+  /// `framepath limits`.
+  case limits
   /// framepathd's own option; the tool has no command.
   case daemon = ""
 
@@ -132,6 +136,7 @@ public enum SettingsTable {
   public static let all: [SettingDescription] =
     OutputSettings.table.map(\.description) + MemorySettings.table.map(\.description)
     + VMSettings.table.map(\.description) + SocketSettings.table.map(\.description)
+    + ClientLimits.table.map(\.description)
 
   /// The settings of a scope.
   public static func settings(of scope: SettingScope) -> [SettingDescription] { all.filter { $0.scope == scope } }

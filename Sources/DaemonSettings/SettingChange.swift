@@ -10,6 +10,8 @@ public enum SettingTarget: Hashable, Sendable {
   case vm(String)
   /// The daemon's sockets.
   case sockets
+  /// What clients may take.
+  case clients
 
   /// The scope of its settings.
   public var scope: SettingScope {
@@ -18,13 +20,14 @@ public enum SettingTarget: Hashable, Sendable {
     case .memory: .memory
     case .vm: .vm
     case .sockets: .sockets
+    case .clients: .clients
     }
   }
 
   /// The output's or VM's name; empty for all outputs and for what exists once.
   public var name: String {
     switch self {
-    case .allOutputs, .memory, .sockets: ""
+    case .allOutputs, .memory, .sockets, .clients: ""
     case .output(let name), .vm(let name): name
     }
   }
@@ -36,6 +39,7 @@ public enum SettingTarget: Hashable, Sendable {
     case .memory: self = .memory
     case .vm: self = .vm(name)
     case .sockets: self = .sockets
+    case .clients: self = .clients
     }
   }
 
@@ -47,6 +51,7 @@ public enum SettingTarget: Hashable, Sendable {
     case .memory: "[memory]"
     case .vm(let name): "[vm.\(name)]"
     case .sockets: "[sockets]"
+    case .clients: "[clients]"
     }
   }
 }

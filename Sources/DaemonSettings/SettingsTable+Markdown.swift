@@ -6,6 +6,7 @@ extension SettingScope {
     case .memory: "[memory]"
     case .vm: "[vm.NAME]"
     case .sockets: "[sockets]"
+    case .clients: "[clients]"
     }
   }
 }

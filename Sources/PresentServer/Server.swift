@@ -63,6 +63,8 @@ public final class Server {
   var seenFaultCount = Mapping.faultCount
 
   var clock: PresentClock { options.clock }
+  /// What clients may take now.
+  var limits: ClientLimits { clients.limits }
   var presenters: [Presenter] { placement.presenters }
   var sessions: [ClientSession] { clients.sessions }
 

@@ -54,13 +54,14 @@ public enum SettingsFile {
     for key in root.keys {
       let line = lines.line(of: [key])
       guard let table = root[key]?.table else {
-        if root[key]?.type == .array, ["outputs", "output", "memory", "vm", "sockets"].contains(key) {
+        if root[key]?.type == .array, ["outputs", "output", "memory", "vm", "sockets", "clients"].contains(key) {
           throw SettingsError(line, "[[\(key)]] is a list of tables; \(forms)")
         }
         throw SettingsError(line, "\(key) is not in a table; \(forms)")
       }
       switch key {
       case "outputs": found.append((TableName(target: .allOutputs, path: [key]), table))
+      case "clients": found.append((TableName(target: .clients, path: [key]), table))
       case "sockets": found.append((TableName(target: .sockets, path: [key]), table))
       case "memory": found.append((TableName(target: .memory, path: [key]), table))
       case "output", "vm":
@@ -81,7 +82,7 @@ public enum SettingsFile {
     return found
   }
 
-  private static let forms = "a table is [sockets], [memory], [outputs], [output.NAME] or [vm.NAME]"
+  private static let forms = "a table is [sockets], [clients], [memory], [outputs], [output.NAME] or [vm.NAME]"
 }
 
 extension TOMLTable {

@@ -24,6 +24,7 @@ struct Framepath: ParsableCommand {
       StatusCommand.self, TopCommand.self, TraceCommand.self, SnapshotCommand.self, QEMUArgsCommand.self,
       DoctorCommand.self, GuestPrograms.self,
       BenchCommand.self, PolicyCommand.self, LayoutCommand.self, FocusCommand.self, ExclusiveCommand.self,
-      LeaseCommand.self, PowerCommand.self, MemoryCommand.self, VMCommand.self, SettingsCommand.self,
+      LeaseCommand.self, PowerCommand.self, MemoryCommand.self, LimitsCommand.self, VMCommand.self,
+      SettingsCommand.self,
     ])
 }

@@ -184,7 +184,8 @@ struct SettingRecordTests {
     SettingChange(.vm("web"), 208, .text("system_u:system_r:svirt_t:s0:c1,c2")), SettingChange(.vm("web"), 208, .none),
     SettingChange(.sockets, 301, .text("/run/" + String(repeating: "x", count: 102))),
     SettingChange(.sockets, 302, .whole(0o660)), SettingChange(.sockets, 303, .whole(44)),
-    SettingChange(.sockets, 303, .none),
+    SettingChange(.sockets, 303, .none), SettingChange(.clients, 401, .whole(100)),
+    SettingChange(.clients, 409, .none),
   ])
   func `a change is decoded as it was sent, also between others`(_ change: SettingChange) throws {
     let other = SettingChange(.vm("x"), 201, .whole(5))

@@ -1,3 +1,4 @@
+import DaemonSettings
 import GraphicsMemory
 import LinuxIO
 import PresentProtocol
@@ -172,7 +173,7 @@ struct ClientFaultTests {
 
   @Test func `a client that does not read its messages is dropped alone`() throws {
     var options = ServerOptions()
-    options.waitingMessageLimit = 8
+    options.limits.unreadMessages = 8
     let bench = try Bench(options: options)
     let client = try bench.client()
     try client.makeBuffer(1)

@@ -1,3 +1,4 @@
+import DaemonSettings
 import Glibc
 import GraphicsMemory
 import LinuxIO
@@ -19,7 +20,7 @@ struct ClientLimitTests {
 
   @Test func `a connection without HELLO is ended after two seconds, and its place is free`() throws {
     var options = ServerOptions()
-    options.connectionLimit = 2
+    options.limits.connections = 2
     let bench = try Bench(clock: HandClock(), options: options)
     let client = try bench.client()
     let mute = try bench.stranger()
@@ -51,7 +52,7 @@ struct ClientLimitTests {
 
   @Test func `clients beyond the limit get an error with it, and tools still get in`() throws {
     var options = ServerOptions()
-    options.connectionLimit = 3
+    options.limits.connections = 3
     let bench = try Bench(options: options)
     let clients = try (0..<3).map { try bench.client("vm\($0)") }
     let late = try bench.stranger()
@@ -68,11 +69,10 @@ struct ClientLimitTests {
 
   @Test func `tools have a limit of their own, and the daemon's user has places beyond it`() throws {
     var options = ServerOptions()
-    options.controlConnectionLimit = 1
-    options.reservedControlConnections = 2
+    options.limits.controlConnections = 1
     let bench = try Bench(options: options)
-    // Root has two places of its own besides those of the daemon's user.
-    let places = getuid() == 0 ? 5 : 3
+    // Root has places of its own besides those of the daemon's user.
+    let places = 1 + 16 * (getuid() == 0 ? 2 : 1)
     let tools = try (0..<places).map { _ in try bench.tool() }
     for tool in tools { #expect(try tool.readStatus().clients == 0) }
     let last = BenchClient(try PresentConnection.connect(bench.controlPath), bench)
@@ -82,9 +82,56 @@ struct ClientLimitTests {
     #expect(try bench.client().outputs.count == 1)
   }
 
+  @Test func `limits are settings, and a lower one holds for what comes then`() throws {
+    let bench = try Bench(clock: HandClock())
+    let first = try bench.client("first")
+    for id: UInt32 in 1...3 { try first.makeBuffer(id) }
+    try bench.server?.apply(
+      "[clients]\nbuffers-per-client = 2\nconnections = 2\nhello-time = 5\nscanouts-per-user = 2\nsnapshot-size = 8192")
+    func refusal(_ create: UInt32) throws -> String? {
+      try first.send(
+        .createBuffer(
+          CreateBuffer(
+            bufferID: create, scanout: 0, generation: first.generation(), width: 4, height: 4, format: .xrgb8888,
+            usage: .frame), request: 1))
+      guard case .error(let error, _)? = try first.messages().last else { return nil }
+      return error.text
+    }
+    #expect(try refusal(4) == "a client may hold at most 2 buffers")
+    try first.send(.snapshot(.vm(name: "first", scanout: 0), request: 2))
+    _ = try first.messages()
+    let wide = try bench.stranger()
+    try wide.send(.hello(Hello(kind: .vm, name: "wide", scanoutCount: 2)))
+    #expect(try limitError(wide.messages())?.hasSuffix("have 1 scanouts; the limit for a user is 2") == true)
+    #expect(try wide.ends())
+    let mute = try bench.stranger()
+    try bench.settle()
+    #expect(try limitError(bench.stranger().messages()) == "the daemon has 2 clients; the limit is 2")
+    try bench.advance(milliseconds: 4999)
+    #expect(!mute.isEnded)
+    try bench.advance(milliseconds: 1)
+    #expect(
+      try mute.messages() == [.error(ErrorMessage(code: .malformed, text: "no HELLO within 5 seconds"), request: 0)])
+    #expect(try bench.readStatus().clientLimit == 2)
+    #expect(!first.isEnded)
+  }
+
+  @Test func `more descriptors than the process may open are refused with the maximum`() throws {
+    let bench = try Bench()
+    var told = ""
+    do { try bench.server?.apply("[clients]\nconnections = 9\ndescriptors = 1048576") } catch { told = "\(error)" }
+    let most = try #require(bench.server?.clients.users.mostDescriptors)
+    #expect(
+      told == "line 3: the daemon cannot open 1048576 descriptors for clients; the maximum is \(most) (RLIMIT_NOFILE)")
+    #expect(bench.server?.limits.connections == 512)
+    try bench.server?.apply("[clients]\ndescriptors = 64\nlog-burst = 1\nlog-rate = 1")
+    // An eighth of the descriptors.
+    #expect(try bench.readStatus().clientLimit == 8)
+  }
+
   @Test func `a process has no more connections than the limit for one`() throws {
     var options = ServerOptions()
-    options.processConnectionLimit = 2
+    options.limits.connectionsPerProcess = 2
     let bench = try Bench(options: options)
     let clients = try (0..<2).map { try bench.client("vm\($0)") }
     let third = try bench.stranger()
@@ -97,7 +144,7 @@ struct ClientLimitTests {
 
   @Test func `a user has no more scanouts than the limit for one`() throws {
     var options = ServerOptions()
-    options.userScanoutLimit = 20
+    options.limits.scanoutsPerUser = 20
     let bench = try Bench(options: options)
     let first = try bench.client("first", scanouts: 16)
     let second = try bench.stranger()
@@ -173,7 +220,7 @@ struct ClientLimitTests {
 
   @Test func `a client holds no more descriptors than the limit, and may continue with fewer`() throws {
     var options = ServerOptions()
-    options.descriptorLimit = 60
+    options.limits.descriptorsPerClient = 60
     let bench = try Bench(options: options)
     let client = try bench.client()
     // The connection, the scanout, and two for each buffer: the memory that was sent, and the daemon's own descriptor.
@@ -205,7 +252,7 @@ struct ClientLimitTests {
 
   @Test func `a shortage of descriptors is told to those who hold many, and every client may have some`() throws {
     var options = ServerOptions()
-    options.descriptorBudget = 80
+    options.limits.descriptors = 80
     let bench = try Bench(options: options)
     let greedy = try bench.client("greedy")
     var made: UInt32 = 0

@@ -1,3 +1,4 @@
+import DaemonSettings
 import Glibc
 import LinuxIO
 import PresentProtocol
@@ -87,8 +88,8 @@ struct ForeignDescriptorTests {
   @Test func `a client with too many descriptors that cannot be closed is ended, and its user is kept out`() throws {
     var options = ServerOptions()
     options.closePatienceMilliseconds = 60_000
-    options.closingLimit = 2
-    options.userClosingLimit = 4
+    options.limits.unclosedPerClient = 2
+    options.limits.unclosedPerUser = 4
     let bench = try Bench(options: options)
     let client = try bench.client()
     let sockets = try (0..<4).map { _ in try LingeringSocket(lingerSeconds: 30) }

@@ -1,3 +1,4 @@
+import DaemonSettings
 import Glibc
 import GraphicsMemory
 import LinuxIO
@@ -104,7 +105,7 @@ struct SnapshotTests {
 
   @Test func `a picture with too many pixels is refused, with the limit`() throws {
     var options = ServerOptions()
-    options.snapshotByteLimit = 64 * 48 * 4
+    options.limits.snapshotBytes = 64 * 48 * 4
     let bench = try Bench(options: options)
     let client = try bench.client()
     for (width, height) in [(64, 48), (65, 48)] {

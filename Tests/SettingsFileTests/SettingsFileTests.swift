@@ -48,7 +48,7 @@ struct SettingsFileTests {
     #expect(try SettingsFile.changes("# nothing\n\n[outputs]\n").isEmpty)
   }
 
-  private static let forms = "a table is [sockets], [memory], [outputs], [output.NAME] or [vm.NAME]"
+  private static let forms = "a table is [sockets], [clients], [memory], [outputs], [output.NAME] or [vm.NAME]"
 
   @Test(arguments: [
     ("policy = \"fifo\"", 1, "policy is not in a table; \(forms)"),

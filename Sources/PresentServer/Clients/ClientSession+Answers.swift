@@ -57,14 +57,6 @@ extension ClientSession {
     if isTaken { begin(inquiry, request) } else { wait(with: inquiry, request) }
   }
 
-  /// Why a client of the frames socket gets no answer: it is not about the client. Whether there is such a VM or
-  /// output is not told.
-  private func objection(to inquiry: Inquiry) -> String? {
-    guard purpose == .frames, case .snapshot(let subject) = inquiry else { return nil }
-    if case .vm(let vm, scanout: _) = subject, vm == name { return nil }
-    return "a client gets snapshots of its own scanouts; of others by the control socket, \(server.controlPath)"
-  }
-
   /// Begins the answer to a waiting request, if the client has read the last one.
   func inquireAgain() {
     guard !isClosed, let (inquiry, request) = waitingInquiry, isTaken else { return }

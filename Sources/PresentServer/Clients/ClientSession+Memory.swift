@@ -85,8 +85,8 @@ extension ClientSession {
       fail(.malformed, "buffer ID \(place.buffer) is already in use")
       return nil
     }
-    guard heads.reduce(waiting.count, { $0 + $1.buffers.count }) < server.options.bufferLimit else {
-      let why = "a client may hold at most \(server.options.bufferLimit) buffers"
+    guard heads.reduce(waiting.count, { $0 + $1.buffers.count }) < server.limits.buffersPerClient else {
+      let why = "a client may hold at most \(server.limits.buffersPerClient) buffers"
       refuse(.noMemory, why, number, about: place.scanout)
       return nil
     }

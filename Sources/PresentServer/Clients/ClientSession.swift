@@ -48,7 +48,7 @@ final class ClientSession {
     self.descriptors = descriptors
     self.user = user
     self.purpose = purpose
-    outbox = Outbox(connection, descriptorLimit: server.options.waitingDescriptorLimit)
+    outbox = Outbox(connection, descriptorLimit: server.limits.unreadDescriptors)
     self.server = server
     peer = try connection.peerCredentials()
     peerLabel = connection.peerLabel()
@@ -58,14 +58,6 @@ final class ClientSession {
 
   /// The name from HELLO; empty before it.
   var name: String { hello?.name ?? "" }
-
-  /// Its place in the table of rights.
-  var role: ClientRole {
-    switch purpose {
-    case .control: .control
-    case .frames: hello?.scanoutCount ?? 0 > 0 ? .framesWithScanouts : .framesWithoutScanouts
-    }
-  }
 
   /// The host's settings for this client's VM.
   var settings: VMSettings { server.settings(ofVM: name) }
@@ -97,8 +89,8 @@ final class ClientSession {
     }
     // Bounded, so that other clients are served too.
     for _ in 0..<32 where !isClosed && isReading {
-      if descriptors.closingCount > server.options.closingLimit {
-        return fail(.malformed, "more than \(server.options.closingLimit) of its descriptors cannot be closed")
+      if descriptors.closingCount > server.limits.unclosedPerClient {
+        return fail(.malformed, "more than \(server.limits.unclosedPerClient) of its descriptors cannot be closed")
       }
       var fds = ReceivedFDs(of: descriptors)
       do throws(PresentProtocolError) {
@@ -165,10 +157,10 @@ final class ClientSession {
     }
     self.hello = hello
     let taken = user.scanoutCount
-    if taken + hello.scanoutCount > server.options.userScanoutLimit {
+    if taken + hello.scanoutCount > server.limits.scanoutsPerUser {
       return fail(
         .limit,
-        "the clients of user \(user.uid) have \(taken) scanouts; the limit for a user is \(server.options.userScanoutLimit)"
+        "the clients of user \(user.uid) have \(taken) scanouts; the limit for a user is \(server.limits.scanoutsPerUser)"
       )
     }
     server.clients.introduced(self)
@@ -228,6 +220,9 @@ final class ClientSession {
   /// Requests that the client recreate its buffers.
   func renewBuffers() { for surface in heads where region(of: surface) == nil { surface.renewBuffers() } }
 
+  /// Applies new limits.
+  func take(_ limits: ClientLimits) { outbox.descriptorLimit = limits.unreadDescriptors }
+
   /// Applies new settings of the client's VM.
   func take(_ settings: VMSettings) { for surface in heads { surface.settings = settings } }
 
@@ -243,7 +238,7 @@ final class ClientSession {
       return
     }
     if outbox.waitingCount == 1 { watchWritable(true) }
-    if outbox.waitingCount > server.options.waitingMessageLimit {
+    if outbox.waitingCount > server.limits.unreadMessages {
       server.clients.drop(self, "does not read its messages")
     }
   }
@@ -330,19 +325,6 @@ final class ClientSession {
   /// Sends an error, for a request or for a message without a request number.
   func refuse(_ code: PresentErrorCode, _ text: String, _ request: RequestID, about scanout: ScanoutID? = nil) {
     send(.error(ErrorMessage(code: code, scanout: scanout?.wire ?? 0, text: text.printable), request: request.wire))
-  }
-
-  /// Refuses a message that clients of this role may not send.
-  private func deny(_ message: ClientMessage) {
-    let (name, request) = (message.type.name, RequestID(wire: message.request))
-    switch role {
-    case .control:
-      refuse(.denied, "\(name) is for clients that show frames, by \(server.path)", request)
-    case .framesWithoutScanouts where MessageRights.right(of: .framesWithScanouts, to: message.type) != .denied:
-      refuse(.denied, "\(name) is for clients with scanouts, or for the control socket, \(server.controlPath)", request)
-    case .framesWithScanouts, .framesWithoutScanouts:
-      refuse(.denied, "\(name) is for the control socket, \(server.controlPath)", request)
-    }
   }
 
   /// Reports a protocol error to the client and ends the session.

@@ -1,3 +1,4 @@
+import DaemonSettings
 import FrameScheduler
 import LinuxIO
 import PresentProtocol
@@ -13,18 +14,27 @@ final class ClientTable {
   /// Clients that have not sent HELLO, the oldest first, and when each is ended.
   private var newcomers: [(session: ClientSession, deadline: UInt64)] = []
   private var helloTimer: PresentTimer?
-  private let options: ServerOptions
+  private let clock: PresentClock
   private let wake: EventFD
   private let loop: EventLoop
   private var source: EventLoop.Source?
 
   init(loop: EventLoop, closer: DescriptorCloser, _ options: ServerOptions) throws(SystemError) {
     self.loop = loop
-    self.options = options
-    users = ClientUsers(closer, options)
+    clock = options.clock
+    users = ClientUsers(closer, options.limits)
     wake = try EventFD()
     source = try loop.add(wake.fd.raw) { [unowned self] _ in endDropped() }
     helloTimer = try options.clock.timer(on: loop) { [unowned self] in endMute() }
+  }
+
+  /// What clients may take.
+  var limits: ClientLimits { users.limits }
+
+  /// Changes what clients may take from now on.
+  func take(_ limits: ClientLimits) {
+    users.take(limits)
+    for session in sessions { session.take(limits) }
   }
 
   /// Adds a connection, which must send HELLO in time.
@@ -32,7 +42,7 @@ final class ClientTable {
     sessions.append(session)
     users.add(session)
     byAccount[session.account.id] = session
-    newcomers.append((session, options.clock.nowNanoseconds + options.helloNanoseconds))
+    newcomers.append((session, clock.nowNanoseconds + UInt64(limits.helloSeconds) * 1_000_000_000))
     if newcomers.count == 1 { armHello() }
   }
 
@@ -52,10 +62,10 @@ final class ClientTable {
   private func armHello() { if let first = newcomers.first { helloTimer?.arm(first.deadline) } }
 
   private func endMute() {
-    let now = options.clock.nowNanoseconds
+    let now = clock.nowNanoseconds
     while let first = newcomers.first, first.deadline <= now {
       newcomers.removeFirst()
-      first.session.fail(.malformed, "no HELLO within \(options.helloNanoseconds / 1_000_000_000) seconds")
+      first.session.fail(.malformed, "no HELLO within \(limits.helloSeconds) seconds")
     }
     armHello()
   }

@@ -1,3 +1,4 @@
+import DaemonSettings
 import LinuxIO
 
 /// A user of this host, and what its clients take together.
@@ -10,11 +11,12 @@ final class ClientUser {
   fileprivate(set) var controlConnectionCount = 0
   /// The scanouts of its clients.
   var scanoutCount = 0
-  private var logPace = MessagePace.logLines
+  fileprivate var logPace: MessagePace
   private var linesLeftOut = 0
 
-  fileprivate init(_ uid: UInt32, in all: DescriptorAccount) {
+  fileprivate init(_ uid: UInt32, in all: DescriptorAccount, _ limits: ClientLimits) {
     self.uid = uid
+    logPace = MessagePace(limits)
     descriptors = all.subaccount()
   }
 
@@ -39,19 +41,36 @@ final class ClientUsers {
   private var controlConnectionCount = 0
   /// The descriptors of all clients.
   let descriptors: DescriptorAccount
-  private let options: ServerOptions
-  /// The most descriptors for all clients; the rest of the process's is for the daemon itself.
-  let descriptorBudget: Int
+  /// What clients may take.
+  private(set) var limits: ClientLimits
+  /// The most descriptors that the process can open for all clients; the rest of the process's is for the daemon itself.
+  let mostDescriptors: Int
+  /// Places beyond the limit of the control socket for the daemon's user, and as many more for root.
+  static let reservedControlConnections = 16
+  /// Descriptors that a client may have even if there is a shortage.
+  private static let freeDescriptors = 32
+  /// Descriptors for the daemon itself: outputs, files that it opens for a moment, a message's before they are counted.
+  private static let ownDescriptors = 640
   private let ownUser: UInt32
 
-  init(_ closer: DescriptorCloser, _ options: ServerOptions, ownUser: UInt32 = currentUserID()) {
+  init(_ closer: DescriptorCloser, _ limits: ClientLimits, ownUser: UInt32 = currentUserID()) {
     descriptors = DescriptorAccount(closer)
-    self.options = options
+    self.limits = limits
     self.ownUser = ownUser
     let usage = ProcessUsage.current()
     let room = (usage.descriptorLimit ?? .max / 2) - (usage.openDescriptors ?? 64)
-    descriptorBudget = options.descriptorBudget ?? max(room - ServerOptions.ownDescriptors, room / 2)
+    mostDescriptors = max(room - ClientUsers.ownDescriptors, room / 2)
   }
+
+  /// Changes what clients may take from now on.
+  func take(_ new: ClientLimits) {
+    let isOtherPace = (new.logBurst, new.logRate) != (limits.logBurst, limits.logRate)
+    limits = new
+    if isOtherPace { for user in users.values { user.logPace = MessagePace(new) } }
+  }
+
+  /// The most descriptors for all clients.
+  private var descriptorBudget: Int { limits.descriptors ?? mostDescriptors }
 
   /// The user of a new connection.
   func user(_ uid: UInt32) -> ClientUser {
@@ -59,7 +78,7 @@ final class ClientUsers {
     users = users.filter {
       $0.value.connectionCount > 0 || $0.value.controlConnectionCount > 0 || $0.value.descriptors.openCount > 0
     }
-    let user = ClientUser(uid, in: descriptors)
+    let user = ClientUser(uid, in: descriptors, limits)
     users[uid] = user
     return user
   }
@@ -86,8 +105,8 @@ final class ClientUsers {
 
   // MARK: - Connections
 
-  /// The most connections to the frames socket; fewer than the options have where the process may have few descriptors.
-  var connectionLimit: Int { max(1, min(options.connectionLimit, descriptorBudget / 8)) }
+  /// The most connections to the frames socket; fewer than in the settings where the process may have few descriptors.
+  var connectionLimit: Int { max(1, min(limits.connections, descriptorBudget / 8)) }
 
   /// Why no further client of a user is accepted; nil if it is.
   ///
@@ -95,22 +114,22 @@ final class ClientUsers {
   func objection(to peer: PeerCredentials, _ user: ClientUser, _ purpose: SocketPurpose) -> String? {
     let isOwn = peer.uid == ownUser
     if purpose == .control {
-      let reserved = options.reservedControlConnections
-      let most = options.controlConnectionLimit + (peer.uid == 0 ? 2 * reserved : isOwn ? reserved : 0)
+      let reserved = ClientUsers.reservedControlConnections
+      let most = limits.controlConnections + (peer.uid == 0 ? 2 * reserved : isOwn ? reserved : 0)
       if controlConnectionCount < most { return nil }
       return "the daemon has \(controlConnectionCount) tools; the limit for user \(peer.uid) is \(most)"
     }
     if connectionCount >= connectionLimit {
       return "the daemon has \(connectionCount) clients; the limit is \(connectionLimit)"
     }
-    if connectionsOfProcess[peer.pid, default: 0] >= options.processConnectionLimit {
-      return "process \(peer.pid) has \(options.processConnectionLimit) connections, the limit for a process"
+    if connectionsOfProcess[peer.pid, default: 0] >= limits.connectionsPerProcess {
+      return "process \(peer.pid) has \(limits.connectionsPerProcess) connections, the limit for a process"
     }
-    if peer.uid != 0, !isOwn, user.connectionCount >= options.userConnectionLimit {
-      return "user \(peer.uid) has \(options.userConnectionLimit) connections, the limit for a user"
+    if peer.uid != 0, !isOwn, user.connectionCount >= limits.connectionsPerUser {
+      return "user \(peer.uid) has \(limits.connectionsPerUser) connections, the limit for a user"
     }
     let closing = user.descriptors.closingCount
-    if closing >= options.userClosingLimit {
+    if closing >= limits.unclosedPerUser {
       return "\(closing) descriptors that clients of user \(user.uid) sent cannot be closed"
     }
     return nil
@@ -123,11 +142,11 @@ final class ClientUsers {
   /// Every client may have some, however many the others take.
   func objection(toDescriptorsOf session: ClientSession) -> String? {
     let own = session.descriptors.heldCount
-    if own <= ServerOptions.freeDescriptors { return nil }
-    if own > options.descriptorLimit {
-      return "the client holds \(own) descriptors; the limit is \(options.descriptorLimit)"
+    if own <= ClientUsers.freeDescriptors { return nil }
+    if own > limits.descriptorsPerClient {
+      return "the client holds \(own) descriptors; the limit is \(limits.descriptorsPerClient)"
     }
-    let most = descriptorBudget / 2
+    let most = limits.descriptorsPerUser ?? descriptorBudget / 2
     let ofUser = session.user.descriptors.openCount
     if session.user.uid != 0, session.user.uid != ownUser, ofUser > most {
       return "the clients of user \(session.user.uid) hold \(ofUser) descriptors; the limit for a user is \(most)"

@@ -1,3 +1,5 @@
+import DaemonSettings
+
 /// A rate limit for one kind of message while there are other clients: a burst, and a number per second.
 struct MessagePace {
   /// 2000 frames a second on average, 200 at once. A pause lasts for 20 frames, because a wake-up for each would cost
@@ -10,9 +12,6 @@ struct MessagePace {
   /// 8 refusals at once, then two in 16 ms, the second of which starts a pause: one answer per vblank is as informative
   /// as thousands.
   static let refusals = MessagePace(perSecond: 64, burst: 8, perPause: 1)
-
-  /// Lines in the log about one user's clients: enough for 512 clients that connect at once.
-  static let logLines = MessagePace(perSecond: 32, burst: 1024, perPause: 1)
 
   private let nanosecondsPerMessage: UInt64
   private let burstNanoseconds: UInt64
@@ -27,6 +26,11 @@ struct MessagePace {
     burstNanoseconds = burst * nanosecondsPerMessage
     pauseNanoseconds = perPause * nanosecondsPerMessage
     credit = burstNanoseconds
+  }
+
+  /// Lines in the log about one user's clients.
+  init(_ limits: ClientLimits) {
+    self.init(perSecond: UInt64(limits.logRate), burst: UInt64(limits.logBurst), perPause: 1)
   }
 
   /// Counts a message. Returns the time until which nothing may be read from the client, or nil.

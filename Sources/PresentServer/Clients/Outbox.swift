@@ -10,14 +10,13 @@ struct Outbox {
   }
   private let connection: PresentConnection
   private var waiting: [Outgoing] = []
-  private let descriptorLimit: Int
+  /// For messages with descriptors that the client has not read. The kernel limits those of all clients together.
+  var descriptorLimit: Int
   /// Messages with descriptors since the client had read everything.
   private var sentDescriptors = 0
   /// Whether the first waiting message waits until the client has read, though the socket has room.
   private(set) var waitsForReading = false
 
-  /// - Parameter descriptorLimit: for messages with descriptors that the client has not read. The kernel limits those of
-  ///   all clients together.
   init(_ connection: PresentConnection, descriptorLimit: Int) {
     self.connection = connection
     self.descriptorLimit = descriptorLimit

@@ -10,14 +10,17 @@ extension Server {
   /// - Throws: the refused change with the reason; nothing has changed then.
   public func change(_ changes: [SettingChange]) throws(SettingsError) {
     let plan = try SettingsPlan(
-      changes, allOutputs: allOutputs, outputs: presenters.map { ($0.name, $0.settings) }, memory: memory.settings
+      changes, allOutputs: allOutputs, outputs: presenters.map { ($0.name, $0.settings) }, memory: memory.settings,
+      limits: limits
     ) { settings(ofVM: $0) }
     try checkLayouts(plan)
     try checkPromises(plan)
     try checkOutputs(plan)
-    let limits = try memoryLimits(plan)
+    try checkDescriptors(plan)
+    let memoryLimits = try memoryLimits(plan)
 
-    memory.take(plan.memory, limits)
+    memory.take(plan.memory, memoryLimits)
+    if plan.limits != limits { clients.take(plan.limits) }
     let renewed = plan.vms.filter { $0.settings.outlastsGuest != settings(ofVM: $0.name).outlastsGuest }
     for change in plan.vms { remember(change.settings, ofVM: change.name) }
     endUsurpers(plan)
@@ -58,6 +61,14 @@ extension Server {
         throw SettingsError(change.line, why)
       }
     }
+  }
+
+  private func checkDescriptors(_ plan: SettingsPlan) throws(SettingsError) {
+    let most = clients.users.mostDescriptors
+    guard let wanted = plan.limits.descriptors, wanted > most, let change = plan.change(of: .clients, "descriptors")
+    else { return }
+    throw SettingsError(
+      change.line, "the daemon cannot open \(wanted) descriptors for clients; the maximum is \(most) (RLIMIT_NOFILE)")
   }
 
   // MARK: - Focus

@@ -8,6 +8,7 @@ struct SettingsPlan {
   /// Settings of every output, in the server's order.
   private(set) var outputs: [(name: String, settings: OutputSettings)]
   private(set) var memory: MemorySettings
+  private(set) var limits: ClientLimits
   /// Settings of the changed VMs.
   private(set) var vms: [(name: String, settings: VMSettings)] = []
 
@@ -16,12 +17,13 @@ struct SettingsPlan {
   /// - Throws: `SettingsError` for an unknown output or a value that is invalid for its setting.
   init(
     _ changes: [SettingChange], allOutputs: OutputSettings, outputs: [(name: String, settings: OutputSettings)],
-    memory: MemorySettings, settingsOfVM: (String) -> VMSettings
+    memory: MemorySettings, limits: ClientLimits, settingsOfVM: (String) -> VMSettings
   ) throws(SettingsError) {
     self.changes = changes
     self.allOutputs = allOutputs
     self.outputs = outputs
     self.memory = memory
+    self.limits = limits
     for change in changes {
       switch change.target {
       case .allOutputs:
@@ -34,6 +36,7 @@ struct SettingsPlan {
         }
         try SettingsPlan.make(change, in: &self.outputs[index].settings)
       case .memory: try SettingsPlan.make(change, in: &self.memory)
+      case .clients: try SettingsPlan.make(change, in: &self.limits)
       case .sockets:
         throw SettingsError(change.line, "\(change.name) is set by framepathd's options and its file only")
       case .vm(let name):
@@ -63,6 +66,11 @@ struct SettingsPlan {
     changes.last {
       ($0.target == .allOutputs || $0.target == .output(name)) && (settings.isEmpty || settings.contains($0.name))
     }
+  }
+
+  /// The last change to one of these settings of what exists once.
+  func change(of target: SettingTarget, _ settings: String...) -> SettingChange? {
+    changes.last { $0.target == target && settings.contains($0.name) }
   }
 
   /// The last change to one of these settings of a VM.

@@ -1,3 +1,4 @@
+import DaemonSettings
 import GraphicsMemory
 import LinuxIO
 import Outputs
@@ -58,7 +59,7 @@ final class SnapshotAnswer: Answer {
         captured = picture
         return .complete
       case .parts(let parts, let width, let height):
-        let limit = session.server.options.snapshotByteLimit
+        let limit = session.server.limits.snapshotBytes
         guard
           let layout = FrameLayout(
             width: width, height: height, strideBytes: width * PixelFormat.bytesPerPixel, format: .xrgb8888),
