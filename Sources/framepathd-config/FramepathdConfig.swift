@@ -13,19 +13,19 @@ import SettingsFile
 @main
 enum FramepathdConfig {
   static func main() {
-    let arguments = CommandLine.arguments.dropFirst()
-    if arguments.elementsEqual(["--version"]) {
+    let arguments = Array(CommandLine.arguments.dropFirst())
+    if arguments == ["--version"] {
       print(ProgramVersion.text)
       return
     }
-    guard arguments.count == 1, let path = arguments.first, !path.hasPrefix("-") else {
+    guard var search = AssertionSearch(arguments) else {
       writeErrorLine("usage: framepathd-config FILE >RECORDS; framepathd --config FILE runs it")
       exit(64)
     }
     do {
-      try write(read(path))
+      try write(read(&search))
     } catch let error as SettingsError {
-      writeErrorLine("\(path):\(error.line.map { "\($0):" } ?? "") \(error.reason)")
+      writeErrorLine("\(search.path):\(error.line.map { "\($0):" } ?? "") \(error.reason)")
       exit(1)
     } catch {
       writeErrorLine("\(error)")
@@ -33,10 +33,14 @@ enum FramepathdConfig {
     }
   }
 
-  private static func read(_ path: String) throws -> [SettingRecord] {
-    guard let text = String(validating: try LinuxFile.read(path), as: UTF8.self) else {
+  private static func read(_ search: inout AssertionSearch) throws -> [SettingRecord] {
+    guard let text = String(validating: try LinuxFile.read(search.path), as: UTF8.self) else {
       throw SettingsError("the file is not UTF-8 text")
     }
+    if let line = search.badLine(of: text, { _ = try? SettingsFile.changes($0) }) {
+      throw SettingsError(line, "this is not valid TOML; see toml.io for how tables, keys and values are written")
+    }
+    search.watch(text)
     let records = try SettingsFile.changes(text).flatMap(\.records)
     guard records.count <= PresentLimits.settingCount else {
       throw SettingsError("\(records.count) settings and list items; the limit is \(PresentLimits.settingCount)")

@@ -45,6 +45,19 @@ struct ConfigurationFileTests {
     #expect(throws: ConfigurationError.self) { try missing.read() }
   }
 
+  /// The parser has assertions where it should have errors.
+  @Test(arguments: [
+    ("[&]", 1), ("\n\n[ä]\n\n", 3), ("[outputs]\npolicy = \"fifo\"\n[[[outputs]]]\n[vm.web]\nweight = 2\n", 3),
+    ("[vm.web]\noutputs = [\n  \"DP-1\",\n  }\n]\nweight = 2\n", 4),
+  ])
+  func `a fault on which the parser ends the program is reported with its line`(text: String, line: Int) throws {
+    let file = try file(text, EventLoop())
+    let error = #expect(throws: ConfigurationError.self) { try file.read() }
+    #expect(
+      error?.description
+        == "\(path):\(line): this is not valid TOML; see toml.io for how tables, keys and values are written")
+  }
+
   @Test func `a file is reloaded while the loop runs, and the last request counts`() throws {
     let loop = try EventLoop()
     let file = try file("[vm.web]\nweight = 200\n", loop)
