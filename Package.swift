@@ -303,3 +303,19 @@ let package = Package(
       swiftSettings: strict),
   ]
 )
+
+// The fuzz targets are built with instrumentation by Tests/Fuzz/run; no other build knows them.
+if Context.environment["FRAMEPATH_FUZZ"] != nil {
+  package.products.append(.executable(name: "framepath-fuzz", targets: ["framepath-fuzz"]))
+  package.targets += [
+    .target(
+      name: "FuzzTargets",
+      dependencies: [
+        "LinuxIO", "Scanout", "GraphicsMemory", "GuestMemory", "Virtio", "VhostUser", "VhostUserFrontend", "VirtioGPU",
+        "PresentProtocol", "PresentServer", "Outputs", "HybridRegion", "DaemonSettings", "SettingsFile", "TestSupport",
+        "ServerSupport",
+      ],
+      path: "Tests/Fuzz/Targets", swiftSettings: memory),
+    .executableTarget(name: "framepath-fuzz", dependencies: ["FuzzTargets"], path: "Tests/Fuzz/Program"),
+  ]
+}
