@@ -10,6 +10,8 @@ public import LinuxIO
   /// The ranges in the picture's order.
   private let segments: ContiguousArray<MemorySegment>
   private let byteCount: Int
+  /// The copies made by `read`.
+  public private(set) var ledger = CopyLedger()
 
   private final class Window {
     let mapping: Mapping
@@ -50,7 +52,6 @@ public import LinuxIO
 
   /// The current picture. The memory is the same at every call.
   public func read() -> MappedBuffer {
-    var ledger = CopyLedger()
     // SAFETY: the segments are mapped as long as this object lives, and the picture holds the layout's bytes.
     unsafe segments.withUnsafeBufferPointer { segments in
       unsafe ledger.copyRows(

@@ -103,6 +103,8 @@ final class ReferencedBuffer: ScanoutBuffer {
     }
   }
 
+  var gatheredBytes: UInt64 { gathered?.ledger.copiedBytes ?? 0 }
+
   var isSpoilt: Bool { mapping?.isSpoilt ?? gathered?.isSpoilt ?? false }
 
   private func map() throws(SystemError) -> MappedBuffer {

@@ -46,11 +46,15 @@ public protocol ScanoutBuffer: AnyObject {
   ///
   /// Call it for each picture: some memory can only be copied for the reader (`GatheredPages`).
   func mapped() throws(OutputError) -> MappedBuffer
+  /// The bytes that `mapped()` has copied since the buffer was made.
+  var gatheredBytes: UInt64 { get }
   /// Whether memory of the buffer was missing when it was read: its client has taken it away.
   var isSpoilt: Bool { get }
 }
 
 extension ScanoutBuffer {
+  /// 0: most memory can be mapped as it is.
+  public var gatheredBytes: UInt64 { 0 }
   /// False: the daemon's own memory cannot be taken away.
   public var isSpoilt: Bool { false }
 }

@@ -34,6 +34,7 @@ struct GatheredPagesTests {
       }
     }
     #expect(!pages.isSpoilt)
+    #expect(pages.ledger.copiedBytes == UInt64(2 * 512 * 40), "every byte is counted")
   }
 
   @Test(.enabled(if: HugePages.areThere, "this machine gives no huge pages"))

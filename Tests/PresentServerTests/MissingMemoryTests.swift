@@ -51,6 +51,31 @@ private final class ShrinkingBuffer: ScanoutBuffer {
   func descriptor() throws(OutputError) -> OwnedFD { throw .rejected("no descriptor") }
 }
 
+/// A client's pages that are copied for each reader.
+private final class GatheringBuffer: ScanoutBuffer {
+  let layout: FrameLayout
+  let memoryKind = MemoryKind.memfd
+  private let mapping: MappedBuffer
+  private(set) var gatheredBytes: UInt64 = 0
+  var byteCount: Int { layout.byteCount }
+
+  init(_ layout: FrameLayout) throws(OutputError) {
+    self.layout = layout
+    do throws(SystemError) {
+      let file = SharedFD(try MemFD.create(name: "gathered", byteCount: layout.byteCount))
+      mapping = try MappedBuffer(fd: file, kind: .memfd, layout: layout, byteCount: layout.byteCount)
+    } catch {
+      throw .system(error)
+    }
+  }
+
+  func mapped() throws(OutputError) -> MappedBuffer {
+    gatheredBytes += UInt64(layout.byteCount)
+    return mapping
+  }
+  func descriptor() throws(OutputError) -> OwnedFD { throw .rejected("no descriptor") }
+}
+
 /// Memory of one client that cannot be read costs that client only.
 @Suite("Missing memory of a client")
 struct MissingMemoryTests {
@@ -114,6 +139,23 @@ struct MissingMemoryTests {
     #expect(!good.isEnded && !bad.isEnded)
     let status = try good.readStatus().vms.first { $0.name == "bad" }
     #expect(status?.scanouts.first?.framesFlipped == 0 && status?.scanouts.first?.framesRejected == 3)
+  }
+
+  @Test(arguments: [true, false])
+  func `bytes that are copied to read a client's pages are counted besides the composed ones`(isTiled: Bool) throws {
+    let bench = try Bench([FakeOutput(fit: isTiled ? nil : .compose("no mode"))])
+    if isTiled { try bench.server?.apply("[outputs]\nlayout = \"tile 2x1\"") }
+    let client = try bench.client("web")
+    bench.output.imports = { (layout) throws(OutputError) in try GatheringBuffer(layout) }
+    try importPages(client)
+    let picture = isTiled ? tile : source
+    try client.present(1, 5, source: picture, path: .direct)
+    #expect(try outcomes(client, bench) == [.flipped])
+    let scanout = try client.readStatus().vms.first?.scanouts.first
+    let composed = UInt64(picture.width * picture.height * 4)
+    let copied = try #require(scanout?.copiedBytes)
+    #expect(copied > composed && (copied - composed) % UInt64(64 * 48 * 4) == 0, "\(copied) bytes")
+    #expect(scanout?.cpuCopies ?? 0 >= 2)
   }
 
   @Test func `a picture that was scanned out and cannot be mapped becomes black beside other tiles`() throws {

@@ -129,7 +129,7 @@ final class TiledComposition {
   /// A buffer's pixels. The view's client is told if they cannot be read; the other views are painted nevertheless.
   private func readable(_ buffer: ClientBuffer, of view: Tile) -> MappedBuffer? {
     do throws(OutputError) {
-      return try buffer.buffer.mapped()
+      return try buffer.pixels()
     } catch {
       view.head.outputFailed("\(view.presenter.name) cannot read a frame: \(error)")
       return nil

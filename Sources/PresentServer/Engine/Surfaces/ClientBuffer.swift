@@ -68,6 +68,14 @@ final class ClientBuffer {
     isReadable = true
   }
 
+  /// Its pixels, for composing them. What has to be copied for that is counted for the client.
+  func pixels() throws(OutputError) -> MappedBuffer {
+    let before = buffer.gatheredBytes
+    let mapped = try buffer.mapped()
+    head?.countCopy(buffer.gatheredBytes - before)
+    return mapped
+  }
+
   /// Readable when the drivers that write the buffer have finished; nil if they have.
   ///
   /// To read a dma-buf, and to show it, waits without end for such a driver's fence.
