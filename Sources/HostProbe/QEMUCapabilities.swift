@@ -5,6 +5,20 @@ public enum DeviceShape: String, CaseIterable, Sendable {
   case complete
   /// QEMU's own vhost-user-gpu, without guest blobs.
   case vhostUserGPU = "vhost-user-gpu"
+
+  /// What a VM's user must know of the device, besides the copies and the pace of its frames.
+  public var limits: String {
+    let ending = "If its backend ends, the screen is black until QEMU is started again; set no reconnect-ms."
+    return switch self {
+    case .complete:
+      "Firmware and boot menus are not visible before the guest's driver. \(ending) cpr-reboot and migration are refused."
+    case .vhostUserGPU:
+      """
+      OVMF and its boot menus are visible, but not the VGA text of libvirt's vhost-user-vga. \(ending) QEMU 11 then \
+      fills its log. After cpr-reboot the screen stays black.
+      """
+    }
+  }
 }
 
 /// The features of a QEMU binary that Framepath needs.

@@ -34,13 +34,24 @@ public struct QEMUFacts: Equatable, Sendable {
             "Install it (Debian and Ubuntu: apt install qemu-system-x86). 10.2 and newer have the complete device.")
       ]
     }
-    let findings = binaries.map { $0.finding(kvm: kvm) }
+    var findings = binaries.map { $0.finding(kvm: kvm) }
     // One good QEMU is enough: the faults of others become notes.
-    guard findings.contains(where: { $0.severity == .ok }) else { return findings }
-    return findings.map { finding in
-      finding.severity == .problem
-        ? Finding(.note, finding.topic, finding.seen, advice: finding.advice) : finding
+    if findings.contains(where: { $0.severity == .ok }) {
+      findings = findings.map { finding in
+        finding.severity == .problem
+          ? Finding(.note, finding.topic, finding.seen, advice: finding.advice) : finding
+      }
     }
+    return findings + limits(binaries)
+  }
+
+  /// The limits of the devices that these QEMUs offer.
+  private static func limits(_ binaries: [QEMUFacts]) -> [Finding] {
+    let offered = binaries.compactMap { try? $0.answer.get() }
+    let shapes = DeviceShape.allCases.filter { shape in
+      offered.contains { shape == .complete ? $0.genericDevice != nil : $0.hasVhostUserGPU }
+    }
+    return shapes.map { Finding(.ok, $0 == .complete ? "complete" : $0.rawValue, $0.limits) }
   }
 
   private func finding(kvm: String?) -> Finding {

@@ -160,9 +160,14 @@ struct SystemFindingsTests {
       path: "/opt/qemu-system-x86_64",
       answer: .success(QEMUCapabilities(version: QEMUVersion(11, 0), genericDevice: "d", hasVhostUserGPU: true)))
     let broken = QEMUFacts(path: "/x/qemu-system-arm", answer: .failure(HostProbeError("ended with signal 6")))
-    #expect(QEMUFacts.findings([old], kvm: "none").map(\.severity) == [.problem])
-    #expect(QEMUFacts.findings([old], kvm: nil).map(\.severity) == [.ok])
-    #expect(QEMUFacts.findings([old, new, broken], kvm: "none").map(\.severity) == [.note, .ok, .note])
+    #expect(QEMUFacts.findings([old], kvm: "none").map(\.severity) == [.problem, .ok])
+    #expect(QEMUFacts.findings([old], kvm: nil).map(\.severity) == [.ok, .ok])
+    let all = QEMUFacts.findings([old, new, broken], kvm: "none")
+    #expect(all.map(\.severity) == [.note, .ok, .note, .ok, .ok])
+    // The limits of the devices that are there.
+    #expect(all.suffix(2).map(\.topic) == ["complete", "vhost-user-gpu"])
+    for limits in all.suffix(2) { #expect(limits.seen.contains("If its backend ends")) }
+    #expect(all[4].seen.contains("After cpr-reboot the screen stays black"))
   }
 
   @Test func `owner and permissions of the runtime directory are checked`() {
