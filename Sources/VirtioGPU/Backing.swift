@@ -23,11 +23,13 @@ import GuestMemory
   let byteCount: Int
   /// Whether every byte is guest memory now.
   private(set) var isResolved = false
+  /// The first entry that is not guest memory; nil if all are.
+  private(set) var missingAddress: UInt64?
 
-  /// Decodes and resolves the entries of an ATTACH_BACKING or RESOURCE_CREATE_BLOB.
+  /// Decodes and resolves the entries of an ATTACH_BACKING or RESOURCE_CREATE_BLOB; the caller checks `missingAddress`.
   ///
   /// - Parameter bytes: a private copy of the bytes after the command; bytes after the entries are ignored.
-  /// - Throws: `.unspecified` for no, too many, missing or empty entries, and for memory that the guest does not have.
+  /// - Throws: `.unspecified` for no, too many, missing or empty entries.
   init(_ bytes: UnsafeRawBufferPointer, entryCount: UInt32, memory: GuestMemory) throws(GPUError) {
     guard entryCount > 0, entryCount <= Backing.maxEntryCount,
       Int(entryCount) * Backing.entryByteCount <= bytes.count
@@ -47,7 +49,6 @@ import GuestMemory
     self.entries = entries
     byteCount = total
     resolve(memory)
-    guard isResolved else { throw .unspecified }
   }
 
   /// Resolves the entries in the memory table.
@@ -63,10 +64,12 @@ import GuestMemory
       guard found else {
         unsafe runs.removeAll()
         isResolved = false
+        missingAddress = entry.address
         return
       }
     }
     isResolved = true
+    missingAddress = nil
   }
 
   private func append(_ base: UnsafeRawPointer, _ count: Int, _ start: Int) {

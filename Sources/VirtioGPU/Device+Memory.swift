@@ -27,6 +27,17 @@ extension Device {
     resource.privatePicture = nil
   }
 
+  /// Reports the first page of the guest that is not in its memory.
+  func noteMissingMemory(_ address: UInt64) {
+    guard missingMemory == nil else { return }
+    let reason =
+      "a picture has memory at 0x\(String(address, radix: 16)) that QEMU does not share: give all of the VM's memory, "
+      + "DIMMs too, share=on"
+    missingMemory = reason
+    onMissingMemory?(reason)
+    for scanout in scanouts { reportPath(scanout) }
+  }
+
   /// Reports the first refusal since the guest started.
   private func noteMemoryRefusal(_ bytes: Int) {
     guard memoryRefusal == nil else { return }

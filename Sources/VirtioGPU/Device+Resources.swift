@@ -42,7 +42,7 @@ extension Device {
     try checkLimit(Device.resourceCost + cost)
     var backing: Backing?
     if blob.entryCount > 0 {
-      let found = unsafe try Backing(entries, entryCount: blob.entryCount, memory: memory)
+      let found = unsafe try makeBacking(entries, entryCount: blob.entryCount)
       guard found.byteCount >= byteCount else { throw .invalidParameter }
       backing = found
     }
@@ -62,7 +62,7 @@ extension Device {
     guard resource.backing == nil else { throw .unspecified }
     let cost = Int(min(entryCount, UInt32(Backing.maxEntryCount))) * Backing.entryCost
     try checkLimit(cost)
-    let backing = unsafe try Backing(entries, entryCount: entryCount, memory: memory)
+    let backing = unsafe try makeBacking(entries, entryCount: entryCount)
     if case .blob(let byteCount) = resource.kind, backing.byteCount < byteCount { throw .invalidParameter }
     resource.backing = backing
     forgetImports(of: resource)
@@ -88,6 +88,14 @@ extension Device {
     resource.backing = nil
     chargeList(resource, 0)
     if let failure { throw failure }
+  }
+
+  /// Memory that the guest has, but QEMU does not share with this process, is told once.
+  private func makeBacking(_ entries: UnsafeRawBufferPointer, entryCount: UInt32) throws(GPUError) -> Backing {
+    let backing = unsafe try Backing(entries, entryCount: entryCount, memory: memory)
+    guard let address = backing.missingAddress else { return backing }
+    noteMissingMemory(address)
+    throw .unspecified
   }
 
   private func chargeList(_ resource: Resource, _ bytes: Int) {

@@ -91,6 +91,7 @@ extension Device {
       guard let binding = scanout.binding else { return }
       (path, reason) = framePath(scanout, binding)
     }
+    if let missingMemory { reason = reason.isEmpty ? missingMemory : "\(missingMemory); \(reason)" }
     if let memoryRefusal { reason = reason.isEmpty ? memoryRefusal : "\(memoryRefusal); \(reason)" }
     if let told = scanout.reportedPath, told == (path, reason) { return }
     scanout.reportedPath = (path, reason)

@@ -59,6 +59,10 @@ import Scanout
   var memoryRefusal: String?
   /// Called once with the numbers, when the guest first exceeds the memory limit.
   public var onMemoryRefusal: ((_ reason: String) -> Void)?
+  /// Why a picture's memory could not be used since the guest started; nil: none was.
+  var missingMemory: String?
+  /// Called when the guest names memory that this process does not have, once until the next reset.
+  public var onMissingMemory: ((_ reason: String) -> Void)?
   /// Called once since the guest started, when it uses a scanout that the device does not have: QEMU's vhost-user-gpu
   /// tells the guest the number of its own property `max_outputs`.
   public var onMissingScanout: ((_ index: UInt32) -> Void)?
@@ -153,6 +157,7 @@ import Scanout
     isStopped = false
     blankDeadlineNanoseconds = nil
     memoryRefusal = nil
+    missingMemory = nil
     hasMissedScanout = false
     space.events = 0
     for scanout in scanouts {

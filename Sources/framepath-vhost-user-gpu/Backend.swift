@@ -184,6 +184,7 @@ struct Backend: ParsableCommand {
         "framepathd hangs: it has not taken the stopped guest's pages off the screen for 12 s, and may show what is "
           + "written there until it runs again or ends")
     }
+    backend.device.onMissingMemory = { log.error($0) }
     backend.device.onMemoryRefusal = { log.warning("\($0); --max-memory raises it") }
     try display.start(device: backend.device)
     // Wait for the daemon's answer before QEMU connects: a VM that it refuses for good must not be started.

@@ -70,6 +70,37 @@ struct GuestMemoryTests {
     #expect(guest.process.text(.error).utf8.count < 4096, "QEMU fills its log")
   }
 
+  @Test(arguments: [(LabGuest.Shape.complete, 11), (.vhostUserGPU, 10)])
+  func `a private DIMM that is plugged later is named once the driver uses it, and the guest lives on`(
+    shape: LabGuest.Shape, qemu: Int
+  ) throws {
+    let host = try LabHost(outputs: ["headless:640x480@60"])
+    let backend = try host.backend(vm: "web")
+    let guest = try LabGuest(
+      host: host, vm: "web", shape: shape, qemu: qemu,
+      arguments: ["--append", "memhp_default_state=online_kernel", "--extra", "-m 256M,slots=1,maxmem=1G"])
+    try guest.draw("pattern noise --size 640x480 --seed 1")
+    try host.expect(vm: "web", shows: .noise(width: 640, height: 480, seed: 1))
+    let total = "awk '/MemTotal/ { print $2 }' /proc/meminfo"
+    let before = try guest.run(total)
+    try guest.qmp(
+      "object-add", arguments: #"{"qom-type":"memory-backend-ram","id":"dimm","size":134217728,"share":false}"#)
+    try guest.qmp("device_add", arguments: #"{"driver":"pc-dimm","id":"dimm0","memdev":"dimm"}"#)
+    try guest.run("until [ $(\(total)) -gt \(before.filter(\.isNumber)) ]; do sleep 0.1; done")
+    // Linux takes the new memory first, for pictures and for commands. The driver may wait seconds for each command, so it
+    // runs beside the shell.
+    try guest.run("(fpdraw flip --size 1280x1024 --count 1000 >/dev/null 2>&1 &)")
+    try LabHost.wait("the reason in the status; there is: \(host.log(vm: "web"))") {
+      try host.status().scanout(vm: "web").pathReason?.contains("share=on") == true
+    }
+    // A picture's memory, and a command's.
+    #expect((1...2).contains(host.log(vm: "web").split(separator: "\n").count { $0.contains("share=on") }))
+    #expect(try guest.run("echo alive").contains("alive"))
+    #expect(try guest.qmp("query-status").contains("running"))
+    #expect(backend.waitForExit(timeoutMilliseconds: 0) == nil)
+    #expect(guest.process.text(.error).utf8.count < 4096, "QEMU fills its log")
+  }
+
   @Test(.enabled(if: HugePages.areThere, "this machine gives no huge pages"))
   func `a guest on huge pages is shown directly, in a tile, and in snapshots`() throws {
     let pages: HugePages

@@ -18,6 +18,19 @@ import VirtioGPU
     #expect(guest.type(create2D(17, width: 16384, height: 16384)) == TestGuest.success)
   }
 
+  @Test func `pages that are not shared are told once, with the property to set`() throws {
+    let guest = try TestGuest()
+    var reasons: [String] = []
+    guest.device.onMissingMemory = { reasons.append($0) }
+    guest.type(create2D(1, width: 64, height: 48))
+    for _ in 0..<2 { #expect(guest.type(attach(1, [(0, 8192), (1 << 40, 4096)])) == 0x1200) }
+    #expect(reasons.count == 1)
+    #expect(reasons[0].contains("0x10000000000") && reasons[0].contains("share=on"))
+    guest.makeImage(2, at: 0)
+    guest.flip(2)
+    #expect(guest.display.paths.last?.contains("share=on") == true)
+  }
+
   @Test func `lists of pages count until the pages are detached`() throws {
     let guest = try TestGuest(configuration: DeviceConfiguration(memoryLimitBytes: 1 << 20))
     let list = [(UInt64, UInt32)](repeating: (0, 4096), count: 16384)
