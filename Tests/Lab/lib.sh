@@ -56,16 +56,16 @@ lab_qemu_set() {
 # the jitter entropy self test and the certificate list alone take 0.4 s of 4.
 LAB_KERNEL_WORDS='console=ttyS0 quiet panic=-1 nokaslr mitigations=off no_timer_check tsc=reliable random.trust_cpu=on audit=0 apparmor=0 selinux=0 nowatchdog initcall_blacklist=jent_mod_init,load_system_certificate_list'
 
-# Directory of a prepared kernel: new (7.2), stock (6.12), or a release's prefix.
+# Directory of a prepared kernel: new (7.2), stock (6.12), old (6.1, for guests only), or a release's prefix.
 lab_kernel() {
     local name=$1 d
-    case $name in new | stock) ;; *)
-        for d in new stock; do
+    case $name in new | stock | old) ;; *)
+        for d in new stock old; do
             case $(cat "$LAB_CACHE/kernel-$d/release" 2>/dev/null) in "$name"*) name=$d; break ;; esac
         done ;;
     esac
     d=$LAB_CACHE/kernel-$name
-    [ -e "$d/kernel" ] || lab_fail "no kernel $1 in the lab; there are: new ($(cat "$LAB_CACHE/kernel-new/release")), stock ($(cat "$LAB_CACHE/kernel-stock/release"))"
+    [ -e "$d/kernel" ] || lab_fail "no kernel $1 in the lab; there are: new ($(cat "$LAB_CACHE/kernel-new/release")), stock ($(cat "$LAB_CACHE/kernel-stock/release")), old ($(cat "$LAB_CACHE/kernel-old/release"))"
     printf '%s' "$d"
 }
 

@@ -73,6 +73,29 @@ struct GuestOnHeadlessTests {
     #expect(backend.waitForExit(timeoutMilliseconds: 0) == nil)
   }
 
+  /// Xorg with its modesetting driver, which draws into the buffer on screen and marks what it has changed.
+  @Test func `Xorg's screen is shown`() throws {
+    let host = try LabHost(outputs: ["headless:1024x768@60"])
+    let backend = try host.backend(vm: "web")
+    let image = "\(host.folder)/guest.cpio"
+    let words =
+      ". \(Lab.script("lib.sh")); cat $LAB_CACHE/initramfs/guest-stock.cpio $LAB_CACHE/xorg/xorg.cpio >\(image)"
+    #expect(try ChildProcess.run(ChildCommand("bash", ["-c", words])).exit.isSuccess)
+    let guest = try LabGuest(
+      host: host, vm: "web", shape: .complete,
+      arguments: ["--memory", "512M", "--append", "fp.serve=0", "--", "-initrd", image])
+    try guest.run(
+      "export PATH=$PATH:/usr/bin:/usr/lib/xorg DISPLAY=:0; mkdir -p /var/log; "
+        + "(Xorg :0 vt1 -keeptty -novtswitch -nocursor -noreset >/run/xorg 2>&1 &); "
+        + "until xsetroot -solid '#123456' 2>/dev/null; do pidof Xorg >/dev/null || tail /run/xorg; sleep 0.2; done")
+    try host.expect(vm: "web", shows: .solid(0x12_3456, width: 1024, height: 768))
+    try guest.run("xsetroot -solid '#fedcba'")
+    try host.expect(output: "headless-0", shows: .solid(0xFE_DCBA, width: 1024, height: 768))
+    let scanout = try host.status().scanout(vm: "web")
+    #expect(scanout.path == .direct && scanout.copiedBytes == 0)
+    #expect(backend.waitForExit(timeoutMilliseconds: 0) == nil)
+  }
+
   @Test func `modetest's pattern equals the one that QEMU's own device shows`() throws {
     let host = try LabHost(outputs: ["headless:1024x768@60"])
     let draw =

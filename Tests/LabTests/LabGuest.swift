@@ -43,7 +43,7 @@ final class LabGuest {
     _ = try qmp.ask(#"{"execute":"qmp_capabilities"}"#) { $0.contains("\"return\"") }
     if let saved { try LabGuest.goOn(with: saved, qmp) }
     control = try LineChannel(path: "\(stem).control", of: process)
-    if !arguments.contains("--ovmf") {
+    if !arguments.contains(where: { $0.hasPrefix("--ovmf") }) {
       try run("true", seconds: Lab.card == nil ? 120 : 900)
       let milliseconds = (monotonicNanoseconds() - started) / 1_000_000
       print("lab: guest \(vm) (\(device), QEMU \(qemu)) took commands after \(milliseconds) ms")
@@ -78,6 +78,27 @@ final class LabGuest {
   func waitUntilReady(seconds: Int = 120) throws {
     control.forget()
     try run("true", seconds: seconds)
+  }
+
+  /// Unbinds the graphics driver from its device while programs draw, then ends these and unloads the driver.
+  ///
+  /// - Parameter fromPCI: whether its PCI function loses its driver, too, for a moment.
+  func unbind(fromPCI: Bool = false) throws {
+    let path = "$(readlink -f /sys/bus/virtio/drivers/virtio_gpu/virtio[0-9]*)"
+    if fromPCI {
+      try run("d=$(basename $(dirname \(path))); echo $d >/sys/bus/pci/drivers/virtio-pci/unbind", seconds: 300)
+    } else {
+      try run("echo $(basename \(path)) >/sys/bus/virtio/drivers/virtio_gpu/unbind", seconds: 300)
+    }
+    try unload()
+    if fromPCI { try run("echo $d >/sys/bus/pci/drivers/virtio-pci/bind", seconds: 300) }
+  }
+
+  /// Ends the programs that draw, and unloads the graphics driver.
+  func unload() throws {
+    try run(
+      "killall -9 fpdraw; while pidof fpdraw >/dev/null; do sleep 0.1; done; "
+        + "while ! rmmod virtio_gpu; do sleep 0.1; done", seconds: 300)
   }
 
   /// Runs a QMP command such as `stop` or `cont`.

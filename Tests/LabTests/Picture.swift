@@ -134,6 +134,12 @@ extension Picture {
   /// The uniform colour of frame `number` of `fpdraw flip`.
   static func frameColour(_ number: UInt32) -> UInt32 { (number &* 0x9E_3779 &+ 0x1F_2E3D) & 0xFF_FFFF }
 
+  /// The number of the frame with this colour; nil if it is none.
+  static func frameNumber(_ colour: UInt32) -> UInt32? {
+    // The inverse of the factor above, modulo 2^24.
+    colour <= 0xFF_FFFF ? (colour &- 0x1F_2E3D) &* 0xB3_82C9 & 0xFF_FFFF : nil
+  }
+
   /// The rectangles that `fpdraw damage` draws over a picture.
   mutating func paintDamage(count: UInt32, seed: UInt32) {
     for index in 0..<count {

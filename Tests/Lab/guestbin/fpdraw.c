@@ -35,6 +35,7 @@
  *   serve                                              hold the card; take the commands above over a Unix socket
  *   render KIND --size WxH [--seed S] [--damage COUNT] [--damage-seed S] -o FILE   (no card) picture as PPM
  *   compare A.ppm B.ppm                                (no card) exit 0 when equal, else print where they differ
+ *   kexec KERNEL INITRAMFS "WORDS"                     (no card) run another kernel (bzImage) at once, without a shutdown
  *
  * While `fpdraw serve` runs, the same command line goes to it. Reply: free text, then one line "ok ..." or "error ...".
  * Closing a DRM fd takes its pictures from the screen: that is why there is a server.
@@ -52,7 +53,9 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/reboot.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
@@ -725,13 +728,26 @@ static int compare(int argc, char **argv)
     return 0;
 }
 
+/* ---- another kernel ---- */
+
+static int kexec(int argc, char **argv)
+{
+    if (argc != 4) { fprintf(stderr, "kexec KERNEL INITRAMFS WORDS\n"); return 2; }
+    int kernel = open(argv[1], O_RDONLY), initramfs = open(argv[2], O_RDONLY);
+    if (kernel < 0 || initramfs < 0) return perror(kernel < 0 ? argv[1] : argv[2]), 1;
+    if (syscall(SYS_kexec_file_load, kernel, initramfs, strlen(argv[3]) + 1, argv[3], 0UL)) return perror("kexec_file_load"), 1;
+    reboot(RB_KEXEC);
+    return perror("reboot"), 1;
+}
+
 int main(int argc, char **argv)
 {
     struct options o;
     argc--; argv++;
-    if (argc < 1) { fprintf(stderr, "usage: fpdraw info|pattern|mode|flip|damage|cursor|off|reset|serve|render|compare ...\n"); return 2; }
+    if (argc < 1) { fprintf(stderr, "usage: fpdraw info|pattern|mode|flip|damage|cursor|off|reset|serve|render|compare|kexec ...\n"); return 2; }
     if (!strcmp(argv[0], "render")) return render(argc, argv);
     if (!strcmp(argv[0], "compare")) return compare(argc, argv);
+    if (!strcmp(argv[0], "kexec")) return kexec(argc, argv);
     if (!strcmp(argv[0], "serve")) return serve();
     int result = forward(argc, argv);
     if (result >= 0) return result;
