@@ -20,12 +20,26 @@ enum FrameCRC {
     return false
   }
 
-  /// The CRC by vkms of a frame of one grey: CRC-32 without its two inversions over 16-bit alpha, red, green and blue.
+  /// The CRC by vkms of a frame of one grey.
   static func ofUniformFrame(grey: UInt8, width: Int, height: Int) -> UInt32 {
-    let low = grey
+    ofUniformFrame(colour: UInt32(grey) * 0x1_0101, width: width, height: height)
+  }
+
+  /// The CRC by vkms of a frame of one colour, 0xRRGGBB: CRC-32 without its two inversions over 16-bit alpha, red, green
+  /// and blue.
+  static func ofUniformFrame(colour: UInt32, width: Int, height: Int) -> UInt32 {
+    let (red, green, blue) = (UInt8(colour >> 16 & 255), UInt8(colour >> 8 & 255), UInt8(colour & 255))
     var pixel = Step.identity
-    for byte in [0xFF, 0xFF, low, low, low, low, low, low] { pixel = pixel.then(Step(byte: byte)) }
+    for byte in [0xFF, 0xFF, red, red, green, green, blue, blue] { pixel = pixel.then(Step(byte: byte)) }
     return pixel.repeated(width * height).apply(0)
+  }
+
+  /// The CRCs of frames of these colours. A CRC is affine in the bits of the colour.
+  static func ofUniformFrames(_ colours: [UInt32], width: Int, height: Int) -> Set<UInt32> {
+    let black = ofUniformFrame(colour: 0, width: width, height: height)
+    let changes = (0..<24).map { black ^ ofUniformFrame(colour: 1 << $0, width: width, height: height) }
+    return Set(
+      colours.map { colour in changes.indices.reduce(black) { colour >> $1 & 1 == 1 ? $0 ^ changes[$1] : $0 } })
   }
 
   /// The effect of bytes on a CRC: a linear map over its bits and a constant, so that many pixels cost few steps.

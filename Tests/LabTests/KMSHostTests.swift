@@ -30,8 +30,11 @@ struct KMSHostTests {
     vm.expectSuccess()
   }
 
-  @Test func `no frame of a guest that waits for its screen is displayed torn, by the kernel's CRCs`() throws {
-    let vm = try KMSVM(card: "vkms:1:writeback", suites: "TearOnCardTests", kernelWords: "video=Virtual-1:160x120@60")
+  @Test func `no torn frame of a paced guest is displayed, and no page of one that was reset, by the kernel's CRCs`()
+    throws
+  {
+    let vm = try KMSVM(
+      card: "vkms:1:writeback", suites: "TearOnCardTests|ResetOnCardTests", kernelWords: "video=Virtual-1:160x120@60")
     vm.expectSuccess()
   }
 

@@ -166,7 +166,7 @@ private final class TearStage {
 }
 
 /// The vblanks of a card's first CRTC, as the kernel counts them.
-private struct VblankCounter: ~Copyable {
+struct VblankCounter: ~Copyable {
   private let card: OwnedFD
   private let crtc: UInt32
 
