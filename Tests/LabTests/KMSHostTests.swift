@@ -34,7 +34,8 @@ struct KMSHostTests {
     throws
   {
     let vm = try KMSVM(
-      card: "vkms:1:writeback", suites: "TearOnCardTests|ResetOnCardTests", kernelWords: "video=Virtual-1:160x120@60")
+      card: "vkms:1:writeback", suites: "TearOnCardTests|ResetOnCardTests", kernelWords: "video=Virtual-1:160x120@60",
+      seconds: 1200)
     vm.expectSuccess()
   }
 
