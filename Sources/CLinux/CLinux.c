@@ -215,6 +215,13 @@ int clinux_peer_label(int socket, char *label, int count) {
   return (int)length;
 }
 
+int clinux_peer_pidfd(int socket) {
+  int pidfd = -1;
+  socklen_t length = sizeof pidfd;
+  if (getsockopt(socket, SOL_SOCKET, 77 /* SO_PEERPIDFD */, &pidfd, &length) < 0) return -1;
+  return pidfd;
+}
+
 int clinux_pass_credentials(int socket, int on) {
   return setsockopt(socket, SOL_SOCKET, SO_PASSCRED, &on, sizeof on);
 }

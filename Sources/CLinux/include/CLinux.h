@@ -93,6 +93,9 @@ int clinux_peer_groups(int socket, unsigned int *groups, int count);
 /* SO_PEERSEC: the peer's security label, at most `count` bytes; returns its length, or -1. */
 int clinux_peer_label(int socket, char *label, int count);
 
+/* SO_PEERPIDFD, Linux 6.5: a descriptor of the peer's process, or -1. */
+int clinux_peer_pidfd(int socket);
+
 /* SO_PASSCRED: what is sent while it is on carries the sender's credentials. */
 int clinux_pass_credentials(int socket, int on);
 

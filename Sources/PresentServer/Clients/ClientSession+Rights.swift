@@ -2,14 +2,6 @@ import PresentProtocol
 
 /// What the client may do.
 extension ClientSession {
-  /// Its place in the table of rights.
-  var role: ClientRole {
-    switch purpose {
-    case .control: .control
-    case .frames: hello?.scanoutCount ?? 0 > 0 ? .framesWithScanouts : .framesWithoutScanouts
-    }
-  }
-
   /// Refuses a message that clients of this role may not send.
   func deny(_ message: ClientMessage) {
     let (name, request) = (message.type.name, RequestID(wire: message.request))

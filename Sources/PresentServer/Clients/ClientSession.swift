@@ -21,6 +21,8 @@ final class ClientSession {
   let descriptors: DescriptorAccount
   /// The socket that it is connected to.
   let purpose: SocketPurpose
+  /// Its place in the table of rights; settled by HELLO.
+  private(set) var role: ClientRole
   private var source: EventLoop.Source?
   private var wantsWritable = false
   /// The events that the loop watches for.
@@ -48,6 +50,7 @@ final class ClientSession {
     self.descriptors = descriptors
     self.user = user
     self.purpose = purpose
+    role = purpose == .control ? .control : .framesWithoutScanouts
     outbox = Outbox(connection, descriptorLimit: server.limits.unreadDescriptors)
     self.server = server
     peer = try connection.peerCredentials()
@@ -163,6 +166,7 @@ final class ClientSession {
         "the clients of user \(user.uid) have \(taken) scanouts; the limit for a user is \(server.limits.scanoutsPerUser)"
       )
     }
+    if purpose == .frames, hello.scanoutCount > 0 { role = .framesWithScanouts }
     server.clients.introduced(self)
     server.refusals.forget(pid: peer.pid, name: hello.name)
     if hello.scanoutCount > 0 {
