@@ -140,8 +140,8 @@ let package = Package(
     .executableTarget(
       name: "framepathd",
       dependencies: [
-        "LinuxIO", "Scanout", "PresentProtocol", "DaemonSettings", "Outputs", "Headless", "KMS", "PresentServer",
-        "CommandSupport", argumentParser,
+        "LinuxIO", "Sandbox", "Scanout", "PresentProtocol", "DaemonSettings", "Outputs", "Headless", "KMS",
+        "PresentServer", "CommandSupport", argumentParser,
       ],
       swiftSettings: strict),
     .executableTarget(
@@ -249,7 +249,9 @@ let package = Package(
       swiftSettings: strict),
     .testTarget(
       name: "FramepathdTests",
-      dependencies: ["framepathd", "framepathd-config", "DaemonSettings", "LinuxIO", "Scanout", "TestSupport"],
+      dependencies: [
+        "framepathd", "framepathd-config", "DaemonSettings", "LinuxIO", "PresentServer", "Scanout", "TestSupport",
+      ],
       swiftSettings: strict),
     .testTarget(
       name: "OutputTests",

@@ -32,7 +32,8 @@ struct __attribute__((packed)) path_beneath {
 int csandbox_no_new_privileges(void) { return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); }
 
 int csandbox_no_core_files(int private) {
-  struct rlimit none = {0, 0};
+  /* A limit of 0 does not keep the kernel from passing a core to a program; that of 1 does: core(5). */
+  struct rlimit none = {!private, !private};
   if (setrlimit(RLIMIT_CORE, &none) < 0) return -1;
   return private ? prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) : 0;
 }

@@ -5,6 +5,8 @@ extension SignalFD {
   public static var terminationSignals: [Int32] { [SIGTERM, SIGINT, SIGHUP] }
   /// The signal that makes a service read its configuration file again: SIGHUP.
   public static var reloadSignal: Int32 { SIGHUP }
+  /// The signal of a terminal's interrupt key: SIGINT.
+  public static var interruptSignal: Int32 { SIGINT }
 }
 
 /// Makes writes to a closed pipe fail instead of killing this process.

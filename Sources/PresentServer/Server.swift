@@ -159,12 +159,6 @@ public final class Server {
 
   // MARK: - Clients
 
-  /// Changes who may connect from now on.
-  public func setAccess(frames: SocketAccess, control: SocketAccess) throws(SystemError) {
-    try listener.apply(frames)
-    try controlListener.apply(control)
-  }
-
   private func listen() throws(SystemError) {
     for listener in [listener, controlListener] {
       let purpose = listener.purpose

@@ -2,14 +2,11 @@
 public enum Capability: UInt64, Sendable, CaseIterable {
   /// DRM master on a card that another process opened first, and again after a switch of the console.
   case systemAdministration = 21
-  /// VT_ACTIVATE, VT_SETMODE and KDSETMODE on a console that is not this process's own.
-  case terminalConfiguration = 26
 
   /// The name in capabilities(7).
   public var name: String {
     switch self {
     case .systemAdministration: "CAP_SYS_ADMIN"
-    case .terminalConfiguration: "CAP_SYS_TTY_CONFIG"
     }
   }
 

@@ -30,19 +30,8 @@ enum WorkerCommand {
   /// The option, whose value is the launcher's process id.
   static let option = "--worker"
 
-  /// The program with its arguments, as the kernel knows them: also one that a dynamic linker was asked to run.
+  /// The program with its arguments.
   static func make() throws(SystemError) -> ChildCommand {
-    let bytes = try LinuxFile.read("/proc/self/cmdline")
-    let words = bytes.split(separator: 0, omittingEmptySubsequences: false).dropLast()
-      .map { String(decoding: $0, as: UTF8.self) }
-    // The link's target has the program's name, which a process list shows; the link itself also works after an upgrade
-    // has replaced the file.
-    let target = LinuxFile.linkTarget("/proc/self/exe") ?? ""
-    let program = LinuxFile.isAccessible(target, .execute) ? target : "/proc/self/exe"
-    var command = ChildCommand(program, Array(words.dropFirst()) + [option, "\(currentProcessID())"])
-    command.input = .null
-    command.output = .inherit
-    command.error = .inherit
-    return command
+    try OwnProgram.command(adding: [option, "\(currentProcessID())"])
   }
 }

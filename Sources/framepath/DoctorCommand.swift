@@ -12,8 +12,8 @@ struct DoctorCommand: ParsableCommand {
     commandName: "doctor",
     abstract: "Checks this host for everything that Framepath needs, and suggests remedies.",
     discussion: """
-      Checks cards, monitors, DRM masters, udmabuf and its limits, KVM, QEMU programs, the daemon and the discovery \
-      file. Changes nothing. Some checks need root.
+      Checks cards, monitors, DRM masters, udmabuf and its limits, KVM, QEMU programs, the daemon, sandboxes and the \
+      discovery file. Changes nothing. Some checks need root.
 
       Examples:
         framepath doctor
@@ -57,6 +57,7 @@ struct DoctorCommand: ParsableCommand {
     findings += QEMUFacts.findings(QEMUFacts.gather(), kvm: kvm?.description)
     findings.append(runtimeDirectoryFinding)
     findings.append(SystemFindings.daemon(state, socket: daemon.path))
+    findings += SandboxFacts.gather().findings
     let directories = DiscoveryFacts.directories(environment: ChildCommand.inheritedEnvironment)
     findings += DiscoveryFacts.gather(directories: directories).findings
     findings.append(SystemFindings.memoryLock(HostProcess.memoryLockLimitBytes))

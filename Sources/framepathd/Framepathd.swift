@@ -6,6 +6,7 @@ import LinuxIO
 import Outputs
 import PresentProtocol
 import PresentServer
+import Sandbox
 import Scanout
 
 /// The daemon that owns the outputs and shows the frames of virtual machines on them.
@@ -45,8 +46,23 @@ struct Framepathd: ParsableCommand {
       valueName: "file"))
   var config: String?
 
+  @Option(
+    help: ArgumentHelp(
+      "Restrict the daemon after its start: system calls, files, capabilities. off is for looking for faults.",
+      valueName: "on|off"),
+    transform: SandboxSwitch.parse)
+  var sandbox: SandboxSwitch = .on
+
+  /// For the assistant that the daemon starts.
+  @Flag(help: .hidden)
+  var assistant = false
+
   func run() throws {
     do {
+      if assistant, let config {
+        var process = try AssistantProcess(config: config)
+        return try process.run()
+      }
       try serve()
     } catch {
       writeErrorLine("framepathd: \(error)")
@@ -65,11 +81,16 @@ struct Framepathd: ParsableCommand {
     let source = try loop.add(signals.fd.raw) { _ in loop.stop() }
     defer { loop.remove(source) }
 
-    let configuration = try config.map { try ConfigurationFile($0, loop: loop) }
+    let configuration = try config.map { try DaemonAssistant($0, loop: loop) }
     let settings = try configuration?.read() ?? []
     var sockets = try DaemonSockets(self.sockets, file: settings)
     let listening = try ServerSocket.open(sockets.path, sockets.access)
     let controlling = try ServerSocket.open(sockets.controlPath, sockets.controlAccess)
+    let paths = [listening.path, controlling.path]
+    try configuration?.setPaths(paths)
+    let sandbox = DaemonSandbox(
+      sandbox, sockets: paths, hasCards: output.contains { !$0.isHeadless }, log: log)
+    try sandbox.giveUpRights()
     let set = try OutputSet(output, loop: loop) { log.write($0) }
     defer { set.close() }
     let parkedMode = DisplayMode(width: 1024, height: 768, refreshMillihertz: 60_000)
@@ -92,8 +113,14 @@ struct Framepathd: ParsableCommand {
           let settings = try result.get()
           try apply(settings, of: configuration, server)
           if let line = sockets.reload(settings) { log.write(line) }
-          try server.setAccess(frames: sockets.access, control: sockets.controlAccess)
-          log.write("\(configuration.path) reloaded")
+          configuration.setAccess(frames: sockets.access, control: sockets.controlAccess) { result in
+            do {
+              try result.get()
+              log.write("\(configuration.path) reloaded")
+            } catch {
+              log.write("\(error); the other settings of \(configuration.path) are in use")
+            }
+          }
         } catch {
           log.write("\(error); settings unchanged")
         }
@@ -105,6 +132,7 @@ struct Framepathd: ParsableCommand {
       let info = entry.output.info
       log.write("\(entry.name) \(info.mode) (\(info.kind.rawValue))")
     }
+    try sandbox.filterCalls()
     log.write("listening at \(server.path), for control at \(server.controlPath)")
     log.write("ready")
     notifyServiceManager("READY=1")
@@ -113,7 +141,7 @@ struct Framepathd: ParsableCommand {
     log.write("ending")
   }
 
-  private func apply(_ changes: [SettingChange], of file: ConfigurationFile, _ server: Server) throws {
+  private func apply(_ changes: [SettingChange], of file: DaemonAssistant, _ server: Server) throws {
     do {
       try server.change(DaemonSockets.others(changes))
     } catch {

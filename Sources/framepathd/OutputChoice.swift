@@ -10,6 +10,9 @@ enum OutputChoice: ExpressibleByArgument, Equatable {
   /// A card, or one of its connectors, optionally with a mode.
   case kms(card: String, connector: String?, mode: DisplayMode?)
 
+  /// Whether it never needs a card.
+  var isHeadless: Bool { if case .headless = self { true } else { false } }
+
   static let headlessDefault = DisplayMode(width: 1920, height: 1080, refreshMillihertz: 60_000)
 
   init?(argument: String) {

@@ -255,6 +255,40 @@ struct DoctorReportTests {
     Finding(.ok, "kernel", "6.12"), Finding(.problem, "/dev/kvm", "one two three", advice: "four five"),
   ])
 
+  @Test func `processes that run without their sandbox are named, launchers and assistants are not`() throws {
+    try withTemporaryDirectory { root in
+      let (bare, closed) = ("Name:\tx\nSeccomp:\t0\n", "Name:\tx\nSeccomp:\t2\n")
+      let backend = "/usr/bin/framepath-vhost-user-gpu\0--vm\0web\0"
+      try makeFiles(
+        root,
+        [
+          "proc/sys/kernel/seccomp/actions_avail": "kill_process trap allow\n",
+          "proc/10/cmdline": backend, "proc/10/status": bare,
+          "proc/11/cmdline": backend + "--worker\010\0", "proc/11/status": closed,
+          "proc/12/cmdline": backend + "--worker\09\0", "proc/12/status": bare,
+          "proc/13/cmdline": "framepathd\0--sandbox\0off\0", "proc/13/status": bare,
+          "proc/14/cmdline": "framepathd\0--assistant\0", "proc/14/status": bare,
+          "proc/15/cmdline": "framepathd\0", "proc/15/status": closed,
+          "proc/16/cmdline": "vi\0framepathd\0", "proc/16/status": bare,
+        ])
+      let facts = SandboxFacts.gather(root: root)
+      #expect(facts.hasFilters)
+      #expect(facts.unprotected == ["framepath-vhost-user-gpu (process 12)", "framepathd (process 13)"])
+      let note = try #require(facts.findings.last)
+      #expect(note.severity == .note)
+      #expect(note.seen.hasPrefix("without a sandbox: framepath-vhost-user-gpu (process 12), "))
+    }
+  }
+
+  @Test func `a kernel without filters or without Landlock is told`() {
+    let none = SandboxFacts(hasFilters: false, landlockVersion: 0, unprotected: [])
+    #expect(none.findings.map(\.severity) == [.problem])
+    let filters = SandboxFacts(hasFilters: true, landlockVersion: 0, unprotected: [])
+    #expect(filters.findings.map(\.severity) == [.note])
+    let both = SandboxFacts(hasFilters: true, landlockVersion: 7, unprotected: [])
+    #expect(both.findings.map(\.severity) == [.ok])
+  }
+
   @Test func `the doctor's report is aligned and wrapped`() {
     #expect(
       report.lines(symbols: true, columns: 60) == [

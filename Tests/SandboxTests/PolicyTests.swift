@@ -24,6 +24,48 @@ struct PolicyTests {
     #expect(result.error.split(separator: "\n").count == 1)
   }
 
+  @Test(arguments: [
+    ("exec", "execve"), ("fork", "clone"), ("udpSocket", "socket"), ("connect", "connect"), ("kill", "kill"),
+    ("changeMode", "chmod"), ("changeOwner", "chown"), ("ptrace", "ptrace"), ("mount", "mount"), ("execMemory", "mmap"),
+    ("truncatePath", "truncate"), ("ownHandler", "rt_sigaction"), ("ioctl", "ioctl"),
+  ])
+  func `a daemon that leaves its sandbox is ended, and the call is named`(action: String, call: String) throws {
+    let result = try run("daemon", action)
+    #expect(result.exit == .signal(SIGSYS), "\(result.exit)")
+    #expect(result.error == "the sandbox does not allow the system call \(call) (\(number(result.error)))\n")
+  }
+
+  private func number(_ line: String) -> String {
+    String(line.drop { $0 != "(" }.dropFirst().prefix { $0 != ")" })
+  }
+
+  @Test(arguments: ["loop", "threads", "memory", "raise", "readSystem", "listDevices", "statFile"])
+  func `what a daemon does every day is allowed`(action: String) throws {
+    let result = try run("daemon", action)
+    #expect(result.exit == .status(0), "\(result.exit) \(result.error)")
+  }
+
+  @Test(.enabled(if: Landlock.version > 0), arguments: ["openFile", "createFile"])
+  func `a daemon opens and makes no files outside of its directories`(action: String) throws {
+    #expect(try run("daemon", action).exit == .status(9))
+  }
+
+  @Test(.enabled(if: currentUserID() == 0))
+  func `a daemon with cards keeps one capability, to become their DRM master`() throws {
+    let process = try TestProgram("test-sandbox", ["card-daemon", "hold"])
+    #expect(try status(of: process, until: "Seccomp:\t2").contains("CapEff:\t0000000000200000"))
+    process.kill()
+  }
+
+  private func status(of process: TestProgram, until words: String) throws -> String {
+    let deadline = monotonicNanoseconds() + 10_000_000_000
+    while true {
+      if let text = LinuxFile.text("/proc/\(process.pid)/status"), text.contains(words) { return text }
+      try #require(monotonicNanoseconds() < deadline)
+      HostProcess.sleep(milliseconds: 5)
+    }
+  }
+
   @Test func `a call that has no name yet is reported by its number`() throws {
     let result = try run("worker", "unknownCall")
     #expect(result.exit == .signal(SIGSYS))
@@ -47,13 +89,7 @@ struct PolicyTests {
 
   @Test func `a sandboxed process has no capabilities, gains none, writes no core and is not looked into`() throws {
     let process = try TestProgram("test-sandbox", ["worker", "hold"])
-    let status = "/proc/\(process.pid)/status"
-    let deadline = monotonicNanoseconds() + 10_000_000_000
-    while LinuxFile.text(status)?.contains("Seccomp:\t2") != true {
-      try #require(monotonicNanoseconds() < deadline)
-      HostProcess.sleep(milliseconds: 5)
-    }
-    let text = try #require(LinuxFile.text(status))
+    let text = try status(of: process, until: "Seccomp:\t2")
     #expect(text.contains("NoNewPrivs:\t1"))
     for set in ["CapInh", "CapPrm", "CapEff", "CapAmb"] {
       #expect(text.contains("\(set):\t0000000000000000"), "\(text)")

@@ -5,8 +5,8 @@ import LinuxIO
 /// One thing that a process tries.
 enum Action: String {
   case openFile, createFile, statFile, exec, fork, socket, connect, bind, kill, ptrace, mount, execMemory, ownHandler
-  case raiseLimit, unknownCall, otherThread, truncatePath, ioctl
-  case loop, threads, memory, raise, abort, hold
+  case raiseLimit, changeMode, changeOwner, udpSocket, unknownCall, otherThread, truncatePath, ioctl
+  case loop, threads, memory, raise, abort, hold, readSystem, listDevices
 }
 
 /// What the actions need, opened before the sandbox is closed.
@@ -51,12 +51,17 @@ final class Stage {
     case .unknownCall: return framepath_call(9999) >= 0
     case .otherThread: return onThread { _ = open("/etc/hostname", O_RDONLY) }
     case .truncatePath: return truncate("/tmp/framepath-nowhere", 0) == 0
+    case .changeMode: return chmod("/tmp/framepath-nowhere", 0o666) == 0
+    case .changeOwner: return chown("/tmp/framepath-nowhere", 0, 0) == 0
+    case .udpSocket: return Glibc.socket(AF_INET, Int32(SOCK_DGRAM.rawValue), 0) >= 0
     // TIOCSTI types into a terminal.
     case .ioctl: return Glibc.ioctl(2, 0x5412, 0) == 0
     case .loop: return runLoop()
     case .threads: return onThread {}
     case .memory: return useMemory()
     case .raise: return raiseEvent()
+    case .readSystem: return LinuxFile.text("/proc/self/statm") != nil && (try? LinuxFile.list("/sys/class")) != nil
+    case .listDevices: return (try? LinuxFile.list(LinuxFile.status("/dev/dri") == nil ? "/dev" : "/dev/dri")) != nil
     case .abort: Glibc.abort()
     case .hold:
       return (try? loop.run()) != nil

@@ -1,4 +1,4 @@
-import LinuxIO
+public import LinuxIO
 
 /// Who may connect to a socket.
 public struct SocketAccess: Equatable, Sendable {
@@ -11,6 +11,16 @@ public struct SocketAccess: Equatable, Sendable {
   public init(mode: UInt32 = 0o600, groupID: UInt32? = nil) {
     self.mode = mode
     self.groupID = groupID
+  }
+
+  /// Changes who may connect to the socket at `path` from now on.
+  ///
+  /// The corresponding C functions are `chmod` and `lchown`.
+  public func apply(to path: String) throws(SystemError) {
+    // The group comes between two modes: the new mode never holds for the old group.
+    if LinuxFile.status(path)?.permissions != mode & 0o700 { try LinuxFile.setMode(of: path, to: mode & 0o700) }
+    try LinuxFile.setGroup(of: path, to: groupID ?? currentGroupID())
+    try LinuxFile.setMode(of: path, to: mode)
   }
 }
 
@@ -53,13 +63,7 @@ public struct ServerSocket: ~Copyable {
   }
 
   /// Changes who may connect from now on.
-  func apply(_ access: SocketAccess) throws(SystemError) {
-    if LinuxFile.status(path)?.permissions != access.mode & 0o700 {
-      try LinuxFile.setMode(of: path, to: access.mode & 0o700)
-    }
-    try LinuxFile.setGroup(of: path, to: access.groupID ?? currentGroupID())
-    try LinuxFile.setMode(of: path, to: access.mode)
-  }
+  func apply(_ access: SocketAccess) throws(SystemError) { try access.apply(to: path) }
 
   private static func acquire(_ path: String) throws(ServerError) -> FileLock {
     let outcome: FileLock.Outcome

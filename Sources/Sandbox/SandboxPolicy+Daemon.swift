@@ -1,0 +1,41 @@
+import Glibc
+import LinuxIO
+
+extension SandboxPolicy {
+  /// The daemon, once its sockets are open. Cards, their connectors and what the kernel says about them can still be
+  /// opened; programs cannot be started, and modes and owners of files not be changed.
+  ///
+  /// - Parameters:
+  ///   - directories: those of its sockets, which it removes at its end.
+  ///   - hasCards: whether it drives cards, or may later. Then it keeps CAP_SYS_ADMIN, if it has it.
+  public static func daemon(directories: [String], hasCards: Bool) -> SandboxPolicy {
+    var policy = SandboxPolicy(calls: CallRule.runtime + CallRule.descriptors + daemonCalls)
+    policy.files =
+      [
+        FileAccess("/proc", .read), FileAccess("/sys", .read), FileAccess("/run/udev", .read),
+        FileAccess("/dev/null", [.readFiles, .writeFiles]), FileAccess("/dev/udmabuf", .devices),
+        // A host without a card gets this directory with its first one.
+        FileAccess(LinuxFile.status("/dev/dri") != nil ? "/dev/dri" : "/dev", .devices),
+      ] + directories.map { FileAccess($0, .remove) }
+    policy.capabilities = hasCards ? [.systemAdministration] : []
+    policy.isInspectable = true
+    // The service manager's socket may be abstract.
+    policy.isolatesSignals = false
+    return policy
+  }
+
+  /// Files by name, within what Landlock leaves; devices; the service manager's socket and the kernel's events.
+  private static let daemonCalls: [CallRule] =
+    CallRule.allow([
+      "accept4", "open", "openat", "getdents64", "newfstatat", "stat", "lstat", "statx", "statfs", "access",
+      "faccessat",
+      "faccessat2", "unlink", "unlinkat", "getcwd", "flock",
+    ]) + [
+      .allowIf("socket", [ArgumentCondition(0, .equal(UInt64(AF_UNIX)))]),
+      .allowIf("socket", [ArgumentCondition(0, .equal(UInt64(AF_NETLINK)))]),
+      // Of a netlink socket, since no other is there to bind: Landlock keeps socket files from being made.
+      .allow("bind"),
+      CallRule.ioctl(type: "d"),  // DRM
+      CallRule.ioctl(type: ">"),  // sync files
+    ]
+}
