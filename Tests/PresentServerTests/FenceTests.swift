@@ -82,7 +82,7 @@ struct FenceTests {
     let (bench, client) = try stage()
     // An event in the place of the dma-buf: it is readable when it is signalled, as a dma-buf is.
     let driver = try EventFD()
-    let buffers = try #require(bench.server?.sessions.first?.heads.first).buffers
+    let buffers = try #require(bench.server?.sessions.first?.surfaces.first).buffers
     try #require(buffers[BufferID(wire: 1)]).dmaBuf = SharedFD(try driver.fd.duplicate())
     let fence = try EventFD()
     try present(client, 1, 1, fence)

@@ -80,7 +80,7 @@ private final class GatheringBuffer: ScanoutBuffer {
 @Suite("Missing memory of a client")
 struct MissingMemoryTests {
   private let source = Rect(width: 64, height: 48)
-  private let tile = Rect(width: 32, height: 48)
+  private let view = Rect(width: 32, height: 48)
 
   private func importPages(
     _ client: BenchClient, _ memory: SharedFD? = nil, _ ranges: [(offset: Int, byteCount: Int)] = [(0, 12288)]
@@ -127,8 +127,8 @@ struct MissingMemoryTests {
     bench.output.imports = { UnmappableBuffer($0) }
     try importPages(bad)
     for frame: UInt64 in 1...3 {
-      try bad.present(frame, 5, source: tile, path: .direct)
-      try good.present(frame, 1, source: tile)
+      try bad.present(frame, 5, source: view, path: .direct)
+      try good.present(frame, 1, source: view)
       #expect(try outcomes(good, bench) == [.flipped])
       let told = try bad.messages()
       #expect(outcomes(told) == [.rejected])
@@ -148,7 +148,7 @@ struct MissingMemoryTests {
     let client = try bench.client("web")
     bench.output.imports = { (layout) throws(OutputError) in try GatheringBuffer(layout) }
     try importPages(client)
-    let picture = isTiled ? tile : source
+    let picture = isTiled ? view : source
     try client.present(1, 5, source: picture, path: .direct)
     #expect(try outcomes(client, bench) == [.flipped])
     let scanout = try client.readStatus().vms.first?.scanouts.first
@@ -169,7 +169,7 @@ struct MissingMemoryTests {
     let good = try bench.client("good")
     try good.makeBuffer(1).fill(0x00_4400)
     for frame: UInt64 in 1...2 {
-      try good.present(frame, 1, source: tile)
+      try good.present(frame, 1, source: view)
       #expect(try outcomes(good, bench) == [.flipped])
     }
     #expect(!bad.isEnded && !good.isEnded)
@@ -205,7 +205,7 @@ struct MissingMemoryTests {
       ])
     #expect(try bad.ends())
     #expect(bench.lines.contains { $0.hasPrefix("bad (") && $0.contains("shared memory was missing") })
-    try good.present(1, 1, source: isTiled ? tile : source)
+    try good.present(1, 1, source: isTiled ? view : source)
     #expect(try outcomes(good, bench) == [.flipped])
     #expect(!good.isEnded)
   }
@@ -232,8 +232,8 @@ struct MissingMemoryTests {
     let (good, bad) = (try bench.client("good"), try bench.client("bad"))
     try good.makeBuffer(1).fill(0x00_4400)
     try importPages(bad, memory, ranges)
-    try bad.present(1, 5, source: tile, path: .direct)
-    try good.present(1, 1, source: tile)
+    try bad.present(1, 5, source: view, path: .direct)
+    try good.present(1, 1, source: view)
     #expect(try outcomes(bad, bench) == [.flipped])
     let tool = try bench.tool()
     for subject in [SnapshotSubject.vm(name: "bad", scanout: 0), .output(name: "headless-0")] {
@@ -246,11 +246,11 @@ struct MissingMemoryTests {
 
     try huge.discard(0, of: memory)
     let rest = try huge.takeAll()
-    try bad.present(2, 5, source: tile, path: .direct)
+    try bad.present(2, 5, source: view, path: .direct)
     #expect(try bad.ends())
     #expect(bench.lines.contains { $0.contains("shared memory was missing") })
     #expect(try rest.byteCount() > 0)
-    try good.present(2, 1, source: tile)
+    try good.present(2, 1, source: view)
     #expect(try outcomes(good, bench).contains(.flipped))
   }
 

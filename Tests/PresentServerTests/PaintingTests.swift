@@ -98,15 +98,15 @@ struct PaintingTests {
   @Test func `tiles whose overlay planes are refused are copied in parts`() throws {
     let (bench, clock) = try bench(layout: "tile 2x1")
     bench.output.overlayCount = 2
-    let tile = Rect(width: Self.size.width / 2, height: Self.size.height)
+    let view = Rect(width: Self.size.width / 2, height: Self.size.height)
     let clients = try ["a", "b"].map { try bench.client($0) }
     for client in clients {
-      for id: UInt32 in 1...2 { try client.makeBuffer(id, tile.width, tile.height).fill(id * 0x11_1111) }
+      for id: UInt32 in 1...2 { try client.makeBuffer(id, view.width, view.height).fill(id * 0x11_1111) }
     }
     var frame: UInt64 = 0
     func present() throws {
       frame += 1
-      for client in clients { try client.present(frame, UInt32(frame % 2 + 1), source: tile) }
+      for client in clients { try client.present(frame, UInt32(frame % 2 + 1), source: view) }
     }
     while bench.output.commits.last?.frame.overlays.count != 2, frame < 10 {
       try present()
@@ -124,7 +124,7 @@ struct PaintingTests {
     let pending = try #require(bench.output.pending)
     #expect(pending.overlays.isEmpty)
     let picture = try #require(try pending.buffer?.mapped())
-    for x in [0, tile.width - 1, tile.width, 2 * tile.width - 1] {
+    for x in [0, view.width - 1, view.width, 2 * view.width - 1] {
       #expect(picture.color(x, x / 2) == UInt32(frame % 2 + 1) * 0x11_1111)
     }
     try expectShortIterations(bench, step: 300_000)
@@ -181,11 +181,11 @@ struct PaintingTests {
     clock.nanosecondsPerRead = 900_000
     try client.present(1, 1, source: source)
     for _ in 0..<1000 {
-      if bench.server?.presenters.first?.tiles.first?.staged != nil { break }
+      if bench.server?.presenters.first?.views.first?.staged != nil { break }
       guard clock.fireNext(until: .max) else { break }
       try bench.settle()
     }
-    #expect(bench.server?.presenters.first?.tiles.first?.staged != nil)
+    #expect(bench.server?.presenters.first?.views.first?.staged != nil)
     #expect(!bench.output.isCommitPending)
     return client
   }
@@ -211,7 +211,7 @@ struct PaintingTests {
     try other.makeBuffer(1, 8, 8)
     try bench.server?.apply("[outputs]\npolicy = \"exclusive\"")
     let presenter = try #require(bench.server?.presenters.first)
-    presenter.focus(try #require(presenter.tiles.last))
+    presenter.focus(try #require(presenter.views.last))
     var answers: [ServerMessage] = []
     for _ in 0..<100 {
       bench.output.vblank()
@@ -236,7 +236,7 @@ struct PaintingTests {
       for id in 0..<2 { try client.makeBuffer(UInt32(id + 1), mode.width, mode.height).fill(colors[id]) }
       painters.append((client, Rect(width: mode.width, height: mode.height), colors))
     }
-    let tiles = try #require(bench.server?.presenters.first?.tiles.map(\.rect))
+    let views = try #require(bench.server?.presenters.first?.views.map(\.rect))
     var (frame, shownFrames) = (UInt64(0), 0)
     var buffers: Set<ObjectIdentifier> = []
     clock.nanosecondsPerRead = 100_000
@@ -255,11 +255,11 @@ struct PaintingTests {
       let buffer = try #require(bench.output.shown?.buffer)
       buffers.insert(ObjectIdentifier(buffer))
       let picture = try buffer.mapped()
-      for (place, tile) in tiles.enumerated() {
-        let color = picture.color(tile.x, tile.y)
+      for (place, view) in views.enumerated() {
+        let color = picture.color(view.x, view.y)
         if painters[place].colors.contains(color) { shownFrames += 1 }
-        for row in stride(from: tile.y, to: tile.maxY, by: 13) {
-          #expect(picture.color(tile.x + row % tile.width, row) == color, "tile \(place), row \(row)")
+        for row in stride(from: view.y, to: view.maxY, by: 13) {
+          #expect(picture.color(view.x + row % view.width, row) == color, "view \(place), row \(row)")
         }
       }
       try bench.settle()

@@ -86,9 +86,9 @@ struct ReportWriterTests {
     try client.send(.destroyBuffer(1))
     try client.send(.status(request: 21))
     try bench.settle()
-    #expect(bench.server?.sessions.first?.heads.first?.buffers.count == 1)
+    #expect(bench.server?.sessions.first?.surfaces.first?.buffers.count == 1)
     #expect(try all(21, of: client, bench) == Array(1...21))
-    #expect(bench.server?.sessions.first?.heads.first?.buffers.isEmpty == true)
+    #expect(bench.server?.sessions.first?.surfaces.first?.buffers.isEmpty == true)
   }
 
   @Test func `a client that disconnects during its trace gets no answer, and disconnected VMs are omitted`() throws {

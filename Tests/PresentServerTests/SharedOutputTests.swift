@@ -32,8 +32,8 @@ struct SharedOutputTests {
     let shown = try #require(try bench.output.shown?.buffer?.mapped())
     for y in 0..<48 {
       for x in 0..<64 {
-        let tile = (y / 24) * 2 + x / 32
-        #expect(shown.color(x, y) == colors[tile])
+        let view = (y / 24) * 2 + x / 32
+        #expect(shown.color(x, y) == colors[view])
       }
     }
     for client in clients {
@@ -237,9 +237,9 @@ struct SharedOutputTests {
     // A copy of 4K takes 8.3 ms: 60 of them a second are half of the time, two such VMs more than can be promised.
     let bench = try Bench([FakeOutput(width: 3840, height: 2160)])
     let clients = [try bench.client("a"), try bench.client("b")]
-    let tiles = "[outputs]\nlayout = \"tile a=0,0,3840x2000 b=0,2000,3840x160\""
+    let views = "[outputs]\nlayout = \"tile a=0,0,3840x2000 b=0,2000,3840x160\""
     let promises = "\n[vm.a]\nsla = 60\n[vm.b]\nsla = 60"
-    #expect(throws: Never.self) { try bench.server?.apply(tiles + promises) }
+    #expect(throws: Never.self) { try bench.server?.apply(views + promises) }
     let halves = "[outputs]\nlayout = \"tile a=0,0,3840x1080 b=0,1080,3840x1080\"\n[vm.a]\nsla = 240"
     #expect(throws: SettingsError.self) { try bench.server?.apply(halves) }
     // A load that would be too much in tiles is none if frames are shown directly.

@@ -30,7 +30,7 @@ final class ChangeFeed {
       isConnected = presenter.output.info.connected
       power = presenter.power.effective
       lessee = presenter.leasing.current?.id
-      focus = lessee ?? presenter.focusedTile?.id
+      focus = lessee ?? presenter.focusedView?.id
     }
   }
 

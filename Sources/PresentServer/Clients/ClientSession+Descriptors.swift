@@ -18,14 +18,14 @@ extension ClientSession {
     case .settings(_, let request): refuse(.noMemory, why, RequestID(wire: request))
     case .region(let region): refuse(.noMemory, why, .none, about: ScanoutID(wire: region.scanout))
     case .syncPoints(let points, let request):
-      guard let head = head(ScanoutID(wire: points.scanout)) else { return }
-      head.nextSync = .refused
-      refuse(.noMemory, why, RequestID(wire: request), about: head.id)
+      guard let surface = surface(ScanoutID(wire: points.scanout)) else { return }
+      surface.nextSync = .refused
+      refuse(.noMemory, why, RequestID(wire: request), about: surface.id)
     case .present(let present) where present.hasAcquireFence:
-      guard let head = head(ScanoutID(wire: present.scanout)) else { return }
-      head.nextSync = .none
-      head.counters.presented += 1
-      head.frameDone(present.frame, .rejected)
+      guard let surface = surface(ScanoutID(wire: present.scanout)) else { return }
+      surface.nextSync = .none
+      surface.counters.presented += 1
+      surface.frameDone(present.frame, .rejected)
     default:
       // It needs no descriptors.
       var none = ReceivedFDs()

@@ -74,18 +74,19 @@ extension ClientSession {
 
   /// The output for a new buffer; nil if the request was refused, which has been reported to the client.
   private func presenter(for place: BufferPlace, _ number: RequestID) -> Presenter? {
-    guard let surface = head(place.scanout), let presenter = surface.presenter else { return nil }
+    guard let surface = surface(place.scanout), let presenter = surface.presenter else { return nil }
     guard place.generation == surface.generation else {
       refuse(.stale, "scanout \(place.scanout) has moved to another output", number, about: place.scanout)
       return nil
     }
     let waiting = requests.waiting
-    guard heads.allSatisfy({ $0.buffers[place.buffer] == nil }), !waiting.contains(where: { $0.buffer == place.buffer })
+    guard surfaces.allSatisfy({ $0.buffers[place.buffer] == nil }),
+      !waiting.contains(where: { $0.buffer == place.buffer })
     else {
       fail(.malformed, "buffer ID \(place.buffer) is already in use")
       return nil
     }
-    guard heads.reduce(waiting.count, { $0 + $1.buffers.count }) < server.limits.buffersPerClient else {
+    guard surfaces.reduce(waiting.count, { $0 + $1.buffers.count }) < server.limits.buffersPerClient else {
       let why = "a client may hold at most \(server.limits.buffersPerClient) buffers"
       refuse(.noMemory, why, number, about: place.scanout)
       return nil
@@ -114,7 +115,7 @@ extension ClientSession: BufferMaker {
   }
 
   func make(_ wanted: BufferRequest) {
-    guard let head = head(wanted.scanout), let presenter = head.presenter else {
+    guard let surface = surface(wanted.scanout), let presenter = surface.presenter else {
       return account.giveBack(wanted.byteCount)
     }
     do {
@@ -135,7 +136,7 @@ extension ClientSession: BufferMaker {
         return requests.ask(larger)
       }
       account.giveBack(wanted.byteCount - byteCount)
-      add(made.buffer, made.composeReason, wanted, head, byteCount)
+      add(made.buffer, made.composeReason, wanted, surface, byteCount)
     } catch {
       account.giveBack(wanted.byteCount)
       refuse(wanted, isOutOfMemory(error) ? .noMemory : .refused, "\(error)")
@@ -143,7 +144,7 @@ extension ClientSession: BufferMaker {
   }
 
   private func add(
-    _ buffer: any ScanoutBuffer, _ composeReason: String?, _ wanted: BufferRequest, _ head: Surface, _ byteCount: Int
+    _ buffer: any ScanoutBuffer, _ composeReason: String?, _ wanted: BufferRequest, _ surface: Surface, _ byteCount: Int
   ) {
     var usage = BufferUsage.frame
     var isImported = true
@@ -157,11 +158,11 @@ extension ClientSession: BufferMaker {
     // From here on the buffer returns its memory when it is freed.
     let made = ClientBuffer(
       id: wanted.buffer, buffer: buffer, usage: usage, isImported: isImported, composeReason: composeReason,
-      head: head, account: account, chargedBytes: byteCount,
+      surface: surface, account: account, chargedBytes: byteCount,
       descriptors: descriptors, pages: pages, dmaBuf: dmaBuf)
     do throws(OutputError) {
       let fd = isImported ? nil : SharedFD(try buffer.descriptor())
-      head.buffers[wanted.buffer] = made
+      surface.buffers[wanted.buffer] = made
       answer(made, fd: fd, wanted.number)
     } catch {
       refuse(wanted, isOutOfMemory(error) ? .noMemory : .refused, "\(error)")

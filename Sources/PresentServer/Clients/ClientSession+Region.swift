@@ -6,27 +6,27 @@ import PresentProtocol
 extension ClientSession {
   /// Handles REGION: the scanout's frames come from the client's region.
   func attachRegion(_ region: AttachRegion, _ fds: inout ReceivedFDs) {
-    guard let head = head(ScanoutID(wire: region.scanout)) else { return }
-    guard self.region(of: head) == nil else {
+    guard let surface = surface(ScanoutID(wire: region.scanout)) else { return }
+    guard self.region(of: surface) == nil else {
       return fail(.malformed, "scanout \(region.scanout) already has a region")
     }
     guard let memory = fds.take(0), var doorbell = fds.take(1) else {
       return fail(.malformed, "REGION without memory or doorbell descriptor")
     }
     guard doorbell.identify() == .eventFD else {
-      return refuse(.refused, "the region's doorbell is not an eventfd", .none, about: head.id)
+      return refuse(.refused, "the region's doorbell is not an eventfd", .none, about: surface.id)
     }
     guard let bytes = Int(exactly: region.regionByteCount), let slotCount = Int(exactly: region.slotCount),
       let layout = RegionLayout(regionByteCount: bytes, slotCount: slotCount)
     else {
       let (slots, bytes) = (region.slotCount, region.regionByteCount)
       let why = "invalid region: \(slots) slots in \(bytes) bytes; the size must be a power of two"
-      return refuse(.refused, why, .none, about: head.id)
+      return refuse(.refused, why, .none, about: surface.id)
     }
     var guestDoorbell: GuestDoorbell?
     if region.hasGuestDoorbell {
       guard var given = fds.take(2), given.identify() == .eventFD else {
-        return refuse(.refused, "the guest's doorbell is not an eventfd", .none, about: head.id)
+        return refuse(.refused, "the guest's doorbell is not an eventfd", .none, about: surface.id)
       }
       // Its other owners could make a write to it block.
       if let raiser = server.raiser { guestDoorbell = GuestDoorbell(event: SharedFD(given), raiser: raiser) }
@@ -35,13 +35,13 @@ extension ClientSession {
       let host = try RegionHost(
         memory: SharedFD(memory), name: hello?.name ?? "", layout: layout, sharesClock: region.sharesClock)
       let feed = try RegionFeed(
-        host, surface: head, connection: self, sharesClock: region.sharesClock, hostDoorbell: doorbell,
+        host, surface: surface, connection: self, sharesClock: region.sharesClock, hostDoorbell: doorbell,
         guestDoorbell: guestDoorbell)
-      begin(feed, on: head)
+      begin(feed, on: surface)
       // A client without a doorbell waits for this message.
       if guestDoorbell == nil { send(.regionNews(scanout: region.scanout)) }
     } catch {
-      refuse(.refused, error.description, .none, about: head.id)
+      refuse(.refused, error.description, .none, about: surface.id)
     }
   }
 }

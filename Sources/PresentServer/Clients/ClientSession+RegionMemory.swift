@@ -29,7 +29,7 @@ extension ClientSession: RegionConnection {
     do throws(OutputError) {
       let buffer = try presenter.importedBuffer(.memfd([range], [memory]), layout, 0)
       return ClientBuffer(
-        id: id, buffer: buffer, usage: .frame, isImported: true, composeReason: nil, head: surface, account: account,
+        id: id, buffer: buffer, usage: .frame, isImported: true, composeReason: nil, surface: surface, account: account,
         chargedBytes: byteCount, descriptors: descriptors, pages: ClientPages([range], [memory]))
     } catch {
       account.giveBack(byteCount)

@@ -4,8 +4,8 @@ import PresentProtocol
 extension ClientSession {
   /// Sets the points for a scanout's next PRESENT.
   func setSyncPoints(_ points: SyncPoints, _ request: RequestID, _ fds: inout ReceivedFDs) {
-    guard let head = head(ScanoutID(wire: points.scanout)) else { return }
-    guard region(of: head) == nil else {
+    guard let surface = surface(ScanoutID(wire: points.scanout)) else { return }
+    guard region(of: surface) == nil else {
       return fail(.malformed, "SYNC_POINTS on scanout \(points.scanout), whose frames come from a region")
     }
     var place = 0
@@ -18,9 +18,9 @@ extension ClientSession {
     guard (acquire != nil) == (points.acquirePoint != nil), (release != nil) == (points.releasePoint != nil) else {
       return fail(.malformed, "SYNC_POINTS without the descriptors of its synchronisation objects")
     }
-    head.nextSync = .refused
+    surface.nextSync = .refused
     guard let device = server.syncDevice() else {
-      return refuse(.refused, "no DRM driver on this host supports synchronisation objects", request, about: head.id)
+      return refuse(.refused, "no DRM driver on this host supports synchronisation objects", request, about: surface.id)
     }
     do throws(SystemError) {
       var fence: SharedFD?
@@ -31,9 +31,9 @@ extension ClientSession {
       if let release, let point = points.releasePoint {
         held = ReleasePoint(try SyncTimeline(device, release), point)
       }
-      head.nextSync = .points(acquire: fence, release: held)
+      surface.nextSync = .points(acquire: fence, release: held)
     } catch {
-      refuse(.refused, "a synchronisation object cannot be used: \(error)", request, about: head.id)
+      refuse(.refused, "a synchronisation object cannot be used: \(error)", request, about: surface.id)
     }
   }
 }

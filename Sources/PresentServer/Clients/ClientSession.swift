@@ -9,7 +9,7 @@ final class ClientSession {
   let peer: PeerCredentials
   let account: MemoryAccount
   private(set) var hello: Hello?
-  private(set) var heads: [Surface] = []
+  private(set) var surfaces: [Surface] = []
   /// The regions that surfaces take their frames from.
   private var regions: [ScanoutID: RegionFeed] = [:]
   private(set) var isClosed = false
@@ -134,10 +134,10 @@ final class ClientSession {
     case .importBuffer(let imported, let request): importBuffer(imported, RequestID(wire: request), &fds)
     case .destroyBuffer(let id): destroyBuffer(BufferID(wire: id))
     case .present(let frame): present(frame, &fds)
-    case .disable(let index): head(ScanoutID(wire: index))?.blank()
+    case .disable(let index): surface(ScanoutID(wire: index))?.blank()
     case .cursor(let cursor): setCursor(cursor)
     case .path(let index, let path, let reason):
-      head(ScanoutID(wire: index))?.setPath(path, reason: reason)
+      surface(ScanoutID(wire: index))?.setPath(path, reason: reason)
       server.changes.note(.vms)
     case .status(let request): inquire(.status, RequestID(wire: request))
     case .snapshot(let subject, let request): inquire(.snapshot(subject), RequestID(wire: request))
@@ -172,18 +172,18 @@ final class ClientSession {
     if hello.scanoutCount > 0 {
       account.limit(to: settings.memoryLimitBytes ?? server.memory.settings.limitBytes)
     }
-    heads = (0..<hello.scanoutCount).map { index in
+    surfaces = (0..<hello.scanoutCount).map { index in
       Surface(
         id: ScanoutID(index), vmName: hello.name, wish: wish(of: index), settings: settings, owner: self,
         loop: server.loop)
     }
-    user.scanoutCount += heads.count
+    user.scanoutCount += surfaces.count
     // For the off-screen outputs of those that are parked.
-    scanoutDescriptors = heads.isEmpty ? nil : DescriptorHold(heads.count, for: descriptors)
-    send(.welcome(Welcome(scanoutCount: heads.count, memoryLimitBytes: UInt64(account.limitBytes))))
-    if hello.kind == .tool && heads.isEmpty { return }
-    log("connected with \(heads.count) scanout\(heads.count == 1 ? "" : "s")")
-    server.placement.place(heads)
+    scanoutDescriptors = surfaces.isEmpty ? nil : DescriptorHold(surfaces.count, for: descriptors)
+    send(.welcome(Welcome(scanoutCount: surfaces.count, memoryLimitBytes: UInt64(account.limitBytes))))
+    if hello.kind == .tool && surfaces.isEmpty { return }
+    log("connected with \(surfaces.count) scanout\(surfaces.count == 1 ? "" : "s")")
+    server.placement.place(surfaces)
   }
 
   /// The requested output of a scanout; the host's setting takes precedence over the client's request.
@@ -194,9 +194,9 @@ final class ClientSession {
   }
 
   /// The surface of a scanout; an invalid scanout ends the session.
-  func head(_ scanout: ScanoutID) -> Surface? {
-    if heads.indices.contains(scanout.index) { return heads[scanout.index] }
-    fail(.malformed, "there is no scanout \(scanout); the client has \(heads.count)")
+  func surface(_ scanout: ScanoutID) -> Surface? {
+    if surfaces.indices.contains(scanout.index) { return surfaces[scanout.index] }
+    fail(.malformed, "there is no scanout \(scanout); the client has \(surfaces.count)")
     return nil
   }
 
@@ -222,13 +222,13 @@ final class ClientSession {
   }
 
   /// Requests that the client recreate its buffers.
-  func renewBuffers() { for surface in heads where region(of: surface) == nil { surface.renewBuffers() } }
+  func renewBuffers() { for surface in surfaces where region(of: surface) == nil { surface.renewBuffers() } }
 
   /// Applies new limits.
   func take(_ limits: ClientLimits) { outbox.descriptorLimit = limits.unreadDescriptors }
 
   /// Applies new settings of the client's VM.
-  func take(_ settings: VMSettings) { for surface in heads { surface.settings = settings } }
+  func take(_ settings: VMSettings) { for surface in surfaces { surface.settings = settings } }
 
   // MARK: - Sending
 
@@ -335,7 +335,7 @@ final class ClientSession {
   func fail(_ code: PresentErrorCode, _ text: String) {
     refuse(code, text, .none)
     // A refused client reconnects repeatedly; the same refusal is logged only once.
-    let isNews = !heads.isEmpty || server.refusals.note(pid: peer.pid, name: hello?.name ?? "", reason: text)
+    let isNews = !surfaces.isEmpty || server.refusals.note(pid: peer.pid, name: hello?.name ?? "", reason: text)
     close(isNews ? "refused: \(text)" : nil)
   }
 
@@ -353,11 +353,11 @@ final class ClientSession {
     server.reports.end(for: self)
     charge = nil
     for presenter in server.presenters { presenter.endLeases(of: self) }
-    for surface in heads { endRegion(of: surface) }
-    server.placement.vacate(heads)
-    user.scanoutCount -= heads.count
+    for surface in surfaces { endRegion(of: surface) }
+    server.placement.vacate(surfaces)
+    user.scanoutCount -= surfaces.count
     scanoutDescriptors = nil
-    heads = []
+    surfaces = []
     account.end()
     server.ended(self)
   }

@@ -100,7 +100,7 @@ final class ClientTable {
 
   /// The connected client with scanouts under a name. A session whose process has exited is closed first.
   func living(_ name: String) -> ClientSession? {
-    for session in sessions where session.name == name && !session.heads.isEmpty {
+    for session in sessions where session.name == name && !session.surfaces.isEmpty {
       if !session.isHungUp { return session }
       session.close("disconnected")
       return nil

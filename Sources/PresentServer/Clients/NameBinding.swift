@@ -15,7 +15,7 @@ extension VMSettings {
 extension Server {
   /// Ends clients whose names are kept for others by changed settings.
   func endUsurpers(_ plan: SettingsPlan) {
-    for session in sessions where !session.heads.isEmpty && !session.isClosed {
+    for session in sessions where !session.surfaces.isEmpty && !session.isClosed {
       guard plan.change(ofVM: session.name, "user", "label") != nil else { continue }
       guard let why = session.settings.objection(toName: session.name, of: session.peer, label: session.peerLabel)
       else { continue }

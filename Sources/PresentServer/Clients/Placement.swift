@@ -65,7 +65,7 @@ final class Placement {
     presenter.outputChanged()
     let info = presenter.output.info
     log("\(presenter.name) \(info.connected ? "has \(info.mode)" : "is unplugged")")
-    for surface in presenter.tiles.map(\.head) {
+    for surface in presenter.views.map(\.surface) {
       if info.connected { surface.describe() } else { park(surface, .unplugged(presenter.name)) }
     }
     if info.connected { willPlaceWaiting() }
@@ -142,7 +142,7 @@ final class Placement {
     }
     // Displacing another VM does not make room in a layout without a place for this VM.
     if case .places = target.sharing.layout { return nil }
-    guard let displaced = target.tiles.first?.head else { return nil }
+    guard let displaced = target.views.first?.surface else { return nil }
     displaced.leave()
     assign(surface, target)
     return (displaced, target)
@@ -174,7 +174,7 @@ final class Placement {
     }
     // Parked surfaces were placed first: a stand-in is better than nothing.
     for presenter in presenters where presenter.isFallback {
-      for surface in presenter.tiles.map(\.head) where surface.wish.isEmpty {
+      for surface in presenter.views.map(\.surface) where surface.wish.isEmpty {
         if let other = freePresenter(for: surface), !other.isFallback { assign(surface, other) }
       }
     }
@@ -186,6 +186,6 @@ final class Placement {
       return former
     }
     if !surface.wish.isEmpty { return free.first { $0.name == surface.wish } }
-    return free.min { ($0.isFallback ? 1 : 0, $0.tiles.count) < ($1.isFallback ? 1 : 0, $1.tiles.count) }
+    return free.min { ($0.isFallback ? 1 : 0, $0.views.count) < ($1.isFallback ? 1 : 0, $1.views.count) }
   }
 }

@@ -22,7 +22,7 @@ extension Server {
 
 extension ClientSession {
   fileprivate var isSpoilt: Bool {
-    heads.contains { surface in
+    surfaces.contains { surface in
       surface.buffers.values.contains { $0.buffer.isSpoilt } || region(of: surface)?.isSpoilt == true
     }
   }
@@ -34,9 +34,9 @@ extension Presenter {
     func note(_ buffer: ClientBuffer?) {
       if let buffer, buffer.buffer.isSpoilt { owners.insert(buffer.account.id) }
     }
-    for tile in tiles {
-      for held in tile.held { note(held.frame.buffer) }
-      for frame in [tile.staged?.frame, tile.latched, tile.painted] { note(frame?.buffer) }
+    for view in views {
+      for held in view.held { note(held.frame.buffer) }
+      for frame in [view.staged?.frame, view.latched, view.painted] { note(frame?.buffer) }
     }
     for entry in onScreen.entries + (inFlight?.entries ?? []) { note(entry.frame.buffer) }
   }

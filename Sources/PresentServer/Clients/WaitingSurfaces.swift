@@ -46,7 +46,7 @@ struct WaitingSurfaces {
   /// Those that still wait, each once: one that was placed and parked again in a round is there twice.
   private static func kept(_ list: [Surface], _ isWaiting: (Surface) -> Bool) -> [Surface] {
     var kept: [Surface] = []
-    for surface in list where surface.tile != nil && isWaiting(surface) && kept.last !== surface {
+    for surface in list where surface.view != nil && isWaiting(surface) && kept.last !== surface {
       kept.append(surface)
     }
     return kept

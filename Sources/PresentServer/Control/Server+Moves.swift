@@ -19,9 +19,9 @@ extension Server {
   /// parked; no guest is paused.
   func moveHeads(ofVM name: String) {
     for session in sessions where session.hello?.name == name && !session.isClosed {
-      for head in session.heads { head.wish(for: session.wish(of: head.index)) }
-      for head in session.heads where !head.wish.isEmpty {
-        guard let (displaced, from) = placement.moveToWish(head) else { continue }
+      for surface in session.surfaces { surface.wish(for: session.wish(of: surface.index)) }
+      for surface in session.surfaces where !surface.wish.isEmpty {
+        guard let (displaced, from) = placement.moveToWish(surface) else { continue }
         giveUpWord(for: displaced, on: from.name)
         placement.place([displaced])
       }

@@ -20,9 +20,9 @@ extension Server {
   private func check(_ plan: SettingsPlan, on presenter: Presenter) throws(SettingsError) {
     var trial = presenter.schedule.state
     for (name, settings) in plan.vmsInOrder {
-      for tile in presenter.tiles where tile.head.vmName == name {
+      for view in presenter.views where view.surface.vmName == name {
         do throws(SchedulerError) {
-          try trial.configureVM(tile.id, presenter.configuration(tile, settings), at: presenter.now)
+          try trial.configureVM(view.id, presenter.configuration(view, settings), at: presenter.now)
         } catch {
           throw refusal(name, settings, plan.lineOfRate(ofVM: name), error)
         }
@@ -36,7 +36,7 @@ extension Server {
   ) throws(SettingsError) {
     var trial = OutputSchedule.makeScheduler(for: presenter.homeMode)
     let isTiled = OutputSharing(layout: wanted.layout, policy: wanted.policy).isTiled
-    let vms = wanted.layout.vms(of: presenter.tiles.map(\.head.vmName))
+    let vms = wanted.layout.vms(of: presenter.views.map(\.surface.vmName))
     for (index, vm) in vms.enumerated() {
       let settings = plan.settings(ofVM: vm) ?? settings(ofVM: vm)
       let rect = wanted.layout.rect(

@@ -77,15 +77,15 @@ extension Server {
   ///
   /// - Throws: if the VM is not on an output, or if its output shows several VMs.
   public func focus(onVM vm: String) throws(SettingsError) {
-    guard let tile = focusable(vm) else {
-      let names = presenters.flatMap { $0.tiles.map(\.head.vmName) }.joined(separator: ", ")
+    guard let view = focusable(vm) else {
+      let names = presenters.flatMap { $0.views.map(\.surface.vmName) }.joined(separator: ", ")
       throw SettingsError("there is no VM \(vm) on an output; there are: \(names.isEmpty ? "none" : names)")
     }
-    guard tile.presenter.canBeRevoked else {
+    guard view.presenter.canBeRevoked else {
       throw SettingsError(
-        "\(tile.presenter.name) shows \(vm) beside others; set its layout to focus or its policy to exclusive")
+        "\(view.presenter.name) shows \(vm) beside others; set its layout to focus or its policy to exclusive")
     }
-    tile.presenter.focus(tile)
+    view.presenter.focus(view)
   }
 
   /// Takes an output from the VM or lessee that holds it.
@@ -116,8 +116,8 @@ extension Server {
     return presenter
   }
 
-  func focusable(_ vm: String) -> Tile? {
-    for presenter in presenters { for tile in presenter.tiles where tile.head.vmName == vm { return tile } }
+  func focusable(_ vm: String) -> SurfaceView? {
+    for presenter in presenters { for view in presenter.views where view.surface.vmName == vm { return view } }
     return nil
   }
 
@@ -125,11 +125,11 @@ extension Server {
 
   private func configure(_ plan: SettingsPlan) {
     for (name, settings) in plan.vmsInOrder {
-      for tile in presenters.flatMap(\.tiles) where tile.head.vmName == name {
+      for view in presenters.flatMap(\.views) where view.surface.vmName == name {
         do throws(SchedulerError) {
-          try tile.presenter.configure(tile, settings)
+          try view.presenter.configure(view, settings)
         } catch {
-          log("\(name) on \(tile.presenter.name) keeps its old schedule: \(error)")
+          log("\(name) on \(view.presenter.name) keeps its old schedule: \(error)")
         }
       }
     }
@@ -139,7 +139,7 @@ extension Server {
 
   /// Every client's memory limit under the plan.
   private func memoryLimits(_ plan: SettingsPlan) throws(SettingsError) -> [MemoryBroker.Limit] {
-    let limits = sessions.filter { !$0.heads.isEmpty }.map { session in
+    let limits = sessions.filter { !$0.surfaces.isEmpty }.map { session in
       let name = session.hello?.name ?? ""
       let settings = plan.settings(ofVM: name) ?? settings(ofVM: name)
       return MemoryBroker.Limit(
@@ -153,7 +153,7 @@ extension Server {
     }
     for (name, _) in plan.vms.reversed() {
       guard let change = plan.change(ofVM: name, "max-memory"),
-        let session = sessions.first(where: { $0.hello?.name == name && !$0.heads.isEmpty })
+        let session = sessions.first(where: { $0.hello?.name == name && !$0.surfaces.isEmpty })
       else { continue }
       throw SettingsError(
         change.line,
@@ -167,11 +167,11 @@ extension Server {
 
   /// Changes a layout. All surfaces on the output start a new generation, because their buffers have another kind.
   private func setLayout(_ layout: OutputLayout, _ presenter: Presenter) {
-    let heads = presenter.tiles.map(\.head)
-    for head in heads { head.leave() }
+    let surfaces = presenter.views.map(\.surface)
+    for surface in surfaces { surface.leave() }
     presenter.setLayout(layout)
     log("\(presenter.name) has layout \(layout.name)")
-    placement.place(heads)
+    placement.place(surfaces)
     placement.willPlaceWaiting()
   }
 }

@@ -8,13 +8,13 @@ import PresentProtocol
 struct DeferredAnswers {
   struct Answer {
     let vm: VMID
-    let head: Surface
+    let surface: Surface
     let frame: UInt64
     /// CLOCK_MONOTONIC of the flip.
     let timeNanoseconds: UInt64
     let sequence: UInt64
 
-    func send() { head.frameDone(frame, .flipped, timeNanoseconds: timeNanoseconds, sequence: sequence) }
+    func send() { surface.frameDone(frame, .flipped, timeNanoseconds: timeNanoseconds, sequence: sequence) }
   }
 
   private var waiting: [(answer: Answer, dueAt: Nanoseconds)] = []

@@ -27,8 +27,8 @@ extension Presenter {
   /// Queues all VMs except the holder for the output; VMs that are already waiting keep their place.
   func queueAll() {
     guard sharing.isExclusive else { return }
-    for tile in tiles where schedule.state.grant.holder != tile.id {
-      if !schedule.state.grant.waiters.contains(where: { $0.vm == tile.id }) { requestOutput(tile.id) }
+    for view in views where schedule.state.grant.holder != view.id {
+      if !schedule.state.grant.waiters.contains(where: { $0.vm == view.id }) { requestOutput(view.id) }
     }
   }
 }

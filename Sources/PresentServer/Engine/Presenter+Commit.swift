@@ -10,16 +10,16 @@ extension Presenter {
   func accept(_ decisions: consuming FrameDecisions) {
     for index in decisions.discarded.indices {
       let discarded = decisions.discarded[index]
-      guard let tile = tile(discarded.vm), let old = tile.discard(discarded.frame) else { continue }
-      supersede(old, of: tile)
+      guard let view = view(discarded.vm), let old = view.discard(discarded.frame) else { continue }
+      supersede(old, of: view)
     }
     for index in decisions.releases.indices { reportUnseen(decisions.releases[index]) }
     if decisions.promotesAhead, case .tiled(let tiled) = composition { tiled.promoteAhead() }
     if decisions.commits {
       for index in decisions.latches.indices {
-        guard let tile = tile(decisions.latches[index].vm) else { continue }
-        tile.staged = tile.take(decisions.latches[index].frame)
-        if isTiled { refuseUnreadable(tile) }
+        guard let view = view(decisions.latches[index].vm) else { continue }
+        view.staged = view.take(decisions.latches[index].frame)
+        if isTiled { refuseUnreadable(view) }
       }
     }
     work.add(decisions.blits)
@@ -71,9 +71,9 @@ extension Presenter {
       work.endCommit()
       guard result == .committed else {
         spare = picture
-        for tile in tiles {
-          tile.isCursorChanged = false
-          if let staged = tile.staged.take() { drop(staged, of: tile) }
+        for view in views {
+          view.isCursorChanged = false
+          if let staged = view.staged.take() { drop(staged, of: view) }
         }
         abandonCommit()
         return true
@@ -86,16 +86,16 @@ extension Presenter {
       return true
     }
     inFlight = picture
-    for tile in tiles {
-      tile.isCursorChanged = false
-      guard let staged = tile.staged.take() else { continue }
+    for view in views {
+      view.isCursorChanged = false
+      guard let staged = view.staged.take() else { continue }
       // Another layout or focus came while the picture was completed.
-      guard picture.entry(of: tile.id) != nil else {
-        drop(staged, of: tile)
+      guard picture.entry(of: view.id) != nil else {
+        drop(staged, of: view)
         continue
       }
-      tile.setLatched(staged.frame)
-      tile.head.frameLatched(staged.frame.number, readyNanoseconds: staged.update.readyNanoseconds)
+      view.setLatched(staged.frame)
+      view.surface.frameLatched(staged.frame.number, readyNanoseconds: staged.update.readyNanoseconds)
     }
     // Only copies into tiles are planned: others are part of what a commit takes.
     let begunAt = isTiled ? order.now : begun
@@ -104,9 +104,9 @@ extension Presenter {
   }
 
   /// Answers a frame that was to be in a commit and is not.
-  private func drop(_ staged: Tile.Held, of tile: Tile) {
-    tile.needsFullDamage = true
-    supersede(staged, of: tile)
+  private func drop(_ staged: SurfaceView.Held, of view: SurfaceView) {
+    view.needsFullDamage = true
+    supersede(staged, of: view)
   }
 
   /// Completes the next commit's picture within this iteration's copy budget; false if work remains.
@@ -114,14 +114,14 @@ extension Presenter {
     guard power.effective == .on else { return true }
     switch composition {
     case .direct(let direct):
-      guard let focusedTile, direct.plan(focusedTile, order) else { return true }
+      guard let focusedView, direct.plan(focusedView, order) else { return true }
       guard let deadline = budget.begin() else { return false }
       defer { budget.end(deadline) }
-      return try direct.draw(focusedTile, order, until: deadline)
+      return try direct.draw(focusedView, order, until: deadline)
     case .tiled(let tiled):
       guard let deadline = budget.begin() else { return false }
       defer { budget.end(deadline) }
-      return try tiled.prepare(tiles, mode: homeMode, order, follows: onScreen.isTiled, until: deadline)
+      return try tiled.prepare(views, mode: homeMode, order, follows: onScreen.isTiled, until: deadline)
     }
   }
 
@@ -137,9 +137,9 @@ extension Presenter {
     var result = CommitResult.empty
     switch composition {
     case .direct(let direct):
-      if !showsFallback, let focusedTile { result = try direct.commit(focusedTile, order, into: &picture) }
+      if !showsFallback, let focusedView { result = try direct.commit(focusedView, order, into: &picture) }
     case .tiled(let tiled):
-      result = try tiled.commit(tiles, mode: homeMode, order, into: &picture)
+      result = try tiled.commit(views, mode: homeMode, order, into: &picture)
     }
     if result == .empty { result = try commitNothing() ? .committed : .unchanged }
     if result == .committed, power.committed != .on { power.pictureCommitted() }
@@ -159,18 +159,18 @@ extension Presenter {
   /// Reports a commit that the output refused on every path. It is not retried.
   private func abandon(_ error: OutputError) {
     var hasFrame = false
-    for tile in tiles {
-      tile.isCursorChanged = false
-      tile.needsFullDamage = true
-      guard let staged = tile.staged.take() else { continue }
+    for view in views {
+      view.isCursorChanged = false
+      view.needsFullDamage = true
+      guard let staged = view.staged.take() else { continue }
       hasFrame = true
-      if !staged.isReported { tile.head.frameDone(staged.frame.number, .rejected) }
-      tile.head.outputFailed("\(name) cannot show a frame: \(error)")
+      if !staged.isReported { view.surface.frameDone(staged.frame.number, .rejected) }
+      view.surface.outputFailed("\(name) cannot show a frame: \(error)")
       staged.frame.buffer.endUse()
     }
-    if !hasFrame, focusedTile?.latched == nil, !isTiled {
+    if !hasFrame, focusedView?.latched == nil, !isTiled {
       // The client no longer uses the picture, even if the output still shows it.
-      focusedTile?.head.outputFailed("\(name) cannot be blanked: \(error)")
+      focusedView?.surface.outputFailed("\(name) cannot be blanked: \(error)")
       onScreen.endUse()
     }
     abandonCommit()
@@ -193,18 +193,18 @@ extension Presenter {
     onScreen = shown
     if !answers.isEmpty { answers.send(leaving: old, for: onScreen) }
     for index in onScreen.entries.indices {
-      guard let head = onScreen.entries[index].reportTo.take() else { continue }
+      guard let surface = onScreen.entries[index].reportTo.take() else { continue }
       let frame = onScreen.entries[index].frame.number
-      if let tile = tile(onScreen.entries[index].tile), tile.isCapped,
-        let rate = schedule.state.heldMillihertz(of: tile.id)
+      if let view = view(onScreen.entries[index].view), view.isCapped,
+        let rate = schedule.state.heldMillihertz(of: view.id)
       {
         answers.send(
           DeferredAnswers.Answer(
-            vm: tile.id, head: head, frame: frame, timeNanoseconds: timeNanoseconds, sequence: sequence),
+            vm: view.id, surface: surface, frame: frame, timeNanoseconds: timeNanoseconds, sequence: sequence),
           rateMillihertz: rate, periodNanoseconds: schedule.state.timing.periodNanoseconds,
           flippedAt: isPlausible ? time : now, now: now)
       } else {
-        head.frameDone(frame, .flipped, timeNanoseconds: timeNanoseconds, sequence: sequence)
+        surface.frameDone(frame, .flipped, timeNanoseconds: timeNanoseconds, sequence: sequence)
       }
     }
     old.endUse()
@@ -219,7 +219,7 @@ extension Presenter {
       })
     if case .tiled(let tiled) = composition {
       let refresh = Int64(homeMode.refreshMillihertz)
-      tiled.flipped(tiles, PlaneAssignment.Flip(sequence: sequence, refreshMillihertz: refresh, now: now))
+      tiled.flipped(views, PlaneAssignment.Flip(sequence: sequence, refreshMillihertz: refresh, now: now))
     }
     run()
   }

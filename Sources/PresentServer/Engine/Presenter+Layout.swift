@@ -7,63 +7,63 @@ import Scanout
 extension Presenter {
   /// Whether the output has no room for another scanout. Lessees also occupy slots of the scheduler.
   var isFull: Bool {
-    tiles.count >= min(sharing.layout.capacity, OutputLayout.mostScanouts - leasing.lessees.count)
+    views.count >= min(sharing.layout.capacity, OutputLayout.mostScanouts - leasing.lessees.count)
   }
 
   /// Whether the output has room for a scanout of a VM.
   func hasRoom(for vm: String) -> Bool {
     if isFull { return false }
     if case .places(let places) = sharing.layout {
-      return places.contains { $0.vm == vm } && !tiles.contains { $0.head.vmName == vm }
+      return places.contains { $0.vm == vm } && !views.contains { $0.surface.vmName == vm }
     }
     return true
   }
 
   /// Adds a scanout to the output.
-  func attach(_ head: Surface) -> Tile {
-    let tile = Tile(id: nextVMID(), head: head, presenter: self, rect: .empty)
-    tiles.append(tile)
-    let others = tiles.dropLast().map { ($0, $0.rect) }
+  func attach(_ surface: Surface) -> SurfaceView {
+    let view = SurfaceView(id: nextVMID(), surface: surface, presenter: self, rect: .empty)
+    views.append(view)
+    let others = views.dropLast().map { ($0, $0.rect) }
     arrange()
     do {
-      try add(tile, head.settings)
+      try add(view, surface.settings)
     } catch {
-      head.log("scanout \(head.index) on \(name) is scheduled with default settings: \(error)")
-      do { try add(tile, VMSettings()) } catch { preconditionFailure("default settings refused: \(error)") }
+      surface.log("scanout \(surface.index) on \(name) is scheduled with default settings: \(error)")
+      do { try add(view, VMSettings()) } catch { preconditionFailure("default settings refused: \(error)") }
     }
-    if sharing.isExclusive { requestOutput(tile.id) }
-    for (other, rect) in others where other.rect != rect { other.head.describe() }
-    return tile
+    if sharing.isExclusive { requestOutput(view.id) }
+    for (other, rect) in others where other.rect != rect { other.surface.describe() }
+    return view
   }
 
-  private func add(_ tile: Tile, _ settings: VMSettings) throws(SchedulerError) {
-    let configuration = configuration(tile, settings)
+  private func add(_ view: SurfaceView, _ settings: VMSettings) throws(SchedulerError) {
+    let configuration = configuration(view, settings)
     try schedule.update { (scheduler, now) throws(SchedulerError) in
-      try scheduler.addVM(tile.id, configuration, at: now)
+      try scheduler.addVM(view.id, configuration, at: now)
     }
-    tile.isCapped = configuration.rateCapMillihertz != nil
+    view.isCapped = configuration.rateCapMillihertz != nil
   }
 
   /// Applies new settings of a scanout's VM. On error the old settings remain.
-  func configure(_ tile: Tile, _ settings: VMSettings) throws(SchedulerError) {
-    try update(tile, settings)
-    if tile.plane.index != nil { setPath(.plane, of: tile) }
+  func configure(_ view: SurfaceView, _ settings: VMSettings) throws(SchedulerError) {
+    try update(view, settings)
+    if view.plane.index != nil { setPath(.plane, of: view) }
     run()
   }
 
-  private func update(_ tile: Tile, _ settings: VMSettings) throws(SchedulerError) {
-    let configuration = configuration(tile, settings)
+  private func update(_ view: SurfaceView, _ settings: VMSettings) throws(SchedulerError) {
+    let configuration = configuration(view, settings)
     try schedule.update { (scheduler, now) throws(SchedulerError) in
-      try scheduler.configureVM(tile.id, configuration, at: now)
+      try scheduler.configureVM(view.id, configuration, at: now)
     }
-    tile.isCapped = configuration.rateCapMillihertz != nil
+    view.isCapped = configuration.rateCapMillihertz != nil
   }
 
-  private func reconfigure(_ tile: Tile) {
+  private func reconfigure(_ view: SurfaceView) {
     do throws(SchedulerError) {
-      try update(tile, tile.head.settings)
+      try update(view, view.surface.settings)
     } catch {
-      tile.head.log("scanout \(tile.head.index) on \(name) keeps its old schedule: \(error)")
+      view.surface.log("scanout \(view.surface.index) on \(name) keeps its old schedule: \(error)")
     }
   }
 
@@ -74,8 +74,8 @@ extension Presenter {
     run()
   }
 
-  func configuration(_ tile: Tile, _ settings: VMSettings) -> VMConfiguration {
-    settings.configuration(vm: tile.head.vmName, copy: isTiled ? copy(of: tile.rect) : nil)
+  func configuration(_ view: SurfaceView, _ settings: VMSettings) -> VMConfiguration {
+    settings.configuration(vm: view.surface.vmName, copy: isTiled ? copy(of: view.rect) : nil)
   }
 
   /// The bytes and the longest expected time for copying a whole tile, based on the measured copy rate.
@@ -90,58 +90,58 @@ extension Presenter {
     guard abs(rate - declaredPicosecondsPerByte) > declaredPicosecondsPerByte / 4 else { return }
     declaredPicosecondsPerByte = rate
     // A promise that no longer fits remains; its missed frames are counted.
-    for tile in tiles where tile.head.settings.promisedHertz != nil && tile.plane.index == nil {
-      try? update(tile, tile.head.settings)
+    for view in views where view.surface.settings.promisedHertz != nil && view.plane.index == nil {
+      try? update(view, view.surface.settings)
     }
   }
 
   /// Removes a scanout: its waiting frames are superseded and its part of the output becomes black.
-  func detach(_ tile: Tile) {
-    answers.forget(tile.id)
-    while !tile.held.isEmpty { supersede(tile.held.removeLast(), of: tile) }
-    if let staged = tile.staged.take() { supersede(staged, of: tile) }
+  func detach(_ view: SurfaceView) {
+    answers.forget(view.id)
+    while !view.held.isEmpty { supersede(view.held.removeLast(), of: view) }
+    if let staged = view.staged.take() { supersede(staged, of: view) }
     if var picture = inFlight {
       inFlight = nil
-      for index in picture.entries.indices where picture.entries[index].tile == tile.id {
-        guard let head = picture.entries[index].reportTo.take() else { continue }
-        head.frameDone(picture.entries[index].frame.number, .superseded)
+      for index in picture.entries.indices where picture.entries[index].view == view.id {
+        guard let surface = picture.entries[index].reportTo.take() else { continue }
+        surface.frameDone(picture.entries[index].frame.number, .superseded)
       }
       inFlight = picture
     }
-    let isVisible = isVisible(tile)
-    accept(schedule.decide { $0.removeVM(tile.id, at: $1, into: &$2) })
-    tile.setLatched(nil)
-    tile.painted = nil
-    tile.cursor?.buffer.endUse()
-    tile.cursor = nil
-    tiles.removeAll { $0 === tile }
-    let others = tiles.map { ($0, $0.rect) }
+    let isVisible = isVisible(view)
+    accept(schedule.decide { $0.removeVM(view.id, at: $1, into: &$2) })
+    view.setLatched(nil)
+    view.painted = nil
+    view.cursor?.buffer.endUse()
+    view.cursor = nil
+    views.removeAll { $0 === view }
+    let others = views.map { ($0, $0.rect) }
     arrange()
-    for (other, rect) in others where other.rect != rect { other.head.describe() }
+    for (other, rect) in others where other.rect != rect { other.surface.describe() }
     if isVisible { redraw() }
     run()
   }
 
   /// Computes the rectangles of all tiles and repaints everything.
   func arrange() {
-    for (index, tile) in tiles.enumerated() {
-      tile.rect = sharing.layout.rect(
-        of: index, count: tiles.count, vm: tile.head.vmName, width: homeMode.width, height: homeMode.height)
-      tile.painted = tile.latched
-      tile.paintedCursor = .empty
-      if tile.plane.index != nil { setPath(isTiled ? .blit : .plane, of: tile) }
-      tile.plane.index = nil
-      tile.isCursorChanged = tile.isCursorChanged || tile.cursor != nil
+    for (index, view) in views.enumerated() {
+      view.rect = sharing.layout.rect(
+        of: index, count: views.count, vm: view.surface.vmName, width: homeMode.width, height: homeMode.height)
+      view.painted = view.latched
+      view.paintedCursor = .empty
+      if view.plane.index != nil { setPath(isTiled ? .blit : .plane, of: view) }
+      view.plane.index = nil
+      view.isCursorChanged = view.isCursorChanged || view.cursor != nil
     }
-    if case .tiled(let tiled) = composition { tiled.arranged(tiles) }
+    if case .tiled(let tiled) = composition { tiled.arranged(views) }
     if isTiled, !onScreen.entries.isEmpty { redraw() }
   }
 
   /// The preferred mode reported to a scanout's client.
-  func mode(of tile: Tile) -> DisplayMode {
-    if !isTiled || tile.rect.isEmpty { return homeMode }
+  func mode(of view: SurfaceView) -> DisplayMode {
+    if !isTiled || view.rect.isEmpty { return homeMode }
     return DisplayMode(
-      width: tile.rect.width, height: tile.rect.height, refreshMillihertz: homeMode.refreshMillihertz)
+      width: view.rect.width, height: view.rect.height, refreshMillihertz: homeMode.refreshMillihertz)
   }
 
   // MARK: - Policy and focus
@@ -161,15 +161,15 @@ extension Presenter {
     // This changes whether frames are copied.
     if new.isTiled != old.isTiled {
       composition = makeComposition()
-      for tile in tiles { reconfigure(tile) }
+      for view in views { reconfigure(view) }
     }
     if new.isExclusive != old.isExclusive { arrange() }
   }
 
   /// Gives a scanout the whole output at the next commit. The others keep their state but are not visible.
-  func focus(_ tile: Tile) {
-    leasing.reason = "\(name) goes to \(tile.head.vmName)"
-    focus(on: tile.id, asLease: false)
+  func focus(_ view: SurfaceView) {
+    leasing.reason = "\(name) goes to \(view.surface.vmName)"
+    focus(on: view.id, asLease: false)
     queueAll()
     run()
   }

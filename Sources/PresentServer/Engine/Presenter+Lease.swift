@@ -96,7 +96,7 @@ extension Presenter {
 
   /// Whether the picture from before the lease still shows the latest frames of its VMs.
   private var isPictureKept: Bool {
-    onScreen.entries.allSatisfy { tile($0.tile)?.latched?.buffer === $0.frame.buffer }
+    onScreen.entries.allSatisfy { view($0.view)?.latched?.buffer === $0.frame.buffer }
   }
 
   // MARK: - Ends

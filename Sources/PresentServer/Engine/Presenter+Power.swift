@@ -24,8 +24,8 @@ extension Presenter {
   }
 
   /// Restarts the idle time after a VM's frame or cursor move.
-  func restartIdleTime(for tile: Tile) {
-    guard isTiled || focusedTile === tile else { return }
+  func restartIdleTime(for view: SurfaceView) {
+    guard isTiled || focusedView === view else { return }
     let wasDark = power.idle != .on
     power.pictureChanged(at: now)
     guard wasDark else { return }
@@ -46,8 +46,8 @@ extension Presenter {
     let isOn = power.effective == .on
     if isOn {
       if schedule.state.isVisible { return }
-      for tile in tiles {
-        tile.isCursorChanged = tile.isCursorChanged || tile.cursor != nil || !tile.paintedCursor.isEmpty
+      for view in views {
+        view.isCursorChanged = view.isCursorChanged || view.cursor != nil || !view.paintedCursor.isEmpty
       }
     } else if !schedule.state.isVisible {
       if power.effective != power.committed { redraw() }

@@ -12,7 +12,7 @@ extension Presenter {
 
   /// Enables variable refresh if the display supports it and one VM has the output to itself. Commits set the property.
   func updateVariableRefresh() {
-    let isSole = schedule.state.isVisible && !isTiled && focusedTile != nil
+    let isSole = schedule.state.isVisible && !isTiled && focusedView != nil
     let isWanted = variableRate.isWanted(isSole: isSole)
     schedule.update { $0.setVariableRefresh(isWanted, at: $1) }
   }

@@ -20,7 +20,7 @@ final class Presenter {
   /// The mode that clients receive as preferred.
   var homeMode: DisplayMode
   /// The scanouts on the output, in order of arrival.
-  var tiles: [Tile] = []
+  var views: [SurfaceView] = []
   var sharing = OutputSharing()
   /// Limits for a VM that has the output to itself.
   var limits = ExclusiveLimits()
@@ -89,27 +89,27 @@ final class Presenter {
   var isTiled: Bool { sharing.isTiled }
 
   /// The scanout that has the output to itself.
-  var focusedTile: Tile? {
-    if sharing.isExclusive { return schedule.state.grant.holder.flatMap { tile($0) } }
-    return isTiled ? nil : tiles.first
+  var focusedView: SurfaceView? {
+    if sharing.isExclusive { return schedule.state.grant.holder.flatMap { view($0) } }
+    return isTiled ? nil : views.first
   }
 
   /// The mode to keep while the focus may change, because a mode set takes a monitor about a second. `nil` for a sole
   /// scanout: the output then uses its guest's mode.
-  var keptMode: DisplayMode? { tiles.count > 1 ? homeMode : nil }
+  var keptMode: DisplayMode? { views.count > 1 ? homeMode : nil }
 
   /// Creates the composition for the current sharing, without buffers.
   func makeComposition() -> Composition {
     if !isTiled { return .direct(DirectComposition(output, name: name, workers: workers)) }
     return .tiled(
-      TiledComposition(output, workers: workers) { [unowned self] tile in
-        setPath(tile.plane.index == nil ? .blit : .plane, of: tile)
+      TiledComposition(output, workers: workers) { [unowned self] view in
+        setPath(view.plane.index == nil ? .blit : .plane, of: view)
         redraw()
       })
   }
 
-  func tile(_ id: VMID) -> Tile? {
-    for tile in tiles where tile.id == id { return tile }
+  func view(_ id: VMID) -> SurfaceView? {
+    for view in views where view.id == id { return view }
     return nil
   }
 
@@ -169,7 +169,7 @@ final class Presenter {
     if !output.isCommitPending, var lost = inFlight.take() {
       for entry in lost.entries { entry.reportTo?.frameDone(entry.frame.number, .rejected) }
       lost.endUse()
-      for tile in tiles { tile.needsFullDamage = true }
+      for view in views { view.needsFullDamage = true }
       abandonCommit()
     }
     arrange()

@@ -19,7 +19,7 @@ enum SnapshotPlan {
   case captured(MappedBuffer)
 }
 
-extension Tile {
+extension SurfaceView {
   /// The client's frame with its cursor, in the frame's size; black in the mode's size without a frame. For a surface
   /// that is not visible, the newest frame.
   func planOfFrame() -> SnapshotPlan {
@@ -42,7 +42,7 @@ extension Presenter {
     let mode = output.info.mode
     let screen = Rect(width: mode.width, height: mode.height)
     let parts = onScreen.entries.map { entry in
-      let clip = onScreen.isTiled ? tile(entry.tile)?.rect ?? .empty : screen
+      let clip = onScreen.isTiled ? view(entry.view)?.rect ?? .empty : screen
       return SnapshotJob.Part(
         buffer: entry.frame.buffer, source: entry.frame.source, cursor: entry.cursor, clip: clip.intersection(screen),
         originX: entry.originX, originY: entry.originY)

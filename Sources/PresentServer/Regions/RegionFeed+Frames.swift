@@ -15,7 +15,7 @@ extension RegionFeed {
   /// frames. A frame that is not latched yet, as in a tile or with a cap, is not superseded.
   func presentWaiting() {
     while !service.isHeld, underWayCount < RegionFeed.underWayLimit, !waiting.isEmpty {
-      if surface.tile?.hasWaitingFrame == true { return }
+      if surface.view?.hasWaitingFrame == true { return }
       present(waiting.removeFirst())
     }
   }
@@ -124,7 +124,7 @@ extension RegionFeed {
   }
 
   private func forgetBuffer(_ slot: Int) {
-    slots[slot].buffer?.head = nil
+    slots[slot].buffer?.surface = nil
     slots[slot].buffer = nil
     slots[slot].layout = nil
   }

@@ -163,7 +163,7 @@ final class RegionFeed {
   /// False on a shared output, where frames may be copied or become due earlier.
   private var looksByItself: Bool {
     guard underWayCount > 0, let presenter = surface.presenter else { return false }
-    return presenter.tiles.count == 1 && presenter.output.isCommitPending
+    return presenter.views.count == 1 && presenter.output.isCommitPending
   }
 
   private func adjustDoorbell(drewAhead: Bool) {

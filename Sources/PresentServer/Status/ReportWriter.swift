@@ -186,7 +186,7 @@ private final class Report: Answer {
     var sessions = sessions.makeIterator()
     return try JSONPieces(rest) {
       while let session = sessions.next() {
-        if !session.heads.isEmpty { return try JSONPieces(DaemonStatus.VM(session)) }
+        if !session.surfaces.isEmpty { return try JSONPieces(DaemonStatus.VM(session)) }
       }
       return nil
     }
@@ -194,12 +194,12 @@ private final class Report: Answer {
 
   /// Reads each scanout when its turn comes; scanouts of clients that have disconnected by then are left out.
   private static func trace(of sessions: [ClientSession]) throws -> JSONPieces {
-    var heads = sessions.flatMap { session in session.heads.map { (session, $0) } }.makeIterator()
+    var surfaces = sessions.flatMap { session in session.surfaces.map { (session, $0) } }.makeIterator()
     return try JSONPieces(DaemonTrace(nowNanoseconds: monotonicNanoseconds(), scanouts: [])) {
-      while let (session, head) = heads.next() {
+      while let (session, surface) = surfaces.next() {
         if session.isClosed { continue }
-        var records = head.trace.ordered.makeIterator()
-        return try JSONPieces(DaemonTrace.Scanout(head, of: session)) {
+        var records = surface.trace.ordered.makeIterator()
+        return try JSONPieces(DaemonTrace.Scanout(surface, of: session)) {
           try records.next().map { try JSONPieces(DaemonTrace.Frame($0)) }
         }
       }

@@ -6,7 +6,7 @@ extension Server {
   /// The picture on screen.
   func planSnapshot(_ subject: SnapshotSubject) throws(SnapshotError) -> SnapshotPlan {
     switch subject {
-    case .vm(let name, let scanout): return try tile(ofVM: name, scanout).planOfFrame()
+    case .vm(let name, let scanout): return try view(ofVM: name, scanout).planOfFrame()
     case .output(let name):
       guard let presenter = presenters.first(where: { $0.name == name }) else {
         let names = presenters.map { $0.name }.joined(separator: ", ")
@@ -25,15 +25,15 @@ extension Server {
     }
   }
 
-  private func tile(ofVM name: String, _ scanout: UInt32) throws(SnapshotError) -> Tile {
-    let clients = sessions.filter { !$0.heads.isEmpty }
+  private func view(ofVM name: String, _ scanout: UInt32) throws(SnapshotError) -> SurfaceView {
+    let clients = sessions.filter { !$0.surfaces.isEmpty }
     guard let session = clients.first(where: { $0.hello?.name == name }) else {
       let names = clients.compactMap { $0.hello?.name }.joined(separator: ", ")
       throw .unknown("there is no VM \(name); \(names.isEmpty ? "none is connected" : "there are: \(names)")")
     }
-    guard scanout < UInt32(session.heads.count), let tile = session.heads[Int(scanout)].tile else {
-      throw .unknown("\(name) has \(session.heads.count) scanouts, but not scanout \(scanout)")
+    guard scanout < UInt32(session.surfaces.count), let view = session.surfaces[Int(scanout)].view else {
+      throw .unknown("\(name) has \(session.surfaces.count) scanouts, but not scanout \(scanout)")
     }
-    return tile
+    return view
   }
 }

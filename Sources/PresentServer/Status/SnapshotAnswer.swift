@@ -14,7 +14,7 @@ final class SnapshotCharge {
   /// - Throws: `.failed` if the memory is not available now.
   init(_ byteCount: Int, for session: ClientSession) throws(SnapshotError) {
     // A client without scanouts has no maximum; its account is of this size.
-    isOwn = session.heads.isEmpty
+    isOwn = session.surfaces.isEmpty
     account = isOwn ? session.server.memory.open() : session.account
     if isOwn { account.limit(to: byteCount) }
     if let why = account.objection(toBytes: byteCount) {

@@ -55,7 +55,7 @@ extension DaemonStatus.Output {
     let info = presenter.output.info
     let counters = presenter.output.counters
     let lessee = presenter.leasing.current
-    let shown = lessee == nil ? presenter.focusedTile ?? presenter.tiles.first : nil
+    let shown = lessee == nil ? presenter.focusedView ?? presenter.views.first : nil
     let slowest = info.variableMillihertz?.lowerBound ?? 0
     self.init(
       name: presenter.name, kind: Kind(info.kind), width: info.mode.width, height: info.mode.height,
@@ -70,7 +70,7 @@ extension DaemonStatus.Output {
       isVariable: presenter.schedule.state.followsCommits,
       power: Power(presenter.power.effective), powerReason: PowerReason(presenter.power),
       idleBlankSeconds: presenter.power.limits.blankSeconds, idleOffSeconds: presenter.power.limits.offSeconds,
-      vms: presenter.tiles.map(Tile.init), vm: shown?.head.vmName)
+      vms: presenter.views.map(Tile.init), vm: shown?.surface.vmName)
   }
 }
 
@@ -84,9 +84,9 @@ extension DaemonStatus.Output.Lessee {
 }
 
 extension DaemonStatus.Output.Tile {
-  fileprivate init(_ tile: PresentServer.Tile) {
+  fileprivate init(_ view: PresentServer.SurfaceView) {
     self.init(
-      name: tile.head.vmName, x: tile.rect.x, y: tile.rect.y, width: tile.rect.width, height: tile.rect.height)
+      name: view.surface.vmName, x: view.rect.x, y: view.rect.y, width: view.rect.width, height: view.rect.height)
   }
 }
 
@@ -101,19 +101,19 @@ extension DaemonStatus.VM {
       waitingBytes: session.requests.waiting.reduce(0) { $0 + $1.byteCount }, weight: settings.weight,
       promisedHertz: settings.promisedHertz, cappedHertz: settings.cappedHertz,
       unseenHertz: settings.unseenHertz ?? SchedulerConfiguration().backgroundMillihertz / 1000,
-      scanouts: session.heads.map { DaemonStatus.Scanout($0, of: session) })
+      scanouts: session.surfaces.map { DaemonStatus.Scanout($0, of: session) })
   }
 }
 
 extension DaemonStatus.Scanout {
-  fileprivate init(_ head: Surface, of session: ClientSession) {
-    let frame = head.tile.flatMap { $0.presenter.onScreen.entry(of: $0.id)?.frame }
-    let granted = head.tile.flatMap { $0.presenter.schedule.state.statistics(of: $0.id) }
-    let (path, reason) = head.currentPath
-    let counters = head.counters
+  fileprivate init(_ surface: Surface, of session: ClientSession) {
+    let frame = surface.view.flatMap { $0.presenter.onScreen.entry(of: $0.id)?.frame }
+    let granted = surface.view.flatMap { $0.presenter.schedule.state.statistics(of: $0.id) }
+    let (path, reason) = surface.currentPath
+    let counters = surface.counters
     let hasLatch = counters.latch.count > 0
     self.init(
-      index: head.index, output: head.presenter?.name, width: frame?.source.width, height: frame?.source.height,
+      index: surface.index, output: surface.presenter?.name, width: frame?.source.width, height: frame?.source.height,
       format: frame?.buffer.buffer.layout.format.name, path: ScanoutPath(path),
       pathReason: reason.isEmpty ? nil : reason, framesPresented: counters.presented.value,
       framesFlipped: counters.flipped.value,
@@ -126,8 +126,9 @@ extension DaemonStatus.Scanout {
       grantedFrames: granted.map { UInt64(clamping: $0.shown) },
       grantedBlitNanoseconds: granted.map { UInt64(clamping: $0.blitNanoseconds) },
       missedPromises: granted.map { UInt64(clamping: $0.missed) },
-      buffers: head.buffers.count + (session.region(of: head)?.bufferCount ?? 0), generation: head.generation.wire,
-      parked: head.parking.map(\.reason))
+      buffers: surface.buffers.count + (session.region(of: surface)?.bufferCount ?? 0),
+      generation: surface.generation.wire,
+      parked: surface.parking.map(\.reason))
   }
 }
 

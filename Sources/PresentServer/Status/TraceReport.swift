@@ -4,9 +4,9 @@ import StatusModel
 
 extension DaemonTrace.Scanout {
   /// An entry for a surface, without its frames.
-  init(_ head: Surface, of session: ClientSession) {
+  init(_ surface: Surface, of session: ClientSession) {
     self.init(
-      vm: head.vmName, pid: session.peer.pid, index: head.index, output: head.presenter?.name, frames: [])
+      vm: surface.vmName, pid: session.peer.pid, index: surface.index, output: surface.presenter?.name, frames: [])
   }
 }
 

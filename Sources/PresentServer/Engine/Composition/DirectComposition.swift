@@ -52,7 +52,7 @@ final class DirectComposition {
   // MARK: - Before a commit
 
   /// Chooses the way of a view's newest frame to the output. Returns true if the frame must be drawn first.
-  func plan(_ view: Tile, _ order: CommitOrder) -> Bool {
+  func plan(_ view: SurfaceView, _ order: CommitOrder) -> Bool {
     planned = nil
     guard let frame = view.staged?.frame ?? view.latched, changes(view, order) else { return false }
     let way = way(of: frame, view, order)
@@ -62,7 +62,7 @@ final class DirectComposition {
   }
 
   /// Draws a part of the planned frame, until the deadline. Returns false if some of it is left.
-  func draw(_ view: Tile, _ order: CommitOrder, until deadline: PaintDeadline) throws(OutputError) -> Bool {
+  func draw(_ view: SurfaceView, _ order: CommitOrder, until deadline: PaintDeadline) throws(OutputError) -> Bool {
     guard case .composed(_, let blendsCursor)? = planned, let frame = view.staged?.frame ?? view.latched else {
       return true
     }
@@ -71,7 +71,7 @@ final class DirectComposition {
     return try composer.draw(frame, damage, cursor: blendsCursor ? view.cursor : nil, until: deadline)
   }
 
-  private func way(of frame: SurfaceFrame, _ view: Tile, _ order: CommitOrder) -> Way {
+  private func way(of frame: SurfaceFrame, _ view: SurfaceView, _ order: CommitOrder) -> Way {
     let blendsCursor = !hasCursorPlane || refusedCursor.map { $0.view == view.id && $0.frame == frame.number } ?? false
     if let reason = frame.buffer.composeReason { return .composed(reason: reason, blendsCursor: blendsCursor) }
     if view.cursor != nil, !hasCursorPlane {
@@ -85,12 +85,12 @@ final class DirectComposition {
   }
 
   /// Whether a commit changes anything: a new frame, a moved cursor, or another picture was on screen.
-  private func changes(_ view: Tile, _ order: CommitOrder) -> Bool {
+  private func changes(_ view: SurfaceView, _ order: CommitOrder) -> Bool {
     view.staged != nil || order.isFull || view.isCursorChanged
   }
 
   /// The damage of a view's frame since the last commit.
-  private func damage(of view: Tile, _ frame: SurfaceFrame, _ order: CommitOrder) -> DamageRegion {
+  private func damage(of view: SurfaceView, _ frame: SurfaceFrame, _ order: CommitOrder) -> DamageRegion {
     if order.isFull || last != view.id {
       if isComposed, !composer.isDrawing(frame) { forgetComposed() }
       return DamageRegion(frame.source)
@@ -102,7 +102,7 @@ final class DirectComposition {
 
   /// Commits a view's newest frame on the planned way. `.refused`: the output does not take it so, and there is another
   /// way to plan.
-  func commit(_ view: Tile, _ order: CommitOrder, into picture: inout Presenter.Picture) throws(OutputError)
+  func commit(_ view: SurfaceView, _ order: CommitOrder, into picture: inout Presenter.Picture) throws(OutputError)
     -> CommitResult
   {
     guard let frame = view.staged?.frame ?? view.latched else { return .empty }
@@ -127,7 +127,7 @@ final class DirectComposition {
   }
 
   /// Remembers that the output refused a frame; false if there is no other way.
-  private func remember(_ reason: String, _ way: Way, _ frame: SurfaceFrame, of view: Tile, _ order: CommitOrder)
+  private func remember(_ reason: String, _ way: Way, _ frame: SurfaceFrame, of view: SurfaceView, _ order: CommitOrder)
     -> Bool
   {
     switch way {
@@ -142,7 +142,7 @@ final class DirectComposition {
   }
 
   private func showDirectly(
-    _ frame: SurfaceFrame, _ damage: DamageRegion, _ method: FitMethod, of view: Tile, _ order: CommitOrder
+    _ frame: SurfaceFrame, _ damage: DamageRegion, _ method: FitMethod, of view: SurfaceView, _ order: CommitOrder
   ) throws(OutputError) -> (Int, Int) {
     var origin = (0, 0)
     if case .centered(let x, let y) = method { origin = (x, y) }
@@ -156,12 +156,12 @@ final class DirectComposition {
   }
 
   private func showComposed(
-    _ frame: SurfaceFrame, _ damage: DamageRegion, _ reason: String, of view: Tile, _ order: CommitOrder,
+    _ frame: SurfaceFrame, _ damage: DamageRegion, _ reason: String, of view: SurfaceView, _ order: CommitOrder,
     blendsCursor: Bool
   ) throws(OutputError) -> (Int, Int) {
     isComposed = true
     let composed = try composer.compose(frame, damage, cursor: blendsCursor ? view.cursor : nil)
-    view.head.countCopy(composed.copiedBytes)
+    view.surface.countCopy(composed.copiedBytes)
     let (x, y) = (composed.originX, composed.originY)
     let state =
       blendsCursor ? nil : view.cursor.map { CursorState(buffer: $0.buffer.buffer, x: $0.x + x, y: $0.y + y) }

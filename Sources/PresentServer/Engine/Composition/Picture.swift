@@ -3,7 +3,7 @@ import FrameScheduler
 extension Presenter {
   /// One tile's part of a picture.
   struct PictureEntry {
-    var tile: VMID
+    var view: VMID
     var frame: SurfaceFrame
     var cursor: SurfaceCursor?
     /// The position of the frame's first pixel on the output.
@@ -26,24 +26,24 @@ extension Presenter {
     static var none: Picture { Picture(entries: []) }
 
     /// Adds a view's frame and its cursor; each is a use of its buffer.
-    mutating func add(_ frame: SurfaceFrame, of view: Tile, originX: Int, originY: Int) {
+    mutating func add(_ frame: SurfaceFrame, of view: SurfaceView, originX: Int, originY: Int) {
       frame.buffer.beginUse()
       view.cursor?.buffer.beginUse()
       let isDue = view.staged.map { !$0.isReported } ?? false
       entries.append(
         PictureEntry(
-          tile: view.id, frame: frame, cursor: view.cursor, originX: originX, originY: originY,
-          reportTo: isDue ? view.head : nil))
+          view: view.id, frame: frame, cursor: view.cursor, originX: originX, originY: originY,
+          reportTo: isDue ? view.surface : nil))
     }
 
-    func entry(of tile: VMID) -> PictureEntry? {
-      for entry in entries where entry.tile == tile { return entry }
+    func entry(of view: VMID) -> PictureEntry? {
+      for entry in entries where entry.view == view { return entry }
       return nil
     }
 
     /// The frame's number, read without moving the frame.
-    func frameNumber(of tile: VMID) -> UInt64? {
-      for index in entries.indices where entries[index].tile == tile { return entries[index].frame.number }
+    func frameNumber(of view: VMID) -> UInt64? {
+      for index in entries.indices where entries[index].view == view { return entries[index].frame.number }
       return nil
     }
 

@@ -42,7 +42,7 @@ struct PlaneAssignment {
   /// Counts a frame for the next auction. Returns true if the view must leave its plane, because the frame's kind
   /// differs from the tested one.
   mutating func frameArrived(
-    _ frame: SurfaceFrame, _ byteCount: Int64, of view: Tile, on output: any Output
+    _ frame: SurfaceFrame, _ byteCount: Int64, of view: SurfaceView, on output: any Output
   ) -> Bool {
     view.plane.announcedCount += 1
     view.plane.announcedBytes += byteCount
@@ -51,10 +51,12 @@ struct PlaneAssignment {
   }
 
   /// Counts a committed frame.
-  func frameCommitted(of view: Tile) { view.plane.grantedCount += 1 }
+  func frameCommitted(of view: SurfaceView) { view.plane.grantedCount += 1 }
 
   /// Holds an auction if one is due; else returns false. The result is in `auction`.
-  mutating func holdAuction(_ views: [Tile], _ flip: Flip, on output: any Output, over canvas: TileCanvas) -> Bool {
+  mutating func holdAuction(_ views: [SurfaceView], _ flip: Flip, on output: any Output, over canvas: TileCanvas)
+    -> Bool
+  {
     flipCount += 1
     let isDue = flipCount - lastFlipCount >= PlaneAuction.intervalVblanks
     guard isChanged || isPending || isDue else { return false }
@@ -80,18 +82,18 @@ struct PlaneAssignment {
   }
 
   /// Assigns the plane to the view.
-  func give(_ plane: Int, to view: Tile) {
+  func give(_ plane: Int, to view: SurfaceView) {
     view.plane.index = plane
     if let frame = view.latched { view.plane.signature = signature(of: frame, view) }
   }
 
   /// Records that the output refused a commit with the view on its plane.
-  mutating func commitFailed(_ view: Tile, at now: Nanoseconds) {
+  mutating func commitFailed(_ view: SurfaceView, at now: Nanoseconds) {
     if view.plane.index != nil { auction.commitFailed(view.id, at: now) }
   }
 
   /// A frame on a plane, clipped to its view's rectangle.
-  func overlay(_ frame: SurfaceFrame, of view: Tile) -> OverlayFrame? {
+  func overlay(_ frame: SurfaceFrame, of view: SurfaceView) -> OverlayFrame? {
     guard let buffer = frame.buffer.planeBuffer else { return nil }
     let origin = view.origin(of: frame)
     let source = Rect(
@@ -103,26 +105,27 @@ struct PlaneAssignment {
 
   /// The planes that could show a frame, one bit each. The frame must cover its view's rectangle, and there must be no
   /// cursor, which would be below it.
-  private func planes(for frame: SurfaceFrame, of view: Tile, on output: any Output) -> UInt64 {
+  private func planes(for frame: SurfaceFrame, of view: SurfaceView, on output: any Output) -> UInt64 {
     guard view.cursor == nil, frame.source.width >= view.rect.width, frame.source.height >= view.rect.height,
       !view.rect.isEmpty, let buffer = frame.buffer.planeBuffer
     else { return 0 }
     return output.overlayPlanes(for: buffer)
   }
 
-  private func bid(_ frame: SurfaceFrame, of view: Tile, _ flip: Flip, on output: any Output) -> PlaneBid? {
+  private func bid(_ frame: SurfaceFrame, of view: SurfaceView, _ flip: Flip, on output: any Output) -> PlaneBid? {
     let mask = planes(for: frame, of: view, on: output)
     if mask == 0 { return nil }
     let vblanks = max(1, Int64(clamping: flip.sequence &- lastSequence))
     return PlaneBid(
       vm: view.id, byteCount: view.plane.announcedBytes / max(1, view.plane.announcedCount),
       announcedMillihertz: view.plane.announcedCount * flip.refreshMillihertz / vblanks,
-      grantedMillihertz: view.plane.grantedCount * flip.refreshMillihertz / vblanks, weight: view.head.settings.weight,
+      grantedMillihertz: view.plane.grantedCount * flip.refreshMillihertz / vblanks,
+      weight: view.surface.settings.weight,
       planes: mask, signature: signature(of: frame, view))
   }
 
   /// A hash of everything that the result of a TEST_ONLY commit depends on.
-  private func signature(of frame: SurfaceFrame, _ view: Tile) -> UInt64 {
+  private func signature(of frame: SurfaceFrame, _ view: SurfaceView) -> UInt64 {
     let layout = frame.buffer.buffer.layout
     var hash = FNV1a()
     hash.add(frame.source)
@@ -137,7 +140,7 @@ struct PlaneAssignment {
   }
 
   private func accepts(
-    _ candidate: PlaneAuction.Assignment, _ views: [Tile], on output: any Output, over canvas: TileCanvas
+    _ candidate: PlaneAuction.Assignment, _ views: [SurfaceView], on output: any Output, over canvas: TileCanvas
   ) -> Bool {
     var overlays = Overlays()
     for view in views {

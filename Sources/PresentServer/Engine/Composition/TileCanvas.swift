@@ -42,7 +42,7 @@ final class TileCanvas {
   }
 
   /// Repaints everything after tiles were added, removed or moved.
-  func invalidate(tiles: [Tile]) {
+  func invalidate(tiles: [SurfaceView]) {
     (next, ahead, repair, black) = (nil, nil, nil, nil)
     background.invalidate(bounds: bounds)
     rings = tiles.map { DamageRing(bufferCount: background.bufferCount, bounds: $0.rect) }

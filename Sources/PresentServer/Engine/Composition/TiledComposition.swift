@@ -17,9 +17,9 @@ final class TiledComposition {
   private var isPreparing = false
   private var planes = PlaneAssignment()
   /// Called when a view gets or loses an overlay plane.
-  private let planeChanged: (Tile) -> Void
+  private let planeChanged: (SurfaceView) -> Void
 
-  init(_ output: any Output, workers: CopyWorkers, planeChanged: @escaping (Tile) -> Void) {
+  init(_ output: any Output, workers: CopyWorkers, planeChanged: @escaping (SurfaceView) -> Void) {
     self.output = output
     self.workers = workers
     self.planeChanged = planeChanged
@@ -32,13 +32,13 @@ final class TiledComposition {
   }
 
   /// Repaints everything after views were added, removed or moved.
-  func arranged(_ views: [Tile]) {
+  func arranged(_ views: [SurfaceView]) {
     planes.isChanged = true
     canvas?.invalidate(tiles: views)
   }
 
   /// Marks a view's whole rectangle as damaged.
-  func repaint(_ view: Tile, at index: Int) { canvas?.add(DamageRegion(view.rect), tile: index) }
+  func repaint(_ view: SurfaceView, at index: Int) { canvas?.add(DamageRegion(view.rect), tile: index) }
 
   // MARK: - Painting
 
@@ -46,7 +46,8 @@ final class TiledComposition {
   ///
   /// - Returns: the bytes copied, and false if the deadline has passed before the order's end.
   func paint(
-    _ order: BlitOrder, _ held: Tile.Held, of view: Tile, at index: Int, _ views: [Tile], _ mode: DisplayMode,
+    _ order: BlitOrder, _ held: SurfaceView.Held, of view: SurfaceView, at index: Int, _ views: [SurfaceView],
+    _ mode: DisplayMode,
     until deadline: PaintDeadline
   ) throws(OutputError) -> (copiedBytes: UInt64, isDone: Bool) {
     let canvas = try preparedCanvas(views, mode)
@@ -77,7 +78,7 @@ final class TiledComposition {
   ///
   /// - Returns: false if the deadline has passed before; the caller must call again.
   func prepare(
-    _ views: [Tile], mode: DisplayMode, _ order: CommitOrder, follows: Bool, until deadline: PaintDeadline
+    _ views: [SurfaceView], mode: DisplayMode, _ order: CommitOrder, follows: Bool, until deadline: PaintDeadline
   ) throws(OutputError) -> Bool {
     guard hasContent(views) else { return true }
     let canvas = try preparedCanvas(views, mode)
@@ -88,33 +89,34 @@ final class TiledComposition {
     return try repair(views, canvas, until: deadline)
   }
 
-  private func repair(_ views: [Tile], _ canvas: TileCanvas, until deadline: PaintDeadline) throws(OutputError) -> Bool
+  private func repair(_ views: [SurfaceView], _ canvas: TileCanvas, until deadline: PaintDeadline) throws(OutputError)
+    -> Bool
   {
     guard canvas.repairBackground(until: deadline) else { return false }
     for index in views.indices {
       let view = views[index]
       if isOnPlane(view) { continue }
       let part = try canvas.repair(tile: index, view.rect, until: deadline) { painting(view.painted, of: view) }
-      view.head.countCopy(part.copiedBytes)
+      view.surface.countCopy(part.copiedBytes)
       if !part.isDone { return false }
     }
     return true
   }
 
-  private func hasContent(_ views: [Tile]) -> Bool {
+  private func hasContent(_ views: [SurfaceView]) -> Bool {
     for view in views where view.staged != nil || view.latched != nil { return true }
     return false
   }
 
   /// Whether a view's newest frame goes on its overlay plane.
-  private func isOnPlane(_ view: Tile) -> Bool {
+  private func isOnPlane(_ view: SurfaceView) -> Bool {
     guard view.plane.index != nil, let frame = view.staged?.frame ?? view.latched else { return false }
     return planes.overlay(frame, of: view) != nil
   }
 
   /// The painting of a frame and the view's cursor into the view's rectangle; black without a frame, and for one that
   /// was scanned out and cannot be read.
-  private func painting(_ frame: SurfaceFrame?, of view: Tile) -> Painting {
+  private func painting(_ frame: SurfaceFrame?, of view: SurfaceView) -> Painting {
     let origin = frame.map { view.origin(of: $0) } ?? (view.rect.x, view.rect.y)
     let picture = frame.flatMap { readable($0.buffer, of: view) }
     var sprite: Painting.Sprite?
@@ -127,11 +129,11 @@ final class TiledComposition {
   }
 
   /// A buffer's pixels. The view's client is told if they cannot be read; the other views are painted nevertheless.
-  private func readable(_ buffer: ClientBuffer, of view: Tile) -> MappedBuffer? {
+  private func readable(_ buffer: ClientBuffer, of view: SurfaceView) -> MappedBuffer? {
     do throws(OutputError) {
       return try buffer.pixels()
     } catch {
-      view.head.outputFailed("\(view.presenter.name) cannot read a frame: \(error)")
+      view.surface.outputFailed("\(view.presenter.name) cannot read a frame: \(error)")
       return nil
     }
   }
@@ -139,7 +141,7 @@ final class TiledComposition {
   /// Commits the picture of all views after `prepare` has completed it. `.refused`: the output does not take the overlay
   /// planes, and all views are to be copied.
   func commit(
-    _ views: [Tile], mode: DisplayMode, _ order: CommitOrder, into picture: inout Presenter.Picture
+    _ views: [SurfaceView], mode: DisplayMode, _ order: CommitOrder, into picture: inout Presenter.Picture
   ) throws(OutputError) -> CommitResult {
     isPreparing = false
     guard hasContent(views) else { return .empty }
@@ -175,7 +177,7 @@ final class TiledComposition {
   }
 
   /// Adds the damage of a copied view that is not painted yet.
-  private func noteChanges(of view: Tile, _ index: Int, _ canvas: TileCanvas) {
+  private func noteChanges(of view: SurfaceView, _ index: Int, _ canvas: TileCanvas) {
     if let staged = view.staged, view.painted?.number != staged.frame.number {
       // The frame was planned for a plane that the view has lost.
       canvas.add(changes(staged.update, of: view), tile: index)
@@ -185,7 +187,7 @@ final class TiledComposition {
   }
 
   /// An update's damage in the output's pixels.
-  private func changes(_ update: SurfaceUpdate, of view: Tile) -> DamageRegion {
+  private func changes(_ update: SurfaceUpdate, of view: SurfaceView) -> DamageRegion {
     let frame = update.frame
     guard let last = view.painted, last.source == frame.source,
       last.buffer.buffer.layout == frame.buffer.buffer.layout
@@ -203,7 +205,7 @@ final class TiledComposition {
     return region
   }
 
-  private func moveCursor(of view: Tile, showing frame: SurfaceFrame?, _ index: Int, _ canvas: TileCanvas) {
+  private func moveCursor(of view: SurfaceView, showing frame: SurfaceFrame?, _ index: Int, _ canvas: TileCanvas) {
     var region = DamageRegion(view.paintedCursor)
     view.paintedCursor = .empty
     view.isCursorChanged = false
@@ -218,7 +220,7 @@ final class TiledComposition {
     canvas.add(region, tile: index)
   }
 
-  private func preparedCanvas(_ views: [Tile], _ mode: DisplayMode) throws(OutputError) -> TileCanvas {
+  private func preparedCanvas(_ views: [SurfaceView], _ mode: DisplayMode) throws(OutputError) -> TileCanvas {
     if let canvas { return canvas }
     let made = try TileCanvas(output, mode: mode, workers: workers)
     made.invalidate(tiles: views)
@@ -229,18 +231,18 @@ final class TiledComposition {
   // MARK: - Overlay planes
 
   /// Handles a change of a view's cursor, which an overlay plane would cover.
-  func cursorChanged(of view: Tile, at index: Int) {
+  func cursorChanged(of view: SurfaceView, at index: Int) {
     if view.cursor == nil { planes.isChanged = true } else { leavePlane(view, at: index) }
   }
 
   /// Handles a new frame. A frame unlike the one that the plane was tested with is copied.
-  func frameArrived(_ frame: SurfaceFrame, _ byteCount: Int64, of view: Tile, at index: Int) {
+  func frameArrived(_ frame: SurfaceFrame, _ byteCount: Int64, of view: SurfaceView, at index: Int) {
     if output.overlayCount == 0 { return }
     if planes.frameArrived(frame, byteCount, of: view, on: output) { leavePlane(view, at: index) }
   }
 
   /// After a flip, holds an auction of planes if it is due, and tests at most one change on the hardware.
-  func flipped(_ views: [Tile], _ flip: PlaneAssignment.Flip) {
+  func flipped(_ views: [SurfaceView], _ flip: PlaneAssignment.Flip) {
     guard output.overlayCount > 0, let canvas else { return }
     guard planes.holdAuction(views, flip, on: output, over: canvas) else { return }
     for index in views.indices {
@@ -259,7 +261,7 @@ final class TiledComposition {
   }
 
   /// Takes a view off its plane: its frames are copied again, beginning with the current one.
-  func leavePlane(_ view: Tile, at index: Int) {
+  func leavePlane(_ view: SurfaceView, at index: Int) {
     guard view.plane.index != nil else { return }
     view.plane.index = nil
     view.painted = view.latched

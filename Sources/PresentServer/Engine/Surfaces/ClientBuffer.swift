@@ -18,7 +18,7 @@ final class ClientBuffer {
   /// Why the output cannot scan the buffer out; nil if it can.
   let composeReason: String?
   /// The surface that receives the release; nil after the buffer is lost or destroyed. Cleared before the surface ends.
-  unowned var head: Surface?
+  unowned var surface: Surface?
   /// The last frame presented with it.
   var lastFrame: UInt64 = 0
   /// Signalled when the buffer is released.
@@ -36,7 +36,7 @@ final class ClientBuffer {
 
   init(
     id: BufferID, buffer: any ScanoutBuffer, usage: BufferUsage, isImported: Bool, composeReason: String?,
-    head: Surface, account: MemoryAccount, chargedBytes: Int, descriptors: DescriptorAccount,
+    surface: Surface, account: MemoryAccount, chargedBytes: Int, descriptors: DescriptorAccount,
     pages: ClientPages? = nil, dmaBuf: SharedFD? = nil
   ) {
     self.id = id
@@ -47,7 +47,7 @@ final class ClientBuffer {
     self.dmaBuf = dmaBuf
     descriptor = DescriptorHold(for: descriptors)
     self.composeReason = composeReason
-    self.head = head
+    self.surface = surface
     self.account = account
     self.chargedBytes = chargedBytes
     account.charge(chargedBytes)
@@ -72,7 +72,7 @@ final class ClientBuffer {
   func pixels() throws(OutputError) -> MappedBuffer {
     let before = buffer.gatheredBytes
     let mapped = try buffer.mapped()
-    head?.countCopy(buffer.gatheredBytes - before)
+    surface?.countCopy(buffer.gatheredBytes - before)
     return mapped
   }
 
@@ -92,7 +92,7 @@ final class ClientBuffer {
   func endUse() {
     useCount -= 1
     guard useCount == 0 else { return }
-    head?.release(self)
+    surface?.release(self)
     if !releasePoints.isEmpty { releasePoints.removeAll(keepingCapacity: true) }
   }
 

@@ -19,12 +19,12 @@ extension Surface {
 
   /// Shows a frame at the next vblank. It supersedes older frames that wait for fences.
   func show(_ new: SurfaceUpdate) {
-    guard let tile else { return }
+    guard let view else { return }
     if let fence = new.frame.buffer.driverFence { return wait(with: new, for: fence) }
-    if fenced.isEmpty { return tile.presenter.present(new, on: tile) }
+    if fenced.isEmpty { return view.presenter.present(new, on: view) }
     var update = new
     while !fenced.isEmpty { supersede(removeFenced(at: 0), by: &update) }
-    tile.presenter.present(update, on: tile)
+    view.presenter.present(update, on: view)
   }
 
   /// Shows a frame once its fence is signalled.
@@ -51,14 +51,14 @@ extension Surface {
       fenced.insert(FencedFrame(serial: serial, update: update, fence: fence, source: source), at: place)
     } catch {
       outputFailed("cannot wait for a frame's acquire fence: \(error)")
-      tile?.needsFullDamage = true
+      view?.needsFullDamage = true
       frameDone(update.frame.number, .rejected)
       update.frame.buffer.endUse()
     }
   }
 
   private func fenceSignalled(_ serial: UInt64) {
-    guard let place = fenced.firstIndex(where: { $0.serial == serial }), let tile else { return }
+    guard let place = fenced.firstIndex(where: { $0.serial == serial }), let view else { return }
     var update = removeFenced(at: place)
     // The frame could not be shown earlier, so its latency is measured from now.
     if let ready = update.readyNanoseconds { update.readyNanoseconds = max(ready, monotonicNanoseconds()) }
@@ -67,7 +67,7 @@ extension Surface {
       return update.frame.buffer.endUse()
     }
     for _ in 0..<place { supersede(removeFenced(at: 0), by: &update) }
-    tile.presenter.present(update, on: tile)
+    view.presenter.present(update, on: view)
     update.frame.buffer.endUse()
   }
 
@@ -75,7 +75,7 @@ extension Surface {
   func supersedeFenced() {
     while !fenced.isEmpty {
       let old = removeFenced(at: 0).frame
-      tile?.needsFullDamage = true
+      view?.needsFullDamage = true
       frameDone(old.number, .superseded)
       old.buffer.endUse()
     }
@@ -83,7 +83,7 @@ extension Surface {
 
   func blank() {
     supersedeFenced()
-    if let tile { tile.presenter.blank(tile) }
+    if let view { view.presenter.blank(view) }
   }
 
   private func removeFenced(at place: Int) -> SurfaceUpdate {

@@ -37,9 +37,9 @@ final class Surface {
   /// The surface's position in order of arrival, for `Placement`; 0 before it is placed.
   var arrival: UInt64 = 0
   private(set) var generation = Generation.none
-  private(set) var tile: Tile?
+  private(set) var view: SurfaceView?
   /// The presenter of its output, including an off-screen one while it is parked.
-  var presenter: Presenter? { tile?.presenter }
+  var presenter: Presenter? { view?.presenter }
   /// Why the surface is parked; nil if it is on a real output.
   private(set) var parking: Parking?
   var buffers: [BufferID: ClientBuffer] = [:]
@@ -82,31 +82,31 @@ final class Surface {
     leave()
     self.parking = parking
     generation.advance()
-    tile = next.attach(self)
+    view = next.attach(self)
     describe()
   }
 
   /// Leaves the output.
   func leave() {
     forgetBuffers()
-    let old = tile
-    tile = nil
+    let old = view
+    view = nil
     if let old { old.presenter.detach(old) }
     owner.outputLost(of: self)
   }
 
   /// Makes the client recreate its buffers because the rules for them have changed. The screen content stays.
   func renewBuffers() {
-    guard let tile else { return }
+    guard let view else { return }
     forgetBuffers()
-    tile.needsFullDamage = true
+    view.needsFullDamage = true
     generation.advance()
     describe()
   }
 
   private func forgetBuffers() {
     owner.buffersLost(of: self)
-    for buffer in buffers.values { buffer.head = nil }
+    for buffer in buffers.values { buffer.surface = nil }
     buffers.removeAll(keepingCapacity: true)
     supersedeFenced()
   }
@@ -116,8 +116,8 @@ final class Surface {
 
   /// The output as described to the client; nil if the surface has none.
   var description: OutputDescription? {
-    guard let tile else { return nil }
-    let presenter = tile.presenter
+    guard let view else { return nil }
+    let presenter = view.presenter
     let info = presenter.output.info
     let name: String
     let isConnected: Bool
@@ -128,7 +128,7 @@ final class Surface {
     }
     return OutputDescription(
       scanout: id.wire, generation: generation.wire, connected: isConnected, parked: parking == .noneFree,
-      mode: presenter.mode(of: tile), widthMillimetres: info.widthMillimetres,
+      mode: presenter.mode(of: view), widthMillimetres: info.widthMillimetres,
       heightMillimetres: info.heightMillimetres, cursorSize: info.cursorSize, memoryKind: info.memoryKind,
       name: name, edid: presenter.isTiled ? [] : info.edid)
   }
@@ -143,10 +143,10 @@ final class Surface {
   /// The current path of frames, and why a better one is unavailable.
   var currentPath: (path: PresentPath, reason: String) {
     if let presenter, presenter.isTiled {
-      if let plane = tile?.plane.index { return (path, "overlay plane \(plane) of \(presenter.name)") }
-      return (.blit, "\(presenter.name) is shared by \(presenter.tiles.count) scanouts")
+      if let plane = view?.plane.index { return (path, "overlay plane \(plane) of \(presenter.name)") }
+      return (.blit, "\(presenter.name) is shared by \(presenter.views.count) scanouts")
     }
-    if let reason = tile?.composeReason { return (.blit, reason) }
+    if let reason = view?.composeReason { return (.blit, reason) }
     return (path, pathReason)
   }
 

@@ -6,7 +6,7 @@ import Scanout
 ///
 /// A frame is *held* until a commit takes it, then *latched* until a newer one is. Each state is a use of its buffer;
 /// so is every picture that shows it.
-final class Tile {
+final class SurfaceView {
   /// A frame that is not committed yet.
   struct Held {
     let id: FrameID
@@ -20,7 +20,7 @@ final class Tile {
   }
 
   let id: VMID
-  unowned let head: Surface
+  unowned let surface: Surface
   let presenter: Presenter
   /// Its rectangle on the output.
   var rect: Rect
@@ -45,9 +45,9 @@ final class Tile {
   /// Why frames are composed; nil while the output scans them out directly.
   var composeReason: String?
 
-  init(id: VMID, head: Surface, presenter: Presenter, rect: Rect) {
+  init(id: VMID, surface: Surface, presenter: Presenter, rect: Rect) {
     self.id = id
-    self.head = head
+    self.surface = surface
     self.presenter = presenter
     self.rect = rect
     held.reserveCapacity(8)
