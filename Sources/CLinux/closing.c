@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -44,8 +45,22 @@ static void set_timer(intptr_t timer, int milliseconds) {
   timer_settime((timer_t)timer, 0, &both, NULL);
 }
 
-void clinux_interrupted_close(intptr_t timer, int fd, int milliseconds) {
+static void discard_unread(int fd) {
+  char byte;
+  /* No more can come after shutdown. The bound is for a socket that is not shut down. */
+  for (int i = 0; i < 4096; i++) {
+    if (recv(fd, &byte, 1, MSG_DONTWAIT) <= 0) return;
+  }
+}
+
+void clinux_connection_close(int fd) {
+  discard_unread(fd);
+  close(fd);
+}
+
+void clinux_interrupted_close(intptr_t timer, int fd, int is_connection, int milliseconds) {
   set_timer(timer, milliseconds);
+  if (is_connection) discard_unread(fd);
   close(fd);
   set_timer(timer, 0);
 }

@@ -49,8 +49,8 @@ public final class DescriptorCloser: Sendable {
     memory.add(jobs)
   }
 
-  fileprivate func close(_ number: Int32, of account: DescriptorAccount, mayWait: Bool) {
-    let job = ClosingQueue.Job(number: number, account: account, isCounted: mayWait)
+  fileprivate func close(_ number: Int32, of account: DescriptorAccount, mayWait: Bool, isConnection: Bool) {
+    let job = ClosingQueue.Job(number: number, account: account, isCounted: mayWait, isConnection: isConnection)
     if mayWait { return waits.add([job]) }
     held.withLock { $0.append(job) }
     isHolding.store(true, ordering: .releasing)
@@ -90,10 +90,14 @@ public final class DescriptorAccount: Sendable {
   }
 
   /// Closes a counted descriptor: at once if that cannot wait for others, else on another thread.
-  func close(_ number: Int32, isLocal: Bool = false) {
+  func close(_ number: Int32, isLocal: Bool = false, isConnection: Bool = false) {
     if isLocal {
       _ = Glibc.close(number)
       return took(-1)
+    }
+    if isConnection {
+      willClose(1)
+      return closeLater(number, mayWait: true, isConnection: true)
     }
     // Only memory files of the kernel itself have seals.
     if MemFD.seals(of: number) != nil { return closeLater(number, mayWait: false) }
@@ -108,9 +112,9 @@ public final class DescriptorAccount: Sendable {
     }
   }
 
-  private func closeLater(_ number: Int32, mayWait: Bool) {
+  private func closeLater(_ number: Int32, mayWait: Bool, isConnection: Bool = false) {
     leaving.wrappingAdd(1, ordering: .relaxed)
-    closer.close(number, of: self, mayWait: mayWait)
+    closer.close(number, of: self, mayWait: mayWait, isConnection: isConnection)
   }
 
   private func willClose(_ count: Int) {
@@ -146,6 +150,7 @@ private final class ClosingQueue: Sendable {
     let number: Int32
     let account: DescriptorAccount
     let isCounted: Bool
+    let isConnection: Bool
   }
 
   private struct State {
@@ -229,8 +234,11 @@ private final class ClosingQueue: Sendable {
         return (job, state.hasEnded)
       }
       if let job {
+        // The peer of a connection that is closed with unread messages gets ECONNRESET before the answer to them.
         if hasTimer {
-          clinux_interrupted_close(timer, job.number, patienceMilliseconds)
+          clinux_interrupted_close(timer, job.number, job.isConnection ? 1 : 0, patienceMilliseconds)
+        } else if job.isConnection {
+          clinux_connection_close(job.number)
         } else {
           close(job.number)
         }

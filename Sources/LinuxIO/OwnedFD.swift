@@ -8,6 +8,8 @@ public struct OwnedFD: ~Copyable, Sendable {
   private var account: DescriptorAccount?
   /// Whether closing it cannot wait for others.
   private var isLocal = false
+  /// Whether it is a connection, whose peer is to read what was sent even if this side has not read everything.
+  private var isConnection = false
 
   /// Takes over `raw`; this value closes it.
   public init(taking raw: Int32) {
@@ -24,7 +26,7 @@ public struct OwnedFD: ~Copyable, Sendable {
 
   deinit {
     guard raw >= 0 else { return }
-    if let account { account.close(raw, isLocal: isLocal) } else { close(raw) }
+    if let account { account.close(raw, isLocal: isLocal, isConnection: isConnection) } else { close(raw) }
   }
 
   /// Gives up the descriptor: the caller closes it.
@@ -38,6 +40,13 @@ public struct OwnedFD: ~Copyable, Sendable {
 
   /// The same descriptor, counted and closed by an account.
   public consuming func owned(by account: DescriptorAccount) -> OwnedFD { OwnedFD(taking: release(), of: account) }
+
+  /// The same connected socket, counted and closed by an account.
+  consuming func connection(of account: DescriptorAccount) -> OwnedFD {
+    var fd = owned(by: account)
+    fd.isConnection = true
+    return fd
+  }
 
   /// What kind of file it is, if it is one that the kernel implements itself; nil otherwise. Makes no call on the file.
   public mutating func identify() -> AnonymousFile? {

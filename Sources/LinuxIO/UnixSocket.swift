@@ -186,7 +186,9 @@ public struct UnixSocket: ~Copyable {
   }
 
   /// The same socket, counted and closed by an account.
-  public consuming func owned(by account: DescriptorAccount) -> UnixSocket { UnixSocket(taking: fd.owned(by: account)) }
+  public consuming func owned(by account: DescriptorAccount) -> UnixSocket {
+    UnixSocket(taking: fd.connection(of: account))
+  }
 
   /// Whether the other side has not read all that was sent. Each message that it reads makes this side writable anew.
   ///

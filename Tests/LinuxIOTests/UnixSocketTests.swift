@@ -48,6 +48,31 @@ struct UnixSocketTests {
     #expect(closed == .closed)
   }
 
+  /// The kernel gives ECONNRESET before the answer if a connection is closed with unread messages.
+  @Test func `the peer of a connection that an account closes reads the answer, whatever it sent besides`() throws {
+    let pair = try UnixSocket.pair(.seqpacket)
+    let client = pair.first
+    let account = DescriptorAccount(DescriptorCloser())
+    let memory = try MemFD.create(name: "test", byteCount: 4096)
+    for count in 1...3 {
+      _ = try [UInt8](repeating: 7, count: count).withUnsafeBytes { try client.send($0, fds: [memory.raw]) }
+    }
+    try answerAndClose(pair.second.owned(by: account))
+    while account.openCount > 0 { HostProcess.sleep(milliseconds: 1) }
+
+    var buffer = [UInt8](repeating: 0, count: 16)
+    var fds = ReceivedFDs()
+    let answer = try buffer.withUnsafeMutableBytes { try client.receive(into: $0, fds: &fds, wait: false) }
+    let end = try buffer.withUnsafeMutableBytes { try client.receive(into: $0, fds: &fds, wait: false) }
+    #expect(answer == .bytes(9))
+    #expect(end == .closed)
+  }
+
+  private func answerAndClose(_ server: consuming UnixSocket) throws {
+    _ = try [UInt8](repeating: 1, count: 9).withUnsafeBytes { try server.send($0) }
+    server.shutDown()
+  }
+
   @Test func `sending to a closed peer is an error, not a signal`() throws {
     let widow = try widowed(.stream)
     let error = #expect(throws: SystemError.self) {

@@ -28,8 +28,10 @@ int clinux_thread_detach(uintptr_t thread);
 /* A timer of the calling thread whose signal ends waits of that thread; 0, or an errno. */
 int clinux_interrupter_create(intptr_t *timer);
 void clinux_interrupter_delete(intptr_t timer);
-/* close, whose waits end after some milliseconds if a signal can end them. */
-void clinux_interrupted_close(intptr_t timer, int fd, int milliseconds);
+/* close, after what a connected socket has received is read and dropped, with its descriptors. */
+void clinux_connection_close(int fd);
+/* close, whose waits end after some milliseconds if a signal can end them; of a connection as above. */
+void clinux_interrupted_close(intptr_t timer, int fd, int is_connection, int milliseconds);
 /* The processors that the calling thread may run on: sched_getaffinity. At least 1. */
 int clinux_available_processors(void);
 /* FUTEX_WAIT_PRIVATE and FUTEX_WAKE_PRIVATE. */
