@@ -13,9 +13,10 @@ extension SandboxPolicy {
     policy.files =
       [
         FileAccess("/proc", .read), FileAccess("/sys", .read), FileAccess("/run/udev", .read),
-        FileAccess("/dev/null", [.readFiles, .writeFiles]), FileAccess("/dev/udmabuf", .devices),
-        // A host without a card gets this directory with its first one.
+        FileAccess("/dev/null", [.readFiles, .writeFiles]),
+        // These come with the first card and with the module, which may be later.
         FileAccess(LinuxFile.status("/dev/dri") != nil ? "/dev/dri" : "/dev", .devices),
+        FileAccess(LinuxFile.status("/dev/udmabuf") != nil ? "/dev/udmabuf" : "/dev", .devices),
       ] + directories.map { FileAccess($0, .remove) }
     policy.capabilities = hasCards ? [.systemAdministration] : []
     policy.isInspectable = true
