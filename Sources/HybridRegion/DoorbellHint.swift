@@ -3,8 +3,8 @@ import CFramepathABI
 /// `framepath_region_header.doorbell`: a quiet doorbell exempts the guest of its epoch from ringing after a present.
 ///
 /// The host makes it quiet only while it will check the ring anyway. Before it sleeps without checking, it requests the
-/// doorbell again and checks once more. A guest writes its entry into the ring before it reads this word. Both sides use
-/// a full barrier, so at least one of them sees the other's write, as with virtio's EVENT_IDX.
+/// doorbell again and then checks the ring a last time. A guest writes its entry before it reads this word. Both sides
+/// use a full barrier, so at least one of them sees the other's write, as with virtio's EVENT_IDX.
 enum DoorbellHint {
   /// The word to be stored by the host.
   static func word(epoch: UInt32, isQuiet: Bool) -> UInt64 {

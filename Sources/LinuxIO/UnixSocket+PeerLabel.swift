@@ -4,8 +4,8 @@ extension UnixSocket {
   /// The security label of the peer: an AppArmor profile such as `libvirt-UUID`, an SELinux or Smack context. nil without
   /// a security module.
   ///
-  /// The corresponding C function is `getsockopt(SO_PEERSEC)`: the label at the time of connecting. AppArmor has it since
-  /// Linux 6.17; before, this is the label that the process has now. The mode that AppArmor adds, as in `name (enforce)`,
+  /// The corresponding C function is `getsockopt(SO_PEERSEC)`: the label at the time of connecting. AppArmor has it on
+  /// Linux 7.2, but not on 6.12: this is then the label that the process has now. The mode that AppArmor adds, as in `name (enforce)`,
   /// is left out.
   public borrowing func peerLabel() -> String? {
     var bytes = [CChar](repeating: 0, count: 4096)

@@ -12,6 +12,11 @@ public final class Launcher {
     case path(String, mode: UInt32)
     /// An inherited descriptor.
     case descriptor(Int32)
+
+    /// As a command line says it: one of both.
+    public init(path: String?, mode: UInt32 = 0o600, descriptor: Int32?) {
+      self = path.map { .path($0, mode: mode) } ?? .descriptor(descriptor ?? 0)
+    }
   }
 
   /// What to do for the worker.

@@ -7,11 +7,13 @@ public enum SandboxError: Error, Equatable, Sendable, CustomStringConvertible {
   /// libseccomp refused a rule, or the kernel the filter; an errno.
   case filter(String, code: Int32)
 
-  /// What failed and why.
+  /// What failed, why, and what to do.
   public var description: String {
-    switch self {
-    case .system(let error): error.description
-    case .filter(let what, let code): "seccomp filter: \(what): \(SystemError.text(of: code)) (errno \(code))"
-    }
+    let what =
+      switch self {
+      case .system(let error): error.description
+      case .filter(let what, let code): "seccomp filter: \(what): \(SystemError.text(of: code)) (errno \(code))"
+      }
+    return "there is no sandbox: \(what); --sandbox off goes on without one"
   }
 }

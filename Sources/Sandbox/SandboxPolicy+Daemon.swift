@@ -14,10 +14,12 @@ extension SandboxPolicy {
       [
         FileAccess("/proc", .read), FileAccess("/sys", .read), FileAccess("/run/udev", .read),
         FileAccess("/dev/null", [.readFiles, .writeFiles]),
-        // These come with the first card and with the module, which may be later.
-        FileAccess(LinuxFile.status("/dev/dri") != nil ? "/dev/dri" : "/dev", .devices),
-        FileAccess(LinuxFile.status("/dev/udmabuf") != nil ? "/dev/udmabuf" : "/dev", .devices),
+        FileAccess("/dev/dri", .devices), FileAccess("/dev/udmabuf", .devices),
       ] + directories.map { FileAccess($0, .remove) }
+    // Both come with the first card and with the module, which may be later; Landlock knows files that exist.
+    if hasCards, ["/dev/dri", "/dev/udmabuf"].contains(where: { LinuxFile.status($0) == nil }) {
+      policy.files.append(FileAccess("/dev", .devices))
+    }
     policy.capabilities = hasCards ? [.systemAdministration] : []
     policy.isInspectable = true
     // The service manager's socket may be abstract.

@@ -98,7 +98,7 @@ public final class WorkerLink {
     if ready.isEmpty { throw SystemError(call: "launcher", code: ETIMEDOUT, subject: subject) }
     var answer = try nextAnswer()
     guard case .bytes(4) = answer.result else { throw SystemError(call: "launcher", code: EPROTO, subject: subject) }
-    if answer.code != 0 { throw SystemError(call: "connect", code: answer.code, subject: subject) }
+    if answer.code != 0 { throw SystemError(call: request.call, code: answer.code, subject: subject) }
     return answer.fd.take()
   }
 

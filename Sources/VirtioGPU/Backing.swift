@@ -22,7 +22,7 @@ import GuestMemory
   /// The total bytes of all entries.
   let byteCount: Int
   /// Whether every byte is guest memory now.
-  private(set) var isResolved = false
+  var isResolved: Bool { missingAddress == nil }
   /// The first entry that is not guest memory; nil if all are.
   private(set) var missingAddress: UInt64?
 
@@ -63,12 +63,10 @@ import GuestMemory
       }
       guard found else {
         unsafe runs.removeAll()
-        isResolved = false
         missingAddress = entry.address
         return
       }
     }
-    isResolved = true
     missingAddress = nil
   }
 

@@ -128,12 +128,7 @@ struct FramepathIvshmem: ParsableCommand {
   /// The program is two processes: the launcher, which managers start and end, and the worker, which serves clients.
   private func launch() throws {
     let log = ErrorLog("framepath-ivshmem: ")
-    let frontend: Launcher.Frontend
-    if let socketPath {
-      frontend = .path(socketPath, mode: UInt32(socketMode, radix: 8) ?? 0o600)
-    } else {
-      frontend = .descriptor(fd ?? 0)
-    }
+    let frontend = Launcher.Frontend(path: socketPath, mode: UInt32(socketMode, radix: 8) ?? 0o600, descriptor: fd)
     var plan = Launcher.Plan(daemonPath: daemonPath, frontend: frontend)
     plan.givesListener = true
     plan.linkPath = socketPath.map { $0 + ".region" }

@@ -6,12 +6,7 @@ import Sandbox
 extension Backend {
   /// Runs the worker to its end.
   func launch(_ log: Log) throws {
-    let frontend: Launcher.Frontend
-    if let socketPath {
-      frontend = .path(socketPath, mode: 0o600)
-    } else {
-      frontend = .descriptor(fd ?? 0)
-    }
+    let frontend = Launcher.Frontend(path: socketPath, descriptor: fd)
     let launcher = try Launcher(Launcher.Plan(daemonPath: daemon, frontend: frontend)) { log.write($0) }
     if sandbox == .off {
       log.warning("--sandbox off: what the guest says is parsed with all rights of this user")
@@ -27,7 +22,7 @@ extension Backend {
     do throws(SandboxError) {
       if let shortcoming = try link.enter(.worker) { log.warning(shortcoming) }
     } catch {
-      log.error("there is no sandbox: \(error); --sandbox off goes on without one")
+      log.error(error.description)
       throw ExitCode.failure
     }
     return link

@@ -15,7 +15,7 @@ struct LeaseCommand: ParsableCommand {
       one connector with its CRTC and planes, and the command is its DRM master. VMs on the output wait until the \
       command has ended, and are then shown again. If another lessee has the output, this command waits for its turn.
 
-      Whoever may use the control socket may lease. Other users lease by the frames socket and need permission: \
+      Users of the control socket may lease. Others lease through the frames socket and need permission: \
       [output.HDMI-A-1] lease = "uid 1000, gid 44", or --allow.
 
       Exit status: the command's; 128 plus the signal's number if a signal ended it; 1 if no lease was granted.

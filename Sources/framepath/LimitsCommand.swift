@@ -2,8 +2,9 @@ import ArgumentParser
 import DaemonSettings
 
 /// `framepath limits`.
-struct LimitsCommand: ParsableCommand {
-  private static let options = SettingsTable.settings(changedBy: .limits)
+struct LimitsCommand: SingleSettingsCommand {
+  static let options = SettingsTable.settings(changedBy: .limits)
+  static let target = SettingTarget.clients
 
   static let configuration = CommandConfiguration(
     commandName: "limits",
@@ -19,18 +20,4 @@ struct LimitsCommand: ParsableCommand {
 
   @OptionGroup var daemon: DaemonOptions
   @Argument(parsing: .allUnrecognized, help: .hidden) var words: [String] = []
-
-  func validate() throws {
-    guard try !changes().isEmpty else {
-      throw ValidationError("Give at least one of \(Self.options.map { "--\($0.name)" }.joined(separator: ", ")).")
-    }
-  }
-
-  func run() throws { try daemon.change(changes()) }
-
-  private func changes() throws -> [SettingChange] {
-    let read = try SettingWords(words, options: Self.options)
-    if let word = read.others.first { throw ValidationError("Unexpected argument \(word).") }
-    return try read.changes(of: .clients)
-  }
 }

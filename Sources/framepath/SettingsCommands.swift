@@ -196,8 +196,9 @@ struct PowerCommand: ParsableCommand {
 }
 
 /// `framepath memory`.
-struct MemoryCommand: ParsableCommand {
-  private static let options = SettingsTable.settings(changedBy: .memory)
+struct MemoryCommand: SingleSettingsCommand {
+  static let options = SettingsTable.settings(changedBy: .memory)
+  static let target = SettingTarget.memory
 
   static let configuration = CommandConfiguration(
     commandName: "memory",
@@ -211,7 +212,19 @@ struct MemoryCommand: ParsableCommand {
 
   @OptionGroup var daemon: DaemonOptions
   @Argument(parsing: .allUnrecognized, help: .hidden) var words: [String] = []
+}
 
+/// A command for settings of what exists once; all its words are settings.
+protocol SingleSettingsCommand: ParsableCommand {
+  /// Its settings.
+  static var options: [SettingDescription] { get }
+  /// What they apply to.
+  static var target: SettingTarget { get }
+  var daemon: DaemonOptions { get }
+  var words: [String] { get }
+}
+
+extension SingleSettingsCommand {
   func validate() throws {
     guard try !changes().isEmpty else {
       throw ValidationError("Give at least one of \(Self.options.map { "--\($0.name)" }.joined(separator: ", ")).")
@@ -223,7 +236,7 @@ struct MemoryCommand: ParsableCommand {
   private func changes() throws -> [SettingChange] {
     let read = try SettingWords(words, options: Self.options)
     if let word = read.others.first { throw ValidationError("Unexpected argument \(word).") }
-    return try read.changes(of: .memory)
+    return try read.changes(of: Self.target)
   }
 }
 

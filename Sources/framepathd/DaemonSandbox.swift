@@ -17,23 +17,15 @@ struct DaemonSandbox {
   }
 
   /// Gives up rights and files. Before the first thread, and after what needs root: limits, owners of sockets.
-  func giveUpRights() throws {
+  func giveUpRights() throws(SandboxError) {
     guard let policy else { return }
-    do throws(SandboxError) {
-      if let shortcoming = try Sandbox.giveUpRights(policy).shortcoming { log.write("warning: \(shortcoming)") }
-    } catch { throw DaemonSandbox.hint(error) }
+    if let shortcoming = try Sandbox.giveUpRights(policy).shortcoming { log.write("warning: \(shortcoming)") }
   }
 
   /// Filters system calls. After everything is open, and before the first client is served.
-  func filterCalls() throws {
+  func filterCalls() throws(SandboxError) {
     guard let policy else { return }
-    do throws(SandboxError) {
-      try Sandbox.filterCalls(policy, reportTo: 2, prefix: "framepathd: ended by its sandbox, which does not allow the")
-    } catch { throw DaemonSandbox.hint(error) }
-  }
-
-  private static func hint(_ error: SandboxError) -> ConfigurationError {
-    ConfigurationError(description: "there is no sandbox: \(error); --sandbox off goes on without one")
+    try Sandbox.filterCalls(policy, reportTo: 2, prefix: "framepathd: ended by its sandbox, which does not allow the")
   }
 
   private static func directory(of path: String) -> String {

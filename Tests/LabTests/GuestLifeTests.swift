@@ -87,7 +87,7 @@ struct GuestLifeTests {
     #expect(backend.waitForExit(timeoutMilliseconds: 0) == nil)
   }
 
-  /// Linux has no code that sets the queues up again, but since 6.8 it leaves a device alone that keeps its state
+  /// Linux has no code that sets the queues up again, but 6.12 and 7.2 leave a device alone that keeps its state
   /// (No_Soft_Reset). `pm_test` suspends all devices and resumes them; the machine itself does not sleep.
   @Test(arguments: [(LabGuest.Shape.complete, "stock"), (.vhostUserGPU, "new")])
   func `a guest shows frames after a suspend if its device keeps its state`(

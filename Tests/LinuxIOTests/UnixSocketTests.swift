@@ -1,5 +1,6 @@
 import Glibc
 import LinuxIO
+import TestSupport
 import Testing
 
 @Suite("Unix sockets")
@@ -58,7 +59,7 @@ struct UnixSocketTests {
       _ = try [UInt8](repeating: 7, count: count).withUnsafeBytes { try client.send($0, fds: [memory.raw]) }
     }
     try answerAndClose(pair.second.owned(by: account))
-    while account.openCount > 0 { HostProcess.sleep(milliseconds: 1) }
+    #expect(try EventLoop().wait { account.openCount == 0 })
 
     var buffer = [UInt8](repeating: 0, count: 16)
     var fds = ReceivedFDs()

@@ -94,11 +94,7 @@ struct RefusalTests {
     let backend = try Backend.vhostUserGPU.start(folder)
     try daemon.line(containing: "connected with 1 scanout")
     // QEMU's end of the vhost-user connection.
-    let deadline = monotonicNanoseconds() + 10_000_000_000
-    while LinuxFile.status("\(folder.path)/web.sock") == nil {
-      try #require(monotonicNanoseconds() < deadline)
-      HostProcess.sleep(milliseconds: 5)
-    }
+    try backend.wait(for: "socket") { LinuxFile.status("\(folder.path)/web.sock") != nil }
     let qemu = try UnixSocket.connect("\(folder.path)/web.sock", .stream)
     // The daemon's answers are read by the same loop as QEMU's connection.
     try backend.line(containing: "scanout 0:")

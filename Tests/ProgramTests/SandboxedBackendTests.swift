@@ -17,10 +17,8 @@ struct SandboxedBackendTests {
         rawValue,
         ["--vm", "web", "--socket-path", "\(folder.path)/web.sock", "--daemon", "\(folder.path)/framepathd.sock"] + more
       )
-      let deadline = monotonicNanoseconds() + 20_000_000_000
-      while LinuxFile.status("\(folder.path)/web.sock") == nil || LaunchedWorkers.of(program.pid).isEmpty {
-        try #require(monotonicNanoseconds() < deadline)
-        HostProcess.sleep(milliseconds: 5)
+      try program.wait(for: "socket with a worker") {
+        LinuxFile.status("\(folder.path)/web.sock") != nil && !LaunchedWorkers.of(program.pid).isEmpty
       }
       return program
     }
@@ -33,16 +31,12 @@ struct SandboxedBackendTests {
   }
 
   private func waitForWorker(of program: TestProgram, other than: Int32 = 0, sandboxed: Bool = true) throws -> Int32 {
-    let deadline = monotonicNanoseconds() + 20_000_000_000
-    while true {
-      if let worker = LaunchedWorkers.of(program.pid).first, worker != than,
-        state(worker).contains("Seccomp:\t\(sandboxed ? 2 : 0)")
-      {
-        return worker
-      }
-      try #require(monotonicNanoseconds() < deadline)
-      HostProcess.sleep(milliseconds: 5)
+    var found: Int32 = 0
+    try program.wait(for: "worker besides \(than)") {
+      found = LaunchedWorkers.of(program.pid).first ?? than
+      return found != than && state(found).contains("Seccomp:\t\(sandboxed ? 2 : 0)")
     }
+    return found
   }
 
   @Test(arguments: Backend.allCases)

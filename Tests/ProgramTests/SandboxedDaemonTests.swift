@@ -75,10 +75,8 @@ struct SandboxedDaemonTests {
     let assistant = try assistant(of: daemon)
     daemon.kill()
     _ = try daemon.exit()
-    let deadline = monotonicNanoseconds() + 10_000_000_000
-    while !state(assistant).isEmpty, !state(assistant).contains("State:\tZ") {
-      try #require(monotonicNanoseconds() < deadline)
-      HostProcess.sleep(milliseconds: 5)
+    try daemon.wait(for: "end of the assistant") {
+      state(assistant).isEmpty || state(assistant).contains("State:\tZ")
     }
   }
 }

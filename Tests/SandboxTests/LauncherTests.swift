@@ -7,14 +7,6 @@ import Testing
 /// A launcher and a worker that leaves its sandbox or crashes, as real processes.
 @Suite(.timeLimit(.minutes(2)))
 struct LauncherTests {
-  private func wait(_ what: String, until isTrue: () -> Bool) throws {
-    let deadline = monotonicNanoseconds() + 20_000_000_000
-    while !isTrue() {
-      try #require(monotonicNanoseconds() < deadline, "\(what)")
-      HostProcess.sleep(milliseconds: 5)
-    }
-  }
-
   @Test(arguments: [("openFile", "openat"), ("connect", "socket"), ("exec", "execve"), ("unknownCall", "9999")])
   func `the launcher names the call that its worker may not make, and stops after three successors`(
     action: String, call: String
@@ -33,7 +25,7 @@ struct LauncherTests {
     let folder = try TemporaryFolder()
     let path = "\(folder.path)/vm.sock"
     let launcher = try TestProgram("test-sandbox", ["launch", "openFile", path, "served"])
-    try wait("the socket") { LinuxFile.status(path) != nil }
+    try launcher.wait(for: "socket") { LinuxFile.status(path) != nil }
     let client = try UnixSocket.connect(path, .stream)
     #expect(try launcher.exit() == .status(128 + SIGSYS))
     #expect(launcher.lines(containing: "system call openat").count == 1)
@@ -46,14 +38,14 @@ struct LauncherTests {
     let folder = try TemporaryFolder()
     let path = "\(folder.path)/vm.sock"
     let launcher = try TestProgram("test-sandbox", ["launch", "hold", path, "served"])
-    try wait("the socket") { LinuxFile.status(path) != nil }
+    try launcher.wait(for: "socket") { LinuxFile.status(path) != nil }
     let client = try UnixSocket.connect(path, .stream)
-    try wait("the worker has the connection") { LinuxFile.status(path) == nil }
+    try launcher.wait(for: "worker with the connection") { LinuxFile.status(path) == nil }
     let worker = try #require(LaunchedWorkers.of(launcher.pid).first)
     // Stopped, the launcher does not end after its worker.
     #expect(kill(launcher.pid, SIGSTOP) == 0)
     #expect(kill(worker, SIGKILL) == 0)
-    try wait("the worker's end") { LinuxFile.text("/proc/\(worker)/stat")?.contains(") Z ") == true }
+    try launcher.wait(for: "end of the worker") { LinuxFile.text("/proc/\(worker)/stat")?.contains(") Z ") == true }
     #expect(try waitUntilReady(client.fd.raw, .readable, timeoutMilliseconds: 0).isEmpty)
     #expect(kill(launcher.pid, SIGCONT) == 0)
     #expect(try launcher.exit() == .status(128 + SIGKILL))
@@ -63,11 +55,11 @@ struct LauncherTests {
   @Test func `a worker ends with its launcher, even if that is killed`() throws {
     let folder = try TemporaryFolder()
     let launcher = try TestProgram("test-sandbox", ["launch", "hold", "\(folder.path)/vm.sock"])
-    try wait("the socket") { LinuxFile.status("\(folder.path)/vm.sock") != nil }
+    try launcher.wait(for: "socket") { LinuxFile.status("\(folder.path)/vm.sock") != nil }
     let worker = try #require(LaunchedWorkers.of(launcher.pid).first)
     launcher.kill()
     #expect(try launcher.exit() == .signal(SIGKILL))
-    try wait("the worker's end") {
+    try launcher.wait(for: "end of the worker") {
       let state = LinuxFile.text("/proc/\(worker)/stat")
       return state == nil || state?.contains(") Z ") == true
     }
@@ -76,7 +68,7 @@ struct LauncherTests {
   @Test func `the launcher passes a termination on, and ends well if its worker does, even without a handler`() throws {
     let folder = try TemporaryFolder()
     let launcher = try TestProgram("test-sandbox", ["launch", "hold", "\(folder.path)/vm.sock"])
-    try wait("the socket") { LinuxFile.status("\(folder.path)/vm.sock") != nil }
+    try launcher.wait(for: "socket") { LinuxFile.status("\(folder.path)/vm.sock") != nil }
     launcher.process.terminate()
     #expect(try launcher.exit() == .status(0))
     #expect(launcher.text(.error).isEmpty)

@@ -111,8 +111,8 @@ final class Stage {
 
   private func raiseEvent() -> Bool {
     raiser.raise(event.fd.raw)
-    for _ in 0..<1000 where event.drain() == 0 { usleep(1000) }
-    return true
+    let ready = try? waitUntilReady(event.fd.raw, .readable, timeoutMilliseconds: 10_000)
+    return ready?.contains(.readable) == true && event.drain() > 0
   }
 }
 

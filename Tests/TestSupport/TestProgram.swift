@@ -95,6 +95,15 @@ public final class TestProgram {
     }
   }
 
+  /// Waits for something without an event, such as a state in /proc or a file.
+  public func wait(for what: String, until isSo: () throws -> Bool) throws {
+    let deadline = monotonicNanoseconds() + UInt64(TestProgram.patience) * 1_000_000
+    while try !isSo() {
+      if monotonicNanoseconds() >= deadline { throw failure("there is no \(what)") }
+      HostProcess.sleep(milliseconds: 5)
+    }
+  }
+
   /// Waits for the end.
   public func exit(milliseconds: Int = patience) throws(Failure) -> ChildExit {
     guard let exit = process.waitForExit(timeoutMilliseconds: milliseconds) else { throw failure("it does not end") }

@@ -33,9 +33,6 @@ final class ClientListener {
     source = try loop.add(socket.listener.fd.raw) { [unowned self] _ in accept() }
   }
 
-  /// Changes who may connect from now on.
-  func apply(_ access: SocketAccess) throws(SystemError) { try socket.apply(access) }
-
   /// Stops accepting clients.
   func stop() { if let source = source.take() { loop.remove(source) } }
 

@@ -8,6 +8,7 @@ final class ClientUser {
   let descriptors: DescriptorAccount
   /// Its connections to the frames socket.
   fileprivate(set) var connectionCount = 0
+  /// Its connections to the control socket.
   fileprivate(set) var controlConnectionCount = 0
   /// The scanouts of its clients.
   var scanoutCount = 0

@@ -55,15 +55,12 @@ public struct ServerSocket: ~Copyable {
       let listener = try UnixSocket.listen(path, .seqpacket, mode: access.mode & 0o700)
       try listener.fd.setNonblocking()
       let socket = ServerSocket(path: path, listener: listener, lock: lock)
-      try socket.apply(access)
+      try access.apply(to: path)
       return socket
     } catch {
       throw .system(error)
     }
   }
-
-  /// Changes who may connect from now on.
-  func apply(_ access: SocketAccess) throws(SystemError) { try access.apply(to: path) }
 
   private static func acquire(_ path: String) throws(ServerError) -> FileLock {
     let outcome: FileLock.Outcome

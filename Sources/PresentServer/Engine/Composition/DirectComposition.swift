@@ -22,7 +22,7 @@ final class DirectComposition {
   private var hasCursorPlane: Bool
   /// The view whose frame was committed last; its damage is relative to that frame.
   private var last: VMID?
-  /// The way of the frame in the next commit.
+  /// The way of the frame in the next commit; nil if nothing changes.
   private var planned: Way?
   /// The frame whose cursor the output refused to show on a plane above the composed picture.
   private var refusedCursor: (view: VMID, frame: UInt64)?
@@ -106,8 +106,7 @@ final class DirectComposition {
     -> CommitResult
   {
     guard let frame = view.staged?.frame ?? view.latched else { return .empty }
-    guard changes(view, order) else { return .unchanged }
-    let way = planned.take() ?? way(of: frame, view, order)
+    guard let way = planned.take() else { return .unchanged }
     let damage = damage(of: view, frame, order)
     let x: Int
     let y: Int
