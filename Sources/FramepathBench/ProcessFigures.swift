@@ -1,3 +1,4 @@
+import Glibc
 import LinuxIO
 import Sandbox
 
@@ -21,12 +22,21 @@ struct ProcessFigures: Equatable {
 
   private mutating func add(_ process: Int32) throws(SystemError) {
     for task in try LinuxFile.list("/proc/\(process)/task") {
-      let words = String(decoding: try LinuxFile.read("/proc/\(process)/task/\(task)/schedstat"), as: UTF8.self)
-      cpuNanoseconds += UInt64(words.prefix { $0 != " " }) ?? 0
-      let status = String(decoding: try LinuxFile.read("/proc/\(process)/task/\(task)/status"), as: UTF8.self)
-      voluntarySwitches += ProcFile.number("voluntary_ctxt_switches", in: status)
-      involuntarySwitches += ProcFile.number("nonvoluntary_ctxt_switches", in: status)
+      do throws(SystemError) {
+        try add(thread: "/proc/\(process)/task/\(task)")
+      } catch  where error.code == ENOENT || error.code == ESRCH {
+        // A thread that ended after the list was read. Without its process, the next list fails.
+        continue
+      }
     }
+  }
+
+  private mutating func add(thread directory: String) throws(SystemError) {
+    let times = String(decoding: try LinuxFile.read("\(directory)/schedstat"), as: UTF8.self)
+    let status = String(decoding: try LinuxFile.read("\(directory)/status"), as: UTF8.self)
+    cpuNanoseconds += UInt64(times.prefix { $0 != " " }) ?? 0
+    voluntarySwitches += ProcFile.number("voluntary_ctxt_switches", in: status)
+    involuntarySwitches += ProcFile.number("nonvoluntary_ctxt_switches", in: status)
   }
 
   /// All zero.

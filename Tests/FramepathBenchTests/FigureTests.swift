@@ -80,6 +80,17 @@ struct FigureTests {
     #expect(probe.nanosecondsPerPicture > 0)
   }
 
+  @Test func `threads that end while a process is measured are left out`() throws {
+    let unused = UnsafeMutableRawPointer.allocate(byteCount: 1, alignment: 1)
+    defer { unused.deallocate() }
+    for _ in 0..<60 {
+      // Several of them are on the list of threads and gone before their counters are read.
+      let threads = try (0..<8).map { _ in try WorkerThread(name: "brief", context: unused) { _ in nil } }
+      _ = try ProcessFigures(pid: currentProcessID(), name: "test")
+      withExtendedLifetime(threads) {}
+    }
+  }
+
   @Test func `a process that has ended is named`() {
     #expect(throws: BenchError.self) { _ = try ProcessFigures(pid: 0x7FFF_FFF0, name: "framepathd") }
   }
