@@ -11,6 +11,9 @@ let strict: [SwiftSetting] = [
 /// For the modules that touch memory which others can write.
 let memory: [SwiftSetting] = strict + [.strictMemorySafety(), .enableExperimentalFeature("Lifetimes")]
 
+/// The hook by which a test makes a running program leave its sandbox: in debug builds only.
+let hooks = "FRAMEPATH_TEST_HOOKS"
+
 let argumentParser: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
 
 // Floor first; every module depends only on modules above it, and declares each one that it imports: `.ci/test` checks it.
@@ -39,14 +42,16 @@ let package = Package(
     .target(name: "CLinux"),
     .target(name: "CFramepathABI"),
     .target(name: "CCopyCounter"),
-    .target(name: "CSandbox"),
+    .target(name: "CSandbox", cSettings: [.define(hooks, .when(configuration: .debug))]),
     .systemLibrary(name: "CSeccomp", pkgConfig: "libseccomp", providers: [.apt(["libseccomp-dev"])]),
     .systemLibrary(name: "CDRM", pkgConfig: "libdrm", providers: [.apt(["libdrm-dev"])]),
     .systemLibrary(name: "CPNG", pkgConfig: "libpng", providers: [.apt(["libpng-dev"])]),
 
     // Floor
     .target(name: "LinuxIO", dependencies: ["CLinux"], swiftSettings: memory),
-    .target(name: "Sandbox", dependencies: ["CSandbox", "CSeccomp", "LinuxIO"], swiftSettings: memory),
+    .target(
+      name: "Sandbox", dependencies: ["CSandbox", "CSeccomp", "LinuxIO"],
+      swiftSettings: memory + [.define(hooks, .when(configuration: .debug))]),
     .target(name: "Scanout", swiftSettings: strict),
     .target(name: "FrameScheduler", swiftSettings: strict),
     .target(name: "StatusModel", swiftSettings: strict),
@@ -290,11 +295,11 @@ let package = Package(
       name: "ProgramTests",
       dependencies: [
         "LinuxIO", "Sandbox", "GraphicsMemory", "PresentProtocol", "PresentClient", "StatusModel", "CommandSupport",
-        "TestSupport", "framepathd",
+        "TestSupport", "VhostUser", "framepathd",
         "framepathd-config", "framepath-vhost-user-gpu", "framepath-ivshmem", "framepath-guest", "framepath",
         "framepath-bench", argumentParser,
       ],
-      swiftSettings: strict),
+      swiftSettings: strict + [.define(hooks, .when(configuration: .debug))]),
     .testTarget(
       name: "FramepathBenchTests",
       dependencies: [

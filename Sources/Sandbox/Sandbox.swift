@@ -46,6 +46,9 @@ public enum Sandbox {
     try CallFilter.reportViolations(at: fd, prefix: prefix)
     let filter = try CallFilter()
     try filter.allow(policy.calls)
+    #if FRAMEPATH_TEST_HOOKS
+      try TestHook.install()
+    #endif
     try filter.load()
   }
 }
