@@ -176,6 +176,8 @@ public final class Launcher {
 
   private func ended() {
     guard let worker, let exit = worker.process.waitForExit(timeoutMilliseconds: 0) else { return }
+    // What it asked for before its end may not be read yet.
+    isServing = worker.hasSaidServing(descriptors) || isServing
     worker.unwatch()
     let violation = worker.violation()
     self.worker = nil

@@ -41,6 +41,15 @@ final class Worker {
     endSource = try loop.add(process.pidFD) { _ in end() }
   }
 
+  /// Whether an ended worker's last requests say that it had clients.
+  func hasSaidServing(_ account: DescriptorAccount) -> Bool {
+    var result = false
+    while let (request, _) = nextRequest(account) {
+      if case .serving = request { result = true }
+    }
+    return result
+  }
+
   func unwatch() {
     if let source = requestSource.take() { loop.remove(source) }
     if let source = endSource.take() { loop.remove(source) }

@@ -34,6 +34,19 @@ struct LauncherTests {
     _ = consume client
   }
 
+  @Test func `a worker that says it has clients and ends before its launcher reads that is not replaced`() throws {
+    let folder = try TemporaryFolder()
+    let launcher = try TestProgram("test-sandbox", ["launch", "openFile", "\(folder.path)/vm.sock", "serving"])
+    try launcher.wait(for: "end of the worker") {
+      let child = LinuxFile.text("/proc/\(launcher.pid)/task/\(launcher.pid)/children") ?? ""
+      return LinuxFile.text("/proc/\(child.prefix { $0 != " " })/stat")?.contains(") Z ") == true
+    }
+    #expect(LinuxFile.text("/proc/\(launcher.pid)/stat")?.contains(") T ") == true)
+    #expect(kill(launcher.pid, SIGCONT) == 0)
+    #expect(try launcher.exit() == .status(128 + SIGSYS))
+    #expect(launcher.lines(containing: "another").isEmpty, "\(launcher.text(.error))")
+  }
+
   @Test func `a client's connection has no end while its worker is dead and the launcher lives`() throws {
     let folder = try TemporaryFolder()
     let path = "\(folder.path)/vm.sock"

@@ -1,6 +1,7 @@
 // A process that applies a policy to itself and then does one thing: `test-sandbox POLICY ACTION [files-only]`.
 // Status 0 if that was allowed, 9 if it failed.
-// `test-sandbox launch ACTION SOCKET [served]` is a launcher, whose worker does it: at once, or when it has a client.
+// `test-sandbox launch ACTION SOCKET [served|serving]` is a launcher, whose worker does it: at once, or when it has a
+// client, or when it has stopped its launcher and then said that it has clients.
 import Glibc
 import LinuxIO
 import Sandbox
@@ -16,8 +17,11 @@ func launch(socket: String, isServed: Bool) throws -> Int32 {
   }
   let link = try WorkerLink(launcher: launcher)
   let stage = try Stage()
+  let isServing = arguments.contains("serving")
+  if isServing { kill(launcher, SIGSTOP) }
   _ = try link.enter(.worker)
   try link.requestFrontend()
+  if isServing { try link.isServing() }
   if isServed { _ = try link.takeFrontend(waits: true) }
   return stage.run(action) ? 0 : 9
 }
