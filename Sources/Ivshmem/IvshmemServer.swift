@@ -1,5 +1,6 @@
 public import HybridRegion
 public import LinuxIO
+public import PresentClient
 
 /// The options of a server.
 public struct IvshmemServerOptions {
@@ -21,9 +22,10 @@ public struct IvshmemServerOptions {
   /// Raises the guests' doorbells; nil makes one for each guest.
   public var raiser: EventRaiser?
   /// Connects to the daemon, for a process that may not itself.
-  public var connect: ((_ path: String) throws(SystemError) -> UnixSocket)?
-  /// Shows the first region's memory, for a process that may not make links; nil if there is a link path, or no link.
-  public var showMemory: ((_ memory: Int32) throws(SystemError) -> Void)?
+  public var connect: DaemonConnector?
+  /// Shows the first region's memory without waiting, for a process that may not make links; nil if there is a link path,
+  /// or no link.
+  public var showMemory: ((_ memory: Int32) -> Void)?
 
   /// A server's options.
   public init(layout: RegionLayout, daemonPath: String) {
@@ -132,7 +134,7 @@ public final class IvshmemServer {
     let guest = Guest(session, number: number)
     guests.append(guest)
     guests.sort { $0.number < $1.number }
-    if number == 1 { try options.showMemory?(session.memory.raw) }
+    if number == 1 { options.showMemory?(session.memory.raw) }
     if number == 1, let linkPath {
       try LinuxFile.replaceLink(linkPath, target: "/proc/\(currentProcessID())/fd/\(session.memory.raw)")
     }
@@ -173,8 +175,8 @@ public final class IvshmemServer {
       throw error
     }
     guest.socket = consume socket
-    log("\(guest.session.name): connected")
     onConnect?()
+    log("\(guest.session.name): connected")
   }
 
   /// A client does not send messages: received bytes are dropped, only the end of the connection matters.

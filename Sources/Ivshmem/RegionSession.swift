@@ -53,7 +53,7 @@ public final class RegionSession {
   public init(
     loop: EventLoop, name: String, layout: RegionLayout, daemonPath: String, output: String? = nil,
     sharesClock: Bool = false, raiser: EventRaiser? = nil,
-    connect: ((_ path: String) throws(SystemError) -> UnixSocket)? = nil, log: @escaping (String) -> Void
+    connect: DaemonConnector? = nil, log: @escaping (String) -> Void
   ) throws(SystemError) {
     self.loop = loop
     self.raiser = raiser ?? (try? EventRaiser())

@@ -1,6 +1,12 @@
 public import LinuxIO
 public import PresentProtocol
 
+/// Makes a SOCK_SEQPACKET connection without waiting, for a process that may not itself. Calls `done` once on the loop's
+/// thread, at once or later.
+public typealias DaemonConnector = (
+  _ path: String, _ done: @escaping (consuming OpenedSocket) -> Void
+) -> Void
+
 /// A client of framepathd on the caller's event loop: a VM's backend, a container.
 ///
 /// Owned by the loop's thread. Without a daemon it tries to connect ten times a second, later twice; after a refusal,
@@ -29,7 +35,9 @@ public final class PresentClient {
   /// Whether the last request for a buffer timed out.
   var isShortOfMemory = false
 
-  private let openConnection: () throws(SystemError) -> UnixSocket
+  private let connector: DaemonConnector?
+  /// Whether the connector has been asked and has not answered.
+  private var isConnecting = false
   private let deferred: DeferredEvents
   private var deferredSource: EventLoop.Source?
   private var attempts: ConnectAttempts
@@ -37,16 +45,12 @@ public final class PresentClient {
 
   /// A client of the daemon at `path`; `start` connects it.
   ///
-  /// - Parameter connect: makes a SOCK_SEQPACKET connection, without waiting, for a process that may not itself.
+  /// - Parameter connect: connects in place of this process; nil if it may itself.
   public init(
-    loop: EventLoop, path: String = PresentSocket.defaultPath(), hello: Hello,
-    connect: ((_ path: String) throws(SystemError) -> UnixSocket)? = nil
+    loop: EventLoop, path: String = PresentSocket.defaultPath(), hello: Hello, connect: DaemonConnector? = nil
   ) throws(SystemError) {
     self.loop = loop
-    openConnection = { () throws(SystemError) in
-      if let connect { return try connect(path) }
-      return try UnixSocket.connect(path, .seqpacket, timeoutMilliseconds: 0)
-    }
+    connector = connect
     self.path = path
     self.hello = hello
     heads = Array(repeating: nil, count: hello.scanoutCount)
@@ -84,17 +88,14 @@ public final class PresentClient {
     deferred.removeAll()
   }
 
-  /// Whether there is a connection, with or without WELCOME.
-  public var hasConnection: Bool { connection != nil }
-
   /// Whether WELCOME was received.
   public var isConnected: Bool { isWelcomed }
 
-  /// Whether the daemon has been sent a HELLO that it has neither accepted nor refused yet.
-  public var isUnanswered: Bool { connection != nil && !isWelcomed }
+  /// Whether an attempt to connect, or a HELLO, is neither accepted nor refused yet.
+  public var isUnanswered: Bool { isConnecting || connection != nil && !isWelcomed }
 
-  /// Why the last attempt to connect failed; nil if it succeeded, or if nothing listens at `path`.
-  public private(set) var connectError: SystemError?
+  /// Called when an attempt to connect has failed, with the reason. `isNobodyListening` means that there is no daemon.
+  public var onConnectFailure: ((SystemError) -> Void)?
 
   /// The output of a scanout; nil before its first OUTPUT.
   public func output(_ scanout: Int) -> OutputDescription? { heads.indices.contains(scanout) ? heads[scanout] : nil }
@@ -108,15 +109,27 @@ public final class PresentClient {
   // MARK: - Connecting
 
   private func tryConnect() {
+    guard isRunning, connection == nil, !isConnecting else { return }
+    if let connector {
+      isConnecting = true
+      return connector(path) { [weak self] in self?.connected($0) }
+    }
+    do throws(SystemError) {
+      connected(.open(try UnixSocket.connect(path, .seqpacket, timeoutMilliseconds: 0)))
+    } catch { connected(.failed(error)) }
+  }
+
+  /// The end of an attempt. The connection of a client that was stopped meanwhile is closed.
+  private func connected(_ result: consuming OpenedSocket) {
+    isConnecting = false
     guard isRunning, connection == nil else { return }
-    connectError = nil
     do {
-      let fresh = try PresentConnection(openConnection())
+      let fresh = try PresentConnection(result.get())
       guard try fresh.send(.hello(hello)) else { return scheduleRetry() }
       source = try loop.add(fresh.descriptor) { [weak self] ready in self?.handle(ready) }
       connection = fresh
     } catch {
-      if let error = error as? SystemError, !error.isNobodyListening { connectError = error }
+      if let error = error as? SystemError { onConnectFailure?(error) }
       scheduleRetry()
     }
   }

@@ -11,15 +11,6 @@ enum WorkerRequest: UInt8 {
   case serving = 0x73
   /// A link to the memory that comes with the request. Answered by an errno of four bytes.
   case link = 0x6C
-
-  /// What the launcher calls for it, for errors.
-  var call: String {
-    switch self {
-    case .daemon: "connect"
-    case .frontend, .serving: "launcher"
-    case .link: "symlink"
-    }
-  }
 }
 
 /// The numbers of a worker's descriptors.

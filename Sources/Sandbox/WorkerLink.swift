@@ -4,14 +4,40 @@ public import LinuxIO
 
 /// A worker's side of its launcher, over descriptors that it has from its start.
 ///
-/// Owned by the worker's thread. The launcher is trusted, and answers at once unless the machine is overloaded.
+/// Owned by the worker's thread. The launcher is trusted, but it may be stopped, or kept from running by others: once a
+/// loop runs, no call waits for it. Requests are answered in their order.
 public final class WorkerLink {
-  /// How long a request waits for the launcher.
-  private static let answerMilliseconds: Int32 = 2000
+  /// What is called with the socket that a request brings, or with the launcher's error.
+  public typealias Connected = (consuming OpenedSocket) -> Void
 
   private let requests: UnixSocket
   private let frontend: UnixSocket
   private let report: OwnedFD
+  private var loop: EventLoop?
+  private var source: EventLoop.Source?
+  private var hasSaidServing = false
+  /// The requests without an answer, the oldest first.
+  private var waiting: [Waiting] = []
+
+  private enum Waiting {
+    case daemon(path: String, Connected)
+    case link((SystemError?) -> Void)
+
+    /// What the launcher calls for it, for errors.
+    var call: String {
+      switch self {
+      case .daemon: "connect"
+      case .link: "symlink"
+      }
+    }
+
+    var subject: String {
+      switch self {
+      case .daemon(let path, _): path
+      case .link: "a link"
+      }
+    }
+  }
 
   /// Takes the descriptors of a worker that `launcher` has started, and closes all others but the standard ones.
   ///
@@ -24,9 +50,18 @@ public final class WorkerLink {
     requests = UnixSocket(taking: OwnedFD(taking: WorkerDescriptor.requests))
     frontend = UnixSocket(taking: OwnedFD(taking: WorkerDescriptor.frontend))
     report = OwnedFD(taking: WorkerDescriptor.report)
+    try requests.fd.setNonblocking()
     try check("close_range") { csandbox_close_from(WorkerDescriptor.firstForeign) }
     let hasEnded = try check("prctl(PR_SET_PDEATHSIG)") { csandbox_end_with_parent(launcher, SIGKILL) }
     if hasEnded != 0 { throw SystemError(call: "launcher", code: ESRCH, subject: "\(launcher)") }
+  }
+
+  deinit { if let source { loop?.remove(source) } }
+
+  /// Takes the launcher's answers from a loop. Before the first request.
+  public func attach(to loop: EventLoop) throws(SystemError) {
+    self.loop = loop
+    source = try loop.add(requests.fd.raw) { [unowned self] _ in takeAnswers() }
   }
 
   /// Applies a policy to this process; the launcher logs a violation. Call it before any other thread starts.
@@ -38,22 +73,34 @@ public final class WorkerLink {
     return result.shortcoming
   }
 
-  /// A new connection to the daemon, nonblocking.
+  /// Asks for a new connection to the daemon.
   ///
-  /// - Parameter path: the daemon's socket, for errors; the launcher knows it.
-  /// - Throws: the launcher's error of `connect`; ETIMEDOUT if the launcher does not answer.
-  public func connectDaemon(_ path: String) throws(SystemError) -> UnixSocket {
-    guard let fd = try ask(.daemon, subject: path) else {
-      throw SystemError(call: "connect", code: EPROTO, subject: path)
-    }
-    return UnixSocket(taking: fd)
+  /// - Parameters:
+  ///   - path: the daemon's socket, for errors; the launcher knows it.
+  ///   - done: called once, from here or from the loop, with the socket or the launcher's error of `connect`.
+  public func connectDaemon(_ path: String, _ done: @escaping Connected) {
+    do throws(SystemError) {
+      try send(.daemon, [])
+      waiting.append(.daemon(path: path, done))
+    } catch { done(.failed(error)) }
   }
 
   /// Has the launcher show memory at its link.
-  public func link(to memory: Int32) throws(SystemError) { _ = try ask(.link, subject: "a link", fds: [memory]) }
+  ///
+  /// - Parameter done: called once, from here or from the loop; with nil when the link is there.
+  public func link(to memory: Int32, _ done: @escaping (SystemError?) -> Void) {
+    do throws(SystemError) {
+      try send(.link, [memory])
+      waiting.append(.link(done))
+    } catch { done(error) }
+  }
 
   /// Tells the launcher that clients depend on this process: no other one replaces it after a crash.
-  public func isServing() throws(SystemError) { try send(.serving, []) }
+  public func isServing() throws(SystemError) {
+    if hasSaidServing { return }
+    try send(.serving, [])
+    hasSaidServing = true
+  }
 
   /// Asks for the frontend's socket, which arrives at `frontendDescriptor`.
   public func requestFrontend() throws(SystemError) { try send(.frontend, []) }
@@ -81,6 +128,8 @@ public final class WorkerLink {
     }
   }
 
+  // MARK: - Answers
+
   /// An answer of the launcher.
   private struct Answer: ~Copyable {
     let result: ReceiveResult
@@ -88,18 +137,46 @@ public final class WorkerLink {
     var fd: OwnedFD?
   }
 
-  private func ask(
-    _ request: WorkerRequest, subject: String, fds: [Int32] = []
-  ) throws(SystemError) -> OwnedFD? {
-    // An answer that came after its request's time.
-    while case .bytes = try nextAnswer().result {}
-    try send(request, fds)
-    let ready = try waitUntilReady(requests.fd.raw, .readable, timeoutMilliseconds: WorkerLink.answerMilliseconds)
-    if ready.isEmpty { throw SystemError(call: "launcher", code: ETIMEDOUT, subject: subject) }
-    var answer = try nextAnswer()
-    guard case .bytes(4) = answer.result else { throw SystemError(call: "launcher", code: EPROTO, subject: subject) }
-    if answer.code != 0 { throw SystemError(call: request.call, code: answer.code, subject: subject) }
-    return answer.fd.take()
+  private func takeAnswers() {
+    do throws(SystemError) {
+      while true {
+        var answer = try nextAnswer()
+        switch answer.result {
+        case .wouldBlock: return
+        case .closed: throw SystemError(call: "launcher", code: ESRCH)
+        // Its socket found no free descriptor.
+        case .truncated: finish(EMFILE, nil)
+        case .bytes: finish(answer.code, answer.fd.take())
+        }
+      }
+    } catch {
+      // The launcher has ended, and the kernel ends this process.
+      if let source = source.take() { loop?.remove(source) }
+      for request in waiting { fail(request, error) }
+      waiting = []
+    }
+  }
+
+  /// Ends the oldest request.
+  private func finish(_ code: Int32, _ fd: consuming OwnedFD?) {
+    if waiting.isEmpty { return }
+    let request = waiting.removeFirst()
+    guard code == 0 else {
+      return fail(request, SystemError(call: request.call, code: code, subject: request.subject))
+    }
+    switch request {
+    case .daemon(let path, let done):
+      guard let fd else { return done(.failed(SystemError(call: "connect", code: EPROTO, subject: path))) }
+      done(.open(UnixSocket(taking: fd)))
+    case .link(let done): done(nil)
+    }
+  }
+
+  private func fail(_ request: Waiting, _ error: SystemError) {
+    switch request {
+    case .daemon(_, let done): done(.failed(error))
+    case .link(let done): done(error)
+    }
   }
 
   private func nextAnswer() throws(SystemError) -> Answer {
@@ -115,12 +192,12 @@ public final class WorkerLink {
 
   private func send(_ request: WorkerRequest, _ fds: [Int32]) throws(SystemError) {
     let raw = request.rawValue
-    let result: Result<Void, SystemError> = unsafe withUnsafeBytes(of: raw) { bytes in
+    let result: Result<Int?, SystemError> = unsafe withUnsafeBytes(of: raw) { bytes in
       do throws(SystemError) {
-        _ = try unsafe requests.send(bytes, fds: fds)
-        return .success(())
+        return .success(try unsafe requests.send(bytes, fds: fds))
       } catch { return .failure(error) }
     }
-    try result.get()
+    // Of a launcher that has not read hundreds of requests.
+    if try result.get() == nil { throw SystemError(call: "launcher", code: EAGAIN) }
   }
 }

@@ -148,6 +148,7 @@ struct FramepathIvshmem: ParsableCommand {
     let loop = try EventLoop()
     let source = try loop.add(signals.fd.raw) { _ in loop.stop() }
     defer { loop.remove(source) }
+    try link.attach(to: loop)
 
     let layout = try layout()
     var options = IvshmemServerOptions(layout: layout, daemonPath: daemonPath)
@@ -155,16 +156,34 @@ struct FramepathIvshmem: ParsableCommand {
     options.output = output.isEmpty ? nil : output
     options.sharesClock = containers
     options.raiser = try? EventRaiser()
-    options.connect = { (path) throws(SystemError) in try link.connectDaemon(path) }
-    if socketPath != nil { options.showMemory = { (memory) throws(SystemError) in try link.link(to: memory) } }
+    options.connect = { path, done in link.connectDaemon(path, done) }
+    var isReady = false
+    var hasFailed = false
+    let ready = {
+      if isReady { return }
+      isReady = true
+      log.write("\(layout.slotCount) slots of \(layout.slotByteCount >> 10) KiB in \(layout.regionByteCount >> 20) MiB")
+      log.write("ready")
+    }
+    if socketPath != nil {
+      options.showMemory = { memory in
+        link.link(to: memory) { error in
+          guard let error else { return ready() }
+          log.write("\(error)")
+          // Later, clients would lose their memory with this process.
+          if isReady { return }
+          hasFailed = true
+          loop.stop()
+        }
+      }
+    }
     if sandbox == .on, let shortcoming = try link.enter(.server) { log.write("warning: \(shortcoming)") }
     try link.requestFrontend()
     guard let socket = try link.takeFrontend(waits: true) else { throw ExitCode.failure }
     let server = try IvshmemServer(loop: loop, options: options, linkPath: nil, log: { log.write($0) })
     defer { server.stop() }
-    var isRefused = false
     server.onHopelessRefusal = {
-      isRefused = true
+      hasFailed = true
       loop.stop()
     }
     // If this fails, the launcher has ended.
@@ -175,10 +194,9 @@ struct FramepathIvshmem: ParsableCommand {
       server.onLastDisconnect = { loop.stop() }
       try server.serve(socket)
     }
-    log.write("\(layout.slotCount) slots of \(layout.slotByteCount >> 10) KiB in \(layout.regionByteCount >> 20) MiB")
-    log.write("ready")
+    if socketPath == nil { ready() }
     try loop.run()
-    if isRefused { throw ExitCode.failure }
+    if hasFailed { throw ExitCode.failure }
   }
 }
 

@@ -160,12 +160,13 @@ struct Backend: ParsableCommand {
       loop.stop()
     }
     _ = try loop.add(signals.fd.raw) { _ in finish(.success) }
+    try link.attach(to: loop)
 
     let scanoutCount = max(outputNames.count, 1)
     let memory = GuestMemory()
     let display = try DaemonDisplay(
       loop: loop, path: daemon, vm: name, outputs: outputNames, scanoutCount: scanoutCount, log: log
-    ) { (path) throws(SystemError) in try link.connectDaemon(path) }
+    ) { path, done in link.connectDaemon(path, done) }
     let backend = GPUBackend(
       loop: loop, display: display, memory: memory,
       configuration: DeviceConfiguration(

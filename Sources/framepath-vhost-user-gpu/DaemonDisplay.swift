@@ -31,7 +31,7 @@ final class DaemonDisplay: GPUDisplay {
   /// - Parameter connect: connects to the daemon, which the worker may not itself.
   init(
     loop: EventLoop, path: String, vm: String, outputs: [String], scanoutCount: Int, log: Log,
-    connect: @escaping (String) throws(SystemError) -> UnixSocket
+    connect: @escaping DaemonConnector
   ) throws(SystemError) {
     heads = Array(repeating: nil, count: scanoutCount)
     self.log = log
@@ -44,12 +44,17 @@ final class DaemonDisplay: GPUDisplay {
   func start(device: Device) throws(SystemError) {
     self.device = device
     client.onEvent = { [weak self] in self?.handle($0) }
+    client.onConnectFailure = { [weak self] in self?.notConnected($0) }
     try client.start()
-    if client.hasConnection { return }
-    if let error = client.connectError {
-      log.warning("cannot connect to framepathd, retrying: \(error)")
-    } else {
+  }
+
+  /// Logs why the first attempt failed; those that follow are silent.
+  private func notConnected(_ error: SystemError) {
+    client.onConnectFailure = nil
+    if error.isNobodyListening {
       log.info("framepathd is not running at \(client.path) yet; waiting")
+    } else {
+      log.warning("cannot connect to framepathd, retrying: \(error)")
     }
   }
 
@@ -62,6 +67,7 @@ final class DaemonDisplay: GPUDisplay {
     guard let device else { return }
     switch event {
     case .welcomed:
+      client.onConnectFailure = nil
       isWelcomed = true
     case .output(let output, let buffersLost):
       handle(output, buffersLost: buffersLost, device)
