@@ -172,6 +172,10 @@ public struct VMSettings: Equatable, Sendable {
   public var userID: UInt32?
   /// The only security label whose clients may have the VM's name; nil: any.
   public var label: String?
+  /// The limit of the backend's memory for the guest's graphics resources in bytes; nil: the backend's default.
+  public var deviceMemoryBytes: Int?
+  /// Seconds from the guest's stop until its screen is blanked; nil: never.
+  public var blankStoppedSeconds: Int64?
 
   /// The defaults.
   public init() {}
@@ -206,6 +210,18 @@ public struct VMSettings: Equatable, Sendable {
       """
       The security label whose clients may have the VM's name, such as an AppArmor profile or an SELinux context; see the \
       status of a connected VM.
+      """),
+    Setting(
+      209, "device-memory", \.deviceMemoryBytes, .bytes((1 << 20)...MemorySettings.mostBytes, none: "default"), .vm,
+      """
+      The limit of the backend's memory for the guest's graphics resources, not counting the guest's own pages. Default: \
+      256M. The backend's --max-memory takes precedence.
+      """),
+    Setting(
+      210, "blank-stopped", \.blankStoppedSeconds, .whole(1...86_400, .seconds, none: "never"), .vm,
+      """
+      The time from the guest's stop (a pause, a reset, a driver that is gone) until its screen is blanked. The backend's \
+      --blank-stopped takes precedence.
       """),
   ]
 }

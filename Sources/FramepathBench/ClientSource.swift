@@ -105,7 +105,7 @@ final class ClientSource: FrameSource {
     case .refused(let refusal): failure = "framepathd: \(refusal.message.text)"
     case .error(let message): failure = "framepathd: \(message.text)"
     case .lost: failure = "framepathd closed the connection"
-    case .welcomed, .regionNews: break
+    case .welcomed, .regionNews, .deviceSettings: break
     }
   }
 

@@ -78,7 +78,7 @@ final class TilePlayer {
     case .refused(let refusal): failure = "framepathd: \(refusal.message.text)"
     case .error(let message): failure = "framepathd: \(message.text)"
     case .lost: failure = "framepathd closed the connection"
-    case .output, .released, .welcomed, .regionNews: break
+    case .output, .released, .welcomed, .regionNews, .deviceSettings: break
     }
   }
 }

@@ -102,7 +102,7 @@ public final class RegionSession {
           width: output.mode.width, height: output.mode.height, refreshMillihertz: output.mode.refreshMillihertz) : nil
       if service != nil { handOver() }
     case .regionNews: ringGuest()
-    case .frameDone, .released: break
+    case .frameDone, .released, .deviceSettings: break
     case .refused(let refusal):
       log("\(name): framepathd refuses it: \(refusal.message.text)\(refusal.mayHeal ? "; retrying" : "")")
       if !refusal.mayHeal { onHopelessRefusal?() }

@@ -62,6 +62,9 @@ public struct PresentFrame: Sendable {
 }
 
 extension PresentClient {
+  /// Reports what is in force in the VM's device. The first report of a connection requests the host's settings.
+  public func report(_ device: DeviceSettings) { enqueue(.device(device)) }
+
   /// Shows a buffer at the scanout's next vblank. One `frameDone` follows, and `released` after another buffer has
   /// replaced it.
   ///

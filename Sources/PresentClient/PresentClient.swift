@@ -225,6 +225,7 @@ public final class PresentClient {
       enqueue(.destroyBuffer(late.bufferID))
       return nil
     case .regionNews(let scanout): return .regionNews(scanout: Int(scanout))
+    case .deviceSettings(let settings): return .deviceSettings(settings)
     case .error, .statusReply, .snapshotReply, .done, .leased, .leaseEnded, .changed: return nil
     }
   }

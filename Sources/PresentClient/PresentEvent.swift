@@ -14,6 +14,8 @@ public enum PresentEvent: Sendable {
   case released(bufferID: UInt32, scanout: Int)
   /// The daemon has written into the rings of a scanout's region that has no guest doorbell.
   case regionNews(scanout: Int)
+  /// The host's settings for the VM's device; after the first `report`, and at every change.
+  case deviceSettings(DeviceSettings)
   /// The daemon does not accept this client. Delivered once per reason, not for further attempts refused for the same
   /// one. The client retries with growing pauses of up to 5 s, until `stop`.
   case refused(PresentRefusal)

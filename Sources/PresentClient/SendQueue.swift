@@ -34,7 +34,7 @@ struct SendQueue {
       }
       return append(message)
     case .hello, .createBuffer, .importBuffer, .destroyBuffer, .disable, .path, .status, .snapshot, .settings,
-      .trace, .region, .syncPoints, .lease, .subscribe, .focus, .revoke:
+      .trace, .region, .syncPoints, .lease, .subscribe, .focus, .revoke, .device:
       return append(message, fds)
     }
   }

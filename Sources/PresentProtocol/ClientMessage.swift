@@ -38,6 +38,8 @@ public enum ClientMessage: Sendable {
   case focus(vm: String, request: UInt64)
   /// REVOKE (18) of the output of this name, only from a lessee if `ofLease` is set; the answer repeats `request`.
   case revoke(output: String, ofLease: Bool, request: UInt64)
+  /// DEVICE (19): what is in force in the VM's device.
+  case device(DeviceSettings)
 }
 
 extension ClientMessage {
@@ -87,6 +89,7 @@ extension ClientMessage {
     case .focus(let vm, let request): unsafe store(framepath_focus(vm, request), into: buffer)
     case .revoke(let output, let ofLease, let request):
       unsafe store(framepath_revoke(output, ofLease, request), into: buffer)
+    case .device(let settings): unsafe store(framepath_device(settings), into: buffer)
     }
   }
 
@@ -144,6 +147,9 @@ extension ClientMessage {
       guard wire.of_lease <= 1 else { throw .malformed("REVOKE has of_lease \(wire.of_lease)") }
       return .revoke(
         output: try loadText(wire.output, "REVOKE's output"), ofLease: wire.of_lease == 1, request: head.request)
+    case FRAMEPATH_DEVICE:
+      let wire = try unsafe load(bytes, as: framepath_device.self)
+      return .device(DeviceSettings(wire.max_memory, wire.blank_stopped))
     default: throw .malformed("message of unknown type \(head.type)")
     }
   }

@@ -18,6 +18,7 @@ public enum ClientMessageType: UInt32, CaseIterable, Sendable {
   case subscribe = 16
   case focus = 17
   case revoke = 18
+  case device = 19
 
   /// The name in Docs/Protocol.md: `CREATE_BUFFER`.
   public var name: String {
@@ -47,13 +48,14 @@ extension ClientMessage {
     case .subscribe: .subscribe
     case .focus: .focus
     case .revoke: .revoke
+    case .device: .device
     }
   }
 
   /// The number that an answer repeats; 0 if it has none.
   public var request: UInt64 {
     switch self {
-    case .hello, .destroyBuffer, .present, .disable, .cursor, .path, .region: 0
+    case .hello, .destroyBuffer, .present, .disable, .cursor, .path, .region, .device: 0
     case .createBuffer(_, let request), .importBuffer(_, let request), .status(let request), .snapshot(_, let request),
       .settings(_, let request), .trace(let request), .lease(_, let request), .syncPoints(_, let request),
       .subscribe(_, let request), .focus(_, let request), .revoke(_, _, let request):

@@ -52,6 +52,7 @@ extension ServerMessage {
         framepath_changed(
           header: header(FRAMEPATH_CHANGED, framepath_changed.self, request: request), kinds: kinds.rawValue,
           reserved: 0), into: buffer)
+    case .deviceSettings(let settings): unsafe store(framepath_device_settings(settings), into: buffer)
     }
   }
 
@@ -111,6 +112,9 @@ extension ServerMessage {
     case FRAMEPATH_CHANGED:
       let wire = try unsafe load(bytes, as: framepath_changed.self)
       return .changed(ChangeKinds(rawValue: wire.kinds), request: head.request)
+    case FRAMEPATH_DEVICE_SETTINGS:
+      let wire = try unsafe load(bytes, as: framepath_device_settings.self)
+      return .deviceSettings(DeviceSettings(wire.max_memory, wire.blank_stopped))
     default: throw .malformed("message of unknown type \(head.type)")
     }
   }

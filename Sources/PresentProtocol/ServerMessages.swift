@@ -270,4 +270,6 @@ public enum ServerMessage: Equatable, Sendable {
   case leaseEnded(why: String, request: UInt64)
   /// CHANGED (141): the state has changed in these ways; `request` is that of SUBSCRIBE.
   case changed(ChangeKinds, request: UInt64)
+  /// DEVICE_SETTINGS (142).
+  case deviceSettings(DeviceSettings)
 }

@@ -27,6 +27,10 @@ extension DaemonStatus {
     public var cappedHertz: Int64?
     /// The cap in frames per second while no output shows it.
     public var unseenHertz: Int64
+    /// The limit of its device's memory for the guest's graphics resources, bytes; nil: the client has not reported it.
+    public var deviceMemoryLimitBytes: UInt64?
+    /// The time from a stop of its guest until its screen is blanked; nil: never, or the client has not reported it.
+    public var blankStoppedSeconds: UInt32?
     /// Its scanouts, ordered by index.
     public var scanouts: [Scanout]
 
@@ -45,6 +49,8 @@ extension DaemonStatus {
       promisedHertz: Int64?,
       cappedHertz: Int64?,
       unseenHertz: Int64,
+      deviceMemoryLimitBytes: UInt64? = nil,
+      blankStoppedSeconds: UInt32? = nil,
       scanouts: [Scanout]
     ) {
       self.name = name
@@ -60,6 +66,8 @@ extension DaemonStatus {
       self.promisedHertz = promisedHertz
       self.cappedHertz = cappedHertz
       self.unseenHertz = unseenHertz
+      self.deviceMemoryLimitBytes = deviceMemoryLimitBytes
+      self.blankStoppedSeconds = blankStoppedSeconds
       self.scanouts = scanouts
     }
   }

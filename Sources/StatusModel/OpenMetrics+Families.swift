@@ -83,6 +83,10 @@ extension OpenMetrics {
     vm("framepath_vm_buffer_limit_bytes", unit: "bytes", "Limit for the VM's buffers.") {
       MetricValue($0.bufferLimitBytes)
     },
+    vm(
+      "framepath_vm_device_memory_limit_bytes", unit: "bytes",
+      "Limit for the memory of the VM's device; no sample: not reported."
+    ) { $0.deviceMemoryLimitBytes.map { MetricValue($0) } },
     vm("framepath_vm_waiting_buffers", "Requests of the VM for buffers that wait for memory.") {
       MetricValue($0.waitingBuffers)
     },

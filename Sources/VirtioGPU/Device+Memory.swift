@@ -3,6 +3,15 @@ extension Device {
   /// The cost of a resource in addition to its pixels and its list of pages.
   static let resourceCost = 1024
 
+  /// Changes the memory limit. Nothing that is held is freed; a refusal is told anew.
+  public func limitMemory(to byteCount: Int) {
+    guard byteCount != configuration.memoryLimitBytes else { return }
+    configuration.memoryLimitBytes = byteCount
+    guard memoryRefusal != nil else { return }
+    memoryRefusal = nil
+    for scanout in scanouts { reportPath(scanout) }
+  }
+
   /// Refuses what would pass the limit.
   func checkLimit(_ bytes: Int) throws(GPUError) {
     if isWithinLimit(bytes) { return }

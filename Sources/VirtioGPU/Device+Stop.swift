@@ -20,7 +20,8 @@ extension Device {
     guard !isStopped else { return }
     clockNanoseconds = max(clockNanoseconds, nowNanoseconds)
     isStopped = true
-    blankDeadlineNanoseconds = configuration.stoppedBlankNanoseconds.map { clockNanoseconds &+ $0 }
+    stoppedNanoseconds = clockNanoseconds
+    blankDeadlineNanoseconds = configuration.stoppedBlankNanoseconds.map { stoppedNanoseconds &+ $0 }
     for scanout in scanouts {
       scanout.wantsPresent = false
       guard let shown = scanout.presented else { continue }
@@ -69,6 +70,12 @@ extension Device {
   public func refused(_ reason: String?) {
     refusal = reason
     for scanout in scanouts { reportPath(scanout) }
+  }
+
+  /// Changes how long a stopped device's last picture is shown; nil: until it restarts. The time counts from the stop.
+  public func blankStopped(afterNanoseconds delay: UInt64?) {
+    configuration.stoppedBlankNanoseconds = delay
+    if isStopped { blankDeadlineNanoseconds = delay.map { stoppedNanoseconds &+ $0 } }
   }
 
   /// Blanks stopped scanouts when their time is due.

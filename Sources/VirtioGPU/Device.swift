@@ -29,7 +29,7 @@ import Scanout
   let display: any GPUDisplay
   let memory: GuestMemory
   /// The device's configuration.
-  public let configuration: DeviceConfiguration
+  public internal(set) var configuration: DeviceConfiguration
 
   /// Called when a deferred response may be sent. Not called for responses that were pending at a reset.
   public var onCompletion: ((_ token: UInt64) -> Void)?
@@ -51,6 +51,8 @@ import Scanout
   var isDisplayAway = false
   /// The control queue does not run.
   var isStopped = false
+  /// When the control queue stopped.
+  var stoppedNanoseconds: UInt64 = 0
   /// When stopped scanouts go black; nil: never.
   var blankDeadlineNanoseconds: UInt64?
   /// Why the VM's device cannot be served; nil: it is.

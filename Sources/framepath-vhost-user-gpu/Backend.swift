@@ -57,16 +57,21 @@ struct Backend: ParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "Limit of this process's memory for the guest's graphics resources, not counting the guest's own pages.",
-      valueName: "size"),
+      """
+      Limit of this process's memory for the guest's graphics resources, not counting the guest's own pages. Default: \
+      the host's setting device-memory, else 256M.
+      """, valueName: "size"),
     transform: Backend.byteCount)
-  var maxMemory: Int = 256 << 20
+  var maxMemory: Int?
 
   @Option(
     help: ArgumentHelp(
-      "Blank the screen this long after the guest has stopped the device. Default: keep the last picture.",
-      valueName: "seconds"))
-  var blankStopped: UInt32?
+      """
+      Blank the screen this long after the guest has stopped the device; never: keep the last picture. Default: the \
+      host's setting blank-stopped, else never.
+      """, valueName: "seconds|never"),
+    transform: Backend.blankTime)
+  var blankStopped: DeviceOptions.BlankTime?
 
   @Option(
     help: ArgumentHelp(
@@ -124,6 +129,13 @@ struct Backend: ParsableCommand {
     return bytes
   }
 
+  private static func blankTime(_ text: String) throws -> DeviceOptions.BlankTime {
+    guard let time = DeviceOptions.BlankTime(text) else {
+      throw ValidationError("--blank-stopped takes 1 to 86400 seconds, or never, not '\(text)'.")
+    }
+    return time
+  }
+
   private static func pathPolicy(_ text: String) throws -> PathPolicy {
     guard let policy = PathPolicy(rawValue: text) else {
       throw ValidationError("--path takes auto, copy or direct, not '\(text)'.")
@@ -163,6 +175,7 @@ struct Backend: ParsableCommand {
     try link.attach(to: loop)
 
     let scanoutCount = max(outputNames.count, 1)
+    var options = DeviceOptions(memoryLimitBytes: maxMemory, blankTime: blankStopped)
     let memory = GuestMemory()
     let display = try DaemonDisplay(
       loop: loop, path: daemon, vm: name, outputs: outputNames, scanoutCount: scanoutCount, log: log
@@ -170,8 +183,15 @@ struct Backend: ParsableCommand {
     let backend = GPUBackend(
       loop: loop, display: display, memory: memory,
       configuration: DeviceConfiguration(
-        scanoutCount: scanoutCount, memoryLimitBytes: maxMemory, pathPolicy: path,
-        stoppedBlankNanoseconds: blankStopped.map { UInt64($0) * 1_000_000_000 }))
+        scanoutCount: scanoutCount, memoryLimitBytes: options.memoryLimitInForce, pathPolicy: path,
+        stoppedBlankNanoseconds: options.blankNanosecondsInForce))
+    display.onWelcome = { display.report(options.inForce) }
+    display.onDeviceSettings = { settings in
+      options.host = settings
+      backend.device.limitMemory(to: options.memoryLimitInForce)
+      backend.device.blankStopped(afterNanoseconds: options.blankNanosecondsInForce)
+      display.report(options.inForce)
+    }
     // A refusal never ends the device of a running guest.
     display.onHopelessRefusal = { if !isServing { finish(.failure) } }
     backend.onRefusal = { log.error("this VM cannot be served: \($0)") }
@@ -186,7 +206,7 @@ struct Backend: ParsableCommand {
           + "written there until it runs again or ends")
     }
     backend.device.onMissingMemory = { log.error($0) }
-    backend.device.onMemoryRefusal = { log.warning("\($0); --max-memory raises it") }
+    backend.device.onMemoryRefusal = { log.warning("\($0); --max-memory or the setting device-memory raises it") }
     try display.start(device: backend.device)
     // Wait for the daemon's answer before QEMU connects: a VM that it refuses for good must not be started.
     let deadline = monotonicNanoseconds() + Backend.answerNanoseconds

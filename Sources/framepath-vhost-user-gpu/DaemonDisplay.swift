@@ -11,6 +11,10 @@ final class DaemonDisplay: GPUDisplay {
   var onHeadsChanged: (() -> Void)?
   /// Called after each event, for the device's next deadline.
   var afterEvent: (() -> Void)?
+  /// Called when the daemon has accepted this VM.
+  var onWelcome: (() -> Void)?
+  /// Called with the host's settings for the device.
+  var onDeviceSettings: ((DeviceSettings) -> Void)?
   /// Called when the daemon refuses this VM for good.
   var onHopelessRefusal: (() -> Void)?
   /// Whether the daemon has not answered this VM's HELLO yet.
@@ -63,12 +67,17 @@ final class DaemonDisplay: GPUDisplay {
     client.deliverEvents(milliseconds: milliseconds, until: isDone)
   }
 
+  /// Tells the daemon what is in force in the device.
+  func report(_ settings: DeviceSettings) { client.report(settings) }
+
   private func handle(_ event: PresentEvent) {
     guard let device else { return }
     switch event {
     case .welcomed:
       client.onConnectFailure = nil
       isWelcomed = true
+      onWelcome?()
+    case .deviceSettings(let settings): onDeviceSettings?(settings)
     case .output(let output, let buffersLost):
       handle(output, buffersLost: buffersLost, device)
     case .frameDone(let done):

@@ -163,7 +163,9 @@ struct SettingValueTests {
   @Test func `an unknown key is refused with the existing ones`() {
     #expect(
       throws: SettingsError(
-        4, "[vm.web] has no setting speed; there are: weight, sla, cap, unseen-cap, max-memory, outputs, user, label")
+        4,
+        "[vm.web] has no setting speed; there are: weight, sla, cap, unseen-cap, max-memory, outputs, user, label, device-memory, "
+          + "blank-stopped")
     ) { try SettingChange(.vm("web"), "speed", .whole(1), line: 4) }
   }
 }

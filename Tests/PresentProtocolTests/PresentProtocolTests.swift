@@ -296,6 +296,15 @@ struct ServerMessageTests {
     try expectBothWays(.changed([.vms, .focus], request: 0x1_0000_0002), words([141, 24, 2, 1, 6, 0]))
   }
 
+  @Test func `DEVICE (19) and DEVICE_SETTINGS (142)`() throws {
+    let settings = DeviceSettings(memoryLimitBytes: 0x1_0000_0002, blankStoppedSeconds: 60)
+    // header, max_memory (2), blank_stopped, reserved
+    try expectBothWays(.device(settings), words([19, 32, 0, 0, 2, 1, 60, 0]))
+    try expectBothWays(.deviceSettings(settings), words([142, 32, 0, 0, 2, 1, 60, 0]))
+    try expectBothWays(.device(DeviceSettings()), words([19, 32, 0, 0, 0, 0, 0, 0]))
+    try expectBothWays(.deviceSettings(DeviceSettings()), words([142, 32, 0, 0, 0, 0, 0, 0]))
+  }
+
   @Test func `WELCOME (129)`() throws {
     try expectBothWays(
       .welcome(Welcome(scanoutCount: 2, memoryLimitBytes: 0x1_0000_0000)), words([129, 32, 0, 0, 3, 2, 0, 1]))

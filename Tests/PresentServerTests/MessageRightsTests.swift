@@ -120,6 +120,7 @@ struct MessageRightsTests {
       try client.send(.syncPoints(SyncPoints(scanout: 0, acquirePoint: nil, releasePoint: nil), request: 7))
     case .subscribe: try client.send(.subscribe(.all, request: 7))
     case .focus: try client.send(.focus(vm: "nobody", request: 7))
+    case .device: try client.send(.device(DeviceSettings(memoryLimitBytes: 1 << 20)))
     case .revoke: try client.send(.revoke(output: "b", ofLease: true, request: 7))
     }
   }
@@ -135,6 +136,7 @@ struct MessageRightsTests {
       case .done: return "DONE"
       case .leased: return "LEASED"
       case .regionNews: return "REGION_NEWS"
+      case .deviceSettings: return "DEVICE_SETTINGS"
       default: continue
       }
     }
@@ -152,6 +154,7 @@ struct MessageRightsTests {
     case .snapshot: [role == .control ? "noSuchVM" : "SNAPSHOT_REPLY"]
     case .settings: ["DONE"]
     case .region: ["REGION_NEWS"]
+    case .device: ["DEVICE_SETTINGS"]
     case .lease: ["LEASED"]
     // Without a DRM driver there are no points.
     case .syncPoints: ["", "refused"]

@@ -20,6 +20,7 @@ enum FullStatus {
     + #""vms":[{"name":"web","x":0,"y":-1,"width":960,"height":1080}],"vm":"web"}],"#
     + #""vms":[{"name":"web","pid":200,"uid":64055,"label":"libvirt-1","kind":"container","bufferBytes":8294400,"bufferLimitBytes":536870912,"#
     + #""waitingBuffers":1,"waitingBytes":4096,"weight":200,"promisedHertz":30,"cappedHertz":60,"unseenHertz":2,"#
+    + #""deviceMemoryLimitBytes":268435456,"blankStoppedSeconds":60,"#
     + #""scanouts":[{"index":0,"output":"HDMI-A-1","width":960,"height":1080,"format":"XRGB8888","path":"blit","#
     + #""pathReason":"HDMI-A-1 is \"shared\"","framesPresented":100,"framesFlipped":90,"framesSuperseded":7,"#
     + #""framesRejected":1,"cpuCopies":95,"copiedBytes":18446744073709551615,"latchMedianNanoseconds":1500000,"#
@@ -43,6 +44,7 @@ enum FullStatus {
     status.outputs = [output]
     var vm = status.vms[0]
     (vm.label, vm.promisedHertz, vm.cappedHertz) = (nil, nil, nil)
+    (vm.deviceMemoryLimitBytes, vm.blankStoppedSeconds) = (nil, nil)
     var scanout = vm.scanouts[0]
     (scanout.output, scanout.width, scanout.height, scanout.format) = (nil, nil, nil, nil)
     (scanout.pathReason, scanout.parked, scanout.lastLatchNanoseconds) = (nil, nil, nil)

@@ -47,6 +47,7 @@ enum framepath_type {
   FRAMEPATH_SUBSCRIBE = 16,
   FRAMEPATH_FOCUS = 17,
   FRAMEPATH_REVOKE = 18,
+  FRAMEPATH_DEVICE = 19,
   /* daemon to client */
   FRAMEPATH_WELCOME = 129,
   FRAMEPATH_OUTPUT = 130,
@@ -61,6 +62,7 @@ enum framepath_type {
   FRAMEPATH_LEASED = 139,
   FRAMEPATH_LEASE_ENDED = 140,
   FRAMEPATH_CHANGED = 141,
+  FRAMEPATH_DEVICE_SETTINGS = 142,
 };
 
 enum framepath_client_kind {
@@ -371,6 +373,14 @@ struct framepath_subscribe {
   uint32_t reserved;
 };
 
+/* What is in force in a VM's device, for the status. The first one is answered by DEVICE_SETTINGS. */
+struct framepath_device {
+  struct framepath_header header;
+  uint64_t max_memory;    /* limit of its memory for the guest's graphics resources, bytes; 0: none */
+  uint32_t blank_stopped; /* seconds from the guest's stop until its screen is blanked; 0: never */
+  uint32_t reserved;
+};
+
 struct framepath_welcome {
   struct framepath_header header;
   uint32_t version;
@@ -464,6 +474,14 @@ struct framepath_changed {
   uint32_t reserved;
 };
 
+/* The host's settings for the client's device, and after the first DEVICE every change of them. */
+struct framepath_device_settings {
+  struct framepath_header header;
+  uint64_t max_memory;    /* bytes; 0: the client's default */
+  uint32_t blank_stopped; /* seconds; 0: never */
+  uint32_t reserved;
+};
+
 #define FRAMEPATH_ASSERT_SIZE(type, bytes) static_assert(sizeof(struct type) == (bytes), #type)
 FRAMEPATH_ASSERT_SIZE(framepath_rect, 16);
 FRAMEPATH_ASSERT_SIZE(framepath_header, 16);
@@ -492,6 +510,8 @@ FRAMEPATH_ASSERT_SIZE(framepath_lease_ended, 272);
 FRAMEPATH_ASSERT_SIZE(framepath_sync_points, 40);
 FRAMEPATH_ASSERT_SIZE(framepath_subscribe, 24);
 FRAMEPATH_ASSERT_SIZE(framepath_changed, 24);
+FRAMEPATH_ASSERT_SIZE(framepath_device, 32);
+FRAMEPATH_ASSERT_SIZE(framepath_device_settings, 32);
 FRAMEPATH_ASSERT_SIZE(framepath_welcome, 32);
 FRAMEPATH_ASSERT_SIZE(framepath_output, 1152);
 FRAMEPATH_ASSERT_SIZE(framepath_buffer, 48);

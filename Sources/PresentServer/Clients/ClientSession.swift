@@ -37,6 +37,8 @@ final class ClientSession {
   private var scanoutDescriptors: DescriptorHold?
   /// The memory of the last snapshot.
   var charge: SnapshotCharge?
+  /// What is in force in the VM's device; nil if the client has not reported it.
+  var device: DeviceSettings?
 
   private var outbox: Outbox
   /// Whether `sendBatch` will be called at the end of this loop iteration.
@@ -150,6 +152,7 @@ final class ClientSession {
     case .syncPoints(let points, let request): setSyncPoints(points, RequestID(wire: request), &fds)
     case .subscribe(let kinds, let request):
       server.changes.subscribe(self, kinds, RequestID(wire: request), server.presenters)
+    case .device(let device): noteDevice(device)
     }
   }
 

@@ -43,7 +43,8 @@ enum MessageRights {
   private static func row(_ type: ClientMessageType) -> Row {
     switch type {
     case .hello: (.allowed, .allowed, .allowed)
-    case .createBuffer, .importBuffer, .destroyBuffer, .present, .disable, .cursor, .path, .region, .syncPoints:
+    case .createBuffer, .importBuffer, .destroyBuffer, .present, .disable, .cursor, .path, .region, .syncPoints,
+      .device:
       (.allowed, .denied, .denied)
     case .status, .snapshot, .trace: (.own, .denied, .allowed)
     case .lease: (.named, .named, .allowed)

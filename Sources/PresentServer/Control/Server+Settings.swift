@@ -22,6 +22,7 @@ extension Server {
     memory.take(plan.memory, memoryLimits)
     if plan.limits != limits { clients.take(plan.limits) }
     let renewed = plan.vms.filter { $0.settings.outlastsGuest != settings(ofVM: $0.name).outlastsGuest }
+    let revised = plan.vms.filter { $0.settings.ofDevice != settings(ofVM: $0.name).ofDevice }.map(\.name)
     for change in plan.vms { remember(change.settings, ofVM: change.name) }
     endUsurpers(plan)
     for presenter in presenters {
@@ -38,6 +39,7 @@ extension Server {
       guard renewed.contains(where: { $0.name == session.hello?.name }) else { continue }
       session.renewBuffers()
     }
+    for session in sessions where revised.contains(session.name) { session.sendDeviceSettings() }
     for (name, _) in plan.vms where plan.change(ofVM: name, "outputs") != nil { moveHeads(ofVM: name) }
     self.changes.note(.settings)
   }

@@ -101,6 +101,8 @@ extension DaemonStatus.VM {
       waitingBytes: session.requests.waiting.reduce(0) { $0 + $1.byteCount }, weight: settings.weight,
       promisedHertz: settings.promisedHertz, cappedHertz: settings.cappedHertz,
       unseenHertz: settings.unseenHertz ?? SchedulerConfiguration().backgroundMillihertz / 1000,
+      deviceMemoryLimitBytes: session.device?.memoryLimitBytes,
+      blankStoppedSeconds: session.device?.blankStoppedSeconds,
       scanouts: session.surfaces.map { DaemonStatus.Scanout($0, of: session) })
   }
 }
