@@ -1,16 +1,18 @@
 public import LinuxIO
+public import Scanout
 
-/// A client's picture in scattered parts of huge pages, copied into one piece when it is read.
+/// A client's picture in scattered parts of huge pages; what is read of it is copied into one piece before.
 ///
 /// Huge pages are mapped whole, so their parts cannot be mapped one directly after the other.
 @safe public final class GatheredPages {
-  private let picture: MappedBuffer
+  /// The picture, as it was when its parts were copied last; black where none was. The memory is always the same.
+  public let picture: MappedBuffer
   /// The mapped part of each file.
   private let windows: [Window]
   /// The ranges in the picture's order.
   private let segments: ContiguousArray<MemorySegment>
   private let byteCount: Int
-  /// The copies made by `read`.
+  /// The copies made by `copy`.
   public private(set) var ledger = CopyLedger()
 
   private final class Window {
@@ -50,15 +52,19 @@ public import LinuxIO
     unsafe self.segments = segments
   }
 
-  /// The current picture. The memory is the same at every call.
-  public func read() -> MappedBuffer {
-    // SAFETY: the segments are mapped as long as this object lives, and the picture holds the layout's bytes.
+  /// Copies the current pixels of a rectangle to the picture.
+  public func copy(_ rect: Rect) {
+    let layout = picture.layout
+    let part = rect.intersection(Rect(width: layout.width, height: layout.height))
+    if part.isEmpty { return }
+    let place = part.y * layout.strideBytes + part.x * PixelFormat.bytesPerPixel
+    // SAFETY: the segments are mapped as long as this object lives, and the part is inside the layout, whose bytes the
+    // picture holds.
     unsafe segments.withUnsafeBufferPointer { segments in
       unsafe ledger.copyRows(
-        1, rowBytes: picture.pixelByteCount, from: segments, offset: picture.layout.offset,
-        sourceStrideBytes: picture.pixelByteCount, to: picture.pixels, destinationStrideBytes: picture.pixelByteCount)
+        part.height, rowBytes: part.width * PixelFormat.bytesPerPixel, from: segments, offset: layout.offset + place,
+        sourceStrideBytes: layout.strideBytes, to: picture.pixels + place, destinationStrideBytes: layout.strideBytes)
     }
-    return picture
   }
 
   /// Whether memory was missing at a copy: it has been taken away, and zeros are in its place.

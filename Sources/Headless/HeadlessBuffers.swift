@@ -1,6 +1,7 @@
 import GraphicsMemory
 import LinuxIO
 import Outputs
+import Scanout
 
 /// A host buffer in a sealed memfd.
 ///
@@ -94,7 +95,7 @@ final class ReferencedBuffer: ScanoutBuffer {
       if gathered == nil, case .ranges(let ranges, _) = memory, !MappedBuffer.canMap(ranges) {
         gathered = try GatheredPages(ranges, layout: layout)
       }
-      if let gathered { return gathered.read() }
+      if let gathered { return gathered.picture }
       let made = try map()
       mapping = made
       return made
@@ -102,6 +103,8 @@ final class ReferencedBuffer: ScanoutBuffer {
       throw .system(error)
     }
   }
+
+  func refresh(_ rect: Rect) { gathered?.copy(rect) }
 
   var gatheredBytes: UInt64 { gathered?.ledger.copiedBytes ?? 0 }
 

@@ -44,15 +44,19 @@ public protocol ScanoutBuffer: AnyObject {
   func descriptor() throws(OutputError) -> OwnedFD
   /// Maps the buffer for reading by snapshots and composition; the mapping lasts as long as the buffer.
   ///
-  /// Call it for each picture: some memory can only be copied for the reader (`GatheredPages`).
+  /// Call `refresh` before reading: some memory can only be copied for the reader (`GatheredPages`).
   func mapped() throws(OutputError) -> MappedBuffer
-  /// The bytes that `mapped()` has copied since the buffer was made.
+  /// Copies the current pixels of a rectangle to the memory of `mapped()`, if that is not the buffer's own.
+  func refresh(_ rect: Rect)
+  /// The bytes that `refresh` has copied since the buffer was made.
   var gatheredBytes: UInt64 { get }
   /// Whether memory of the buffer was missing when it was read: its client has taken it away.
   var isSpoilt: Bool { get }
 }
 
 extension ScanoutBuffer {
+  /// Does nothing: most memory can be mapped as it is.
+  public func refresh(_ rect: Rect) {}
   /// 0: most memory can be mapped as it is.
   public var gatheredBytes: UInt64 { 0 }
   /// False: the daemon's own memory cannot be taken away.

@@ -28,13 +28,29 @@ struct GatheredPagesTests {
             of: UInt32((place * 1024 + index) * 3 + round), toByteOffset: index * 4, as: UInt32.self)
         }
       }
-      let picture = pages.read()
+      pages.copy(Rect(width: 128, height: 40))
+      let picture = pages.picture
       for (x, y) in [(0, 0), (127, 39), (5, 17), (112, 7), (111, 7)] {
         #expect(pixel(picture, x, y) == UInt32((64 / 4 + y * 128 + x) * 3 + round))
       }
     }
     #expect(!pages.isSpoilt)
     #expect(pages.ledger.copiedBytes == UInt64(2 * 512 * 40), "every byte is counted")
+
+    // Only the rectangle, which crosses the end of a range, is copied.
+    for range in ranges {
+      let mapping = try Mapping(fd: range.fd, offset: range.offset, byteCount: 4096)
+      mapping.bytes.initializeMemory(as: UInt8.self, repeating: 0xEE)
+    }
+    pages.copy(Rect(x: 5, y: 6, width: 10, height: 4))
+    for (x, y, isCopied) in [(5, 6, true), (14, 9, true), (4, 6, false), (15, 6, false), (5, 5, false), (5, 10, false)]
+    {
+      #expect((pixel(pages.picture, x, y) == 0xEEEE_EEEE) == isCopied, "\(x), \(y)")
+    }
+    #expect(pages.ledger.copiedBytes == UInt64(2 * 512 * 40 + 10 * 4 * 4))
+    // Nothing outside the picture is read.
+    for rect in [Rect(x: 128, y: 0, width: 9, height: 9), Rect(x: -9, y: -9, width: 9, height: 9)] { pages.copy(rect) }
+    #expect(pages.ledger.copiedBytes == UInt64(2 * 512 * 40 + 10 * 4 * 4))
   }
 
   @Test(.enabled(if: HugePages.areThere, "this machine gives no huge pages"))
@@ -52,12 +68,13 @@ struct GatheredPagesTests {
     #expect(pixel(mapped, 2, 30) == 0x1234_5678)
     all.bytes.storeBytes(of: 0x2233_4455, toByteOffset: 4096 + 64, as: UInt32.self)
     let gathered = try GatheredPages(parts, layout: layout)
-    #expect(pixel(gathered.read(), 0, 0) == 0x2233_4455)
-    #expect(pixel(gathered.read(), 2, 38) == 0x1234_5678)
+    gathered.copy(Rect(width: 128, height: 40))
+    #expect(pixel(gathered.picture, 0, 0) == 0x2233_4455)
+    #expect(pixel(gathered.picture, 2, 38) == 0x1234_5678)
 
     try huge.discard(0, of: memory)
     let rest = try huge.takeAll()
-    _ = gathered.read()
+    gathered.copy(Rect(width: 128, height: 40))
     #expect(gathered.isSpoilt)
     #expect(try rest.byteCount() > 0)
   }

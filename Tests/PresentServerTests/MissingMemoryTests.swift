@@ -69,10 +69,8 @@ private final class GatheringBuffer: ScanoutBuffer {
     }
   }
 
-  func mapped() throws(OutputError) -> MappedBuffer {
-    gatheredBytes += UInt64(layout.byteCount)
-    return mapping
-  }
+  func mapped() throws(OutputError) -> MappedBuffer { mapping }
+  func refresh(_ rect: Rect) { gatheredBytes += UInt64(rect.width * rect.height * 4) }
   func descriptor() throws(OutputError) -> OwnedFD { throw .rejected("no descriptor") }
 }
 
@@ -142,20 +140,25 @@ struct MissingMemoryTests {
   }
 
   @Test(arguments: [true, false])
-  func `bytes that are copied to read a client's pages are counted besides the composed ones`(isTiled: Bool) throws {
+  func `only damage is copied to read a client's pages, and counted besides the composed bytes`(isTiled: Bool) throws {
     let bench = try Bench([FakeOutput(fit: isTiled ? nil : .compose("no mode"))])
     if isTiled { try bench.server?.apply("[outputs]\nlayout = \"tile 2x1\"") }
     let client = try bench.client("web")
     bench.output.imports = { (layout) throws(OutputError) in try GatheringBuffer(layout) }
     try importPages(client)
     let picture = isTiled ? view : source
-    try client.present(1, 5, source: picture, path: .direct)
-    #expect(try outcomes(client, bench) == [.flipped])
-    let scanout = try client.readStatus().vms.first?.scanouts.first
-    let composed = UInt64(picture.width * picture.height * 4)
-    let copied = try #require(scanout?.copiedBytes)
-    #expect(copied > composed && (copied - composed) % UInt64(64 * 48 * 4) == 0, "\(copied) bytes")
-    #expect(scanout?.cpuCopies ?? 0 >= 2)
+    let small = Rect(x: 3, y: 5, width: 8, height: 4)
+    var counted: [UInt64] = []
+    for frame: UInt64 in 1...5 {
+      let damage = frame < 3 ? Damage.full : Damage(small)
+      try client.present(frame, 5, source: picture, damage: damage, path: .direct)
+      #expect(try outcomes(client, bench) == [.flipped])
+      counted.append(try #require(client.readStatus().vms.first?.scanouts.first?.copiedBytes))
+    }
+    // Each byte is copied twice. The third frame's buffer lacks the second frame, too.
+    let whole = UInt64(2 * picture.width * picture.height * 4)
+    let part = UInt64(2 * small.width * small.height * 4)
+    #expect(counted == [whole, 2 * whole, 3 * whole, 3 * whole + part, 3 * whole + 2 * part])
   }
 
   @Test func `a picture that was scanned out and cannot be mapped becomes black beside other tiles`() throws {

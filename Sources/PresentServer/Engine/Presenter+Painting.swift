@@ -21,6 +21,7 @@ extension Presenter {
       let part = try tiled.paint(
         order, held, of: view, at: place, views, homeMode, until: deadline)
       view.surface.countCopy(part.copiedBytes)
+      held.frame.buffer.countGathered()
       work.note(copiedBytes: part.copiedBytes, nanoseconds: threadCPUNanoseconds() - begun)
       return part.isDone
     } catch {

@@ -107,6 +107,7 @@ private final class Band {
     let first = max(row, part.originY)
     let last = min(row + rows, part.originY + part.source.height)
     var picture: MappedBuffer?
+    var buffer: (any ScanoutBuffer)?
     var source = Rect.empty
     var top = part.originY
     if first < last {
@@ -118,6 +119,7 @@ private final class Band {
       } else {
         source = part.source
         picture = try part.buffer.buffer.mapped()
+        buffer = part.buffer.buffer
         if let picture, !isReadable(picture) {
           throw SnapshotError.failed("a driver still writes the frame")
         }
@@ -126,7 +128,7 @@ private final class Band {
     var cursor = sprite
     if let sprite { cursor?.y = sprite.y + part.originY - top }
     let painting = Painting(
-      screen: screen, picture: picture, source: source, cursor: cursor, originX: part.originX - part.clip.x,
+      screen: screen, picture: picture, of: buffer, source: source, cursor: cursor, originX: part.originX - part.clip.x,
       originY: top - row)
     // Copies made for snapshots are not counted.
     var ledger = CopyLedger()

@@ -94,11 +94,11 @@ final class Composer {
   ) throws(OutputError) {
     let chain = try preparedChain(output.info.mode)
     if let lost = drawing.take() { ring.add(lost.brush.region, toBuffer: chain.backIndex) }
-    let source = try frame.buffer.pixels()
+    let source = try frame.buffer.buffer.mapped()
     let painting = Painting(
-      screen: chain.bounds, picture: source, source: frame.source,
+      screen: chain.bounds, picture: source, of: frame.buffer.buffer, source: frame.source,
       cursor: try cursor.map { (cursor) throws(OutputError) in
-        Painting.Sprite(picture: try cursor.buffer.pixels(), x: cursor.x, y: cursor.y)
+        Painting.Sprite(picture: try cursor.buffer.buffer.mapped(), x: cursor.x, y: cursor.y)
       })
     let damage = changes(frame, changed, painting, chain.bounds)
     ring.add(damage)

@@ -161,6 +161,7 @@ final class DirectComposition {
     isComposed = true
     let composed = try composer.compose(frame, damage, cursor: blendsCursor ? view.cursor : nil)
     view.surface.countCopy(composed.copiedBytes)
+    frame.buffer.countGathered()
     let (x, y) = (composed.originX, composed.originY)
     let state =
       blendsCursor ? nil : view.cursor.map { CursorState(buffer: $0.buffer.buffer, x: $0.x + x, y: $0.y + y) }

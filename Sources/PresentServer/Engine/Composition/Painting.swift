@@ -1,5 +1,6 @@
 import DaemonSettings
 import GraphicsMemory
+import Outputs
 import Scanout
 
 /// Draws a picture on a black background, with a cursor on top, into XRGB8888 memory.
@@ -14,6 +15,8 @@ struct Painting {
   let screen: Rect
   /// The picture; nil for black.
   let picture: MappedBuffer?
+  /// The picture's buffer, if what is read of it may have to be copied before.
+  private let buffer: (any ScanoutBuffer)?
   /// The part of the picture that is shown.
   let source: Rect
   let cursor: Sprite?
@@ -22,16 +25,22 @@ struct Painting {
   let originY: Int
 
   /// Centres the picture, or crops it evenly.
-  init(screen: Rect, picture: MappedBuffer?, source: Rect, cursor: Sprite?) {
+  init(
+    screen: Rect, picture: MappedBuffer?, of buffer: (any ScanoutBuffer)? = nil, source: Rect, cursor: Sprite?
+  ) {
     self.init(
-      screen: screen, picture: picture, source: source, cursor: cursor, originX: (screen.width - source.width) / 2,
-      originY: (screen.height - source.height) / 2)
+      screen: screen, picture: picture, of: buffer, source: source, cursor: cursor,
+      originX: (screen.width - source.width) / 2, originY: (screen.height - source.height) / 2)
   }
 
   /// Places the picture at a position on the screen.
-  init(screen: Rect, picture: MappedBuffer?, source: Rect, cursor: Sprite?, originX: Int, originY: Int) {
+  init(
+    screen: Rect, picture: MappedBuffer?, of buffer: (any ScanoutBuffer)? = nil, source: Rect, cursor: Sprite?,
+    originX: Int, originY: Int
+  ) {
     self.screen = screen
     self.picture = picture
+    self.buffer = buffer
     self.source = source
     self.cursor = cursor
     self.originX = originX
@@ -86,6 +95,7 @@ struct Painting {
       let from = Rect(
         x: covered.x - originX + source.x, y: covered.y - originY + source.y, width: covered.width,
         height: covered.height)
+      buffer?.refresh(from)
       ledger.convertRect(
         from, from: picture.pixels, sourceStrideBytes: picture.layout.strideBytes, format: picture.layout.format,
         to: address(covered.x, covered.y, target), destinationStrideBytes: target.layout.strideBytes,

@@ -98,6 +98,7 @@ final class TiledComposition {
       if isOnPlane(view) { continue }
       let part = try canvas.repair(tile: index, view.rect, until: deadline) { painting(view.painted, of: view) }
       view.surface.countCopy(part.copiedBytes)
+      view.painted?.buffer.countGathered()
       if !part.isDone { return false }
     }
     return true
@@ -124,14 +125,15 @@ final class TiledComposition {
       sprite = Painting.Sprite(picture: picture, x: cursor.x, y: cursor.y)
     }
     return Painting(
-      screen: view.rect, picture: picture, source: frame?.source ?? .empty, cursor: sprite, originX: origin.0,
+      screen: view.rect, picture: picture, of: frame?.buffer.buffer, source: frame?.source ?? .empty, cursor: sprite,
+      originX: origin.0,
       originY: origin.1)
   }
 
   /// A buffer's pixels. The view's client is told if they cannot be read; the other views are painted nevertheless.
   private func readable(_ buffer: ClientBuffer, of view: SurfaceView) -> MappedBuffer? {
     do throws(OutputError) {
-      return try buffer.pixels()
+      return try buffer.buffer.mapped()
     } catch {
       view.surface.outputFailed("\(view.presenter.name) cannot read a frame: \(error)")
       return nil

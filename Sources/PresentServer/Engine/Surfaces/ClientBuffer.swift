@@ -27,6 +27,8 @@ final class ClientBuffer {
   private var useCount = 0
   /// Whether its memory could be mapped for reading.
   private var isReadable = false
+  /// Of `gatheredBytes`.
+  private var countedBytes: UInt64 = 0
   /// Of the client that owns it.
   let account: MemoryAccount
   /// The descriptor of its memory.
@@ -68,12 +70,11 @@ final class ClientBuffer {
     isReadable = true
   }
 
-  /// Its pixels, for composing them. What has to be copied for that is counted for the client.
-  func pixels() throws(OutputError) -> MappedBuffer {
-    let before = buffer.gatheredBytes
-    let mapped = try buffer.mapped()
-    surface?.countCopy(buffer.gatheredBytes - before)
-    return mapped
+  /// Counts for the client what had to be copied to read its pages, since the last call.
+  func countGathered() {
+    let total = buffer.gatheredBytes
+    surface?.countCopy(total - countedBytes)
+    countedBytes = total
   }
 
   /// Readable when the drivers that write the buffer have finished; nil if they have.
