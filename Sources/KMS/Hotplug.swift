@@ -1,53 +1,20 @@
 import LinuxIO
 
-/// A uevent of the kernel.
-struct Uevent: Equatable {
-  /// `change`, `add`, `remove`, …
-  var action = ""
-  /// `drm`, …
-  var subsystem = ""
-  /// `drm_minor`, `drm_connector`, …
-  var deviceType = ""
-  /// `dri/card0`, …
-  var deviceName = ""
-  /// A connector was plugged or unplugged, or its modes changed.
-  var isHotplug = false
-  /// A lease ended.
-  var isLease = false
-
-  /// Parses one message: `ACTION@PATH`, then `KEY=value` strings, each terminated by a zero byte.
-  init?(_ bytes: some Collection<UInt8>) {
-    let parts = bytes.split(separator: 0)
-    guard let head = parts.first, head.contains(UInt8(ascii: "@")) else { return nil }
-    for part in parts.dropFirst() {
-      let pair = part.split(separator: UInt8(ascii: "="), maxSplits: 1, omittingEmptySubsequences: false)
-      guard pair.count == 2 else { continue }
-      let value = String(decoding: pair[1], as: UTF8.self)
-      switch String(decoding: pair[0], as: UTF8.self) {
-      case "ACTION": action = value
-      case "SUBSYSTEM": subsystem = value
-      case "DEVTYPE": deviceType = value
-      case "DEVNAME": deviceName = value
-      case "HOTPLUG": isHotplug = value == "1"
-      case "LEASE": isLease = value == "1"
-      default: break
-      }
-    }
-  }
-
+extension Uevent {
   /// Whether the connectors of `card` (`dri/card0`) must be read again.
   func concernsConnectors(of card: String) -> Bool {
-    subsystem == "drm" && deviceType == "drm_minor" && action == "change" && isHotplug
-      && (deviceName == card || deviceName.isEmpty)
+    concerns(card) && self["DEVTYPE"] == "drm_minor" && self["HOTPLUG"] == "1"
   }
 
   /// Whether the lessees of `card` must be listed again.
-  func concernsLeases(of card: String) -> Bool {
-    subsystem == "drm" && action == "change" && isLease && (deviceName == card || deviceName.isEmpty)
-  }
+  func concernsLeases(of card: String) -> Bool { concerns(card) && self["LEASE"] == "1" }
 
   /// Whether `card` was removed.
   func isRemoval(of card: String) -> Bool { subsystem == "drm" && action == "remove" && deviceName == card }
+
+  private func concerns(_ card: String) -> Bool {
+    subsystem == "drm" && action == "change" && (deviceName == card || deviceName.isEmpty)
+  }
 }
 
 /// Listens for uevents of one card.
@@ -59,44 +26,21 @@ final class HotplugListener {
     case cardRemoved
   }
 
-  private let socket: UeventSocket
-  private let loop: EventLoop
-  private var source: EventLoop.Source?
-  private var buffer = [UInt8](repeating: 0, count: 8192)
-  private let cardName: String
+  private let listener: UeventListener
 
   /// - Parameters:
   ///   - path: the card's node, `/dev/dri/card0`.
   ///   - onNews: called on the loop's thread, once for all events of a read.
   init(path: String, loop: EventLoop, onNews: @escaping (News) -> Void) throws(SystemError) {
-    socket = try UeventSocket()
-    self.loop = loop
-    cardName = path.hasPrefix("/dev/") ? String(path.dropFirst(5)) : path
-    source = try loop.add(socket.fd.raw) { [unowned self] _ in
-      if let news = receiveAll() { onNews(news) }
+    let card = path.hasPrefix("/dev/") ? String(path.dropFirst(5)) : path
+    listener = try UeventListener(loop: loop) { events, areSomeLost in
+      if let news = HotplugListener.news(events, areSomeLost, of: card) { onNews(news) }
     }
   }
 
-  deinit { if let source { loop.remove(source) } }
-
-  private func receiveAll() -> News? {
-    var news: News?
-    // Events left in the socket wake the loop again: it is level-triggered.
-    for _ in 0..<64 {
-      // SAFETY: the buffer is the array's own storage; receive writes at most its size.
-      let received = unsafe buffer.withUnsafeMutableBytes { bytes in
-        unsafe try? socket.receive(into: bytes)
-      }
-      switch received {
-      case .event(let count):
-        guard let event = Uevent(buffer[..<min(count, buffer.count)]) else { continue }
-        if event.isRemoval(of: cardName) { return .cardRemoved }
-        if event.concernsLeases(of: cardName), news == nil { news = .leasesChanged }
-        if event.concernsConnectors(of: cardName) { news = .connectorsChanged }
-      case .lost: news = .connectorsChanged
-      case .nothing, nil: return news
-      }
-    }
-    return news
+  private static func news(_ events: [Uevent], _ areSomeLost: Bool, of card: String) -> News? {
+    if events.contains(where: { $0.isRemoval(of: card) }) { return .cardRemoved }
+    if areSomeLost || events.contains(where: { $0.concernsConnectors(of: card) }) { return .connectorsChanged }
+    return events.contains { $0.concernsLeases(of: card) } ? .leasesChanged : nil
   }
 }

@@ -19,7 +19,7 @@ public struct MasterHolder: Equatable, Sendable, CustomStringConvertible {
       let holders = masters(clientsText: text)
       if !holders.isEmpty { return holders }
     }
-    return openers(of: path)
+    return FileOpener.all(of: path).map { MasterHolder(program: $0.program, pid: $0.pid, isCertain: false) }
   }
 
   /// The masters in debugfs's `clients` table.
@@ -42,19 +42,6 @@ public struct MasterHolder: Equatable, Sendable, CustomStringConvertible {
         }
         break
       }
-    }
-    return result
-  }
-
-  private static func openers(of path: String) -> [MasterHolder] {
-    var result: [MasterHolder] = []
-    let own = currentProcessID()
-    for name in (try? LinuxFile.list("/proc")) ?? [] {
-      guard let pid = Int32(name), pid != own else { continue }
-      let descriptors = (try? LinuxFile.list("/proc/\(pid)/fd")) ?? []
-      guard descriptors.contains(where: { LinuxFile.linkTarget("/proc/\(pid)/fd/\($0)") == path }) else { continue }
-      let program = LinuxFile.text("/proc/\(pid)/comm")
-      result.append(MasterHolder(program: program ?? "?", pid: pid, isCertain: false))
     }
     return result
   }

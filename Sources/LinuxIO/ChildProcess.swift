@@ -50,6 +50,7 @@ public final class ChildProcess {
 
   private let processFD: OwnedFD
   private let leadsGroup: Bool
+  private var isLeftRunning = false
   private let words: String
   private var input: UnixSocket?
   private var output: ChildText
@@ -91,8 +92,11 @@ public final class ChildProcess {
     }
   }
 
+  /// Lets the child run on when this object is released, and after the end of this process.
+  public func leaveRunning() { isLeftRunning = true }
+
   deinit {
-    guard exit == nil else { return }
+    guard exit == nil, !isLeftRunning else { return }
     kill()
     _ = waitpid(pid, nil, 0)
   }

@@ -102,6 +102,15 @@ public enum LinuxFile {
     return names.sorted()
   }
 
+  /// The path without links; nil if it does not exist.
+  ///
+  /// The corresponding C function is `realpath`.
+  public static func resolved(_ path: String) -> String? {
+    guard let text = unsafe realpath(path, nil) else { return nil }
+    defer { unsafe free(text) }
+    return unsafe String(cString: text)
+  }
+
   /// The target of a symbolic link; nil if there is no link.
   ///
   /// The corresponding C function is `readlink`.

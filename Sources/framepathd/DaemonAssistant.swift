@@ -25,8 +25,9 @@ final class DaemonAssistant {
     let pair = try UnixSocket.pair(.seqpacket)
     var command = try OwnProgram.command(adding: ["--assistant"])
     command.descriptors = [AssistantProcess.descriptor: pair.second.fd.raw]
-    // Never freed, which would kill it: the sandbox forbids that. It ends at the end of the socket.
-    _ = Unmanaged.passRetained(try ChildProcess(command))
+    // The sandbox forbids to kill it. It ends at the end of the socket.
+    let process = try ChildProcess(command)
+    process.leaveRunning()
     socket = pair.first
     // The daemon never waits for it.
     try socket.fd.setNonblocking()
