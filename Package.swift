@@ -82,6 +82,7 @@ let package = Package(
       name: "Headless", dependencies: ["LinuxIO", "Scanout", "GraphicsMemory", "Outputs"], swiftSettings: strict),
     .target(
       name: "KMS", dependencies: ["CDRM", "LinuxIO", "Scanout", "GraphicsMemory", "Outputs"], swiftSettings: memory),
+    .target(name: "Seat", dependencies: ["CLinux", "LinuxIO"], swiftSettings: memory),
 
     // Processes
     .target(
@@ -111,7 +112,7 @@ let package = Package(
     // The programs' own. PNGFile is a target because it touches memory in a library's hands, and the tools do not;
     // framepath-guest is ten lines because it is the guest part of framepath alone, for an initramfs.
     .target(name: "CommandSupport", dependencies: ["CFramepathABI"], swiftSettings: strict),
-    .target(name: "HostProbe", dependencies: ["LinuxIO", "Sandbox", "Scanout"], swiftSettings: strict),
+    .target(name: "HostProbe", dependencies: ["LinuxIO", "Sandbox", "Scanout", "Seat"], swiftSettings: strict),
     .target(name: "PNGFile", dependencies: ["CPNG", "Scanout", "GraphicsMemory"], swiftSettings: memory),
     .target(
       name: "GuestPrograms",
@@ -145,8 +146,8 @@ let package = Package(
     .executableTarget(
       name: "framepathd",
       dependencies: [
-        "LinuxIO", "Sandbox", "Scanout", "PresentProtocol", "DaemonSettings", "Outputs", "Headless", "KMS",
-        "PresentServer", "CommandSupport", argumentParser,
+        "LinuxIO", "Sandbox", "Scanout", "PresentProtocol", "DaemonSettings", "Outputs", "Headless", "KMS", "Seat",
+        "StatusModel", "PresentServer", "CommandSupport", argumentParser,
       ],
       swiftSettings: strict),
     .executableTarget(
@@ -167,7 +168,7 @@ let package = Package(
     .executableTarget(
       name: "framepath",
       dependencies: [
-        "LinuxIO", "Sandbox", "Scanout", "PNGFile", "HostProbe", "GuestPrograms", "KMS", "PresentClient",
+        "LinuxIO", "Sandbox", "Scanout", "PNGFile", "HostProbe", "GuestPrograms", "KMS", "Seat", "PresentClient",
         "PresentProtocol",
         "DaemonSettings", "FrameScheduler", "StatusModel", "CommandSupport", argumentParser,
       ],
@@ -193,6 +194,7 @@ let package = Package(
       name: "ServerSupport", dependencies: ["LinuxIO", "Scanout", "GraphicsMemory", "Outputs", "PresentServer"],
       path: "Tests/ServerSupport", swiftSettings: strict),
     .target(name: "CFaults", path: "Tests/CFaults"),
+    .target(name: "CUinput", path: "Tests/CUinput"),
     // Meets SIGBUS in every way.
     .executableTarget(
       name: "test-faults", dependencies: ["LinuxIO"], path: "Tests/Faults", swiftSettings: strict),
@@ -204,6 +206,7 @@ let package = Package(
       swiftSettings: strict),
     .testTarget(
       name: "SandboxTests", dependencies: ["LinuxIO", "Sandbox", "TestSupport", "test-sandbox"], swiftSettings: strict),
+    .testTarget(name: "SeatTests", dependencies: ["LinuxIO", "Seat", "TestSupport"], swiftSettings: strict),
     .testTarget(name: "ScanoutTests", dependencies: ["Scanout"], swiftSettings: strict),
     .testTarget(name: "StatusModelTests", dependencies: ["StatusModel"], swiftSettings: strict),
     .target(name: "CAllocationCounter", path: "Tests/CAllocationCounter"),
@@ -248,8 +251,8 @@ let package = Package(
     .testTarget(
       name: "HostProbeTests",
       dependencies: [
-        "framepath", "CommandSupport", "HostProbe", "PNGFile", "CPNG", "LinuxIO", "Scanout", "GraphicsMemory",
-        "StatusModel",
+        "framepath", "CommandSupport", "HostProbe", "PNGFile", "CPNG", "LinuxIO", "Scanout", "GraphicsMemory", "Seat",
+        "StatusModel", "TestSupport",
       ],
       swiftSettings: strict),
     .testTarget(
@@ -285,7 +288,7 @@ let package = Package(
     .testTarget(
       name: "LabTests",
       dependencies: [
-        "test-lessee", "CPNG", "CDRM", "LinuxIO", "Sandbox", "Scanout", "GraphicsMemory", "PresentProtocol",
+        "test-lessee", "CPNG", "CDRM", "CUinput", "LinuxIO", "Sandbox", "Scanout", "GraphicsMemory", "PresentProtocol",
         "PresentClient",
         "VhostUserFrontend", "StatusModel", "TestSupport",
       ],

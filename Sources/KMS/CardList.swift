@@ -30,10 +30,16 @@ public struct CardSummary: Equatable, Sendable {
 }
 
 extension KMSCard {
+  /// Whether this machine has a card now. Opens none.
+  public static var areThereAny: Bool { !names.isEmpty }
+
+  private static var names: [String] {
+    ((try? LinuxFile.list("/dev/dri")) ?? []).filter { $0.hasPrefix("card") && Int($0.dropFirst(4)) != nil }
+  }
+
   /// All cards of this machine. Mastership is not kept, and monitors are not probed.
   public static func list() -> [CardSummary] {
-    ((try? LinuxFile.list("/dev/dri")) ?? [])
-      .filter { $0.hasPrefix("card") && Int($0.dropFirst(4)) != nil }
+    names
       .sorted { (Int($0.dropFirst(4)) ?? 0) < (Int($1.dropFirst(4)) ?? 0) }
       .map { summary(of: "/dev/dri/\($0)") }
   }

@@ -145,6 +145,11 @@ public final class KMSCard {
     return topology.crtcs.first { $0.id == id }
   }
 
+  /// The outputs that are not closed.
+  var openOutputs: [KMSOutput] { outputs.compactMap(\.output) }
+
+  func becomeMaster() throws(KMSError) { try KMSCard.becomeMaster(device) }
+
   private static func becomeMaster(_ device: CardDevice) throws(KMSError) {
     // The first process to open a card is already its master.
     if device.isMaster { return }

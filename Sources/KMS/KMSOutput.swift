@@ -34,6 +34,8 @@ public final class KMSOutput: Output {
   /// Set from the clearing for a lessee until the output is restored.
   var lease: LeaseState?
   private(set) var cursorSize = 0
+  /// Whether another console is shown, so that another program may be the card's DRM master.
+  var isGivenUp = false
   private var isClosed = false
 
   /// Counters since the output was opened.
@@ -139,10 +141,20 @@ public final class KMSOutput: Output {
     card.closed(crtcID: pipeline.crtc.id)
   }
 
+  /// The card is this process's again, and its CRTC off.
+  func takenBack() {
+    isGivenUp = false
+    if lease != nil { return }
+    writeback = nil
+    scene = nil
+    if !progress.isUnderWay { shown = nil }
+  }
+
   func checkUsable() throws(OutputError) {
     if isClosed { throw .gone("\(connector.description.name) is closed") }
     if card.isGone { throw .gone("\(card.path) is gone") }
     if !isConnected { throw .gone("\(connector.description.name) is unplugged") }
+    if isGivenUp { throw .gone("\(connector.description.name) is not used while another console is shown") }
   }
 
   // MARK: Commits

@@ -3,6 +3,7 @@ import FrameScheduler
 public import LinuxIO
 public import Outputs
 import PresentProtocol
+public import StatusModel
 
 /// An output with its name for clients.
 public struct NamedOutput {
@@ -58,7 +59,10 @@ public final class Server {
   /// The settings of outputs that are added later.
   var allOutputs = OutputSettings()
   private var syncDeviceSearch: SyncDevice??
+  /// The status of the console and of input devices.
+  public var seatStatus: () -> DaemonStatus.Seat? = { nil }
   private var isClosed = false
+  private var monitorsAreAway = false
   /// `Mapping.faultCount` at the last look for missing memory.
   var seenFaultCount = Mapping.faultCount
 
@@ -230,8 +234,16 @@ public final class Server {
 
   /// Adds an output at run time; a scanout that is parked or on a stand-in may get it.
   public func add(_ output: NamedOutput) throws(SystemError) {
-    settle(try placement.add(output))
+    let presenter = try placement.add(output)
+    if monitorsAreAway, output.output.info.kind == .kms { presenter.setAway(true) }
+    settle(presenter)
     syncDeviceSearch = nil
+  }
+
+  /// Stops or resumes commits to monitors, while another console is shown.
+  public func setMonitorsAway(_ areAway: Bool) {
+    for presenter in presenters where presenter.output.info.kind == .kms { presenter.setAway(areAway) }
+    monitorsAreAway = areAway
   }
 
   /// The device for clients' timelines; nil if no driver of this host supports them. Searched for when first needed,

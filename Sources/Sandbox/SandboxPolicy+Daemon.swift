@@ -8,7 +8,8 @@ extension SandboxPolicy {
   /// - Parameters:
   ///   - directories: those of its sockets, which it removes at its end.
   ///   - hasCards: whether it drives cards, or may later. Then it keeps CAP_SYS_ADMIN, if it has it.
-  public static func daemon(directories: [String], hasCards: Bool) -> SandboxPolicy {
+  ///   - hasSeat: whether the console and input devices are its own. Then it keeps CAP_SYS_TTY_CONFIG, if it has it.
+  public static func daemon(directories: [String], hasCards: Bool, hasSeat: Bool) -> SandboxPolicy {
     var policy = SandboxPolicy(calls: CallRule.runtime + CallRule.descriptors + daemonCalls)
     policy.files =
       [
@@ -16,11 +17,15 @@ extension SandboxPolicy {
         FileAccess("/dev/null", [.readFiles, .writeFiles]),
         FileAccess("/dev/dri", .devices), FileAccess("/dev/udmabuf", .devices),
       ] + directories.map { FileAccess($0, .remove) }
-    // Both come with the first card and with the module, which may be later; Landlock knows files that exist.
-    if hasCards, ["/dev/dri", "/dev/udmabuf"].contains(where: { LinuxFile.status($0) == nil }) {
-      policy.files.append(FileAccess("/dev", .devices))
+    if hasSeat {
+      policy.files.append(FileAccess("/dev/input", .devices))
+      policy.capabilities.insert(.terminals)
+      policy.calls += [CallRule.ioctl(type: "K"), CallRule.ioctl(type: "V"), CallRule.ioctl(type: "E")]
     }
-    policy.capabilities = hasCards ? [.systemAdministration] : []
+    if hasCards { policy.capabilities.insert(.systemAdministration) }
+    // They come with the first card, keyboard and the module, which may be later; Landlock knows files that exist.
+    let late = (hasCards ? ["/dev/dri", "/dev/udmabuf"] : []) + (hasSeat ? ["/dev/input"] : [])
+    if late.contains(where: { LinuxFile.status($0) == nil }) { policy.files.append(FileAccess("/dev", .devices)) }
     policy.isInspectable = true
     // The service manager's socket may be abstract.
     policy.isolatesSignals = false

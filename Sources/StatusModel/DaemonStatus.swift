@@ -27,6 +27,8 @@ public struct DaemonStatus: Codable, Equatable, Sendable {
   public var countsImports: Bool
   /// The longest time for which copies of frames have held the daemon's loop in one iteration.
   public var longestCopyNanoseconds: UInt64
+  /// The console and input devices that the daemon keeps from the host's shells; nil: none.
+  public var seat: Seat?
   /// The outputs, in the order in which they were opened.
   public var outputs: [Output]
   /// Clients with scanouts, in the order in which they connected. The last field: see `JSONPieces`.
@@ -47,6 +49,7 @@ public struct DaemonStatus: Codable, Equatable, Sendable {
     memorySelection: MemorySelection,
     countsImports: Bool,
     longestCopyNanoseconds: UInt64,
+    seat: Seat?,
     outputs: [Output],
     vms: [VM]
   ) {
@@ -63,6 +66,7 @@ public struct DaemonStatus: Codable, Equatable, Sendable {
     self.memorySelection = memorySelection
     self.countsImports = countsImports
     self.longestCopyNanoseconds = longestCopyNanoseconds
+    self.seat = seat
     self.outputs = outputs
     self.vms = vms
   }
@@ -99,6 +103,26 @@ extension DaemonStatus {
       self.residentBytes = residentBytes
       self.openDescriptors = openDescriptors
       self.descriptorLimit = descriptorLimit
+    }
+  }
+
+  /// The daemon's console and input devices.
+  public struct Seat: Codable, Equatable, Sendable {
+    /// `seat0`, or another one of the host.
+    public var name: String
+    /// N of /dev/ttyN; nil: the seat has no virtual terminals.
+    public var terminal: Int?
+    /// Whether that terminal is shown. If not, cards and input devices are another program's.
+    public var isShown: Bool
+    /// The number of input devices that no other program gets.
+    public var inputDevices: Int
+
+    /// All fields.
+    public init(name: String, terminal: Int?, isShown: Bool, inputDevices: Int) {
+      self.name = name
+      self.terminal = terminal
+      self.isShown = isShown
+      self.inputDevices = inputDevices
     }
   }
 

@@ -12,20 +12,29 @@ struct DoctorCommand: ParsableCommand {
     commandName: "doctor",
     abstract: "Checks this host for everything that Framepath needs, and suggests remedies.",
     discussion: """
-      Checks cards, monitors, DRM masters, udmabuf and its limits, KVM, QEMU programs, the daemon, sandboxes and the \
-      discovery file. Changes nothing. Some checks need root.
+      Checks cards, monitors, DRM masters, the console, udmabuf and its limits, KVM, QEMU programs, the daemon, \
+      sandboxes and the discovery file. Changes nothing, except with --reset-console. Some checks need root.
+
+      With --reset-console, terminals that a crashed program has left without text or keyboard get them back, and \
+      nothing is checked. Those of running programs are left alone.
 
       Examples:
         framepath doctor
         framepath doctor --json | jq '.findings[] | select(.severity == "problem")'
+        sudo framepath doctor --reset-console
 
       Exit status: 0 if there are no problems, else 1.
       """)
 
   @Flag(help: "Print JSON instead of text.") var json = false
+  @Flag(help: "Make abandoned virtual terminals usable again.") var resetConsole = false
   @OptionGroup var daemon: DaemonOptions
 
   func run() throws {
+    if resetConsole {
+      let lines = try ConsoleReset.run()
+      return try LinuxFile.writeToStandardOutput(Array(lines.map { "\($0)\n" }.joined().utf8))
+    }
     let report = DoctorReport(findings())
     if json {
       let encoder = JSONEncoder()
@@ -51,7 +60,9 @@ struct DoctorCommand: ParsableCommand {
     let kvm = kvmFailure
     let state = daemonState
     var findings = [SystemFindings.kernel(HostProcess.kernelRelease)]
+    let cards = cards
     findings += CardFacts.findings(cards, user: user)
+    findings += ConsoleFacts.gather().findings(cards: cards)
     findings += UdmabufFacts.gather().findings(user: user)
     findings.append(SystemFindings.kvm(kvm, user: user))
     findings += QEMUFacts.findings(QEMUFacts.gather(), kvm: kvm?.description)

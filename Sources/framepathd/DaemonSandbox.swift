@@ -9,10 +9,14 @@ struct DaemonSandbox {
   /// - Parameters:
   ///   - sockets: the paths of the sockets, which are removed at the end.
   ///   - hasCards: whether cards are driven.
-  init(_ choice: SandboxSwitch, sockets: [String], hasCards: Bool, log: ErrorLog) {
+  ///   - hasSeat: whether the console and input devices are the daemon's.
+  init(_ choice: SandboxSwitch, sockets: [String], hasCards: Bool, hasSeat: Bool, log: ErrorLog) {
     self.log = log
     policy =
-      choice == .off ? nil : .daemon(directories: sockets.map { DaemonSandbox.directory(of: $0) }, hasCards: hasCards)
+      choice == .off
+      ? nil
+      : .daemon(
+        directories: sockets.map { DaemonSandbox.directory(of: $0) }, hasCards: hasCards, hasSeat: hasSeat)
     if choice == .off { log.write("warning: --sandbox off: what clients say is parsed with all rights of this user") }
   }
 

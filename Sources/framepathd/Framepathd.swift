@@ -2,12 +2,14 @@ import ArgumentParser
 import CommandSupport
 import DaemonSettings
 import Headless
+import KMS
 import LinuxIO
 import Outputs
 import PresentProtocol
 import PresentServer
 import Sandbox
 import Scanout
+import Seat
 
 /// The daemon that owns the outputs and shows the frames of virtual machines on them.
 ///
@@ -26,6 +28,7 @@ struct Framepathd: ParsableCommand {
         framepathd --output kms:/dev/dri/card0 --config framepathd.conf
         framepathd --output headless:1920x1080@60 --socket /tmp/framepathd.sock
         framepathd --control-group adm --control-mode 660
+        framepathd --leave-input /dev/input/by-id/usb-Logitech_USB_Receiver-event-mouse
       """, version: ProgramVersion.text)
 
   @Option(
@@ -53,12 +56,30 @@ struct Framepathd: ParsableCommand {
     transform: SandboxSwitch.parse)
   var sandbox: SandboxSwitch = .on
 
+  @Option(
+    help: ArgumentHelp(
+      """
+      Whose console and input devices are closed to this host's shells: auto (those of seat0, if cards are driven), \
+      a seat's name, or none.
+      """, valueName: "seat"))
+  var seat: SeatChoice = .auto
+
+  @Option(
+    help: ArgumentHelp(
+      "An input device that another program gets, such as QEMU's virtio-input-host; repeatable.", valueName: "path"))
+  var leaveInput: [String] = []
+
   /// For the assistant that the daemon starts.
   @Flag(help: .hidden)
   var assistant = false
 
+  /// For the process that gives the console back.
+  @Option(help: .hidden)
+  var consoleGuard: String?
+
   func run() throws {
     do {
+      if let consoleGuard { return try ConsoleGuard.run(consoleGuard) }
       if assistant, let config {
         var process = try AssistantProcess(config: config)
         return try process.run()
@@ -74,6 +95,7 @@ struct Framepathd: ParsableCommand {
     let hasConfig = config != nil
     let log = ErrorLog("framepathd: ")
     let signals = try SignalFD(SignalFD.terminationSignals.filter { !hasConfig || $0 != SignalFD.reloadSignal })
+    let consoleSignals = try SignalFD(Console.signals)
     let hangUp = try SignalFD(hasConfig ? [SignalFD.reloadSignal] : [])
     ignoreBrokenPipes()
     raiseDescriptorLimit()
@@ -88,8 +110,13 @@ struct Framepathd: ParsableCommand {
     let controlling = try ServerSocket.open(sockets.controlPath, sockets.controlAccess)
     let paths = [listening.path, controlling.path]
     try configuration?.setPaths(paths)
+    let hasCards = output.contains { !$0.isHeadless }
+    let seat = try DaemonSeat.take(
+      seat, leaving: leaveInput, hasCards: hasCards && KMSCard.areThereAny, signals: consoleSignals, loop: loop,
+      log: log)
+    defer { seat?.close() }
     let sandbox = DaemonSandbox(
-      sandbox, sockets: paths, hasCards: output.contains { !$0.isHeadless }, log: log)
+      sandbox, sockets: paths, hasCards: hasCards, hasSeat: seat != nil, log: log)
     try sandbox.giveUpRights()
     let set = try OutputSet(output, loop: loop) { log.write($0) }
     defer { set.close() }
@@ -99,6 +126,7 @@ struct Framepathd: ParsableCommand {
       makeParkedOutput: { name in try HeadlessOutput(name: name, mode: parkedMode, loop: loop) },
       log: { log.write($0) })
     defer { server.close() }
+    seat?.follow(server, set)
     set.onAdded = { entry in
       do { try server.add(entry) } catch { log.write("\(entry.name): \(error)") }
     }

@@ -46,6 +46,16 @@ final class OutputSet {
     for card in cards { card.close() }
   }
 
+  /// Gives the cards up while another console is shown.
+  func giveUpCards() { for card in cards { card.giveUp() } }
+
+  /// Takes the cards back. One that another program keeps stays dark.
+  func takeCardsBack() {
+    for card in cards {
+      do throws(KMSError) { try card.takeBack() } catch { log("\(card.path) is not shown on: \(error)") }
+    }
+  }
+
   /// Adds every monitor of every card without a DRM master, skipping cards that fail. Without a monitor, adds a
   /// stand-in, which VMs leave for the first monitor.
   private func addAll() throws {

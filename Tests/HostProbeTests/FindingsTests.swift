@@ -1,24 +1,47 @@
 import LinuxIO
+import Seat
+import TestSupport
 import Testing
 
 @testable import HostProbe
 
-/// A directory for one test.
-func withTemporaryDirectory(_ body: (String) throws -> Void) throws {
-  let directory = try ChildProcess.run(ChildCommand("mktemp", ["-d"])).output.filter { $0 != "\n" }
-  defer { _ = try? ChildProcess.run(ChildCommand("rm", ["-rf", directory])) }
-  try body(directory)
-}
-
-/// Creates files and their directories in `directory`.
-func makeFiles(_ directory: String, _ files: [String: String], links: [String: String] = [:]) throws {
-  for (name, text) in files {
-    let path = "\(directory)/\(name)"
-    let parent = path.split(separator: "/").dropLast().joined(separator: "/")
-    _ = try ChildProcess.run(ChildCommand("mkdir", ["-p", "/\(parent)"]))
-    try LinuxFile.replace(path, with: Array(text.utf8))
+@Suite("Findings on the console")
+struct ConsoleFindingsTests {
+  private func terminal(
+    _ number: Int, active: Bool = true, graphics: Bool = false, off: Bool = false, holders: [FileOpener] = []
+  ) -> ConsoleState {
+    ConsoleState(terminal: number, isActive: active, isGraphics: graphics, isKeyboardOff: off, holders: holders)
   }
-  for (name, target) in links { _ = try ChildProcess.run(ChildCommand("ln", ["-s", target, "\(directory)/\(name)"])) }
+
+  private func card(of holder: String) -> CardFacts {
+    CardFacts(
+      name: "card0", driver: "i915", connectors: [], nodePermissions: nil, nodeGroup: "", mayOpen: true,
+      holders: [ProcessName(pid: 9, name: holder)], master: .unknown)
+  }
+
+  @Test func `a shell behind the VMs' pictures is a problem, and no shell there is none`() {
+    let open = ConsoleFacts.terminals([terminal(1), terminal(2, active: false)])
+    let finding = open.findings(cards: [card(of: "framepathd")]).first
+    #expect(finding?.severity == .problem)
+    #expect(finding?.seen == "what is typed in front of the VMs' pictures goes to tty1")
+    #expect(open.findings(cards: [card(of: "Xorg")]).first?.severity == .ok)
+    let daemon = FileOpener(pid: 9, program: "framepathd")
+    let closed = ConsoleFacts.terminals([terminal(7, graphics: true, off: true, holders: [daemon])])
+    #expect(closed.findings(cards: [card(of: "framepathd")]).map(\.severity) == [.ok])
+  }
+
+  @Test func `a terminal that a program has left unusable is a problem with a remedy`() {
+    let finding = ConsoleFacts.terminals([terminal(7, graphics: true, off: true)]).findings(cards: []).first
+    #expect(finding?.severity == .problem)
+    #expect(finding?.seen.hasPrefix("tty7: without text or keyboard") == true)
+    #expect(finding?.advice == "sudo framepath doctor --reset-console")
+  }
+
+  @Test func `a host without terminals needs no finding, and one that keeps them secret a note`() {
+    #expect(ConsoleFacts.none.findings(cards: []).isEmpty)
+    let denied = SystemError(call: "open", code: 13, subject: "/dev/tty0")
+    #expect(ConsoleFacts.unknown(denied).findings(cards: []).map(\.severity) == [.note])
+  }
 }
 
 @Suite("Findings on cards")

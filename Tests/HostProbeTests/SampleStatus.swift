@@ -13,7 +13,7 @@ extension DaemonStatus {
       process: Process(
         pid: 1, startedUnixNanoseconds: 0, cpuNanoseconds: 0, residentBytes: nil, openDescriptors: nil,
         descriptorLimit: nil), bufferBytes: 0, bufferCapacityBytes: nil, bufferOverheadBytes: 0,
-      memorySelection: .agingBestFit, countsImports: false, longestCopyNanoseconds: 0,
+      memorySelection: .agingBestFit, countsImports: false, longestCopyNanoseconds: 0, seat: nil,
       outputs: outputs, vms: vms)
   }
 }

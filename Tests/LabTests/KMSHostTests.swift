@@ -13,11 +13,13 @@ struct KMSHostTests {
   }
 
   @Test
-  func `a card shows VMs, tiles, imported pages, regions and dma-bufs, waits for fences, and turns off`()
+  func
+    `a card shows VMs, tiles, imported pages, regions and dma-bufs, waits for fences, turns off, and has the console closed`()
     throws
   {
     let suites =
       "DaemonOnCardTests|OverlaysOnCardTests|DirectOnCardTests|RegionOnCardTests|SyncFileOnCardTests|PowerOnCardTests"
+      + "|SeatOnCardTests"
     let vm = try KMSVM(card: "vkms:1:writeback", suites: suites)
     vm.expectSuccess()
   }

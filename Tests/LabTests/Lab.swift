@@ -68,10 +68,10 @@ final class LabHost {
   private let arguments: [String]
 
   /// Starts a daemon with these `--output` values and settings, and waits until it is ready.
-  init(outputs: [String], config: String? = nil) throws {
+  init(outputs: [String], config: String? = nil, options: [String] = []) throws {
     folder = try Lab.temporaryFolder()
     socket = "\(folder)/framepathd.sock"
-    var words = outputs.flatMap { ["--output", $0] } + ["--socket", "\(folder)/framepathd.sock"]
+    var words = outputs.flatMap { ["--output", $0] } + ["--socket", "\(folder)/framepathd.sock"] + options
     if let config {
       try LinuxFile.replace("\(folder)/framepathd.toml", with: Array(config.utf8))
       words += ["--config", "\(folder)/framepathd.toml"]
@@ -88,6 +88,19 @@ final class LabHost {
   /// The daemon's process id.
   var daemonPID: Int32 { daemon.pid }
 
+  /// What the daemon has written so far.
+  var daemonLog: String {
+    // A wait reads what there is.
+    daemon.waitForExit(timeoutMilliseconds: 0)
+    return daemon.text(.error)
+  }
+
+  /// Kills the daemon as a crash would.
+  func killDaemon() {
+    daemon.kill()
+    daemon.waitForExit()
+  }
+
   /// Ends the daemon as a service manager would.
   func stop() -> ChildExit { daemon.stop(timeoutMilliseconds: 20_000) }
 
@@ -99,14 +112,13 @@ final class LabHost {
 
   /// Kills the daemon as a crash would, and starts another.
   func restartDaemon() throws {
-    daemon.kill()
-    daemon.waitForExit()
+    killDaemon()
     daemon = try LabHost.start(arguments)
   }
 
   private static func start(_ arguments: [String]) throws -> ChildProcess {
     let daemon = try ChildProcess(ChildCommand(Lab.program("framepathd"), arguments))
-    guard daemon.waitForLine(containing: "ready") != nil else {
+    guard daemon.waitForLine(containing: "ready", timeoutMilliseconds: 60_000) != nil else {
       throw LabError("framepathd did not get ready:\n\(daemon.text(.error))")
     }
     return daemon

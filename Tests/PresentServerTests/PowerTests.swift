@@ -63,6 +63,49 @@ struct PowerTests {
     #expect(client.generation() == 1)
   }
 
+  @Test func `while another console is shown no commit is made, frames continue unseen, and then the newest is shown`()
+    throws
+  {
+    let bench = try Bench(clock: HandClock())
+    bench.output.info.kind = .kms
+    let client = try shown(bench)
+    try client.present(2, 2)
+    // Its flip comes after the switch.
+    let server = try #require(bench.server)
+    server.setMonitorsAway(true)
+    try bench.vblank()
+    let commits = bench.output.commits.count
+    #expect(try bench.run { outcomes(try client.messages()) == [.flipped] })
+    try client.present(3, 3)
+    #expect(try bench.run { outcomes(try client.messages()) == [.flipped] }, "it is paced without a flip")
+    for power in ["blank", "off", "on"] { try server.apply("[output.fake-0]\npower = \"\(power)\"") }
+    #expect(bench.output.commits.count == commits)
+    #expect(client.generation() == 1, "its monitor is still there")
+
+    server.setMonitorsAway(false)
+    #expect(bench.output.commits.count == commits + 1)
+    #expect(bench.output.commits.last?.frame.damage.bounds == Rect(width: 64, height: 48))
+    try bench.vblank()
+    #expect(try color(bench) == 9)
+  }
+
+  @Test(arguments: ["blank", "off"])
+  func `what was dark before another console was shown is dark afterwards`(power: String) throws {
+    let bench = try Bench(clock: HandClock())
+    bench.output.info.kind = .kms
+    _ = try shown(bench)
+    let server = try #require(bench.server)
+    try server.apply("[output.fake-0]\npower = \"\(power)\"")
+    try bench.vblank()
+    let commits = bench.output.commits.count
+    server.setMonitorsAway(true)
+    server.setMonitorsAway(false)
+    // It was turned off when the card was taken back: black must be shown again.
+    let wanted = commits + (power == "blank" ? 1 : 0)
+    #expect(try bench.run { bench.output.commits.count == wanted })
+    #expect(try bench.output.commits.last?.frame.buffer?.mapped().color(5, 5) ?? 0 == 0)
+  }
+
   @Test(arguments: ["blank", "off"])
   func `an unchanged picture is shown again as it was`(power: String) throws {
     let bench = try Bench()

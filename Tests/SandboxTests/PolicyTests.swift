@@ -40,7 +40,7 @@ struct PolicyTests {
   }
 
   @Test(
-    arguments: ["daemon", "card-daemon"],
+    arguments: ["daemon", "card-daemon", "seat-daemon"],
     ["loop", "threads", "memory", "raise", "readSystem", "listDevices", "statFile"])
   func `what a daemon does every day is allowed`(policy: String, action: String) throws {
     // Without cards it needs no devices that come later.
@@ -58,6 +58,13 @@ struct PolicyTests {
   func `a daemon with cards keeps one capability, to become their DRM master`() throws {
     let process = try TestProgram("test-sandbox", ["card-daemon", "hold"])
     #expect(try status(of: process, until: "Seccomp:\t2").contains("CapEff:\t0000000000200000"))
+    process.kill()
+  }
+
+  @Test(.enabled(if: currentUserID() == 0))
+  func `a daemon with a seat keeps one more, for switches of terminals`() throws {
+    let process = try TestProgram("test-sandbox", ["seat-daemon", "hold"])
+    #expect(try status(of: process, until: "Seccomp:\t2").contains("CapEff:\t0000000004200000"))
     process.kill()
   }
 

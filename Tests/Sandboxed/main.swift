@@ -31,8 +31,9 @@ switch arguments[1] {
 case "launch": exit(try launch(socket: arguments[3], isServed: arguments.contains("served")))
 case "worker": policy = .worker
 case "server": policy = .server
-case "daemon": policy = .daemon(directories: ["/nowhere"], hasCards: false)
-case "card-daemon": policy = .daemon(directories: ["/nowhere"], hasCards: true)
+case "daemon": policy = .daemon(directories: ["/nowhere"], hasCards: false, hasSeat: false)
+case "card-daemon": policy = .daemon(directories: ["/nowhere"], hasCards: true, hasSeat: false)
+case "seat-daemon": policy = .daemon(directories: ["/nowhere"], hasCards: true, hasSeat: true)
 default: exit(64)
 }
 let stage = try Stage()

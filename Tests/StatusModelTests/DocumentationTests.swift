@@ -61,11 +61,11 @@ struct DocumentationTests {
     let output = status.outputs[0]
     for (title, value) in [
       ("The status:", status),
-      ("`process`:", status.process), ("Each of `outputs`:", output),
+      ("`process`:", status.process), ("`seat`:", try #require(status.seat)), ("Each of `outputs`:", output),
       ("`lessee` of an output:", try #require(output.lessee)), ("Each of an output's `vms`:", output.vms[0]),
       ("Each of `vms`:", status.vms[0]), ("Each of a VM's `scanouts`:", status.vms[0].scanouts[0]),
     ] as [(String, Any)] { #expect(tables[title] == fields(value), "\(title)") }
-    #expect(tables.count == 7)
+    #expect(tables.count == 8)
   }
 
   @Test func `the tables of Protocol.md have the fields of a client's own status`() throws {

@@ -10,6 +10,7 @@ enum FullStatus {
     + #""residentBytes":4194304,"openDescriptors":21,"descriptorLimit":1024},"#
     + #""bufferBytes":16588800,"bufferCapacityBytes":1073741824,"bufferOverheadBytes":1048576,"#
     + #""memorySelection":"aging-best-fit","countsImports":true,"longestCopyNanoseconds":1100000,"#
+    + #""seat":{"name":"seat0","terminal":7,"isShown":true,"inputDevices":3},"#
     + #""outputs":[{"name":"HDMI-A-1","kind":"kms","width":1920,"height":1080,"refreshMillihertz":59940,"#
     + #""commits":9007199254740993,"missedVblanks":2,"connected":true,"cursorSize":64,"layout":"tile 2x1","#
     + #""policy":"hybrid","redZoneNanoseconds":700000,"maximumHoldSeconds":60,"watchdogSeconds":5,"#
@@ -36,6 +37,7 @@ enum FullStatus {
   static func least() throws -> DaemonStatus {
     var status = try value()
     status.bufferCapacityBytes = nil
+    status.seat = nil
     (status.process.residentBytes, status.process.openDescriptors, status.process.descriptorLimit) = (nil, nil, nil)
     var output = status.outputs[0]
     (output.maximumHoldSeconds, output.watchdogSeconds, output.lessee) = (nil, nil, nil)

@@ -70,6 +70,34 @@ int clinux_uevent_socket(void);
 /* The next event of the kernel; messages of other senders are thrown away. */
 ptrdiff_t clinux_uevent_receive(int socket, void *bytes, size_t capacity);
 
+/* A virtual terminal's ioctls: console_ioctl(2), linux/vt.h, linux/kd.h. `tty` is any open one of /dev/tty0 and
+ * /dev/ttyN. */
+/* The number of the active terminal. */
+int clinux_vt_active(int tty);
+/* A bit for each of the terminals 1 to 15 that a process has open; bit 0 is set. */
+int clinux_vt_open_set(int tty);
+/* The first terminal that no process has open; -1 without one. */
+int clinux_vt_unused(int tty);
+/* Asks for a switch, which may be later, or never if its present owner does not let go of it. */
+int clinux_vt_activate(int tty, int number);
+/* KD_TEXT or KD_GRAPHICS, and how keys are read: K_UNICODE, K_OFF, … */
+int clinux_vt_modes(int tty, int *display, int *keyboard);
+int clinux_vt_set_modes(int tty, int display, int keyboard);
+/* Has the kernel ask this process by signals at switches from and to the terminal; 0 and 0: it no longer asks. */
+int clinux_vt_ask(int tty, int release_signal, int acquire_signal);
+/* The answers to those signals. */
+int clinux_vt_release(int tty);
+int clinux_vt_acquired(int tty);
+
+/* An evdev device: linux/input.h. With a grab nobody else gets its events, the console included. */
+int clinux_input_grab(int device, int on);
+/* A bit for each key that it has; the number of bytes, or -1. */
+int clinux_input_keys(int device, uint8_t *bits, size_t length);
+/* A bit for each key that is held. */
+int clinux_input_held(int device, uint8_t *bits, size_t length);
+/* Its name, with a zero byte; the length, or -1. */
+int clinux_input_name(int device, char *name, size_t length);
+
 /* Opens a PCI device (its address, e.g. 0000:00:02.0) that is bound to vfio-pci, by its group's file. On success `fds`
  * are the container, the group and the device. */
 int clinux_vfio_open(const char *group_path, const char *address, int fds[3]);

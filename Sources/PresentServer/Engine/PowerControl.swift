@@ -19,6 +19,10 @@ struct PowerControl {
   private var lastChange: Nanoseconds = 0
   /// The last committed state.
   private(set) var committed = OutputPower.on
+  /// Whether another console is shown: the output belongs to others, and gets no commits.
+  private(set) var isAway = false
+  /// Whether VMs' pictures are shown.
+  var showsPictures: Bool { effective == .on && !isAway }
   /// The buffer of a blank output.
   private var black: (any ScanoutBuffer)?
   /// Fires when the output may have been idle for long enough; not re-armed at every change.
@@ -62,12 +66,19 @@ struct PowerControl {
     if let next = limits.nextStep(afterIdle: now - lastChange) { timer?.arm(UInt64(clamping: lastChange + next)) }
   }
 
+  /// Another console is shown, or this one again: then the output was turned off.
+  mutating func setAway(_ isAway: Bool) {
+    self.isAway = isAway
+    committed = .off
+    black = nil
+  }
+
   /// Commits black or turns the output off; false if nothing needs to be done.
   ///
   /// - Parameter hasPicture: whether anything is on screen.
   mutating func commitDarkness(on output: any Output, hasPicture: Bool) throws(OutputError) -> Bool {
     let wanted = effective
-    if wanted == committed { return false }
+    if wanted == committed || isAway { return false }
     // Black would wake a monitor that sleeps because no VM shows anything.
     if wanted == .blank, committed == .on, !hasPicture { return false }
     let mode = output.info.mode

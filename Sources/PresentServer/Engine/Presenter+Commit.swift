@@ -111,7 +111,7 @@ extension Presenter {
 
   /// Completes the next commit's picture within this iteration's copy budget; false if work remains.
   private func prepare(_ order: CommitOrder) throws(OutputError) -> Bool {
-    guard power.effective == .on else { return true }
+    guard power.showsPictures else { return true }
     switch composition {
     case .direct(let direct):
       guard let focusedView, direct.plan(focusedView, order) else { return true }
@@ -129,7 +129,7 @@ extension Presenter {
   private func show(
     _ order: CommitOrder, showsFallback: Bool, in picture: inout Picture
   ) throws(OutputError) -> CommitResult {
-    if power.effective != .on {
+    if !power.showsPictures {
       guard try power.commitDarkness(on: output, hasPicture: !onScreen.entries.isEmpty) else { return .unchanged }
       composition.pictureReplaced()
       return .committed

@@ -12,6 +12,15 @@ extension Presenter {
     run()
   }
 
+  /// Makes no commits while another console is shown. The VMs are not notified and continue off screen.
+  func setAway(_ isAway: Bool) {
+    if isAway == power.isAway { return }
+    power.setAway(isAway)
+    composition.pictureReplaced()
+    powerChanged()
+    run()
+  }
+
   /// Sets the idle times after which the output becomes blank or off, counted from now.
   func setIdleLimits(_ limits: IdleLimits) {
     do throws(SystemError) {
@@ -43,14 +52,14 @@ extension Presenter {
 
   /// Makes the VMs visible or invisible to the scheduler. The next commit changes the hardware state.
   private func powerChanged() {
-    let isOn = power.effective == .on
+    let isOn = power.showsPictures
     if isOn {
       if schedule.state.isVisible { return }
       for view in views {
         view.isCursorChanged = view.isCursorChanged || view.cursor != nil || !view.paintedCursor.isEmpty
       }
     } else if !schedule.state.isVisible {
-      if power.effective != power.committed { redraw() }
+      if !power.isAway, power.effective != power.committed { redraw() }
       return
     }
     accept(schedule.decide { $0.setVisible(isOn, at: $1, into: &$2) })

@@ -19,8 +19,8 @@ extension Server {
       bufferCapacityBytes: settings.capacityBytes == .max ? nil : settings.capacityBytes,
       bufferOverheadBytes: settings.overheadBytes,
       memorySelection: DaemonStatus.MemorySelection(settings.selection), countsImports: settings.countsImports,
-      longestCopyNanoseconds: placement.budget.longestNanoseconds, outputs: presenters.map(DaemonStatus.Output.init),
-      vms: [])
+      longestCopyNanoseconds: placement.budget.longestNanoseconds, seat: seatStatus(),
+      outputs: presenters.map(DaemonStatus.Output.init), vms: [])
   }
 
   private var process: DaemonStatus.Process {
