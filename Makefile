@@ -31,20 +31,27 @@ PREFIX ?= /usr/local
 # The administrator's directory for vhost-user backend descriptions of QEMU and libvirt (vhost-user.json).
 DISCOVERY ?= /etc/qemu/vhost-user
 
-install: build ## install the programs and the backend description for libvirt (PREFIX, DESTDIR, DISCOVERY)
-	install -D -t $(DESTDIR)$(PREFIX)/bin .build/release/framepathd .build/release/framepath \
-	  .build/release/framepath-ivshmem .build/release/framepath-guest
-	install -D -t $(DESTDIR)$(PREFIX)/libexec .build/release/framepath-vhost-user-gpu .build/release/framepathd-config
-	ln -sf ../libexec/framepath-vhost-user-gpu $(DESTDIR)$(PREFIX)/bin/framepath-vhost-user-gpu
+# The backend is in bin: libvirt's AppArmor profile lets libvirt run programs of /usr/bin, and none of ours in /usr/libexec.
+PROGRAMS := framepathd framepath framepath-ivshmem framepath-guest framepath-vhost-user-gpu
+# Installing needs no compiler and no network: sudo's PATH may lack the toolchain.
+BUILT := .build/release
+built = @test -x $(BUILT)/$(1) || { echo "$(BUILT)/$(1) is missing: run make build first, without sudo" >&2; exit 1; }
+
+install: ## install the programs and the backend description for libvirt (PREFIX, DESTDIR, DISCOVERY)
+	$(call built,framepathd)
+	install -D -t $(DESTDIR)$(PREFIX)/bin $(addprefix $(BUILT)/,$(PROGRAMS))
+	install -D -t $(DESTDIR)$(PREFIX)/libexec $(BUILT)/framepathd-config
+	rm -f $(DESTDIR)$(PREFIX)/libexec/framepath-vhost-user-gpu
 	install -d $(DESTDIR)$(DISCOVERY)
-	sed 's#@BINARY@#$(PREFIX)/libexec/framepath-vhost-user-gpu#' \
+	sed 's#@BINARY@#$(PREFIX)/bin/framepath-vhost-user-gpu#' \
 	  Sources/framepath-vhost-user-gpu/Discovery/50-framepath-gpu.json.in > $(DESTDIR)$(DISCOVERY)/50-framepath-gpu.json
 
-install-bench: build ## install the benchmark for `framepath bench`, with the same PREFIX and DESTDIR
-	install -D -t $(DESTDIR)$(PREFIX)/libexec .build/release/framepath-bench .build/release/libframepath-copy-counter.so
+install-bench: ## install the benchmark for `framepath bench`, with the same PREFIX and DESTDIR
+	$(call built,framepath-bench)
+	install -D -t $(DESTDIR)$(PREFIX)/libexec $(BUILT)/framepath-bench $(BUILT)/libframepath-copy-counter.so
 
 uninstall: ## remove the installed files, with the same PREFIX, DESTDIR and DISCOVERY
-	rm -f $(addprefix $(DESTDIR)$(PREFIX)/bin/,framepathd framepath framepath-ivshmem framepath-guest framepath-vhost-user-gpu) \
+	rm -f $(addprefix $(DESTDIR)$(PREFIX)/bin/,$(PROGRAMS)) \
 	  $(addprefix $(DESTDIR)$(PREFIX)/libexec/,framepath-vhost-user-gpu framepathd-config framepath-bench libframepath-copy-counter.so) \
 	  $(DESTDIR)$(DISCOVERY)/50-framepath-gpu.json
 
