@@ -65,6 +65,8 @@ extension SystemError {
   public var isDisconnection: Bool { code == EPIPE || code == ECONNRESET || code == ENOTCONN }
   /// Whether no process listens at a socket's path: ENOENT or ECONNREFUSED.
   public var isNobodyListening: Bool { code == ENOENT || code == ECONNREFUSED }
+  /// Whether this user has no right to it: EACCES or EPERM.
+  public var isDenied: Bool { code == EACCES || code == EPERM }
   /// Whether the call should be repeated later: EAGAIN.
   public var isBusy: Bool { code == EAGAIN }
   /// Whether memory or descriptors are exhausted: ENOMEM, ENOSPC, EMFILE or ENFILE.

@@ -29,6 +29,8 @@ public final class Launcher {
     public var givesListener = false
     /// The path of a link to memory that the worker shows; nil for none.
     public var linkPath: String?
+    /// Arguments for the worker besides those of the launcher.
+    public var workerArguments: [String] = []
 
     /// A plan.
     public init(daemonPath: String, frontend: Frontend) {
@@ -96,7 +98,7 @@ public final class Launcher {
   }
 
   private func start() throws(SystemError) {
-    let worker = try Worker(loop: loop)
+    let worker = try Worker(loop: loop, adding: plan.workerArguments)
     self.worker = worker
     try worker.watch(
       answer: { [unowned self] request, fd in answer(request, fd) }, end: { [unowned self] in ended() }, descriptors)

@@ -25,13 +25,13 @@ enum WorkerDescriptor {
   static let firstForeign: UInt32 = 6
 }
 
-/// A worker's command line: the launcher's with one more option.
+/// A worker's command line: the launcher's with more options, of which this is the last.
 enum WorkerCommand {
   /// The option, whose value is the launcher's process id.
   static let option = "--worker"
 
   /// The program with its arguments.
-  static func make() throws(SystemError) -> ChildCommand {
-    try OwnProgram.command(adding: [option, "\(currentProcessID())"])
+  static func make(adding more: [String]) throws(SystemError) -> ChildCommand {
+    try OwnProgram.command(adding: more + [option, "\(currentProcessID())"])
   }
 }

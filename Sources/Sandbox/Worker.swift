@@ -11,8 +11,8 @@ final class Worker {
   private var requestSource: EventLoop.Source?
   private var endSource: EventLoop.Source?
 
-  /// Starts it.
-  init(loop: EventLoop) throws(SystemError) {
+  /// Starts it, with the launcher's arguments and more.
+  init(loop: EventLoop, adding arguments: [String]) throws(SystemError) {
     self.loop = loop
     let asked = try UnixSocket.pair(.seqpacket)
     let given = try UnixSocket.pair(.seqpacket)
@@ -20,7 +20,7 @@ final class Worker {
     // A worker that does not read must not stop its launcher.
     try asked.first.fd.setNonblocking()
     try given.first.fd.setNonblocking()
-    var command = try WorkerCommand.make()
+    var command = try WorkerCommand.make(adding: arguments)
     command.descriptors = [
       WorkerDescriptor.requests: asked.second.fd.raw, WorkerDescriptor.frontend: given.second.fd.raw,
       WorkerDescriptor.report: reported.second.fd.raw,

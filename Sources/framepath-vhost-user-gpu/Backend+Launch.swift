@@ -5,9 +5,13 @@ import Sandbox
 /// The program is two processes: the launcher, which managers start and end, and the worker, which serves QEMU.
 extension Backend {
   /// Runs the worker to its end.
-  func launch(_ log: Log) throws {
+  ///
+  /// - Parameter arguments: for the worker, besides those of this process.
+  func launch(_ log: Log, adding arguments: [String]) throws {
     let frontend = Launcher.Frontend(path: socketPath, descriptor: fd)
-    let launcher = try Launcher(Launcher.Plan(daemonPath: daemon, frontend: frontend)) { log.write($0) }
+    var plan = Launcher.Plan(daemonPath: daemon, frontend: frontend)
+    plan.workerArguments = arguments
+    let launcher = try Launcher(plan) { log.write($0) }
     if sandbox == .off {
       log.warning("--sandbox off: what the guest says is parsed with all rights of this user")
     }

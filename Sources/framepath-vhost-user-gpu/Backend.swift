@@ -37,7 +37,10 @@ struct Backend: ParsableCommand {
   @Flag(help: "Print this backend's capabilities as JSON, for libvirt and other managers, and exit.")
   var printCapabilities = false
 
-  @Option(help: ArgumentHelp("The VM's name in status and snapshots; must be unique in the daemon.", valueName: "name"))
+  @Option(
+    help: ArgumentHelp(
+      "The VM's name in status and snapshots; must be unique in the daemon. Default: libvirt's name of the domain.",
+      valueName: "name"))
   var vm: String?
 
   @Option(
@@ -80,6 +83,12 @@ struct Backend: ParsableCommand {
     transform: SandboxSwitch.parse)
   var sandbox: SandboxSwitch = .on
 
+  @Flag(help: "Accepted and ignored: guests get 2D only. libvirt passes it for accel3d of any value.")
+  var virgl = false
+
+  @Option(help: ArgumentHelp("Accepted and ignored, as --virgl.", valueName: "path"))
+  var renderNode: String?
+
   /// The launcher's process id; for the worker that it starts.
   @Option(help: .hidden)
   var worker: Int32?
@@ -93,11 +102,12 @@ struct Backend: ParsableCommand {
     main(nil)
   }
 
-  /// No feature that needs a render node: libvirt would refuse to start VMs on hosts without one.
+  /// Not render-node: libvirt would refuse to start VMs on hosts without one. virgl although guests get 2D: with AppArmor,
+  /// libvirt (11.3 and 12.9) starts a domain only if its XML has accel3d, and then demands this feature even of accel3d='no'.
   static let capabilities = """
     {
       "type": "gpu",
-      "features": []
+      "features": ["virgl"]
     }
     """
 
@@ -147,12 +157,19 @@ struct Backend: ParsableCommand {
     outputs?.split(separator: ",", omittingEmptySubsequences: false).map(String.init) ?? []
   }
 
+  /// A worker is told its name by its launcher.
   private var name: String { vm ?? "vm-\(worker ?? currentProcessID())" }
 
-  func run() throws {
+  mutating func run() throws {
+    let domain = vm == nil && worker == nil ? LibvirtDomain.name() : nil
+    if let domain, PresentLimits.isValidName(domain) { vm = domain }
     let log = Log(vm: name)
     do {
-      if let worker { try serve(log, enterSandbox(worker, log)) } else { try launch(log) }
+      if let worker {
+        try serve(log, enterSandbox(worker, log))
+      } else {
+        try launch(log, adding: domain.map { ["--vm=\($0)"] } ?? [])
+      }
     } catch let error as SystemError {
       log.error(error.description)
       throw ExitCode.failure

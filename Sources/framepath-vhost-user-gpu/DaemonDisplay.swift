@@ -57,6 +57,10 @@ final class DaemonDisplay: GPUDisplay {
     client.onConnectFailure = nil
     if error.isNobodyListening {
       log.info("framepathd is not running at \(client.path) yet; waiting")
+    } else if error.isDenied {
+      log.warning(
+        "user \(currentUserID()) may not connect to framepathd at \(client.path), retrying: start framepathd with "
+          + "--socket-group, a group of this user, and --socket-mode 660")
     } else {
       log.warning("cannot connect to framepathd, retrying: \(error)")
     }
