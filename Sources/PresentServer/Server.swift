@@ -92,8 +92,8 @@ public final class Server {
     memory = MemoryBroker(limitBytes: options.memoryLimitBytes, clock: options.clock)
     placement = Placement(loop: loop, clock: options.clock, makeParkedOutput: makeParkedOutput, log: write)
     closer = DescriptorCloser(patienceMilliseconds: options.closePatienceMilliseconds)
-    listener = ClientListener(socket, for: .frames, loop: loop, closer: closer)
-    controlListener = ClientListener(control, for: .control, loop: loop, closer: closer)
+    listener = ClientListener(socket, for: .frames, loop: loop, clock: options.clock, closer: closer)
+    controlListener = ClientListener(control, for: .control, loop: loop, clock: options.clock, closer: closer)
     do throws(SystemError) {
       clients = try ClientTable(loop: loop, closer: closer, options)
       pauses = try ReadPauses(loop: loop, clock: options.clock)

@@ -38,6 +38,31 @@ struct ClientLimitTests {
     #expect(try bench.client("next").generation() == 1)
   }
 
+  @Test func `a flood of connections is accepted, and refused, at the pace of connections`() throws {
+    let bench = try Bench(clock: HandClock())
+    let witness = try bench.client("witness")
+    // 256 is the limit for a process.
+    let clients = try (0..<900).map { _ in try PresentConnection.connect(bench.path, timeoutMilliseconds: 0) }
+    var refused: Set<Int> = []
+    func refusedCount() throws -> Int {
+      var fds = ReceivedFDs()
+      for (index, client) in clients.enumerated() where !refused.contains(index) {
+        if try client.receiveServerMessage(fds: &fds) != nil { refused.insert(index) }
+      }
+      return refused.count
+    }
+    try bench.settle()
+    let burst = try refusedCount()
+    #expect((250..<265).contains(burst), "\(burst) refused at once")
+    try bench.advance(milliseconds: 8)
+    let later = try refusedCount() - burst
+    #expect((16..<64).contains(later), "\(later) refused in 8 ms")
+    #expect(try witness.readStatus().vms.count == 1)
+    try bench.advance(milliseconds: 100)
+    #expect(try refusedCount() == 900 - 255)
+    #expect(!witness.isEnded)
+  }
+
   @Test func `nothing is left to wake the daemon once every connection has sent HELLO or is gone`() throws {
     let clock = HandClock()
     let bench = try Bench(clock: clock)
@@ -185,7 +210,10 @@ struct ClientLimitTests {
   }
 
   @Test func `a flood of log lines about one user's clients is cut, and the next line tells by how many`() throws {
-    let bench = try Bench(clock: HandClock())
+    // Connections have a pace, so that some time passes.
+    var options = ServerOptions()
+    options.limits.logRate = 1
+    let bench = try Bench(clock: HandClock(), options: options)
     func knock(_ number: Int) throws {
       let client = try bench.stranger()
       try client.send(.hello(Hello(kind: .vm, name: "vm\(number)", scanoutCount: 1, outputs: ["nowhere"])))
@@ -194,7 +222,7 @@ struct ClientLimitTests {
     for number in 0..<1100 { try knock(number) }
     let count = bench.lines.count
     #expect(count >= 1024 && count < 1100)
-    try bench.advance(milliseconds: 100)
+    try bench.advance(milliseconds: 1000)
     try knock(1100)
     #expect(bench.lines.count == count + 2)
     #expect(bench.lines[count] == "clients of user \(geteuid()): \(1100 - count) lines left out")

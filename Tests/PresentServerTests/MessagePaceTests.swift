@@ -13,7 +13,7 @@ struct MessagePaceTests {
     }
   }
 
-  @Test(arguments: [(MessagePace.frames, 2000, 200), (.imports, 256, 64)])
+  @Test(arguments: [(MessagePace.frames, 2000, 200), (.imports, 256, 64), (.connections, 4000, 512)])
   func `a flood gets its burst, then the average`(pace: MessagePace, perSecond: Int, burst: Int) {
     var pace = pace
     let start = 5 * MessagePaceTests.second

@@ -9,6 +9,10 @@ struct MessagePace {
   /// is not limited, but a flood of pages to pin is. A pause of 8 ends long before the client's request times out.
   static let imports = MessagePace(perSecond: 256, burst: 64, perPause: 8)
 
+  /// 4000 connections a second on average, 512 at once. Further ones wait in the kernel's queue of 1024, for a quarter of
+  /// a second at most; to accept and refuse them as fast as they come would take a processor.
+  static let connections = MessagePace(perSecond: 4000, burst: 512, perPause: 16)
+
   /// 8 refusals at once, then two in 16 ms, the second of which starts a pause: one answer per vblank is as informative
   /// as thousands.
   static let refusals = MessagePace(perSecond: 64, burst: 8, perPause: 1)
