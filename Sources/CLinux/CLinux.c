@@ -9,6 +9,7 @@
 #include <linux/netlink.h>
 #include <linux/sockios.h>
 #include <linux/udmabuf.h>
+#include <malloc.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -74,6 +75,18 @@ int clinux_thread_start(uintptr_t *thread, const char *name, void *(*body)(void 
 
 int clinux_thread_join(uintptr_t thread) { return pthread_join((pthread_t)thread, NULL); }
 int clinux_thread_detach(uintptr_t thread) { return pthread_detach((pthread_t)thread); }
+
+static void *trim(void *context) {
+  (void)context;
+  malloc_trim(0);
+  return NULL;
+}
+
+int clinux_return_memory(void) {
+  uintptr_t thread;
+  int code = clinux_thread_start(&thread, "fp-trim", trim, NULL);
+  return code ? code : clinux_thread_detach(thread);
+}
 
 int clinux_available_processors(void) {
   /* The kernel says EINVAL where the set is smaller than its own. */

@@ -42,3 +42,9 @@ import CLinux
   /// The corresponding C function is `sched_getaffinity`.
   public static var availableProcessorCount: Int { Int(clinux_available_processors()) }
 }
+
+/// Gives memory that this process has freed back to the system, on a thread of its own; does not wait.
+///
+/// The allocator keeps what is freed between objects that are still in use. The corresponding C function is
+/// `malloc_trim`.
+public func returnFreedMemory() { _ = clinux_return_memory() }

@@ -41,6 +41,7 @@ public final class Server {
   /// Closes the clients' descriptors and connections.
   private let closer: DescriptorCloser
   let pauses: ReadPauses
+  private let freedMemory: FreedMemory
   /// The memory for buffers of all clients.
   let memory: MemoryBroker
   /// The subscriptions to changes.
@@ -97,6 +98,7 @@ public final class Server {
     do throws(SystemError) {
       clients = try ClientTable(loop: loop, closer: closer, options)
       pauses = try ReadPauses(loop: loop, clock: options.clock)
+      freedMemory = try FreedMemory(loop: loop, clock: options.clock)
       reports = try ReportWriter(loop, options.clock)
       for output in outputs { try placement.add(output) }
       try listen()
@@ -127,6 +129,7 @@ public final class Server {
     loop.beforeWait = nil
     for listener in [listener, controlListener] { listener.stop() }
     pauses.stop()
+    freedMemory.stop()
     clients.stop()
     reports.close()
     placement.stop()
@@ -217,6 +220,7 @@ public final class Server {
   func ended(_ session: ClientSession) {
     clients.remove(session)
     pauses.remove(session)
+    freedMemory.left(session.hello?.scanoutCount ?? 0)
     changes.forget(session)
     if session.hello?.kind != .tool { changes.note(.vms) }
     for listener in [listener, controlListener] { listener.clientLeft() }

@@ -63,6 +63,24 @@ struct ClientLimitTests {
     #expect(!witness.isEnded)
   }
 
+  @Test func `memory is given back half a second after the last of many scanouts has left`() throws {
+    let clock = HandClock()
+    let loop = try EventLoop()
+    var count = 0
+    let memory = try FreedMemory(loop: loop, clock: PresentClock(clock)) { count += 1 }
+    memory.left(63)
+    #expect(!clock.fireNext(until: .max))
+    for _ in 0..<3 {
+      memory.left(16)
+      clock.advance(nanoseconds: 499_000_000) {}
+      #expect(count == 0)
+    }
+    clock.advance(nanoseconds: 1_000_000) {}
+    #expect(count == 1)
+    memory.left(63)
+    #expect(!clock.fireNext(until: .max))
+  }
+
   @Test func `nothing is left to wake the daemon once every connection has sent HELLO or is gone`() throws {
     let clock = HandClock()
     let bench = try Bench(clock: clock)

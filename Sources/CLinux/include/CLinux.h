@@ -25,6 +25,8 @@ int clinux_set_thread_name(const char *name);
 int clinux_thread_start(uintptr_t *thread, const char *name, void *(*body)(void *), void *context);
 int clinux_thread_join(uintptr_t thread);
 int clinux_thread_detach(uintptr_t thread);
+/* malloc_trim(0) on a thread that ends by itself; 0, or an errno. */
+int clinux_return_memory(void);
 /* A timer of the calling thread whose signal ends waits of that thread; 0, or an errno. */
 int clinux_interrupter_create(intptr_t *timer);
 void clinux_interrupter_delete(intptr_t timer);
