@@ -1,7 +1,7 @@
 # Commands for users and CI; `make help` lists them.
 SHELL := /bin/bash
 
-.PHONY: help deps build test unit fuzz coverage lint install install-bench uninstall
+.PHONY: help deps build test unit fuzz attack coverage lint install install-bench uninstall
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
@@ -20,6 +20,10 @@ unit: ## run the tests that do not need a virtual machine
 SECONDS ?= 20
 fuzz: deps ## fuzz what takes bytes from outside, each target for SECONDS seconds
 	Tests/Fuzz/run --seconds $(SECONDS)
+
+KILLS ?= 1000
+attack: build ## attack the programs, and kill them KILLS times, beside VMs that show frames (10 minutes)
+	.build/release/test-attack --kills $(KILLS)
 
 coverage: deps ## print how much of Sources the unit tests execute, and fail below 80 %
 	.ci/coverage

@@ -282,6 +282,16 @@ let package = Package(
       name: "FramepathGuestTests",
       dependencies: ["FramepathGuest", "HybridRegion", "CFramepathABI", "LinuxIO", "Scanout", "GraphicsMemory"],
       swiftSettings: strict),
+    // Attacks the programs, with a VM beside that shows frames.
+    .executableTarget(
+      name: "test-attack",
+      dependencies: [
+        "CLinux", "CFramepathABI", "LinuxIO", "Sandbox", "Scanout", "GraphicsMemory", "HybridRegion",
+        "VhostUserFrontend",
+        "PresentProtocol", "PresentClient", "StatusModel", "FramepathBench", "CommandSupport", "TestSupport",
+        argumentParser,
+      ],
+      path: "Tests/Attack", swiftSettings: strict),
     // Drives leased outputs in the lab.
     .executableTarget(
       name: "test-lessee", dependencies: ["CDRM", "LinuxIO"], path: "Tests/Lessee", swiftSettings: strict),
@@ -298,7 +308,7 @@ let package = Package(
       name: "ProgramTests",
       dependencies: [
         "LinuxIO", "Sandbox", "GraphicsMemory", "PresentProtocol", "PresentClient", "StatusModel", "CommandSupport",
-        "TestSupport", "VhostUser", "framepathd",
+        "TestSupport", "VhostUser", "test-attack", "framepathd",
         "framepathd-config", "framepath-vhost-user-gpu", "framepath-ivshmem", "framepath-guest", "framepath",
         "framepath-bench", argumentParser,
       ],

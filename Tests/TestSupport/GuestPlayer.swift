@@ -138,3 +138,21 @@ public final class GuestPlayer {
     try ask(GPURequest.flush(picture.resource, width: picture.width, height: picture.height, isFenced: true))
   }
 }
+
+extension GuestPlayer {
+  /// Makes commands available without looking at their answers, once the ring has room for them.
+  public func throwIn(_ commands: [[UInt8]], on queue: Int) throws(FrontendError) {
+    let ring = frontend.queues[queue]
+    for (index, command) in commands.enumerated() {
+      precondition(command.count <= 4096 && commands.count <= 16, "\(commands.count) commands")
+      let place = request + UInt64(index * 4096)
+      while ring.driver.inFlightCount > 16 || ring.driver.takeUsed() != nil {
+        if ring.driver.inFlightCount > 16 { _ = try ring.waitForUsed(timeoutMilliseconds: 1000) }
+      }
+      ram.write(command, at: place)
+      var buffers: [DriverBuffer] = [.readable(place, command.count)]
+      if queue == 0 { buffers.append(.writable(answer, 1056)) }
+      ring.submit(buffers)
+    }
+  }
+}
