@@ -99,6 +99,7 @@ struct Framepathd: ParsableCommand {
     let hangUp = try SignalFD(hasConfig ? [SignalFD.reloadSignal] : [])
     ignoreBrokenPipes()
     raiseDescriptorLimit()
+    reserveDescriptorTable()
     let loop = try EventLoop()
     let source = try loop.add(signals.fd.raw) { _ in loop.stop() }
     defer { loop.remove(source) }
