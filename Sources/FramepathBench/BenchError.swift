@@ -1,3 +1,4 @@
+import Glibc
 public import LinuxIO
 
 /// A failed measurement.
@@ -10,6 +11,16 @@ public struct BenchError: Error, Equatable, CustomStringConvertible {
 
   /// A system call that failed.
   public init(_ error: SystemError) { description = error.description }
+
+  /// Figures of a process that /proc did not give: it has ended, or its sandbox hides them from others of its user.
+  init(reading name: String, pid: Int32, _ error: SystemError) {
+    if error.code == EACCES || error.code == EPERM {
+      description =
+        "\(name) (process \(pid)): \(error). Its sandbox lets only root see its memory and descriptors: run this as root"
+    } else {
+      description = "\(name) (process \(pid)) has ended: \(error)"
+    }
+  }
 }
 
 /// Converts a system call's error.

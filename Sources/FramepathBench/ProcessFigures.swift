@@ -11,12 +11,12 @@ struct ProcessFigures: Equatable {
   /// The number of involuntary context switches.
   var involuntarySwitches: UInt64 = 0
 
-  /// Reads the counters; `name` is used in the error if the process has ended.
+  /// Reads the counters; `name` is used in the error if the process has ended or is hidden.
   init(pid: Int32, name: String) throws(BenchError) {
     do throws(SystemError) {
       for process in LaunchedWorkers.with(pid) { try add(process) }
     } catch {
-      throw BenchError("\(name) (process \(pid)) has ended: \(error)")
+      throw BenchError(reading: name, pid: pid, error)
     }
   }
 
@@ -59,7 +59,7 @@ struct ProcessMemory: Equatable {
   /// The same of memfds and dma-bufs: framebuffers and guest RAM that no other process maps now.
   var bufferBytes: UInt64 = 0
 
-  /// Reads the sizes; `name` is used in the error if the process has ended.
+  /// Reads the sizes; `name` is used in the error if the process has ended or is hidden.
   init(pid: Int32, name: String) throws(BenchError) {
     var text = ""
     do throws(SystemError) {
@@ -67,7 +67,7 @@ struct ProcessMemory: Equatable {
         text += String(decoding: try LinuxFile.read("/proc/\(process)/smaps", limit: 1 << 24), as: UTF8.self)
       }
     } catch {
-      throw BenchError("\(name) (process \(pid)) has ended: \(error)")
+      throw BenchError(reading: name, pid: pid, error)
     }
     self.init(smaps: text)
   }

@@ -132,7 +132,7 @@ struct ProcessHoldings: Equatable {
   /// RssAnon of /proc/PID/status, bytes.
   let anonymousBytes: UInt64
 
-  /// Reads the counters; `name` is used in the error if the process has ended.
+  /// Reads the counters; `name` is used in the error if the process has ended or is hidden.
   init(pid: Int32, name: String) throws(BenchError) {
     do throws(SystemError) {
       var (count, bytes) = (0, UInt64(0))
@@ -143,7 +143,7 @@ struct ProcessHoldings: Equatable {
       }
       (descriptors, anonymousBytes) = (count, bytes)
     } catch {
-      throw BenchError("\(name) (process \(pid)) has ended: \(error)")
+      throw BenchError(reading: name, pid: pid, error)
     }
   }
 }
