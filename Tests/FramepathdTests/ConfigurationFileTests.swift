@@ -1,7 +1,7 @@
 import DaemonSettings
-import Foundation
 import LinuxIO
 import PresentServer
+import TestSupport
 import Testing
 
 @testable import framepathd
@@ -14,11 +14,7 @@ struct ConfigurationFileTests {
   init() throws { folder = try TemporaryFolder() }
 
   /// The program is built beside the tests.
-  private var reader: String {
-    Bundle.allBundles.first { $0.bundlePath.hasSuffix(".xctest") }.map {
-      "\(URL(filePath: $0.bundlePath).deletingLastPathComponent().path())/framepathd-config"
-    } ?? ".build/debug/framepathd-config"
-  }
+  private var reader: String { Programs.path("framepathd-config") }
 
   private func file(_ text: String) throws -> ConfigurationFile {
     try LinuxFile.replace(path, with: Array(text.utf8))

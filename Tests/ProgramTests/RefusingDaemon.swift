@@ -25,7 +25,7 @@ final class RefusingDaemon: @unchecked Sendable {
       let listener = UnixSocket(taking: try listening.duplicate())
       try listener.fd.setNonblocking()
       let loop = try EventLoop()
-      _ = try loop.add(stopping.fd.raw) { _ in loop.stop() }
+      _ = try loop.add(stopping.fd.raw) { [unowned loop] _ in loop.stop() }
       _ = try loop.add(listening.raw) { [self] _ in
         guard let socket = try? listener.accept(), let client = try? PresentConnection(socket) else { return }
         // Closing a socket with unread data resets it, and discards the answer.

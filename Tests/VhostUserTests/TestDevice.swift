@@ -70,8 +70,8 @@ final class Backend {
 
   func serve(_ socket: consuming UnixSocket) throws {
     session = try BackendSession(
-      socket: socket, loop: loop, memory: memory, device: device, log: { self.lines.append($0) },
-      onEnd: { self.end = $0 })
+      socket: socket, loop: loop, memory: memory, device: device, log: { [weak self] in self?.lines.append($0) },
+      onEnd: { [weak self] in self?.end = $0 })
     loop.beforeWait = { [weak self] in self?.session?.checkMemory() }
   }
 
