@@ -1,7 +1,7 @@
 # Commands for users and CI; `make help` lists them.
 SHELL := /bin/bash
 
-.PHONY: help deps build test unit fuzz attack coverage lint install install-bench uninstall
+.PHONY: help deps build test unit fuzz attack sanitize coverage lint install install-bench uninstall
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
@@ -25,7 +25,10 @@ KILLS ?= 1000
 attack: build ## attack the programs, and kill them KILLS times, beside VMs that show frames (10 minutes)
 	.build/release/test-attack --kills $(KILLS)
 
-coverage: deps ## print how much of Sources the unit tests execute, and fail below 80 %
+sanitize: deps ## run the unit tests under the address sanitizer and under the thread sanitizer
+	.ci/sanitize
+
+coverage: deps ## print how much of Sources the unit tests execute, and fail below 85 %
 	.ci/coverage
 
 lint: ## check formatting and documentation
