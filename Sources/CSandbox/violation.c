@@ -46,6 +46,6 @@ int csandbox_violate_at_signal(const char *what) {
   memset(&action, 0, sizeof action);
   action.sa_handler = violate;
   action.sa_flags = SA_RESTART;
-  return sigaction(SIGUSR1, &action, NULL);
+  return sigaction(SIGPROF, &action, NULL);
 }
 #endif

@@ -8,7 +8,7 @@
   import TestSupport
   import Testing
 
-  /// Programs that serve somebody, and are then made to leave their sandbox by the hook of test builds: at SIGUSR1 they do
+  /// Programs that serve somebody, and are then made to leave their sandbox by the hook of test builds: at SIGPROF they do
   /// what FRAMEPATH_TEST_VIOLATION says.
   @Suite(.timeLimit(.minutes(1)))
   struct SandboxViolationTests {
@@ -23,7 +23,7 @@
       let daemon = try TestDaemon()
       let victim = try TestGuest(daemon, vm: "victim", [:])
       let broken = try TestGuest(daemon, vm: "broken", Self.hook(what))
-      #expect(kill(try broken.worker(), SIGUSR1) == 0)
+      #expect(kill(try broken.worker(), SIGPROF) == 0)
       #expect(try broken.backend.exit() == .status(128 + SIGSYS))
       let lines = broken.backend.lines(containing: "error: ")
       #expect(lines.count == 1)
@@ -54,7 +54,7 @@
       try server.line(containing: "ready")
       let client = try UnixSocket.connect(path, .stream)
       while try !server.line(containing: "web: ").hasSuffix("web: connected") {}
-      #expect(kill(try #require(LaunchedWorkers.of(server.pid).first), SIGUSR1) == 0)
+      #expect(kill(try #require(LaunchedWorkers.of(server.pid).first), SIGPROF) == 0)
       #expect(try server.exit() == .status(128 + SIGSYS))
       #expect(
         server.lines(
@@ -76,7 +76,7 @@
       try daemon.line(containing: "ready")
       let children = try #require(LinuxFile.text("/proc/\(daemon.pid)/task/\(daemon.pid)/children"))
       let assistant = try #require(children.split(separator: " ").first.flatMap { Int32($0) })
-      daemon.signal(SIGUSR1)
+      daemon.signal(SIGPROF)
       #expect(try daemon.exit() == .signal(SIGSYS))
       #expect(
         daemon.lines(
@@ -96,7 +96,7 @@
         "framepathd", ["--output", "headless:320x200@60", "--socket", "\(folder.path)/a.sock"],
         environment: Self.hook("open"))
       try daemon.line(containing: "ready")
-      daemon.signal(SIGUSR1)
+      daemon.signal(SIGPROF)
       try daemon.line(containing: "test hook: open failed with errno \(EACCES)")
       #expect(try PresentTool.status(path: "\(folder.path)/a-control.sock").outputs.count == 1)
       #expect(try daemon.end() == .status(0))

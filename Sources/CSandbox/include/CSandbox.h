@@ -44,7 +44,7 @@ void csandbox_name_call(int number, const char *name);
 int csandbox_report_violations(int fd, const char *prefix);
 int csandbox_fatal_call(void);
 
-/* In test builds only: makes this process leave its sandbox at SIGUSR1, on whatever it does then: "open", "connect" or "exec". A call that
+/* In test builds only: makes this process leave its sandbox at SIGPROF, on whatever it does then: "open", "connect" or "exec". A call that
  * fails instead is reported on standard error as "test hook: WHAT failed with errno NUMBER". -1 for another word. */
 int csandbox_violate_at_signal(const char *what);
 
