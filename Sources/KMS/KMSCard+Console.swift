@@ -50,3 +50,14 @@ extension KMSCard {
     _ = request.submit(device, flags: UInt32(DRM_MODE_ATOMIC_ALLOW_MODESET))
   }
 }
+
+extension KMSOutput {
+  /// The card is this process's again, and the CRTC off.
+  fileprivate func takenBack() {
+    isGivenUp = false
+    if lease != nil { return }
+    writeback = nil
+    scene = nil
+    if !progress.isUnderWay { shown = nil }
+  }
+}

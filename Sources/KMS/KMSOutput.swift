@@ -29,7 +29,7 @@ public final class KMSOutput: Output {
   private var timerSource: EventLoop.Source?
   /// The scene on screen, or after the pending commit; nil while the CRTC is off.
   var scene: Scene?
-  private(set) var shown: OutputFrame?
+  var shown: OutputFrame?
   var progress: CommitProgress
   /// Set from the clearing for a lessee until the output is restored.
   var lease: LeaseState?
@@ -139,15 +139,6 @@ public final class KMSOutput: Output {
     scene = nil
     shown = nil
     card.closed(crtcID: pipeline.crtc.id)
-  }
-
-  /// The card is this process's again, and its CRTC off.
-  func takenBack() {
-    isGivenUp = false
-    if lease != nil { return }
-    writeback = nil
-    scene = nil
-    if !progress.isUnderWay { shown = nil }
   }
 
   func checkUsable() throws(OutputError) {

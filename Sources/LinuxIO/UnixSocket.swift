@@ -1,90 +1,6 @@
 import CLinux
 import Glibc
 
-/// The credentials of a Unix socket's peer, from the kernel (SO_PEERCRED).
-public struct PeerCredentials: Equatable, Sendable {
-  /// Process id at the time of connecting.
-  public let pid: Int32
-  /// Effective user id.
-  public let uid: UInt32
-  /// Effective group id.
-  public let gid: UInt32
-
-  /// The credentials of a process.
-  public init(pid: Int32, uid: UInt32, gid: UInt32) {
-    self.pid = pid
-    self.uid = uid
-    self.gid = gid
-  }
-}
-
-/// The descriptors of one received message; those that are not taken are closed.
-public struct ReceivedFDs: ~Copyable {
-  private let account: DescriptorAccount?
-  private var numbers: InlineArray<64, Int32> = .init(repeating: -1)
-  /// The number of received descriptors.
-  public private(set) var count = 0
-  /// Whether more were sent, for which this process had no room; only with an account.
-  public private(set) var hasLost = false
-
-  /// No descriptors yet.
-  ///
-  /// - Parameter account: counts and closes the descriptors of a sender that is not trusted.
-  public init(of account: DescriptorAccount? = nil) { self.account = account }
-
-  deinit { for index in 0..<count where numbers[index] >= 0 { ReceivedFDs.close(numbers[index], account) } }
-
-  /// Returns the descriptor at `index`, once; nil if there is none.
-  public mutating func take(_ index: Int) -> OwnedFD? {
-    guard index >= 0, index < count, numbers[index] >= 0 else { return nil }
-    let number = numbers[index]
-    numbers[index] = -1
-    account?.took(-1)
-    return OwnedFD(taking: number, of: account)
-  }
-
-  /// Closes the descriptors that were not taken.
-  public mutating func removeAll() {
-    for index in 0..<count where numbers[index] >= 0 { ReceivedFDs.close(numbers[index], account) }
-    count = 0
-    hasLost = false
-  }
-
-  /// Notes a shortage of this process; false without an account, for an owner that does not tell it from others' faults.
-  fileprivate mutating func noteLoss() -> Bool {
-    hasLost = account != nil
-    return hasLost
-  }
-
-  fileprivate mutating func append(_ number: Int32) {
-    account?.took(1)
-    numbers[count] = number
-    count += 1
-  }
-
-  /// Closes a descriptor beyond those that a message may have.
-  fileprivate func discard(_ number: Int32) {
-    account?.took(1)
-    ReceivedFDs.close(number, account)
-  }
-
-  private static func close(_ number: Int32, _ account: DescriptorAccount?) {
-    if let account { account.close(number) } else { _ = Glibc.close(number) }
-  }
-}
-
-/// The result of one receive call.
-public enum ReceiveResult: Equatable, Sendable {
-  /// This many bytes.
-  case bytes(Int)
-  /// Nothing to read now.
-  case wouldBlock
-  /// The other end has closed.
-  case closed
-  /// The message was longer than the buffer, or had too many descriptors: the rest is lost.
-  case truncated
-}
-
 /// A Unix-domain socket.
 public struct UnixSocket: ~Copyable {
   /// SOCK_STREAM or SOCK_SEQPACKET.
@@ -202,41 +118,6 @@ public struct UnixSocket: ~Copyable {
   ///
   /// The corresponding C function is `shutdown`. A socket that is not connected is left as it is.
   public borrowing func shutDown() { _ = shutdown(fd.raw, Int32(SHUT_RDWR)) }
-
-  /// The credentials of the peer.
-  public borrowing func peerCredentials() throws(SystemError) -> PeerCredentials {
-    var pid: Int32 = 0
-    var uid: UInt32 = 0
-    var gid: UInt32 = 0
-    let raw = fd.raw
-    try check("getsockopt(SO_PEERCRED)") { unsafe clinux_peer_credentials(raw, &pid, &uid, &gid) }
-    return PeerCredentials(pid: pid, uid: uid, gid: gid)
-  }
-
-  /// The peer's supplementary groups at the time of connecting; empty on a kernel before 4.13.
-  ///
-  /// The corresponding C function is `getsockopt(SO_PEERGROUPS)`.
-  public borrowing func peerGroups() -> [UInt32] {
-    var groups = [UInt32](repeating: 0, count: 64)
-    while true {
-      let room = groups.count
-      // SAFETY: the call writes at most `room` numbers.
-      let count = unsafe groups.withUnsafeMutableBufferPointer { space in
-        unsafe clinux_peer_groups(fd.raw, space.baseAddress, Int32(room))
-      }
-      if count < 0 { return [] }
-      if count <= room { return Array(groups[..<Int(count)]) }
-      groups = [UInt32](repeating: 0, count: Int(count))
-    }
-  }
-
-  /// Whether sent messages carry this process's credentials, for a peer that requires SCM_CREDENTIALS, as D-Bus does.
-  ///
-  /// The corresponding C function is `setsockopt(SO_PASSCRED)`.
-  public borrowing func sendCredentials(_ on: Bool) throws(SystemError) {
-    let raw = fd.raw
-    try check("setsockopt(SO_PASSCRED)") { clinux_pass_credentials(raw, on ? 1 : 0) }
-  }
 
   /// Sends bytes, with up to 64 descriptors, which the caller keeps.
   ///

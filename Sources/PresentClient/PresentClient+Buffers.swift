@@ -159,3 +159,10 @@ extension PresentClient {
     return .lost
   }
 }
+
+/// The client's state of a buffer.
+struct BufferRecord {
+  var scanout: Int
+  /// The last frame that was presented with it.
+  var lastFrame: UInt64 = 0
+}

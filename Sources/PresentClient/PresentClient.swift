@@ -232,37 +232,10 @@ public final class PresentClient {
 
   // MARK: - Delivering
 
-  /// Delivers events until `isDone`, for a caller that must wait for the daemon's answer.
-  ///
-  /// Must not be called from inside `onEvent`.
-  /// - Parameter milliseconds: the longest wait.
-  public func deliverEvents(milliseconds: Int, until isDone: () -> Bool) {
-    let deadline = monotonicNanoseconds() + UInt64(max(milliseconds, 0)) * 1_000_000
-    deliverDeferred()
-    do {
-      while !isDone(), let connection {
-        flush()
-        var fds = ReceivedFDs()
-        if let message = try connection.receiveServerMessage(fds: &fds) {
-          guard let event = accept(message) else { continue }
-          deliverDeferred()
-          onEvent?(event)
-          continue
-        }
-        guard try connection.wait(for: queue.isEmpty ? .readable : [.readable, .writable], until: deadline) else {
-          break
-        }
-      }
-    } catch {
-      lose("\(error)")
-    }
-    deliverDeferred()
-  }
-
   /// Passes an event to the loop.
   func post(_ event: PresentEvent) { deferred.add(event) }
 
-  private func deliverDeferred() { deferred.deliver { onEvent?($0) } }
+  func deliverDeferred() { deferred.deliver { onEvent?($0) } }
 
   // MARK: - Sending
 
@@ -309,11 +282,4 @@ public final class PresentClient {
     guard let source else { return }
     do { try loop.modify(source, on ? [.readable, .writable] : .readable) } catch { lose(error.description) }
   }
-}
-
-/// The client's state of a buffer.
-struct BufferRecord {
-  var scanout: Int
-  /// The last frame that was presented with it.
-  var lastFrame: UInt64 = 0
 }
