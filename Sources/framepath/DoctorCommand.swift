@@ -21,7 +21,7 @@ struct DoctorCommand: ParsableCommand {
       Examples:
         framepath doctor
         framepath doctor --json | jq '.findings[] | select(.severity == "problem")'
-        sudo framepath doctor --reset-console
+        framepath doctor --reset-console
 
       Exit status: 0 if there are no problems, else 1.
       """)

@@ -28,7 +28,7 @@ struct Framepathd: ParsableCommand {
         framepathd --output kms:/dev/dri/card0 --config framepathd.conf
         framepathd --output headless:1920x1080@60 --socket /tmp/framepathd.sock
         framepathd --control-group adm --control-mode 660
-        framepathd --leave-input /dev/input/by-id/usb-Logitech_USB_Receiver-event-mouse
+        framepathd --leave-input /dev/input/by-id/usb-mouse
       """, version: ProgramVersion.text)
 
   @Option(
