@@ -4,6 +4,19 @@ import LinuxIO
 import PresentProtocol
 
 extension ClientSession {
+  /// Sends an error, for a request or for a message without a request number.
+  func refuse(_ code: PresentErrorCode, _ text: String, _ request: RequestID, about scanout: ScanoutID? = nil) {
+    send(.error(ErrorMessage(code: code, scanout: scanout?.wire ?? 0, text: text.printable), request: request.wire))
+  }
+
+  /// Reports a protocol error to the client and ends the session.
+  func fail(_ code: PresentErrorCode, _ text: String) {
+    refuse(code, text, .none)
+    // A refused client reconnects repeatedly; the same refusal is logged only once.
+    let isNews = !surfaces.isEmpty || server.refusals.note(pid: peer.pid, name: hello?.name ?? "", reason: text)
+    close(isNews ? "refused: \(text)" : nil)
+  }
+
   /// Answers SETTINGS.
   func changeSettings(_ count: Int, _ request: RequestID, _ fds: inout ReceivedFDs) {
     let records: [SettingRecord]

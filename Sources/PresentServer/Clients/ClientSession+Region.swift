@@ -4,6 +4,25 @@ import LinuxIO
 import PresentProtocol
 
 extension ClientSession {
+  /// The region that a surface takes its frames from; nil if frames arrive as messages.
+  func region(of surface: Surface) -> RegionFeed? { regions[surface.id] }
+
+  /// Makes a surface take its frames from a region.
+  func begin(_ region: RegionFeed, on surface: Surface) {
+    regions[surface.id] = region
+    surface.owner = region
+    surface.setPath(.direct, reason: "")
+    region.start()
+  }
+
+  /// Stops serving a surface's region, so that another host can attach to it.
+  func endRegion(of surface: Surface) {
+    guard let region = regions.removeValue(forKey: surface.id) else { return }
+    region.stop()
+    region.forgetBuffers()
+    surface.owner = self
+  }
+
   /// Handles REGION: the scanout's frames come from the client's region.
   func attachRegion(_ region: AttachRegion, _ fds: inout ReceivedFDs) {
     guard let surface = surface(ScanoutID(wire: region.scanout)) else { return }

@@ -1,3 +1,4 @@
+import DaemonSettings
 import PresentProtocol
 
 extension ClientSession: SurfaceOwner {
@@ -29,4 +30,26 @@ extension ClientSession: SurfaceOwner {
   func failed(_ why: String, of surface: Surface) {
     refuse(.output, why, .none, about: surface.id)
   }
+}
+
+extension ClientSession {
+  /// The requested output of a scanout; the host's setting takes precedence over the client's request.
+  func wish(of index: Int) -> String {
+    if settings.outputs.indices.contains(index) { return settings.outputs[index] }
+    guard let hello, hello.outputs.indices.contains(index) else { return "" }
+    return hello.outputs[index]
+  }
+
+  /// The surface of a scanout; an invalid scanout ends the session.
+  func surface(_ scanout: ScanoutID) -> Surface? {
+    if surfaces.indices.contains(scanout.index) { return surfaces[scanout.index] }
+    fail(.malformed, "there is no scanout \(scanout); the client has \(surfaces.count)")
+    return nil
+  }
+
+  /// Requests that the client recreate its buffers.
+  func renewBuffers() { for surface in surfaces where region(of: surface) == nil { surface.renewBuffers() } }
+
+  /// Applies new settings of the client's VM.
+  func take(_ settings: VMSettings) { for surface in surfaces { surface.settings = settings } }
 }

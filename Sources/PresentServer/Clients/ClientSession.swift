@@ -11,7 +11,7 @@ final class ClientSession {
   private(set) var hello: Hello?
   private(set) var surfaces: [Surface] = []
   /// The regions that surfaces take their frames from.
-  private var regions: [ScanoutID: RegionFeed] = [:]
+  var regions: [ScanoutID: RegionFeed] = [:]
   private(set) var isClosed = false
   private(set) lazy var requests = BufferRequests(account, maker: self)
   unowned let server: Server
@@ -23,17 +23,14 @@ final class ClientSession {
   let purpose: SocketPurpose
   /// Its place in the table of rights; settled by HELLO.
   private(set) var role: ClientRole
-  private var source: EventLoop.Source?
-  private var wantsWritable = false
-  /// The events that the loop watches for.
-  private var watched: Readiness = .readable
+  /// What the loop watches the connection for.
+  private var watch: ConnectionWatch
   private var framePace = MessagePace.frames
   private var importPace = MessagePace.imports
   /// The time until which nothing is read from a client that presents too often.
-  private(set) var pausedUntilNanoseconds: UInt64?
-
+  private(set) var pausedUntilNanoseconds: UInt64? { didSet { updateWatch() } }
   /// A request whose answer waits until the client has read its messages; nothing is read from the client meanwhile.
-  private(set) var waitingInquiry: (Inquiry, RequestID)?
+  private(set) var waitingInquiry: (Inquiry, RequestID)? { didSet { updateWatch() } }
   private var scanoutDescriptors: DescriptorHold?
   /// The memory of the last snapshot.
   var charge: SnapshotCharge?
@@ -58,7 +55,8 @@ final class ClientSession {
     peer = try connection.peerCredentials()
     peerLabel = connection.peerLabel()
     account = server.memory.open()
-    source = try server.loop.add(connection.descriptor) { [unowned self] ready in handle(ready) }
+    watch = ConnectionWatch(server.loop)
+    try watch.begin(connection.descriptor) { [unowned self] ready in handle(ready) }
   }
 
   /// The name from HELLO; empty before it.
@@ -89,7 +87,7 @@ final class ClientSession {
   private func handle(_ ready: Readiness) {
     if !isReading, ready.contains(.hangUp) { return disconnected() }
     if ready.contains(.writable) {
-      if wantsWritable { flush() }
+      if watch.wantsWritable { flush() }
       inquireAgain()
     }
     // Bounded, so that other clients are served too.
@@ -189,49 +187,8 @@ final class ClientSession {
     server.placement.place(surfaces)
   }
 
-  /// The requested output of a scanout; the host's setting takes precedence over the client's request.
-  func wish(of index: Int) -> String {
-    if settings.outputs.indices.contains(index) { return settings.outputs[index] }
-    guard let hello, hello.outputs.indices.contains(index) else { return "" }
-    return hello.outputs[index]
-  }
-
-  /// The surface of a scanout; an invalid scanout ends the session.
-  func surface(_ scanout: ScanoutID) -> Surface? {
-    if surfaces.indices.contains(scanout.index) { return surfaces[scanout.index] }
-    fail(.malformed, "there is no scanout \(scanout); the client has \(surfaces.count)")
-    return nil
-  }
-
-  // MARK: - Regions
-
-  /// The region that a surface takes its frames from; nil if frames arrive as messages.
-  func region(of surface: Surface) -> RegionFeed? { regions[surface.id] }
-
-  /// Makes a surface take its frames from a region.
-  func begin(_ region: RegionFeed, on surface: Surface) {
-    regions[surface.id] = region
-    surface.owner = region
-    surface.setPath(.direct, reason: "")
-    region.start()
-  }
-
-  /// Stops serving a surface's region, so that another host can attach to it.
-  private func endRegion(of surface: Surface) {
-    guard let region = regions.removeValue(forKey: surface.id) else { return }
-    region.stop()
-    region.forgetBuffers()
-    surface.owner = self
-  }
-
-  /// Requests that the client recreate its buffers.
-  func renewBuffers() { for surface in surfaces where region(of: surface) == nil { surface.renewBuffers() } }
-
   /// Applies new limits.
   func take(_ limits: ClientLimits) { outbox.descriptorLimit = limits.unreadDescriptors }
-
-  /// Applies new settings of the client's VM.
-  func take(_ settings: VMSettings) { for surface in surfaces { surface.settings = settings } }
 
   // MARK: - Sending
 
@@ -280,67 +237,40 @@ final class ClientSession {
   /// Stops reading from this client until a time. Only this client blocks, once its socket buffer is full.
   private func pause(_ until: UInt64) {
     pausedUntilNanoseconds = until
-    watch()
     server.pauses.add(self, until: until)
   }
 
   /// Resumes reading if the pause is over.
   func resume(atNanoseconds now: UInt64) {
-    guard let until = pausedUntilNanoseconds, until <= now else { return }
-    pausedUntilNanoseconds = nil
-    watch()
+    if let until = pausedUntilNanoseconds, until <= now { pausedUntilNanoseconds = nil }
   }
 
   /// Stops reading until the client has read its messages.
-  func wait(with inquiry: Inquiry, _ request: RequestID) {
-    waitingInquiry = (inquiry, request)
-    watch()
-  }
+  func wait(with inquiry: Inquiry, _ request: RequestID) { waitingInquiry = (inquiry, request) }
 
-  func endWaiting() {
-    waitingInquiry = nil
-    watch()
-  }
+  func endWaiting() { waitingInquiry = nil }
 
   /// Whether the client has read all that was sent, and nothing waits to be sent.
   var hasNothingUnread: Bool { outbox.waitingCount == 0 && !outbox.hasBatch && !connection.hasUnreadAtPeer }
 
   private func watchWritable(_ on: Bool) {
-    wantsWritable = on
-    watch()
+    watch.wantsWritable = on
+    updateWatch()
   }
 
-  /// Whether messages of the client are read: not while it is paused, and not while it has to read first.
-  private var isReading: Bool { pausedUntilNanoseconds == nil && waitingInquiry == nil && !outbox.waitsForReading }
+  /// Whether the client has to read before its messages are read.
+  private var waitsForReading: Bool { waitingInquiry != nil || outbox.waitsForReading }
 
-  private func watch() {
-    guard let source else { return }
-    var interest: Readiness = isReading ? .readable : []
-    if wantsWritable { interest.insert(.writable) }
-    // An edge for each message that the client reads.
-    if waitingInquiry != nil || outbox.waitsForReading { interest.formUnion([.writable, .edge]) }
-    // A change without a difference would report an edge again.
-    if interest == watched { return }
-    watched = interest
-    do { try server.loop.modify(source, interest) } catch {
-      server.clients.drop(self, "\(error)")
-    }
+  /// Whether messages of the client are read.
+  private var isReading: Bool { pausedUntilNanoseconds == nil && !waitsForReading }
+
+  private func updateWatch() {
+    do throws(SystemError) {
+      try watch.update(isReading: isReading, waitsForReading: waitsForReading)
+    } catch { server.clients.drop(self, "\(error)") }
   }
 
   // MARK: - Ending
-
-  /// Sends an error, for a request or for a message without a request number.
-  func refuse(_ code: PresentErrorCode, _ text: String, _ request: RequestID, about scanout: ScanoutID? = nil) {
-    send(.error(ErrorMessage(code: code, scanout: scanout?.wire ?? 0, text: text.printable), request: request.wire))
-  }
-
-  /// Reports a protocol error to the client and ends the session.
-  func fail(_ code: PresentErrorCode, _ text: String) {
-    refuse(code, text, .none)
-    // A refused client reconnects repeatedly; the same refusal is logged only once.
-    let isNews = !surfaces.isEmpty || server.refusals.note(pid: peer.pid, name: hello?.name ?? "", reason: text)
-    close(isNews ? "refused: \(text)" : nil)
-  }
 
   /// The client has gone; that of a tool is no news.
   func disconnected() { close(hello?.kind == .tool ? nil : "disconnected") }
@@ -352,7 +282,7 @@ final class ClientSession {
     isClosed = true
     if let why { log(why) }
     connection.shutDown()
-    if let source = source.take() { server.loop.remove(source) }
+    watch.end()
     server.reports.end(for: self)
     charge = nil
     for presenter in server.presenters { presenter.endLeases(of: self) }
