@@ -97,8 +97,6 @@ final class DaemonSeat {
       server.setMonitorsAway(false)
       log.write("this console is shown again")
     }
-    // It may have happened before the cards were opened.
-    if console?.isActive == false { console?.onLeave() }
   }
 
   /// Gives the console back, at the end of the process.
