@@ -49,7 +49,7 @@ struct ToolTests {
     #expect(json?["type"] as? String == "gpu")
     #expect(json?["features"] as? [String] == ["virgl"])
 
-    for bad in [[], ["--virgl", "--fd=3"], ["--socket-path=/tmp/a", "--fd=3"], ["--fd=-1"], ["--fd=200"]] {
+    for bad in [[], ["--unknown", "--fd=3"], ["--socket-path=/tmp/a", "--fd=3"], ["--fd=-1"], ["--fd=200"]] {
       let result = try ChildProcess.run(ChildCommand(backend, bad))
       #expect(!result.exit.isSuccess, "\(bad)")
       #expect(!result.error.isEmpty, "\(bad)")
