@@ -8,7 +8,7 @@ extension Device {
   /// The guest's pages as a buffer of the display; nil if the picture must be copied. Asks the display unless the
   /// answer is known.
   ///
-  /// The display pins the pages while it may read them: a guest that reuses them too early only shows its own drawing.
+  /// The display pins the pages while it may read them; a guest that takes them back waits for that (`LeavingPages`).
   func directBuffer(_ scanout: ScanoutState, _ binding: Binding) -> ImportedBuffer? {
     guard mayBeDirect(binding), !isDisplayAway, !isStopped else { return nil }
     let serial = binding.resource.serial
@@ -100,7 +100,34 @@ extension Device {
       scanout.damage = .full
       presentCopy(scanout, binding)
     }
-    forgetImports(of: resource)
+  }
+
+  /// The guest takes a resource's pages back: keeps its imports until the display has let go of them.
+  ///
+  /// - Returns: the token of the command's answer; nil if the display reads none of the pages.
+  func takeBackPages(of resource: Resource) -> UInt64? {
+    if isDisplayAway { return nil }
+    var read: [(buffer: ImportedBuffer, scanout: Int)] = []
+    for scanout in scanouts {
+      scanout.imports.remove(serial: resource.serial) { buffer in
+        if buffer.isFree { display.destroyBuffer(buffer.id) } else { read.append((buffer, scanout.index)) }
+      }
+      settle(scanout)
+    }
+    settleAnswers()
+    return read.isEmpty ? nil : leaving.add(read, at: clockNanoseconds)
+  }
+
+  func destroy(_ buffer: ImportedBuffer) { if !isDisplayAway { display.destroyBuffer(buffer.id) } }
+
+  /// Answers commands whose pages the display has let go of, or that have waited for too long.
+  ///
+  /// - Parameter isLost: whether the display has lost a scanout's buffers.
+  func settleLeaving(isLost: (_ scanout: Int) -> Bool = { _ in false }) {
+    if !leaving.isReadingAny { return }
+    var tokens: [UInt64] = []
+    leaving.settle(at: clockNanoseconds, isLost: isLost, dropped: { destroy($0) }, answered: { tokens.append($0) })
+    for token in tokens { onCompletion?(token) }
   }
 
   /// Drops a resource's imports and refusals, because its pages change.

@@ -8,6 +8,7 @@ extension Device {
     scanouts[index].noteAnswer(frame: frame, outcome: outcome)
     settle(scanouts[index])
     settleAnswers()
+    settleLeaving()
     if outcome != .flipped { retryFrames() }
   }
 
@@ -19,7 +20,9 @@ extension Device {
       settle(scanout)
       break
     }
+    leaving.buffer(id)?.released()
     settleAnswers()
+    settleLeaving()
     retryFrames()
   }
 
@@ -28,6 +31,7 @@ extension Device {
   public func displayLost() {
     isDisplayAway = true
     for scanout in scanouts { dropBuffers(scanout) }
+    settleLeaving { _ in true }
   }
 
   /// The display has reconnected without state: every scanout is shown again from the guest's current pages.
@@ -40,6 +44,7 @@ extension Device {
   public func buffersLost(scanout index: Int) {
     guard scanouts.indices.contains(index) else { return }
     dropBuffers(scanouts[index])
+    settleLeaving { $0 == index }
     if !isDisplayAway { showAgain(scanouts[index]) }
   }
 
@@ -71,6 +76,7 @@ extension Device {
   /// When `timerFired` is due (CLOCK_MONOTONIC), or nil.
   public var nextDeadline: UInt64? {
     var earliest = min(pendingAnswers.firstDeadline ?? .max, blankDeadlineNanoseconds ?? .max)
+    earliest = min(earliest, leaving.firstDeadline ?? .max)
     for scanout in scanouts where scanout.wantsPresent && !isDisplayAway {
       guard let pool = scanout.pools.first, pool.canGrow, let refusedUntil = pool.refusedUntilNanoseconds,
         (isStopped ? scanout.still : scanout.binding)?.resource.isReadable == true
@@ -85,6 +91,7 @@ extension Device {
     clockNanoseconds = max(clockNanoseconds, nowNanoseconds)
     pendingAnswers.settleDue(nowNanoseconds: nowNanoseconds)
     settleAnswers()
+    settleLeaving()
     blankStoppedScanouts()
     retryFrames()
   }

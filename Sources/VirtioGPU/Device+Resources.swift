@@ -51,10 +51,14 @@ extension Device {
     chargeList(resource, cost)
   }
 
-  func unref(_ id: UInt32) throws(GPUError) {
+  /// - Parameter mayWait: whether the answer may wait for the display.
+  /// - Returns: the answer's token, if it waits.
+  func unref(_ id: UInt32, mayWait: Bool) throws(GPUError) -> UInt64? {
     let resource = try find(id)
     for scanout in scanouts where resource.scanouts & scanout.bit != 0 { disable(scanout) }
+    let token = mayWait ? takeBackPages(of: resource) : nil
     remove(resource)
+    return token
   }
 
   func attachBacking(_ id: UInt32, entryCount: UInt32, entries: UnsafeRawBufferPointer) throws(GPUError) {
@@ -70,7 +74,9 @@ extension Device {
     // A large image has its pixels in the pages again after the next transfer of the whole image.
   }
 
-  func detachBacking(_ id: UInt32) throws(GPUError) {
+  /// - Parameter mayWait: whether the answer may wait for the display.
+  /// - Returns: the answer's token, if it waits.
+  func detachBacking(_ id: UInt32, mayWait: Bool) throws(GPUError) -> UInt64? {
     let resource = try find(id)
     guard resource.backing != nil else { throw .unspecified }
     // The picture of an image stays: it moves into private memory, because the guest may reuse the pages.
@@ -83,11 +89,13 @@ extension Device {
     } else {
       // The guest may give the pages to anything now, error or not: they must not be shown any more.
       for scanout in scanouts where resource.scanouts & scanout.bit != 0 { disable(scanout) }
-      forgetImports(of: resource)
     }
+    let token = mayWait && failure == nil ? takeBackPages(of: resource) : nil
+    forgetImports(of: resource)
     resource.backing = nil
     chargeList(resource, 0)
     if let failure { throw failure }
+    return token
   }
 
   /// Memory that the guest has, but QEMU does not share with this process, is told once.

@@ -33,7 +33,7 @@ extension Device {
 
   /// Whether the display may still read pages of the guest for a frame.
   public var isReadingGuestPages: Bool {
-    !isDisplayAway && scanouts.contains { $0.imports.isReadingAny }
+    !isDisplayAway && (leaving.isReadingAny || scanouts.contains { $0.imports.isReadingAny })
   }
 
   /// Blanks the scanouts that may still show pages of the guest: black waits for nobody's turn, unlike a frame.
@@ -48,6 +48,7 @@ extension Device {
   public func forgetGuestPages() {
     for scanout in scanouts { forgetImports(scanout) }
     settleAnswers()
+    settleLeaving { _ in true }
     for scanout in scanouts where scanout.isHidden {
       scanout.isHidden = false
       showAgain(scanout)

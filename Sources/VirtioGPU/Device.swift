@@ -72,6 +72,7 @@ import Scanout
   /// The time of the caller's last call.
   var clockNanoseconds: UInt64 = 0
   var pendingAnswers = PendingAnswers()
+  var leaving = LeavingPages()
 
   /// A device that shows its frames on `display` and has its resources in `memory`.
   public init(display: any GPUDisplay, memory: GuestMemory, configuration: DeviceConfiguration) {
@@ -126,12 +127,16 @@ import Scanout
       let entries = unsafe UnsafeRawBufferPointer(rebasing: request.dropFirst(ControlCommand.createBlobByteCount))
       unsafe try createBlob(blob, entries: entries)
     case .resourceUnref(let resource):
-      try unref(resource)
+      if let token = try unref(resource, mayWait: !header.isFenced) {
+        return .deferred(token: token, byteCount: buffer.encodeOK(for: header))
+      }
     case .attachBacking(let resource, let entryCount):
       let entries = unsafe UnsafeRawBufferPointer(rebasing: request.dropFirst(ControlCommand.attachBackingByteCount))
       unsafe try attachBacking(resource, entryCount: entryCount, entries: entries)
     case .detachBacking(let resource):
-      try detachBacking(resource)
+      if let token = try detachBacking(resource, mayWait: !header.isFenced) {
+        return .deferred(token: token, byteCount: buffer.encodeOK(for: header))
+      }
     case .setScanout(let source, let scanout, let resource):
       try setScanout(scanout, resource: resource, source: source)
     case .setScanoutBlob(let blob):
@@ -154,6 +159,7 @@ import Scanout
   /// frontend may send the next driver's before the reset is detected.
   public func reset() {
     pendingAnswers.removeAll()
+    leaving.settle(at: 0, isLost: { _ in true }, dropped: { destroy($0) }, answered: { _ in })
     resources.removeAll()
     chargedBytes = 0
     isStopped = false

@@ -189,12 +189,15 @@ import VirtioGPU
     guest.type(flush(1, whole))
     let shown = guest.display.frames[0]
     guest.showFrame(shown)
-    #expect(guest.type(detach(1)) == TestGuest.success)
-    guest.draw(4, at: 0)
+    let answer = try #require(guest.token(detach(1)))
     #expect(guest.display.frames.count == 2)
     #expect(guest.display.frames[1].path == .copy)
-    #expect(guest.lastPixels == [3])
+    #expect(guest.display.destroyed.isEmpty && guest.completions.isEmpty, "the pages are still on screen")
+    guest.showFrame(guest.display.frames[1], replacing: shown.bufferID)
+    #expect(guest.completions == [answer])
     #expect(guest.display.destroyed == [shown.bufferID])
+    guest.draw(4, at: 0)
+    #expect(guest.lastPixels == [3])
     // Other pages, another import.
     #expect(guest.type(attach(1, [(0x20000, 49152)])) == TestGuest.success)
     guest.type(flush(1, whole))
@@ -205,8 +208,14 @@ import VirtioGPU
     let guest = try DirectTests.makeGuest()
     DirectTests.show(guest, 1)
     guest.type(flush(1, whole))
-    guest.type(unref(1))
+    let frame = guest.display.frames[0]
+    let answer = try #require(guest.token(unref(1)))
     #expect(guest.display.disabled == [0])
+    #expect(guest.completions.isEmpty, "the display may show the frame before it is blank")
+    guest.showFrame(frame)
+    #expect(guest.completions.isEmpty && guest.device.isReadingGuestPages)
+    guest.device.bufferReleased(frame.bufferID)
+    #expect(guest.completions == [answer] && !guest.device.isReadingGuestPages)
     #expect(guest.display.buffers.isEmpty)
     // Another resource with the same id.
     guest.type(createBlob(1, size: 49152, [(0x20000, 49152)]))
@@ -214,6 +223,57 @@ import VirtioGPU
     #expect(guest.display.importCount == 2)
     guest.device.reset()
     #expect(guest.display.buffers.isEmpty)
+  }
+
+  @Test
+  func `a guest that destroys an image on screen is answered at the end of its patience, at a reset and at a loss`()
+    throws
+  {
+    func destroyed() throws -> (TestGuest, UInt64) {
+      let guest = try DirectTests.makeGuest()
+      DirectTests.show(guest, 1)
+      guest.type(flush(1, whole))
+      guest.showFrame(guest.display.frames[0])
+      return (guest, try #require(guest.token(unref(1))))
+    }
+    // A display that hangs.
+    var (guest, answer) = try destroyed()
+    #expect(guest.device.nextDeadline == guest.now + 1_000_000_000)
+    guest.device.timerFired(nowNanoseconds: guest.now + 999_999_999)
+    #expect(guest.completions.isEmpty)
+    guest.device.timerFired(nowNanoseconds: guest.now + 1_000_000_000)
+    #expect(guest.completions == [answer])
+    #expect(guest.device.isReadingGuestPages && guest.device.nextDeadline == nil, "the display may still read them")
+    guest.device.bufferReleased(guest.display.frames[0].bufferID)
+    #expect(guest.completions == [answer] && !guest.device.isReadingGuestPages)
+
+    (guest, answer) = try destroyed()
+    guest.device.displayLost()
+    #expect(guest.completions == [answer] && guest.device.nextDeadline == nil)
+
+    (guest, answer) = try destroyed()
+    guest.device.buffersLost(scanout: 0)
+    #expect(guest.completions == [answer])
+
+    (guest, answer) = try destroyed()
+    guest.device.stop(nowNanoseconds: guest.now)
+    #expect(guest.completions.isEmpty && guest.device.isReadingGuestPages)
+    guest.device.forgetGuestPages()
+    #expect(guest.completions == [answer] && guest.display.buffers.isEmpty)
+
+    (guest, answer) = try destroyed()
+    guest.device.reset()
+    #expect(guest.completions.isEmpty && guest.display.buffers.isEmpty && !guest.device.isReadingGuestPages)
+  }
+
+  @Test func `a fenced command is not answered out of order, and waits for nothing`() throws {
+    let guest = try DirectTests.makeGuest()
+    DirectTests.show(guest, 1)
+    guest.type(flush(1, whole))
+    guest.showFrame(guest.display.frames[0])
+    var fenced = unref(1)
+    fenced[4] = 1
+    #expect(guest.type(fenced) == TestGuest.success)
   }
 
   @Test func `the number of imports is bounded`() throws {
@@ -245,9 +305,12 @@ import VirtioGPU
     #expect(frame.damagedBounds == square)
     #expect(guest.display.pixel(frame.bufferID, 5, 6) == 2)
     // Detached while on screen: the picture stays, and the guest may reuse the pages.
-    #expect(guest.type(detach(5)) == TestGuest.success)
-    guest.draw(9, at: 0x40000)
+    let answer = try #require(guest.token(detach(5)))
     let copy = try #require(guest.display.frames.last)
+    for earlier in guest.display.frames.dropLast() { guest.showFrame(earlier) }
+    guest.showFrame(copy, replacing: frame.bufferID)
+    #expect(guest.completions == [answer])
+    guest.draw(9, at: 0x40000)
     #expect(copy.path == .copy && copy.frame == 3)
     #expect(guest.display.pixel(copy.bufferID, 5, 6) == 2 && guest.display.pixel(copy.bufferID, 0, 0) == 1)
     let auto = try DirectTests.makeGuest()
