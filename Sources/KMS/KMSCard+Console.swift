@@ -2,11 +2,12 @@ import CDRM
 import LinuxIO
 
 extension KMSCard {
-  /// Gives the card up while another console is shown: its outputs refuse frames until `takeBack`.
+  /// Gives the card up while another console is shown: its outputs are turned off, and refuse frames until `takeBack`.
   ///
-  /// The pictures stay until another program shows its own. The corresponding C function is `drmDropMaster`.
+  /// No picture stays on screen, so VMs' buffers are no longer read. The corresponding C function is `drmDropMaster`.
   public func giveUp() {
-    for output in openOutputs { output.isGivenUp = true }
+    turnEverythingOff()
+    for output in openOutputs { output.givenUp() }
     device.dropMaster()
   }
 
@@ -52,9 +53,19 @@ extension KMSCard {
 }
 
 extension KMSOutput {
+  /// The card is others', and the CRTC off.
+  fileprivate func givenUp() {
+    isGivenUp = true
+    turnedOff()
+  }
+
   /// The card is this process's again, and the CRTC off.
   fileprivate func takenBack() {
     isGivenUp = false
+    turnedOff()
+  }
+
+  private func turnedOff() {
     if lease != nil { return }
     writeback = nil
     scene = nil

@@ -244,7 +244,7 @@ public final class Server {
     syncDeviceSearch = nil
   }
 
-  /// Stops or resumes commits to monitors, while another console is shown.
+  /// Stops or resumes commits to monitors, while another console is shown and they are turned off.
   public func setMonitorsAway(_ areAway: Bool) {
     for presenter in presenters where presenter.output.info.kind == .kms { presenter.setAway(areAway) }
     monitorsAreAway = areAway

@@ -86,8 +86,8 @@ final class DaemonSeat {
   func follow(_ server: Server, _ outputs: OutputSet) {
     server.seatStatus = { [unowned self] in status }
     console?.onLeave = { [unowned self] in
-      server.setMonitorsAway(true)
       outputs.giveUpCards()
+      server.setMonitorsAway(true)
       input.release()
       log.write("another console is shown")
     }

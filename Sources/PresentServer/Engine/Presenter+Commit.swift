@@ -208,6 +208,7 @@ extension Presenter {
       }
     }
     old.endUse()
+    if power.isAway { onScreen.endUse() }
     spare = old
     // The guest's mode may have a different refresh rate.
     let timing = OutputSchedule.timing(of: output.currentMode)

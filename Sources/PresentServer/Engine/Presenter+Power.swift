@@ -12,11 +12,13 @@ extension Presenter {
     run()
   }
 
-  /// Makes no commits while another console is shown. The VMs are not notified and continue off screen.
+  /// Makes no commits while another console is shown: the output has been turned off. The VMs are not notified and continue off screen.
   func setAway(_ isAway: Bool) {
     if isAway == power.isAway { return }
     power.setAway(isAway)
     composition.pictureReplaced()
+    // The output was turned off.
+    if isAway { onScreen.endUse() }
     powerChanged()
     run()
   }
