@@ -20,6 +20,8 @@ public final class KMSCard {
   let importer: Importer
   private(set) var allConnectors: [Connector]
   private(set) var isGone = false
+  /// Whether another console is shown, so that another program may be the DRM master.
+  var isGivenUp = false
   private var outputs: [OpenOutput] = []
   private var source: EventLoop.Source?
   private var hotplug: HotplugListener?
@@ -184,6 +186,8 @@ public final class KMSCard {
   private func heard(_ news: HotplugListener.News) {
     switch news {
     case .connectorsChanged:
+      // Read when the card is taken back: until then no output can be opened.
+      if isGivenUp { return }
       rescan()
       checkLeases()
     case .leasesChanged: checkLeases()

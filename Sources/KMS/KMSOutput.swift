@@ -34,8 +34,6 @@ public final class KMSOutput: Output {
   /// Set from the clearing for a lessee until the output is restored.
   var lease: LeaseState?
   private(set) var cursorSize = 0
-  /// Whether another console is shown, so that another program may be the card's DRM master.
-  var isGivenUp = false
   private var isClosed = false
 
   /// Counters since the output was opened.
@@ -145,7 +143,7 @@ public final class KMSOutput: Output {
     if isClosed { throw .gone("\(connector.description.name) is closed") }
     if card.isGone { throw .gone("\(card.path) is gone") }
     if !isConnected { throw .gone("\(connector.description.name) is unplugged") }
-    if isGivenUp { throw .gone("\(connector.description.name) is not used while another console is shown") }
+    if card.isGivenUp { throw .gone("\(connector.description.name) is not used while another console is shown") }
   }
 
   // MARK: Commits
@@ -267,8 +265,8 @@ public final class KMSOutput: Output {
     onEvent?(.changed)
   }
 
-  /// Turns the CRTC off at once; the next commit after plugging in sets the mode.
-  private func switchOff() {
+  /// Turns the CRTC off at once; the next commit sets the mode.
+  func switchOff() {
     request.reset()
     writeback?.appendDetach(to: &request)
     pipeline.appendOff(to: &request)
