@@ -161,14 +161,14 @@ struct Backend: ParsableCommand {
   private var name: String { vm ?? "vm-\(worker ?? currentProcessID())" }
 
   mutating func run() throws {
-    let domain = vm == nil && worker == nil ? LibvirtDomain.name() : nil
-    if let domain, PresentLimits.isValidName(domain) { vm = domain }
+    let isUnnamed = vm == nil && worker == nil
+    if isUnnamed, let domain = LibvirtDomain.name(), PresentLimits.isValidName(domain) { vm = domain }
     let log = Log(vm: name)
     do {
       if let worker {
         try serve(log, enterSandbox(worker, log))
       } else {
-        try launch(log, adding: domain.map { ["--vm=\($0)"] } ?? [])
+        try launch(log, adding: isUnnamed ? vm.map { ["--vm=\($0)"] } ?? [] : [])
       }
     } catch let error as SystemError {
       log.error(error.description)

@@ -19,9 +19,12 @@ struct LibvirtTests {
     #expect(LibvirtDomain.name(pidFile: path) == name)
   }
 
-  @Test func `the daemon knows a domain by libvirt's name, and options for 3D are accepted`() throws {
+  @Test(arguments: [("web", "web"), ("web ", nil)])
+  func `the daemon knows a domain by libvirt's name, and options for 3D are accepted`(domain: String, name: String?)
+    throws
+  {
     let daemon = try TestDaemon()
-    let pidFile = "\(daemon.folder.path)/2-web-video0-vhost-user-gpu.pid"
+    let pidFile = "\(daemon.folder.path)/2-\(domain)-video0-vhost-user-gpu.pid"
     try LinuxFile.replace(pidFile, with: [])
     let held = try OwnedFD.open(pidFile, flags: 0)
     let pair = try UnixSocket.pair(.stream)
@@ -30,8 +33,9 @@ struct LibvirtTests {
       ["--fd=9", "--virgl", "--render-node=/dev/dri/renderD128", "--daemon", daemon.socket])
     command.descriptors = [5: held.raw, 9: pair.second.fd.raw]
     let backend = try TestProgram(command)
-    try backend.wait(for: "the VM web") {
-      try PresentTool.status(path: daemon.controlSocket).vms.map(\.name) == ["web"]
+    // A name that no VM can have is not used.
+    try backend.wait(for: "the VM") {
+      try PresentTool.status(path: daemon.controlSocket).vms.map(\.name) == [name ?? "vm-\(backend.pid)"]
     }
     // It ends with its frontend, as ever.
     _ = consume pair
