@@ -25,7 +25,7 @@ enum WorkerDescriptor {
   static let firstForeign: UInt32 = 6
 }
 
-/// A worker's command line: the launcher's with more options, of which this is the last.
+/// A worker's command line: the launcher's arguments, then its own. `option` comes last.
 enum WorkerCommand {
   /// The option, whose value is the launcher's process id.
   static let option = "--worker"

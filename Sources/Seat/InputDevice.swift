@@ -2,7 +2,7 @@ import CLinux
 import Glibc
 import LinuxIO
 
-/// An input device of the host, of which nobody else gets events while it is grabbed: linux/input.h.
+/// An evdev input device. While it is grabbed, no other process receives its events: linux/input.h.
 struct InputDevice: ~Copyable {
   /// The device's name, such as `AT Translated Set 2 keyboard`.
   let name: String

@@ -41,15 +41,14 @@ struct DeviceOptions {
     memoryLimitBytes ?? host.memoryLimitBytes.map { Int(clamping: $0) } ?? DeviceOptions.defaultMemoryLimitBytes
   }
 
-  var blankNanosecondsInForce: UInt64? {
-    let seconds = blankTime.map(\.seconds) ?? host.blankStoppedSeconds
-    return seconds.map { UInt64($0) * 1_000_000_000 }
-  }
+  private var blankSecondsInForce: UInt32? { blankTime.map(\.seconds) ?? host.blankStoppedSeconds }
+
+  var blankNanosecondsInForce: UInt64? { blankSecondsInForce.map { UInt64($0) * 1_000_000_000 } }
 
   /// What is in force, for the daemon's status.
   var inForce: DeviceSettings {
     DeviceSettings(
       memoryLimitBytes: UInt64(memoryLimitInForce),
-      blankStoppedSeconds: blankTime.map(\.seconds) ?? host.blankStoppedSeconds)
+      blankStoppedSeconds: blankSecondsInForce)
   }
 }
